@@ -1,0 +1,439 @@
+r"""The slow and obviously right twin of everything that is fast.
+
+Each function is the transcription of a definition into multiple precision. Nothing of the rest of the library is
+imported, so an agreement with it means something.
+
+Arrays of any library are accepted if they have ``tolist``, and so are nested sequences and mpmath matrices. A binary
+float is an exact number and is converted exactly: a result belongs to the numbers given, not to their decimal form.
+
+Every function takes ``digits``. The work is done in twice as many, in a private context: no global precision is touched
+and a problem may lose as many digits as it keeps (a condition number of 10^digits) before an answer suffers. Matrices
+and states come back as mpmath matrices (N, N) and (N, 1).
+
+Convention: x_l = Abar x_{l-1} + Bnow u_l + Bprevious u_{l-1},  y_l = C x_l + D u_l, with no input before the first.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral
+from typing import Any, TypeAlias
+
+import mpmath
+
+Array: TypeAlias = Any  # what has `tolist`, a nested sequence, or an mpmath matrix
+Matrix: TypeAlias = Any  # mpmath has no stubs: a matrix,
+Number: TypeAlias = Any  # a number,
+Context: TypeAlias = Any  # and the precision that both belong to
+
+RULES = ("zoh", "foh", "impulse", "mamba", "forward", "bilinear", "backward", "gbt")
+
+
+def discretize(
+    A: Array, B: Array, step: Number, rule: str, alpha: Number | None = None, *, digits: int = 50
+) -> tuple[Matrix, Matrix, Matrix]:
+    r"""The recurrence that stands for x' = A x + B u sampled every h = `step`.
+
+    ========================  ==============================  =================================  ====================
+    rule                      Abar                            Bnow                               Bprevious
+    ========================  ==============================  =================================  ====================
+    zoh (input constant)      e^{hA}                          int_0^h e^{(h-t)A} B dt            0
+    foh (input linear)        e^{hA}                          int_0^h e^{(h-t)A} B t/h dt        the same of 1 - t/h
+    impulse, mamba            e^{hA}                          h B                                0
+    gbt                       (I - a h A)^{-1}(I + (1-a)hA)   (I - a h A)^{-1} h B               0
+    ========================  ==============================  =================================  ====================
+
+    forward, bilinear and backward are gbt with a = `alpha` = 0, 1/2 and 1. A may be singular.
+
+    Parameters
+    ----------
+    A (N, N), B (N,): the continuous system.
+    step: positive. rule: one of `RULES`. alpha: of "gbt" only.
+
+    Returns
+    -------
+    Abar (N, N), Bnow (N, 1), Bprevious (N, 1)
+
+    Raises
+    ------
+    ValueError: shapes that do not fit, entries that are not finite, an unknown rule, a singular I - alpha h A.
+
+    Sources: Van Loan 1978 (the integrals from one exponential); Zhang, Chen & Chen 2009 (gbt).
+
+    >>> Abar, Bnow, Bprevious = discretize([[0]], [1], 0.25, "foh")  # an integrator: the trapezoidal rule
+    >>> float(Abar[0]), float(Bnow[0]), float(Bprevious[0])
+    (1.0, 0.125, 0.125)
+    """
+    if rule not in RULES:
+        raise ValueError(f"`rule` must be a known one; got {rule!r}; choose from {', '.join(RULES)}.")
+    if (rule == "gbt") != (alpha is not None):
+        raise ValueError(f"`alpha` belongs to the rule 'gbt', and only to it; got alpha={alpha} with {rule!r}; change either.")
+    ctx = _context(digits)
+    A = _square(ctx, "A", A)
+    B, h, N = _vector(ctx, "B", B, like=A), _positive(ctx, "step", step), A.rows
+    nothing = ctx.zeros(N, 1)
+
+    if rule in ("zoh", "foh", "impulse", "mamba"):
+        M = ctx.zeros(N + 2)  # d/dt (x, u, u') = M (x, u, u') in units of h: a linear input is a state too
+        M[:N, :N], M[:N, N], M[N, N + 1] = h * A, h * B, 1
+        exponential = ctx.expm(M)
+        Abar, constant, ramp = exponential[:N, :N], exponential[:N, N], exponential[:N, N + 1]
+        if rule == "foh":
+            return Abar, ramp, constant - ramp
+        return Abar, constant if rule == "zoh" else h * B, nothing
+
+    alpha = {"forward": 0, "bilinear": 0.5, "backward": 1}.get(rule, alpha)
+    a = _number(ctx, "alpha", alpha)
+    with _singular(f"I - alpha step A must be regular; got it singular at step={step}, alpha={alpha}; change either."):
+        inverse = ctx.inverse(ctx.eye(N) - a * h * A)
+    return inverse * (ctx.eye(N) + (1 - a) * h * A), inverse * (h * B), nothing
+
+
+def scan(
+    A: Array,
+    B: Array,
+    C: Array,
+    D: Number,
+    step: Number,
+    inputs: Array,
+    rule: str = "zoh",
+    alpha: Number | None = None,
+    state: Array | None = None,
+    *,
+    digits: int = 50,
+) -> tuple[list[Number], Matrix]:
+    r"""The outputs y_l = C x_l + D u_l of the recurrence of `discretize`, one step after another.
+
+    Parameters
+    ----------
+    A (N, N), B (N,), C (N,), D (): the continuous system. step, rule, alpha: see `discretize`.
+    inputs (L,): u_0 .. u_{L-1}; the input before u_0 is zero.
+    state (N,): x_{-1}, zero if not given.
+
+    Returns
+    -------
+    y_0 .. y_{L-1}, and x_{L-1} as (N, 1). To go on from there with "foh" loses the last input.
+
+    Raises
+    ------
+    ValueError: as `discretize`.
+
+    >>> outputs, state = scan([[0]], [1], [1], 0, 0.5, [1, 2, 3])  # an integrator: the running sum
+    >>> [float(y) for y in outputs], float(state[0])
+    ([0.5, 1.5, 3.0], 3.0)
+    """
+    Abar, Bnow, Bprevious = discretize(A, B, step, rule, alpha, digits=digits)
+    ctx, N = Abar.ctx, Abar.rows
+    C, D, u = _vector(ctx, "C", C, like=Abar).T, _number(ctx, "D", D), _vector(ctx, "inputs", inputs)
+    x = ctx.zeros(N, 1) if state is None else _vector(ctx, "state", state, like=Abar)
+    outputs, previous = [], ctx.zero
+    for now in u:
+        x = Abar * x + Bnow * now + Bprevious * previous
+        outputs.append((C * x)[0] + D * now)
+        previous = now
+    return outputs, x
+
+
+def kernel(
+    A: Array,
+    B: Array,
+    C: Array,
+    D: Number,
+    step: Number,
+    length: int,
+    rule: str = "zoh",
+    alpha: Number | None = None,
+    *,
+    digits: int = 50,
+) -> list[Number]:
+    r"""The impulse response K_0 .. K_{L-1} of the recurrence, found by giving it an impulse.
+
+    K_0 = C Bnow + D,  K_l = C Abar^{l-1} (Abar Bnow + Bprevious).
+
+    Parameters
+    ----------
+    A (N, N), B (N,), C (N,), D (): the continuous system. step, rule, alpha: see `discretize`.
+    length: L.
+
+    Raises
+    ------
+    ValueError: as `discretize`.
+
+    >>> [float(k) for k in kernel([[-1]], [1], [1], 7, 1, 3, "backward")]
+    [7.5, 0.25, 0.125]
+    """
+    impulse = [1] + [0] * (_count("length", length) - 1)
+    return scan(A, B, C, D, step, impulse, rule, alpha, digits=digits)[0]
+
+
+def convolve(u: Array, k: Array, *, digits: int = 50) -> list[Number]:
+    r"""The causal convolution y_l = sum_{j <= l} k_j u_{l-j}, as long as `u`.
+
+    Parameters
+    ----------
+    u (L,): the input. k (any length,): the kernel, zero beyond its end.
+
+    Raises
+    ------
+    ValueError: entries that are not finite, or anything but vectors.
+
+    >>> [float(y) for y in convolve([1, 2, 3], [1, 10])]
+    [1.0, 12.0, 23.0]
+    """
+    ctx = _context(digits)
+    u, k = list(_vector(ctx, "u", u)), list(_vector(ctx, "k", k))
+    return [ctx.fsum(k[j] * u[i - j] for j in range(min(i + 1, len(k)))) for i in range(len(u))]
+
+
+def transfer(A: Array, B: Array, C: Array, D: Number, s: Number, *, digits: int = 50) -> Number:
+    r"""The transfer function C (s I - A)^{-1} B + D of the continuous system, by LU.
+
+    Parameters
+    ----------
+    A (N, N), B (N,), C (N,), D (), s (): the system and one complex frequency.
+
+    Raises
+    ------
+    ValueError: `s` is an eigenvalue of A, shapes that do not fit, entries that are not finite.
+
+    >>> complex(transfer([[-1]], [1], [1], 0, 1j))
+    (0.5-0.5j)
+    """
+    ctx = _context(digits)
+    A = _square(ctx, "A", A)
+    B, C = _vector(ctx, "B", B, like=A), _vector(ctx, "C", C, like=A).T
+    D, M = _number(ctx, "D", D), _number(ctx, "s", s) * ctx.eye(A.rows) - A
+    with _singular(f"`s` must not be an eigenvalue of A; got {s}; move it off the spectrum."):
+        x = ctx.lu_solve(M, B)
+    return (C * x)[0] + D
+
+
+def impulse_response(A: Array, B: Array, t: Number, *, digits: int = 50) -> Matrix:
+    r"""The state e^{tA} B, (N, 1), a time t after an impulse.
+
+    Parameters
+    ----------
+    A (N, N), B (N,), t (): the system and one time.
+
+    Raises
+    ------
+    ValueError: shapes that do not fit, entries that are not finite.
+
+    >>> [float(x) for x in impulse_response([[0, 1], [0, 0]], [0, 1], 3)]  # position and speed
+    [3.0, 1.0]
+    """
+    ctx = _context(digits)
+    A = _square(ctx, "A", A)
+    return ctx.expm(_number(ctx, "t", t) * A) * _vector(ctx, "B", B, like=A)
+
+
+def eigenvalues(A: Array, *, digits: int = 50) -> list[Number]:
+    r"""The N eigenvalues of A (N, N), in no particular order.
+
+    Those of a Jordan block of size n keep 2/n of the `digits`.
+
+    Raises
+    ------
+    ValueError: A not square, or entries that are not finite.
+
+    >>> sorted(float(value) for value in eigenvalues([[2, 1], [1, 2]]))
+    [1.0, 3.0]
+    """
+    ctx = _context(digits)
+    A = _square(ctx, "A", A)
+    if A.rows == 1:  # where mpmath returns vectors as well
+        return [A[0]]
+    return list(ctx.eig(A, left=False, right=False))
+
+
+def spectral_norm(A: Array, *, digits: int = 50) -> Number:
+    r"""The largest singular value of A (M, N).
+
+    Raises
+    ------
+    ValueError: not a matrix, or entries that are not finite.
+
+    >>> float(spectral_norm([[0, 3], [-4, 0]]))
+    4.0
+    """
+    return max(_singular_values("A", A, digits))
+
+
+def condition(V: Array, *, digits: int = 50) -> Number:
+    r"""The 2-norm condition number of V (M, N): largest over smallest singular value, infinite if V is rank deficient.
+
+    What exceeds 10^(2 digits) counts as infinite: it cannot be told from it.
+
+    Raises
+    ------
+    ValueError: not a matrix, or entries that are not finite.
+
+    >>> float(condition([[1, 0], [0, 8]])), float(condition([[1, 2], [2, 4]]))
+    (8.0, inf)
+    """
+    values = _singular_values("V", V, digits)
+    largest, smallest, ctx = max(values), min(values), values.ctx
+    return largest / smallest if smallest > largest * len(values) * ctx.eps else ctx.inf
+
+
+def legs_state(order: int, s: Number, *, digits: int = 50) -> list[Number]:
+    r"""The states (s I - A)^{-1} B of HiPPO-LegS in closed form.
+
+    .. math:: x_n(s) = \frac{\sqrt{2n+1}}{s+n+1} \prod_{m<n} \frac{s-m}{s+m+1}, \qquad n = 0 .. N-1,
+
+    of A_nk = -sqrt(2n+1) sqrt(2k+1) (n > k), -(n+1) (n = k), 0 (n < k), and B_n = sqrt(2n+1)
+    (Gu et al. 2020 (HiPPO), Theorem 2).
+
+    Parameters
+    ----------
+    order: N. s (): one complex frequency.
+
+    Raises
+    ------
+    ValueError: `s` is one of the poles -1 .. -N, or not finite.
+
+    >>> [float(x) for x in legs_state(3, 0)]
+    [1.0, 0.0, 0.0]
+    """
+    ctx, N = _context(digits), _count("order", order)
+    s = _number(ctx, "s", s)
+    if any(s == -(n + 1) for n in range(N)):
+        raise ValueError(f"`s` must not be one of the poles -1 .. -{N}; got {complex(s)}; move it off them.")
+    return [ctx.sqrt(2 * n + 1) / (s + n + 1) * ctx.fprod((s - m) / (s + m + 1) for m in range(n)) for n in range(N)]
+
+
+def legs_normal_spectrum(order: int, *, digits: int = 50) -> list[Number]:
+    r"""The imaginary parts w of the eigenvalues -1/2 + i w of A + B B^T / 2, A and B of HiPPO-LegS, increasing.
+
+    .. math:: \sum_{k=1}^{N} \arctan \frac{w}{k - 1/2} = (N+1) \frac{\pi}{2} - m \pi, \qquad m = 1 .. N.
+
+    This is the phase of Phi(i w) = -1, see `legs_lossless_spectrum`.
+    The sum is the imaginary part of log Gamma(N + 1/2 + i w) - log Gamma(1/2 + i w). It increases and, for w > 0, is
+    concave: Newton's method started left of a root never passes it.
+
+    Raises
+    ------
+    ValueError: `order` is not a positive integer.
+
+    >>> [round(float(w), 3) for w in legs_normal_spectrum(3)]
+    [-2.398, 0.0, 2.398]
+    """
+    ctx, N = _context(digits), _count("order", order)
+    ctx.dps += 3 * len(str(N))  # the log-gammas are of size N^2 log N and nearly cancel
+    tolerance = ctx.mpf(10) ** -digits  # of a change: convergence is quadratic, what is left is its square
+
+    def difference(function: Any, w: Number) -> Number:
+        return function(ctx.mpc(N + 0.5, w)) - function(ctx.mpc(0.5, w))
+
+    positive, w = [], ctx.zero
+    for m in range(N // 2, 0, -1):
+        while True:
+            missing = (N + 1) * ctx.pi / 2 - m * ctx.pi - difference(ctx.loggamma, w).imag
+            change = missing / difference(ctx.digamma, w).real
+            w += change
+            if abs(change) <= tolerance * w:
+                break
+        positive.append(w)
+    return [-w for w in reversed(positive)] + [ctx.zero] * (N % 2) + positive
+
+
+def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list[Number]:
+    r"""The eigenvalues sigma - 1/2 of A + (tau/2) B B^T, A and B of HiPPO-LegS, in no particular order.
+
+    .. math:: \prod_{k=1}^{N} (\sigma - k + 1/2) - (1 - 2/\tau) \prod_{k=1}^{N} (\sigma + k - 1/2) = 0.
+
+    Phi(sigma) = 1 - B^T (sigma I - A - I/2)^{-1} B is the quotient of the two products, and sigma - 1/2 an eigenvalue
+    where it equals 1 - 2/tau. The roots of the polynomial are found by Durand-Kerner: seconds at N = 32.
+
+    Parameters
+    ----------
+    order: N. tau: 0 < tau <= 1.
+
+    Raises
+    ------
+    ValueError: `tau` or `order` out of range.
+
+    >>> [complex(value) for value in legs_lossless_spectrum(1, 0.5)]
+    [(-0.75+0j)]
+    """
+    ctx, N = _context(digits), _count("order", order)
+    tau = _positive(ctx, "tau", tau)
+    if tau > 1:
+        raise ValueError(f"`tau` must lie in (0, 1]; got {float(tau)}; use 1 for the normal matrix.")
+
+    def monic(roots: list[Number]) -> list[Number]:
+        coefficients = [ctx.one]
+        for root in roots:
+            coefficients = [a - root * b for a, b in zip([*coefficients, 0], [0, *coefficients], strict=True)]
+        return coefficients
+
+    half = [ctx.mpf(k) - 0.5 for k in range(1, N + 1)]
+    numerator, denominator = monic(half), monic([-k for k in half])
+    polynomial = [a - (1 - 2 / tau) * b for a, b in zip(numerator, denominator, strict=True)]
+    # extra precision, for the roots grow like N^2 while the stopping rule is absolute
+    return [sigma - 0.5 for sigma in ctx.polyroots(polynomial, maxsteps=10_000, extraprec=ctx.prec)]
+
+
+def _context(digits: int) -> Context:
+    ctx = mpmath.MPContext()
+    ctx.dps = 2 * _count("digits", digits)
+    return ctx
+
+
+def _count(name: str, value: int) -> int:
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer; got {value!r}; give one of at least 1.")
+    return int(value)
+
+
+def _number(ctx: Context, name: str, value: Number) -> Number:
+    number = ctx.convert(value.tolist() if hasattr(value, "tolist") else value)
+    if not ctx.isfinite(number):
+        raise ValueError(f"`{name}` must be finite; got {number}; look for where it arose.")
+    return number
+
+
+def _positive(ctx: Context, name: str, value: Number) -> Number:
+    number = _number(ctx, name, value)
+    if number.imag != 0 or not number.real > 0:
+        raise ValueError(f"`{name}` must be real and positive; got {value}; give a number above 0.")
+    return number.real
+
+
+def _matrix(ctx: Context, name: str, array: Array) -> Matrix:
+    """The array, exactly; a vector becomes a column."""
+    rows = array.tolist() if hasattr(array, "tolist") else array
+    if not isinstance(rows, (list, tuple)):
+        raise TypeError(f"`{name}` must be an array, a list or a tuple; got {type(array).__name__}; wrap it in a list.")
+    rows = [row if isinstance(row, (list, tuple)) else [row] for row in rows]
+    if len({len(row) for row in rows}) != 1 or not rows[0]:
+        raise ValueError(f"`{name}` must be a matrix or a vector; got rows of lengths {[*map(len, rows)]}; make them equal.")
+    return ctx.matrix([[_number(ctx, name, entry) for entry in row] for row in rows])
+
+
+def _square(ctx: Context, name: str, array: Array) -> Matrix:
+    M = _matrix(ctx, name, array)
+    if M.rows != M.cols:
+        raise ValueError(f"`{name}` must have shape (N, N); got ({M.rows}, {M.cols}); use a square matrix.")
+    return M
+
+
+def _vector(ctx: Context, name: str, array: Array, like: Matrix | None = None) -> Matrix:
+    """A column, with as many entries as `like` has rows."""
+    M = _matrix(ctx, name, array)
+    N = M.rows if like is None else like.rows
+    if (M.rows, M.cols) != (N, 1):
+        raise ValueError(f"`{name}` must be a vector of length {N}; got shape ({M.rows}, {M.cols}); reshape it.")
+    return M
+
+
+def _singular_values(name: str, array: Array, digits: int) -> Matrix:
+    ctx = _context(digits)
+    return ctx.svd(_matrix(ctx, name, array), compute_uv=False)
+
+
+@contextmanager
+def _singular(sentence: str) -> Iterator[None]:
+    try:
+        yield
+    except (ZeroDivisionError, TypeError):  # the second is how mpmath meets a column of zeros
+        raise ValueError(sentence) from None
