@@ -1,0 +1,178 @@
+"""The only file that knows array libraries: which one an array belongs to, and how to move, cast and exponentiate it.
+
+No library is imported here that the caller has not imported: an array's own type says where to look.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+Array = Any  # an array of NumPy, CuPy, PyTorch, JAX or any other library of the array API standard
+Namespace = Any  # the functions of one such library
+
+LIBRARIES = ("numpy", "torch", "jax", "cupy")
+
+
+def is_numpy(array: Array) -> bool:
+    """Whether `array` lives on the host as a NumPy array, so that its values may be looked at without a price."""
+    return isinstance(array, (np.ndarray, np.generic))
+
+
+def namespace(**arrays: Array) -> Namespace:
+    """The library all `arrays` belong to; they must share it, their device and their precision."""
+    first, *others = arrays
+    for name, array in arrays.items():
+        if not array_api_compat.is_array_api_obj(array):
+            raise TypeError(f"`{name}` must be an array; got {type(array).__name__}. Convert it with numpy.asarray.")
+    kinds = {name: type(array).__module__.partition(".")[0] for name, array in arrays.items()}
+    for name in others:
+        pair = arrays[first], arrays[name]
+        try:
+            array_api_compat.array_namespace(*pair)
+        except TypeError:
+            got = f"`{first}` of {kinds[first]} and `{name}` of {kinds[name]}"
+            raise TypeError(f"arrays must come from one library; got {got}. Bring them together with forms.move.") from None
+        here, there = (device(array) for array in pair)
+        if here is not None and there is not None and here != there:
+            got = f"`{first}` on {here} and `{name}` on {there}"
+            raise ValueError(f"arrays must live on one device; got {got}. Bring them together with forms.move.")
+        if precision(pair[0]) != precision(pair[1]):
+            got = f"`{first}` in {pair[0].dtype} and `{name}` in {pair[1].dtype}"
+            raise TypeError(f"arrays must share one precision; got {got}. Cast one of them with forms.move(..., dtype=).")
+    return array_api_compat.array_namespace(arrays[first])
+
+
+def device(array: Array) -> Any:
+    """Where the array lives; None while jax.jit traces it, for then it lives nowhere yet."""
+    return None if "Tracer" in type(array).__name__ else array_api_compat.device(array)
+
+
+def precision(array: Array) -> str:
+    """The real type of the array's numbers: "float64" for float64 and complex128, "float32" for float32 and complex64."""
+    name = str(array.dtype).rpartition(".")[2]
+    return {"complex128": "float64", "complex64": "float32"}.get(name, name)
+
+
+def is_complex(array: Array) -> bool:
+    """Whether the array holds complex numbers."""
+    return "complex" in str(array.dtype)
+
+
+def real(array: Array) -> Array:
+    """The real part; of a real array, itself (the standard leaves that undefined)."""
+    return array_api_compat.array_namespace(array).real(array) if is_complex(array) else array
+
+
+def as_complex(array: Array) -> Array:
+    """The array with complex numbers of its own precision."""
+    xp = array_api_compat.array_namespace(array)
+    return xp.astype(array, {"float32": xp.complex64, "float64": xp.complex128}[precision(array)])
+
+
+def complex_of(real: Array, imag: Array) -> Array:
+    """real + i imag, without the 0 times infinity that multiplying by i can make."""
+    if array_api_compat.is_torch_array(real):
+        import torch
+
+        return torch.complex(real, imag)
+    return as_complex(real) + 1j * as_complex(imag)
+
+
+def arange(length: int, like: Array) -> Array:
+    """0, 1, ..., length - 1 beside `like`: same library, device and precision, real."""
+    xp = array_api_compat.array_namespace(like)
+    return xp.arange(length, dtype=getattr(xp, precision(like)), device=device(like))
+
+
+def zeros(shape: tuple[int, ...], like: Array) -> Array:
+    """Zeros beside `like`: same library, device and type."""
+    xp = array_api_compat.array_namespace(like)
+    return xp.zeros(shape, dtype=like.dtype, device=device(like))
+
+
+def eye(order: int, like: Array) -> Array:
+    """The identity beside `like`: same library, device and type."""
+    xp = array_api_compat.array_namespace(like)
+    return xp.eye(order, dtype=like.dtype, device=device(like))
+
+
+def beside(value: Array | float, like: Array) -> Array:
+    """A Python number as an array beside `like`; an array is returned as it is."""
+    if not isinstance(value, (int, float, complex)):
+        return value
+    xp = array_api_compat.array_namespace(like)
+    dtype = like.dtype if isinstance(value, complex) else getattr(xp, precision(like))
+    return xp.asarray(value, dtype=dtype, device=device(like))
+
+
+def expm(Z: Array) -> Array:
+    """The matrix exponential of (..., N, N) by scaling, the Pade approximant of degree 13 and squaring (Higham 2005).
+
+    The standard has none; PyTorch's is 1e4 eps away for small matrices, CuPy's refuses complex ones and SciPy's can make NaN of
+    a stiff triangular one. JAX's is kept, for under jit the number of squarings must not depend on values.
+    """
+    if array_api_compat.is_jax_array(Z):
+        import jax.scipy.linalg
+
+        return jax.scipy.linalg.expm(Z)
+    xp = array_api_compat.array_namespace(Z)
+    norm = to_numpy(xp.max(xp.sum(xp.abs(Z), axis=-2), axis=-1))
+    squarings = np.maximum(0, np.ceil(np.log2(np.maximum(norm, 1e-300) / _PADE_RADIUS))).astype(int)
+    scale = xp.asarray(0.5**squarings, dtype=getattr(xp, precision(Z)), device=device(Z))
+    Z = Z * scale[..., None, None]
+    identity = eye(Z.shape[-1], Z)
+    Z2 = xp.matmul(Z, Z)
+    Z4 = xp.matmul(Z2, Z2)
+    Z6 = xp.matmul(Z2, Z4)
+    b = _PADE
+    odd = xp.matmul(Z6, b[13] * Z6 + b[11] * Z4 + b[9] * Z2) + b[7] * Z6 + b[5] * Z4 + b[3] * Z2 + b[1] * identity
+    even = xp.matmul(Z6, b[12] * Z6 + b[10] * Z4 + b[8] * Z2) + b[6] * Z6 + b[4] * Z4 + b[2] * Z2 + b[0] * identity
+    odd = xp.matmul(Z, odd)
+    E = xp.linalg.solve(even - odd, even + odd)
+    for done in range(int(np.max(squarings, initial=0))):
+        again = xp.asarray(squarings > done, device=device(Z))
+        E = xp.where(again[..., None, None], xp.matmul(E, E), E)
+    return E
+
+
+_PADE_RADIUS = 5.371920351148152  # below this norm the approximant of degree 13 is exact to double precision
+_PADE = [math.factorial(26 - k) * math.factorial(13) / (math.factorial(26) * math.factorial(k) * math.factorial(13 - k))
+         for k in range(14)]  # fmt: skip
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """A copy of the values on the host, gradients left behind."""
+    if array_api_compat.is_torch_array(array):
+        return array.detach().cpu().resolve_conj().numpy()
+    if array_api_compat.is_cupy_array(array):
+        return array.get()
+    return np.asarray(array)
+
+
+def move(array: Array, library: str, dtype: str | None = None, where: Any = None) -> Array:
+    """The array in another library, in the precision `dtype` ("float32" or "float64", its own if None), on device `where`."""
+    host = to_numpy(array)
+    wanted = dtype or precision(host)
+    host = host.astype({"float32": np.complex64, "float64": np.complex128}[wanted] if is_complex(host) else wanted)
+    if library == "numpy":
+        return host
+    try:
+        xp = importlib.import_module("jax.numpy" if library == "jax" else library)
+    except ImportError as error:
+        remedy = f"Install it with: pip install 'ssmlinalg[{library}]'."
+        raise ImportError(f"`library` must be installed; got {library!r} ({error}). {remedy}") from error
+    if library == "torch":
+        return xp.asarray(host, device=where)
+    if library == "cupy":
+        with xp.cuda.Device(where):
+            return xp.asarray(host)
+    moved = xp.asarray(host, device=where)
+    if precision(moved) != wanted:
+        remedy = 'Call jax.config.update("jax_enable_x64", True) first, or pass dtype="float32".'
+        raise ValueError(f"JAX must hold {wanted} to receive this array; got 64-bit types switched off. {remedy}")
+    return moved

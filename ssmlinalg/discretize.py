@@ -1,0 +1,244 @@
+r"""From continuous to discrete time: x' = A x + B u becomes x_l = A_d x_{l-1} + B_d u_l, sample l held over (l-1, l].
+
+Each rule is a function from a continuous form to the discrete one of the same kind; with z = step A it is a pair of functions,
+A_d = f(z) and B_d = step g(z) B. `RULES` names them. "Order" below is the power of the step with which the state at a fixed
+time converges, for an input held constant over each step (for `foh`: linear).
+
+==========  =========================  ==================  =====  =====================================================
+rule        f(z)                       g(z)                order  stable for all Re z < 0
+==========  =========================  ==================  =====  =====================================================
+zoh         e^z                        (e^z - 1)/z         exact  yes
+foh         e^z                        two taps            exact  yes
+bilinear    (1 + z/2)/(1 - z/2)        1/(1 - z/2)         2      yes; a contraction when A is dissipative
+gbt(alpha)  (1 + (1-alpha)z)/(1-az)    1/(1 - alpha z)     1      alpha >= 1/2
+forward     1 + z                      1                   1      only |1 + z| < 1
+backward    1/(1 - z)                  1/(1 - z)           1      yes
+impulse     e^z                        1                   1      yes; K_l = step K(l step), the sampled impulse response
+mamba       e^z                        1                   1      yes; "zoh for A, Euler for B" is impulse invariance
+==========  =========================  ==================  =====  =====================================================
+
+lambda = 0 is legal everywhere: nothing divides by A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from . import _array, _require
+from ._array import Array
+from .forms import (
+    DPLR,
+    MIMO,
+    Continuous,
+    Delayed,
+    Dense,
+    DenseRecurrence,
+    Diagonal,
+    Discrete,
+    MIMORecurrence,
+    Paired,
+    PairedRecurrence,
+    Recurrence,
+    check,
+    to_dense,
+)
+
+
+class Samples(NamedTuple):
+    """x_l = A x_{l-1} + now u_l + before u_{l-1}: for modes f(z) and the two gains, for matrices A_d and the two vectors."""
+
+    A: Array
+    now: Array
+    before: Array | None = None
+
+
+ModeRule = Callable[[Array], Samples]  # z (..., n) to f(z), g(z)
+MatrixRule = Callable[[Array, Array], Samples]  # step A (..., N, N) and step B (..., N) to A_d, B_d
+
+
+def zoh(form: Continuous) -> Discrete:
+    """Zero-order hold: exact for an input that is constant over each step.
+
+    >>> import numpy as np
+    >>> zoh(Diagonal(np.array([0j, -1 + 0j]), np.ones(2) + 0j, np.ones(2) + 0j, 0.0, 0.5)).B.real.round(6)
+    array([0.5     , 0.393469])
+    """
+    return _discretize(form, lambda z: Samples(_exp(z), _phi1(z)), partial(_hold_matrix, taps=1))
+
+
+def foh(form: Continuous) -> Delayed:
+    """First-order hold: exact for an input that is linear between samples; its output is a `Delayed` recurrence.
+
+    Source: Franklin, Powell & Workman 1990, Section 4.3 (triangle hold).
+    """
+
+    def modes(z: Array) -> Samples:
+        newest = _phi2(z)
+        return Samples(_exp(z), newest, _phi1(z) - newest)
+
+    discrete = _discretize(form, modes, partial(_hold_matrix, taps=2))
+    assert isinstance(discrete, Delayed)
+    return discrete
+
+
+def gbt(form: Continuous, *, alpha: float) -> Discrete:
+    """Generalized bilinear transform: alpha weighs the end of the step, 0 forward Euler, 1/2 bilinear, 1 backward Euler.
+
+    Raises ValueError unless 0 <= alpha <= 1. Source: Zhang, Chen & Bateman 2009; S4 and LSSL use alpha = 1/2.
+    """
+    alpha = _require.real("alpha", alpha)
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"`alpha` must lie in [0, 1]; got {alpha:g}. 0.5 is the bilinear rule.")
+
+    def modes(z: Array) -> Samples:
+        gain = 1 / (1 - alpha * z)
+        return Samples((1 + (1 - alpha) * z) * gain, gain)
+
+    def matrices(Z: Array, B: Array) -> Samples:
+        xp = _array.namespace(Z=Z)
+        identity = _array.eye(Z.shape[-1], Z)
+        right = xp.concat([identity + (1 - alpha) * Z, xp.broadcast_to(B, Z.shape[:-1])[..., None]], axis=-1)
+        solved = xp.linalg.solve(xp.broadcast_to(identity - alpha * Z, Z.shape), right)
+        return Samples(solved[..., :-1], solved[..., -1])
+
+    return _discretize(form, modes, matrices)
+
+
+def bilinear(form: Continuous) -> Discrete:
+    """Tustin's rule, gbt at alpha = 1/2: what S4 trains with.
+
+    >>> import numpy as np
+    >>> bilinear(Diagonal(np.array([-2 + 0j]), np.ones(1) + 0j, np.ones(1) + 0j, 0.0, 0.5)).A.real.round(6)
+    array([0.333333])
+    """
+    return gbt(form, alpha=0.5)
+
+
+def forward(form: Continuous) -> Discrete:
+    """Forward Euler, gbt at alpha = 0: unstable for stiff modes."""
+    return gbt(form, alpha=0.0)
+
+
+def backward(form: Continuous) -> Discrete:
+    """Backward Euler, gbt at alpha = 1."""
+    return gbt(form, alpha=1.0)
+
+
+def impulse(form: Continuous) -> Discrete:
+    """Impulse invariance, A_d = e^z and B_d = step B: the kernel is step times the sampled impulse response.
+
+    The same numbers are Mamba's mix, zero-order hold for A and Euler for B (Gu & Dao 2023, Section 3.6 of the code's notes).
+    """
+    return _discretize(form, lambda z: Samples(_exp(z), _one(z)), lambda Z, B: Samples(_array.expm(Z), B))
+
+
+RULES: dict[str, Callable[[Continuous], Discrete]] = {
+    "zoh": zoh,
+    "bilinear": bilinear,
+    "forward": forward,
+    "backward": backward,
+    "impulse": impulse,
+    "mamba": impulse,
+    "foh": foh,
+}
+
+Rule = str | Callable[[Continuous], Discrete]
+
+
+def discretize(form: Continuous, rule: Rule = "zoh") -> Discrete:
+    """The form sampled by a rule: a name from `RULES`, or any function from form to form such as partial(gbt, alpha=0.3).
+
+    Raises ValueError for an unknown name, and what the rule and `forms.check` raise.
+    """
+    return rule(form) if callable(rule) else RULES[_require.known("rule", rule, RULES)](form)
+
+
+def _discretize(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> Discrete:
+    form = check(form)
+    if isinstance(form, (Dense, DPLR)):
+        A, B, C, D, step = to_dense(form)
+        return _finish(DenseRecurrence, matrices(step[..., None, None] * A, step[..., None] * B), C, D)
+    if isinstance(form, MIMO):
+        f, *gains = modes(form.step * form.A)
+        held = [None if gain is None else (gain * form.step)[..., None] * form.B for gain in gains]
+        return _finish(MIMORecurrence, Samples(f, *held), form.C, form.D)
+    if isinstance(form, (Diagonal, Paired)):
+        step = form.step[..., None]
+        f, *gains = modes(step * form.A)
+        held = [None if gain is None else gain * step * form.B for gain in gains]
+        kind = Recurrence if isinstance(form, Diagonal) else PairedRecurrence
+        return _finish(kind, Samples(f, *held), form.C, form.D)
+    raise TypeError(f"a rule takes a continuous form with an output; got {type(form).__name__}. Use forms.to_dense first.")
+
+
+def _finish(kind: Callable[..., Discrete], samples: Samples, C: Array, D: Array) -> Discrete:
+    """One tap is a recurrence. Two taps, in the state s_l = A x_l + before u_l that foresees x_{l+1}, are a delayed one."""
+    A, now, before = samples
+    if before is None:
+        return kind(A, now, C, D)
+    xp = _array.namespace(A=A)
+    dense, several = kind is DenseRecurrence, kind is MIMORecurrence
+    turned = xp.matmul(A, now[..., None])[..., 0] if dense else A[..., None] * now if several else A * now
+    product = xp.matmul(C, now) if several else xp.sum(C * now, axis=-1)
+    pairs = kind in (PairedRecurrence, MIMORecurrence)
+    direct = D + (2 if pairs else 1) * _array.real(product)
+    return Delayed(kind(A, turned + before, C, xp.zeros_like(D)), direct)
+
+
+def _hold_matrix(Z: Array, B: Array, taps: int) -> Samples:
+    """e^Z, phi_1(Z) B and phi_2(Z) B from one exponential, of Z bordered by B and a chain of integrators (Van Loan 1978)."""
+    xp = _array.namespace(Z=Z)
+    order = Z.shape[-1]
+    batch = np.broadcast_shapes(Z.shape[:-2], B.shape[:-1])
+    corner = _array.eye(order + taps, Z)
+    shift = xp.concat([corner[1:, :], _array.zeros((1, order + taps), Z)], axis=0)[order:, :]
+    top = [xp.broadcast_to(Z, (*batch, order, order)), xp.broadcast_to(B, (*batch, order))[..., None]]
+    top += [_array.zeros((*batch, order, taps - 1), Z)]
+    bordered = xp.concat([xp.concat(top, axis=-1), xp.broadcast_to(shift, (*batch, *shift.shape))], axis=-2)
+    E = _array.expm(bordered)
+    A, first = E[..., :order, :order], E[..., :order, order]
+    if taps == 1:
+        return Samples(A, first)
+    second = E[..., :order, order + 1]
+    return Samples(A, second, first - second)
+
+
+def _exp(z: Array) -> Array:
+    return _array.namespace(z=z).exp(z)
+
+
+def _one(z: Array) -> Array:
+    return _array.namespace(z=z).ones_like(z)
+
+
+def _phi1(z: Array) -> Array:
+    """(e^z - 1)/z, and 1 at z = 0."""
+    return _phi(z, 1, _expm1(z))
+
+
+def _phi2(z: Array) -> Array:
+    """(e^z - 1 - z)/z^2, and 1/2 at z = 0."""
+    return _phi(z, 2, _phi1(z) - 1)
+
+
+def _phi(z: Array, index: int, numerator: Array) -> Array:
+    """numerator / z where |z| is not small, else sum_k z^k/(k + index)!, whose derivative is right at z = 0 as well."""
+    xp = _array.namespace(z=z)
+    small = xp.abs(z) < 0.5
+    inside = xp.where(small, z, xp.zeros_like(z))
+    series = xp.ones_like(z)
+    for k in range(14, 0, -1):  # 0.5^15/15! is far below eps
+        series = 1 + inside * series / (k + index)
+    return xp.where(small, series / index, numerator / xp.where(small, xp.ones_like(z), z))
+
+
+def _expm1(z: Array) -> Array:
+    """e^z - 1 for complex z from real functions: PyTorch has no complex expm1. Accurate relative to |e^z - 1|."""
+    xp = _array.namespace(z=z)
+    x, y = xp.real(z), xp.imag(z)
+    real = xp.expm1(x) * xp.cos(y) - 2 * xp.sin(y / 2) ** 2
+    return _array.complex_of(real, xp.exp(x) * xp.sin(y))
