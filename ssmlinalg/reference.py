@@ -306,7 +306,7 @@ def legs_normal_spectrum(order: int, *, digits: int = 50) -> list[Number]:
 
     .. math:: \sum_{k=1}^{N} \arctan \frac{w}{k - 1/2} = (N+1) \frac{\pi}{2} - m \pi, \qquad m = 1 .. N.
 
-    This is the phase of Phi(i w) = -1, see `legs_lossless_spectrum`.
+    It is Phi(i w) = -1, by phase, with the Phi of `legs_lossless_spectrum`.
     The sum is the imaginary part of log Gamma(N + 1/2 + i w) - log Gamma(1/2 + i w). It increases and, for w > 0, is
     concave: Newton's method started left of a root never passes it.
 
@@ -318,7 +318,6 @@ def legs_normal_spectrum(order: int, *, digits: int = 50) -> list[Number]:
     [-2.398, 0.0, 2.398]
     """
     ctx, N = _context(digits), _count("order", order)
-    ctx.dps += 3 * len(str(N))  # the log-gammas are of size N^2 log N and nearly cancel
     tolerance = ctx.mpf(10) ** -digits  # of a change: convergence is quadratic, what is left is its square
 
     def difference(function: Any, w: Number) -> Number:
@@ -342,7 +341,8 @@ def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list
     .. math:: \prod_{k=1}^{N} (\sigma - k + 1/2) - (1 - 2/\tau) \prod_{k=1}^{N} (\sigma + k - 1/2) = 0.
 
     Phi(sigma) = 1 - B^T (sigma I - A - I/2)^{-1} B is the quotient of the two products, and sigma - 1/2 an eigenvalue
-    where it equals 1 - 2/tau. The roots of the polynomial are found by Durand-Kerner: seconds at N = 32.
+    where it equals 1 - 2/tau. All roots are found at once by the iteration of Weierstrass (Durand and Kerner), seconds
+    at N = 32: each moves as Newton's method would if the others stood where they should.
 
     Parameters
     ----------
@@ -360,22 +360,30 @@ def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list
     if tau > 1:
         raise ValueError(f"`tau` must lie in (0, 1]; got {float(tau)}; use 1 for the normal matrix.")
 
-    def monic(roots: list[Number]) -> list[Number]:
-        coefficients = [ctx.one]
-        for root in roots:
-            coefficients = [a - root * b for a, b in zip([*coefficients, 0], [0, *coefficients], strict=True)]
-        return coefficients
-
+    ctx.dps += digits  # a double root, where two eigenvalues meet, halves the digits
+    tolerance = ctx.mpf(10) ** -digits
     half = [ctx.mpf(k) - 0.5 for k in range(1, N + 1)]
-    numerator, denominator = monic(half), monic([-k for k in half])
-    polynomial = [a - (1 - 2 / tau) * b for a, b in zip(numerator, denominator, strict=True)]
-    # extra precision, for the roots grow like N^2 while the stopping rule is absolute
-    return [sigma - 0.5 for sigma in ctx.polyroots(polynomial, maxsteps=10_000, extraprec=ctx.prec)]
+
+    def monic(sigma: Number) -> Number:
+        numerator, denominator = ctx.fprod(sigma - k for k in half), ctx.fprod(sigma + k for k in half)
+        return tau / 2 * numerator + (1 - tau / 2) * denominator
+
+    roots = [N * ctx.mpc(0.4, 0.9) ** n for n in range(N)]  # any start without symmetry
+    moving = True
+    while moving:
+        moving = False
+        for i, sigma in enumerate(roots):
+            change = monic(sigma) / ctx.fprod(sigma - other for other in roots[:i] + roots[i + 1 :])
+            roots[i] -= change
+            moving |= abs(change) > tolerance * max(1, abs(sigma))
+    return [sigma - 0.5 for sigma in roots]
 
 
 def _context(digits: int) -> Context:
+    if _count("digits", digits) < 15:
+        raise ValueError(f"`digits` must be at least 15, for a float has as many; got {digits}; 50 is usual.")
     ctx = mpmath.MPContext()
-    ctx.dps = 2 * _count("digits", digits)
+    ctx.dps = 2 * digits
     return ctx
 
 
