@@ -1,0 +1,333 @@
+"""What goes out comes back: every target, every form it takes, and files that are whole or not there."""
+
+import errno
+import os
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssmlinalg import INITS, export, forms, kernel
+
+EPS = float(np.finfo(np.float32).eps)
+LENGTH = 64
+
+laws = settings(max_examples=60, deadline=None)
+orders = st.integers(1, 17)
+channels = st.none() | st.integers(1, 3)
+seeds = st.integers(0, 2**16)
+# In the catalogue a form says by its type which targets take it.
+kinds = {name: type(make(4)) for name, make in INITS.items()}
+paired = sorted(name for name, kind in kinds.items() if kind is forms.Paired)
+several = sorted(name for name, kind in kinds.items() if kind is forms.MIMO)
+
+
+def init(name, order, **options) -> Any:
+    return INITS[name](order, **options)
+
+
+@st.composite
+def exports(draw, target):
+    names = paired if target == "s4d" else paired + several
+    return init(draw(st.sampled_from(names)), draw(orders), channels=draw(channels), seed=draw(seeds))
+
+
+def modes(form):
+    """Per channel, or for each output and input: |B C| and |step A| (..., n)."""
+    if isinstance(form, forms.MIMO):
+        return np.abs(form.C[:, None, :] * form.B.T), np.abs(form.step * form.A)
+    return np.abs(form.C * form.B), np.abs(form.step[..., None] * form.A)
+
+
+def rounding(form):
+    """How far a kernel moves when each parameter is rounded to single precision: (..., 1).
+
+    The numbers stored are logarithms below 20 and angles turned LENGTH times, hence the two factors.
+    """
+    weights, turns = modes(form)
+    held = np.minimum(1, turns) / np.maximum(np.abs(form.A), 1e-300)
+    moved = 20 * (1 + LENGTH * turns)
+    return 2 * EPS * (np.sum(2 * weights * held * moved, axis=-1)[..., None] + np.abs(form.D)[..., None])
+
+
+def channel_kernel(form, like):
+    """The kernel of what came back, channel by channel if `like` was written so."""
+    K = kernel(form, LENGTH)
+    return np.moveaxis(np.diagonal(K), -1, 0) if K.ndim == 3 and isinstance(like, forms.Paired) else K
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+@given(data=st.data())
+@laws
+def test_back_undoes_to_within_single_precision(target, data):
+    form = data.draw(exports(target))
+    there = export.TARGETS[target]
+    difference = np.abs(channel_kernel(there.back(there.to(form)), form) - kernel(form, LENGTH))
+    assert np.all(difference <= rounding(form)), np.max(difference / rounding(form))
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+@given(data=st.data())
+@laws
+def test_to_undoes_back_exactly(target, data):
+    there = export.TARGETS[target]
+    arrays = there.to(data.draw(exports(target)))
+    again = there.to(there.back(arrays))
+    assert again.keys() == arrays.keys()
+    assert all(np.array_equal(again[name], array) and again[name].dtype == array.dtype for name, array in arrays.items())
+
+
+@given(orders, st.integers(1, 3), seeds)
+@laws
+def test_the_s4d_layer_holds_the_product_of_b_and_c(order, width, seed):
+    form = init("ptd", order, channels=width, seed=seed)
+    arrays = export.TARGETS["s4d"].to(form)
+    n = form.A.shape[-1]
+    assert {name: (array.shape, array.dtype.name) for name, array in arrays.items()} == {
+        "C": ((width, n, 2), "float32"),
+        "log_dt": ((width,), "float32"),
+        "log_A_real": ((width, n), "float32"),
+        "A_imag": ((width, n), "float32"),
+    }
+    assert np.array_equal(arrays["C"], np.stack([(form.B * form.C).real, (form.B * form.C).imag], -1).astype(np.float32))
+
+
+@given(orders, st.integers(1, 3), st.sampled_from(several), seeds)
+@laws
+def test_the_s5_layer_holds_a_state_of_the_order_asked_for(order, width, name, seed):
+    arrays = export.TARGETS["s5-pytorch"].to(init(name, order, channels=width, seed=seed))
+    assert {name: (array.shape, array.dtype.name) for name, array in arrays.items()} == {
+        "seq.Lambda": ((order,), "complex64"),
+        "seq.B": ((order, width, 2), "float32"),
+        "seq.C": ((width, order), "complex64"),
+        "seq.D": ((width,), "float32"),
+        "seq.log_step": ((order,), "float32"),
+    }
+
+
+@given(st.integers(1, 6), st.integers(1, 3), seeds)
+@laws
+def test_an_s5_layer_trained_out_of_its_pairs_comes_back_exactly(order, width, seed):
+    rng = np.random.default_rng(seed)
+    A, B, C = (rng.standard_normal((*shape, 2)) @ [1, 1j] for shape in ((order,), (order, width), (width, order)))
+    D, log_step = rng.standard_normal(width), rng.uniform(-3, -1, order)
+    trained = {"seq.Lambda": A, "seq.B": np.stack([B.real, B.imag], -1), "seq.C": C, "seq.D": D, "seq.log_step": log_step}
+    turned = np.exp(log_step) * A
+    driven = (np.expm1(turned) / A)[:, None] * B
+    K = np.stack([(C @ (np.exp(lag * turned)[:, None] * driven)).real for lag in range(8)], -1)
+    K[..., 0] += np.diag(D)
+    scale = np.max(np.abs(C) @ np.abs(driven)) * np.exp(8 * max(0, turned.real.max())) + np.abs(D).max()
+    form = export.TARGETS["s5-pytorch"].back(trained)
+    assert np.allclose(kernel(form, 8), K, rtol=0, atol=64 * np.finfo(float).eps * scale)
+
+
+def test_what_torch_holds_is_read_and_written_like_what_numpy_holds():
+    form = init("s4d-lin", 8, channels=2)
+    for target, there in export.TARGETS.items():
+        arrays = there.to(form)
+        assert there.to(forms.move(form, "torch")).keys() == arrays.keys()
+        state = {name: torch.nn.Parameter(torch.tensor(array)) for name, array in arrays.items()}
+        assert np.array_equal(kernel(there.back(state), 9), kernel(there.back(arrays), 9)), target
+
+
+def test_a_direct_path_is_written_where_the_form_has_one():
+    lin, mamba = init("s4d-lin", 4, channels=2), init("mamba", 4, channels=2)
+    assert "D" not in export.TARGETS["s4d"].to(lin)
+    assert np.array_equal(export.TARGETS["s4d"].to(mamba)["D"], np.ones(2, np.float32))
+
+
+def test_every_array_of_a_target_says_how_it_trains():
+    for target, there in export.TARGETS.items():
+        arrays = there.to(init("mamba", 4))
+        assert arrays.keys() == there.training.keys(), target
+        assert all(how.keys() == {"trainable", "lr", "weight_decay"} for how in there.training.values())
+
+
+LIN = init("s4d-lin", 4, channels=2)
+S5 = init("s5", 4, channels=2)
+
+
+@pytest.mark.parametrize(
+    ("target", "form", "error", "sentence"),
+    [
+        ("s4d", S5, TypeError, "takes the form Paired; got MIMO.*s5-pytorch"),
+        ("s4d", forms.unpair(LIN), TypeError, "got Diagonal.*forms.pair"),
+        ("s4d", LIN._replace(A=LIN.A + 0.5), ValueError, r"Re A must be negative.*got 0 at index \(0, 0\)"),
+        ("s4d", LIN._replace(C=1e30 * LIN.C, B=1e30 * LIN.B), ValueError, "`C` must fit float32"),
+        ("s4d", LIN._replace(D=np.zeros((3, 2))), ValueError, r"one leading axis.*got \(3, 2\)"),
+        ("s4d", LIN._replace(C=np.nan * LIN.C), ValueError, "`C` must be finite"),
+        ("s4d", None, TypeError, "got NoneType"),
+        ("s5-pytorch", init("s4", 4), TypeError, "MIMO and Paired; got DPLR"),
+        ("s5-pytorch", S5._replace(D=np.ones((2, 2))), ValueError, "`D` must be diagonal; got an entry of size 1"),
+        ("s5-pytorch", S5._replace(C=S5.C[:1], D=S5.D[:1]), ValueError, r"as many outputs as inputs; got D of shape \(1, 2\)"),
+        ("s5-pytorch", S5._replace(A=np.tile(S5.A, (3, 1))), ValueError, "no leading axes"),
+        ("s5-pytorch", S5._replace(A=S5.A - S5.A[0]), ValueError, "A must not be 0"),
+    ],
+)
+def test_what_a_layer_cannot_hold_is_refused(target, form, error, sentence):
+    with pytest.raises(error, match=sentence):
+        export.TARGETS[target].to(form)
+
+
+def test_values_on_another_device_are_looked_at_as_well():
+    form = forms.move(LIN, "torch")
+    with pytest.raises(ValueError, match="`C` must be finite"):
+        export.TARGETS["s4d"].to(form._replace(C=form.C * torch.nan))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"log_dt": None}, "got log_dt missing. Rename"),
+        ({"log_dt": None, "log_dT": np.zeros(2)}, "got log_dt missing and log_dT unknown. Did you mean 'log_dt' by 'log_dT'"),
+        ({"kernel.A_imag": np.zeros((2, 2))}, "kernel.A_imag unknown. Did you mean 'A_imag'"),
+        ({"C": np.zeros((2, 2), complex)}, "`C` must hold real floating-point numbers; got complex128"),
+        ({"C": np.zeros((2, 2))}, r"`C` must have shape \(H, n, 2\); got \(2, 2\)"),
+        ({"C": np.zeros((2, 2, 3))}, r"\(H, n, 2\) with 2 = 2"),
+        ({"log_dt": np.zeros(3)}, r"`log_dt` must have shape \(H,\) with H = 2 from `C`; got \(3,\)"),
+        ({"A_imag": np.full((2, 2), np.inf)}, "`A_imag` must be finite"),
+        ({"log_dt": np.full(2, 1e5)}, "`step` must be finite"),
+        ({"log_dt": np.full(2, -1e5)}, "`step` must be positive"),
+    ],
+)
+def test_arrays_that_are_not_the_layers_are_refused(change, sentence):
+    arrays = export.TARGETS["s4d"].to(LIN) | change
+    with pytest.raises(ValueError, match=sentence):
+        export.TARGETS["s4d"].back({name: array for name, array in arrays.items() if array is not None})
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_a_file_holds_the_arrays_and_all_that_was_recorded(target, tmp_path):
+    form, path = init("ptd", 7, channels=2, seed=3), tmp_path / "model.safetensors"
+    told = {"built": "ptd", "seed": 3, "figures": {"condition": 8.0, "transfer_bound": np.inf}, "note": "ä"}
+    written = export.save(path, form, target, metadata=told)
+    found, metadata = export.load(path)
+    there = export.TARGETS[target]
+    assert metadata == written
+    assert metadata.items() >= told.items()
+    assert metadata["target"] == target
+    assert metadata["form"] == "Paired"
+    assert metadata["numpy"] == np.__version__
+    assert metadata["training"].keys() == there.to(form).keys()
+    expected = there.back(there.to(form))
+    assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_is_as_readable_as_the_system_makes_files(tmp_path):
+    export.save(tmp_path / "a.safetensors", LIN, "s4d")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_an_existing_file_is_replaced_only_when_forced(tmp_path):
+    path = tmp_path / "a.safetensors"
+    export.save(path, LIN, "s4d", metadata={"seed": 1})
+    with pytest.raises(FileExistsError, match=r"must not exist; got .*a\.safetensors"):
+        export.save(path, LIN, "s4d", metadata={"seed": 2})
+    assert export.load(path)[1]["seed"] == 1
+    export.save(path, LIN, "s4d", metadata={"seed": 2}, force=True)
+    assert export.load(path)[1]["seed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), OSError, "must be writable; got .*No space left"),
+        (PermissionError(errno.EACCES, "Permission denied"), OSError, "must be writable; got .*Permission denied"),
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+    ],
+)
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(failure, error, sentence, moment, tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    export.save(path, LIN, "s4d", metadata={"seed": 1})
+
+    def fail(*_):
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, moment, fail)
+        with pytest.raises(error, match=sentence):
+            export.save(path, LIN, "s4d", metadata={"seed": 2}, force=True)
+    assert export.load(path)[1]["seed"] == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to the superuser")
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OSError, match=r"must be writable; got .*a.safetensors"):
+        export.save(tmp_path / "a.safetensors", LIN, "s4d")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "metadata", "error", "sentence"),
+    [
+        ("a.pt", "s4d", None, ValueError, "must end in .safetensors"),
+        ("none/a.safetensors", "s4d", None, FileNotFoundError, "in a folder that exists.*Make .*none first"),
+        ("a.safetensors", "s4", None, ValueError, "one of s4d, s5-pytorch; got 's4'. Did you mean 's4d'"),
+        ("a.safetensors", "s4d", {"target": "mine"}, ValueError, "leave our own names alone; got target"),
+        ("a.safetensors", "s4d", {"seed": np.int64(1)}, TypeError, "what JSON can say; got 'seed' = .*plain numbers"),
+    ],
+)
+def test_a_wrong_call_writes_nothing(name, target, metadata, error, sentence, tmp_path):
+    with pytest.raises(error, match=sentence):
+        export.save(tmp_path / name, LIN, target, metadata=metadata)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_length_of_the_header_is_taken_for_a_pickle(tmp_path):
+    path, beginnings = tmp_path / "a.safetensors", set()
+    for size in range(0, 256, 8):
+        export.save(path, LIN, "s4d", metadata={"note": size * "."}, force=True)
+        export.load(path)
+        whole = path.read_bytes()
+        beginnings.add(whole[:1])
+        path.write_bytes(whole[:-1])
+        with pytest.raises(ValueError, match="a whole safetensors file"):
+            export.load(path)
+    assert b"\x80" in beginnings
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    export.save(path, LIN, "s4d")
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match="a whole safetensors file"):
+            export.load(path)
+
+
+def test_a_file_changed_anywhere_is_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    export.save(path, LIN, "s4d", metadata={"seed": 0})
+    whole = path.read_bytes()
+    for index in range(len(whole)):
+        changed = bytearray(whole)
+        changed[index] ^= 1 << index % 7
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match="must"):
+            export.load(path)
+
+
+def test_pickles_and_the_files_of_others_are_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    arrays = export.TARGETS["s4d"].to(LIN)
+    for dump in (lambda: torch.save(arrays, path), lambda: path.write_bytes(pickle.dumps(arrays))):
+        dump()
+        with pytest.raises(ValueError, match="a pickle, which can run code"):
+            export.load(path)
+    safetensors.numpy.save_file(arrays, path)
+    with pytest.raises(ValueError, match=r"a file that save wrote; got .* without target.*TARGETS\[target\].back"):
+        export.load(path)
+    with pytest.raises(FileNotFoundError, match="`path` must be a file that can be read"):
+        export.load(tmp_path / "b.safetensors")
+    with pytest.raises(IsADirectoryError, match="`path` must be a file that can be read"):
+        export.load(tmp_path)
