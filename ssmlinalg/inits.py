@@ -24,10 +24,12 @@ from .forms import (
     MIMO,
     NPLR,
     Continuous,
+    Diagonal,
     Discrete,
     MIMORecurrence,
     Paired,
     Recurrence,
+    pair,
 )
 
 Step = float | tuple[float, float]
@@ -386,9 +388,8 @@ def _frequencies(imag: np.ndarray, order: int, channels: int | None, step: Step,
 
 
 def _upper(Lambda: np.ndarray, B: np.ndarray, channels: int | None, step: Step, seed: int) -> Paired:
-    """The upper half of a spectrum in the order of `decompose`, a real mode with its B halved."""
-    kept = Lambda.imag >= 0
-    return _modes(Lambda[kept], np.where(Lambda.imag[kept] == 0, 0.5, 1.0) * B[kept], channels, step, seed)
+    half = pair(Diagonal(Lambda, B, np.ones_like(Lambda), np.asarray(0.0), np.asarray(1.0)))
+    return _modes(half.A, half.B, channels, step, seed)
 
 
 def _block_size(order: int, blocks: int) -> int:
@@ -401,11 +402,12 @@ def _block_size(order: int, blocks: int) -> int:
 def _s5(
     Lambda: np.ndarray, V: np.ndarray, V_inv: np.ndarray, blocks: int, channels: int | None, step: Step, seed: int
 ) -> MIMO:
-    """Upper half of each block's modes, a real mode with its B halved."""
+    """The upper half of each block's modes by rising frequency, a real mode with its B halved."""
     width = 1 if channels is None else _require.integer("channels", channels)
     rng = np.random.default_rng(_require.integer("seed", seed, least=0))
     size, order = len(Lambda), len(Lambda) * blocks
     kept = np.flatnonzero(Lambda.imag >= 0)
+    kept = kept[np.lexsort((Lambda.real[kept], Lambda.imag[kept]))]  # the order of `pair`
     weight = np.where(Lambda.imag[kept] == 0, 0.5, 1.0)[:, None]
     b = _truncated_normal(rng, (blocks, size, width)) / math.sqrt(order)
     c = (_truncated_normal(rng, (width, blocks, size)) + 1j * _truncated_normal(rng, (width, blocks, size))) / math.sqrt(order)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import _require
+from ._axis import supremum
 from .forms import NPLR, Diagonal, Paired, check, pair
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -85,14 +86,16 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
         tau = _require.real("tau", tau, above=0)
         if tau > 1:
             raise ValueError(f"`tau` must lie in (0, 1]; got {tau:g}. 1 is already the normal part.")
-        return _lossless_at(nplr, sigma, tau)
+        return _certify(nplr, sigma, tau, *_eigen(nplr.A + tau * nplr.P @ nplr.P.T))
     budget = _require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
     order = len(nplr.B)
     c = min(budget ** (order / (order - 1)), 1 / _EPS) if order > 1 else budget
-    found = _lossless_at(nplr, sigma, 2 / (c + 1))
-    while found.condition > budget * (1 + 64 * order * _EPS):
-        found = _lossless_at(nplr, sigma, min(1.02 * found.tau, 1.0))
-    return found
+    tau = 2 / (c + 1)
+    Lambda, V, condition = _eigen(nplr.A + tau * nplr.P @ nplr.P.T)
+    while condition > budget * (1 + 64 * order * _EPS):
+        tau = min(1.02 * tau, 1.0)
+        Lambda, V, condition = _eigen(nplr.A + tau * nplr.P @ nplr.P.T)
+    return _certify(nplr, sigma, tau, Lambda, V, condition)
 
 
 def _lossless_axis(nplr: NPLR) -> float:
@@ -100,14 +103,14 @@ def _lossless_axis(nplr: NPLR) -> float:
     A, B, P = nplr
     rank, order = P.shape[-1], len(B)
     if rank != 1:
-        raise ValueError(f"`nplr` must be lossless of rank one; got rank {rank}. legs, lagt, tlagt and fout are.")
+        raise ValueError(f"`nplr` must be lossless of rank one; got rank {rank}. Use legs, lagt, tlagt or fout.")
     rest = A + A.T + 2 * P @ P.T
     sigma = float(np.trace(rest)) / (2 * order)
     scale = float(np.linalg.norm(A))
     defect = float(np.linalg.norm(rest - 2 * sigma * np.eye(order)))
     if defect > 64 * order * _EPS * scale:
         got = f"a defect of {defect / scale:.3g} |A|"
-        raise ValueError(f"A + A^T must be 2 sigma I - 2 P P^T; got {got}. legs, lagt, tlagt and fout are such systems.")
+        raise ValueError(f"A + A^T must be 2 sigma I - 2 P P^T; got {got}. Use legs, lagt, tlagt or fout.")
     direction = P[:, 0] / np.linalg.norm(P)
     aside = float(np.linalg.norm(B - direction * (direction @ B)))
     if aside > 64 * order * _EPS * float(np.linalg.norm(B)):
@@ -116,17 +119,18 @@ def _lossless_axis(nplr: NPLR) -> float:
     return sigma
 
 
-def _lossless_at(nplr: NPLR, sigma: float, tau: float) -> Diagonalization:
+def _certify(
+    nplr: NPLR, sigma: float, tau: float, Lambda: np.ndarray, V: np.ndarray, condition: float
+) -> Diagonalization:
     A, B, P = nplr
     E = tau * P @ P.T
-    Lambda, V = _eigen(A + E)
-    condition = float(np.linalg.cond(V))
     if condition * _EPS > 1:
         got = f"kappa(V) = {condition:.3g}, beyond double precision"
         raise ValueError(f"A + E must be diagonalizable; got {got} at tau = {tau:g}. Move tau a little, or raise it.")
-    V_inv = np.linalg.inv(V)
-    B_tilde = (1 - tau / 2) * (V_inv @ B)
-    scale = float(np.linalg.norm(A))
+    V_inv = _like_conjugates(np.linalg.inv(V), Lambda)
+    B_tilde = (1 - tau / 2) * _like_conjugates(V_inv @ B, Lambda)
+    driven = np.abs(B_tilde) > _EPS * float(np.linalg.norm(B))
+    undamped = bool(np.any(Lambda.real[driven] >= -len(B) * _EPS * float(np.linalg.norm(A))))
     return Diagonalization(
         nplr=nplr,
         tau=tau,
@@ -136,9 +140,9 @@ def _lossless_at(nplr: NPLR, sigma: float, tau: float) -> Diagonalization:
         B=B_tilde,
         E=E,
         condition=condition,
-        residual=float(np.linalg.norm((A + E) @ V - V * Lambda)) / scale,
+        residual=float(np.linalg.norm((A + E) @ V - V * Lambda) / np.linalg.norm(A)),
         backward_error=float(np.linalg.norm(E, 2) / np.linalg.norm(A, 2)),
-        transfer_error=_lossless_error(nplr, tau, Lambda, V, V_inv, B_tilde),
+        transfer_error=math.inf if undamped else _lossless_error(nplr, tau, Lambda, V, V_inv, B_tilde),
         transfer_bound=_lossless_bound(nplr, sigma, tau),
         abscissa=float(Lambda.real.max()),
     )
@@ -147,11 +151,7 @@ def _lossless_at(nplr: NPLR, sigma: float, tau: float) -> Diagonalization:
 def _lossless_error(
     nplr: NPLR, tau: float, Lambda: np.ndarray, V: np.ndarray, V_inv: np.ndarray, B_tilde: np.ndarray
 ) -> float:
-    """max |x~ - x^| over w: with h = 2 P^T (s - A - E)^{-1} P the deviation is -tau/2 (1 - (1 - tau/2) h) x^.
-
-    Every lobe of it sits above an eigenvalue and is about as wide as that is deep, so the grid follows the spectrum; the
-    highest points are then searched around, ever finer.
-    """
+    """max |x~ - x^| over w: with h = 2 P^T (s - A - E)^{-1} P the deviation is -tau/2 (1 - (1 - tau/2) h) x^."""
     left, right = 2 * nplr.P[:, 0] @ V, V_inv @ nplr.P[:, 0]
 
     def deviation(w: np.ndarray) -> np.ndarray:
@@ -159,22 +159,7 @@ def _lossless_error(
         relative = -tau / 2 * (1 - (1 - tau / 2) * ((left * right) @ fraction))
         return np.abs(relative / (1 + relative)) * np.linalg.norm(V @ (B_tilde[:, None] * fraction), axis=0)
 
-    depth, height = np.abs(Lambda.real), np.abs(Lambda.imag)
-    depth = np.where(depth > 0, depth, np.max(np.abs(Lambda)) or 1.0)
-    w = np.abs(height[:, None] + depth[:, None] * np.tan(np.linspace(-1.5, 1.5, 31))).ravel()
-    w = np.unique(w[w > 0])
-    size = deviation(w)
-    spacing = np.gradient(w) if len(w) > 1 else w
-    best = 0.0
-    for peak in np.argsort(size)[::-1][:5]:
-        centre, width = w[peak], spacing[peak]
-        for _ in range(12):
-            near = centre + width * np.linspace(-1, 1, 9)
-            near = near[near > 0]
-            found = deviation(near)
-            centre, width = near[np.argmax(found)], width / 3
-            best = max(best, float(found.max()))
-    return best
+    return supremum(deviation, Lambda)[0]
 
 
 def _lossless_bound(nplr: NPLR, sigma: float, tau: float) -> float:
@@ -188,18 +173,22 @@ def _lossless_bound(nplr: NPLR, sigma: float, tau: float) -> float:
     return gain * float(lobe.max() + np.abs(np.diff(lobe))[max(0, int(lobe.argmax()) - 1) :][:3].max())
 
 
-def _eigen(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues in canonical order and eigenvectors with unit columns whose largest entry is positive, of a real matrix."""
+def _eigen(M: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Eigenvalues of a real matrix in canonical order, unit eigenvectors whose largest entry is positive, and kappa_2(V)."""
     Lambda, V = np.linalg.eig(M)
+    V = V * np.exp(-1j * np.angle(V[np.argmax(np.abs(V), axis=0), np.arange(len(M))]))
+    V = V / np.linalg.norm(V, axis=0)
     up, real = np.flatnonzero(Lambda.imag > 0), np.flatnonzero(Lambda.imag == 0)
     up, real = up[np.lexsort((Lambda.real[up], Lambda.imag[up]))], real[np.argsort(-Lambda.real[real])]
-    half, single = Lambda[up], Lambda[real]
-    turn = np.argmax(np.abs(V), axis=0)
-    V = V * np.exp(-1j * np.angle(V[turn, np.arange(len(M))]))
-    V = V / np.linalg.norm(V, axis=0)
-    pairs = V[:, up]
-    columns = np.concatenate([pairs, pairs.conj(), V[:, real].real], axis=-1)
-    return np.concatenate([half, half.conj(), single]) + 0j, columns + 0j
+    Lambda = np.concatenate([Lambda[up], Lambda[up].conj(), Lambda[real].real])
+    V = np.concatenate([V[:, up], V[:, up].conj(), V[:, real].real], axis=-1)
+    return Lambda + 0j, V + 0j, float(np.linalg.cond(V))
+
+
+def _like_conjugates(rows: np.ndarray, Lambda: np.ndarray) -> np.ndarray:
+    """Rounding lets conjugate rows differ in their last digit; let them not."""
+    pairs = np.count_nonzero(Lambda.imag > 0)
+    return np.concatenate([rows[:pairs], rows[:pairs].conj(), rows[2 * pairs :].real])
 
 
 PERTURBATIONS: dict[str, Callable[..., Diagonalization]] = {"lossless": lossless}

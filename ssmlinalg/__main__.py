@@ -1,0 +1,21 @@
+"""`python -m ssmlinalg`, and what the installed command runs."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Start the command line; without its packages, say in one sentence how to get them."""
+    try:
+        from . import cli
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("ssmlinalg"):
+            raise
+        sys.stderr.write(f"ssmlinalg: the command line needs {error.name}; it is not installed. Run pip install 'ssmlinalg[cli]'.\n")
+        return 2
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""The command line: `ssmlinalg list | init | compare | doctor`. Every choice is read from the library's own tables.
+
+Exit status: 0 done, 1 a check failed, 2 the request could not be understood or carried out, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import platform
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from . import __version__, _require, discretize, doctor, export, forms, hippo, inits, perturb, report
+from ._array import LIBRARIES
+from .analysis import compare as compare_inits
+
+app = typer.Typer(
+    help="Initializations of state space models, with proof.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+_screen = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line on `arguments` (None: those of the process) and return its exit status."""
+    try:
+        app(args=arguments, standalone_mode=False)
+    except typer.Exit as done:
+        return done.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _screen.print("interrupted; nothing half-written was left", style="yellow")
+        return 130
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        return _refuse(str(error))
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's usage errors, whose class Typer does not export
+            return _refuse(error.format_message())  # pyright: ignore[reportAttributeAccessIssue]
+        raise
+    return 0
+
+
+def _refuse(sentence: str) -> int:
+    _screen.print(f"[bold red]ssmlinalg:[/] {sentence}", highlight=False, soft_wrap=True)
+    return 2
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the measures, initializations, rules, targets and libraries there are."""
+    tables: dict[str, dict[str, str]] = {
+        "measures": _summaries(hippo.MEASURES),
+        "inits": _summaries(inits.INITS),
+        "perturbations": _summaries(perturb.PERTURBATIONS),
+        "rules": _summaries(discretize.RULES),
+        "targets": {name: _first_line(inspect.getmodule(target.to)) for name, target in export.TARGETS.items()},
+        "libraries": dict.fromkeys(LIBRARIES, "array library"),
+    }
+    if as_json:
+        return _print_json(tables)
+    for title, entries in tables.items():
+        _print_table(title, ("name", "what it is"), entries.items())
+    return None
+
+
+@app.command("init")
+def init_(
+    name: Annotated[str, typer.Argument(help="Which initialization; `ssmlinalg list` names them.", show_default=False)],
+    order: Annotated[int, typer.Option("--order", "-N", help="Order of the state.")] = 64,
+    channels: Annotated[int | None, typer.Option("--channels", "-H", help="Channels, or the width for several inputs.")] = None,
+    conditioning: Annotated[float | None, typer.Option(help="Budget for kappa(V), for ptd and s5-ptd.")] = None,
+    tau: Annotated[float | None, typer.Option(help="Size of the perturbation instead of a budget, for ptd.")] = None,
+    measure: Annotated[str | None, typer.Option(help="Measure, for ptd and s4.")] = None,
+    blocks: Annotated[int | None, typer.Option(help="Blocks, for s5 and s5-ptd.")] = None,
+    step: Annotated[tuple[float, float] | None, typer.Option(help="Interval the steps are drawn from.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of C and of the steps.")] = 0,
+    to: Annotated[str, typer.Option("--to", help="Layout of the file: " + ", ".join(export.TARGETS))] = "s4d",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The safetensors file to write.")] = None,
+    page: Annotated[Path | None, typer.Option("--report", help="The HTML page to write, for ptd.")] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Build an initialization, certify it, and write it in a framework's layout."""
+    _require.known("name", name, inits.INITS)
+    make = inits.INITS[name]
+    options = {"channels": channels, "conditioning": conditioning, "tau": tau, "measure": measure, "blocks": blocks, "step": step}
+    options = {option: value for option, value in options.items() if value is not None} | {"seed": seed}
+    _refuse_unknown(name, make, options)
+    if page is not None and name != "ptd":
+        raise ValueError(f"`--report` draws the certificate of a ptd; got {name}. Use `ssmlinalg compare --html` for the others.")
+    export.refuse_existing([path for path in (output, page) if path is not None], force=force)
+    if output is not None:
+        _require.known("to", to, export.TARGETS)
+    with _screen.status(f"building {name} of order {order}"):
+        form = make(order, **options)
+        found = _certificate(order, options) if name == "ptd" else None
+    figures: dict[str, Any] = {"order": order, "form": type(form).__name__}
+    figures |= {field: list(np.shape(array)) for field, array in form._asdict().items()} if not found else _figures(found)
+    facts = {
+        "built": " ".join(["ssmlinalg init", name, f"--order {order}", *(f"--{key} {_plain(value)}" for key, value in options.items())]),
+        "ssmlinalg": __version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+    if output is not None:
+        with _screen.status(f"writing {output}"):
+            export.save(output, form, to, metadata={**facts, "seed": seed, "figures": figures}, force=force)
+        figures["file"] = str(output)
+    if page is not None and found is not None:
+        assert isinstance(form, forms.Paired)
+        with _screen.status(f"drawing {page}"):
+            text = report.ptd(found, form, title=f"{name}, order {order}", facts={key: str(value) for key, value in facts.items()})
+            export.write_atomically(page, text.encode(), force=force)
+        figures["report"] = str(page)
+    if as_json:
+        return _print_json(facts | figures)
+    _print_table(facts["built"], ("figure", "value"), ((key, _show(value)) for key, value in figures.items()))
+    return None
+
+
+@app.command("compare")
+def compare_(
+    order: Annotated[int, typer.Option("--order", "-N", help="Order of the state.")] = 64,
+    conditioning: Annotated[float, typer.Option(help="Budget for kappa(V) of the perturbed ones.")] = 8.0,
+    page: Annotated[Path | None, typer.Option("--html", help="The HTML page to write.")] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Put all initializations of one order side by side: conditioning, distance from HiPPO-LegS, stability."""
+    export.refuse_existing([] if page is None else [page], force=force)
+    with _screen.status(f"comparing all initializations of order {order}"):
+        rows = compare_inits(order, conditioning=conditioning)
+        if page is not None:
+            text = report.comparison(rows, title=f"All initializations at order {order}")
+            export.write_atomically(page, text.encode(), force=force)
+    if as_json:
+        return _print_json([row._asdict() for row in rows])
+    heads = ("init", "kappa(V)", "|E|/|A|", "transfer error", "max Re", "max |Im|", "modes")
+    _print_table(f"order {order}: distance of the state from HiPPO-LegS", heads, (tuple(map(_show, row)) for row in rows))
+    return None
+
+
+@app.command("doctor")
+def doctor_(as_json: Json = False) -> None:
+    """Run a small model on every array library and compare it with NumPy; status 1 if one that is installed is wrong."""
+    with _screen.status("running each array library"):
+        findings = doctor.examine()
+    if as_json:
+        _print_json([finding._asdict() for finding in findings])
+    else:
+        rows = ((f.library, f.dtype, f.version or "-", "works" if f.works else "no", _show(f.error), f.reason) for f in findings)
+        _print_table("array libraries", ("library", "precision", "version", "", "error", "why not"), rows)
+    if any(not finding.works and not math.isnan(finding.error) for finding in findings):
+        raise typer.Exit(1)
+
+
+def _certificate(order: int, options: dict[str, Any]) -> perturb.Diagonalization:
+    size = {"tau": options["tau"]} if "tau" in options else {"conditioning": options.get("conditioning", 8.0)}
+    nplr = hippo.MEASURES[options.get("measure", "legs")](order)
+    assert isinstance(nplr, forms.NPLR)
+    return perturb.lossless(nplr, **size)
+
+
+def _figures(found: perturb.Diagonalization) -> dict[str, float]:
+    names = ("tau", "condition", "backward_error", "transfer_error", "transfer_bound", "abscissa", "residual")
+    return {name: getattr(found, name) for name in names}
+
+
+def _refuse_unknown(name: str, make: Callable[..., Any], options: dict[str, Any]) -> None:
+    takes = inspect.signature(make).parameters
+    for option in options:
+        if option not in takes:
+            rest = ", ".join(f"--{key}" for key in takes)
+            raise ValueError(f"{name} must be given options it has; got --{option}. It takes {rest}.")
+
+
+def _summaries(table: dict[str, Callable[..., Any]]) -> dict[str, str]:
+    return {name: _first_line(entry) for name, entry in table.items()}
+
+
+def _first_line(documented: Any) -> str:
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+def _plain(value: Any) -> str:
+    return " ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
+def _print_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(*heads, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table, highlight=False, markup=False)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(_finite(value), indent=2) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity; null stands for both."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

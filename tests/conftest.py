@@ -1,0 +1,62 @@
+"""Profiles of hypothesis, and the array libraries every law runs over."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["JAX_ENABLE_X64"] = "1"  # before jax is imported: without it there is no float64 to test
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+from collections.abc import Callable
+from typing import Any
+
+import array_api_strict
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from ssmlinalg import forms
+
+settings.register_profile("quick", max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def _each(convert: Callable[[np.ndarray], Any], thing: Any) -> Any:
+    if isinstance(thing, tuple):
+        return type(thing)(*(_each(convert, entry) for entry in thing))
+    return convert(np.asarray(thing))
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+# Adversaries beside the libraries people use: NumPy that refuses in-place writes, and the standard to the letter.
+LIBRARIES: dict[str, Callable[[Any], Any]] = {
+    "numpy": lambda thing: thing,
+    "read-only": lambda thing: _each(_read_only, thing),
+    "strict": lambda thing: _each(array_api_strict.asarray, thing),
+    "torch": lambda thing: forms.move(thing, "torch") if type(thing) in forms.FORMS.values() else _torch(thing),
+    "jax": lambda thing: forms.move(thing, "jax") if type(thing) in forms.FORMS.values() else _jax(thing),
+}
+
+
+def _torch(array: np.ndarray) -> Any:
+    import torch
+
+    return torch.asarray(array)
+
+
+def _jax(array: np.ndarray) -> Any:
+    import jax.numpy
+
+    return jax.numpy.asarray(array)
+
+
+@pytest.fixture(params=list(LIBRARIES))
+def carry(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+    """A function that takes forms and arrays from the host into one of the libraries."""
+    return LIBRARIES[request.param]

@@ -1,0 +1,146 @@
+"""Each rule converges with the order it claims, to the same thing for modes and for matrices."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.signal
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import EPS
+
+from ssmlinalg import discretize, forms, hippo, inits, reference
+
+RULES = sorted(discretize.RULES)
+LAMBDA = np.array([-0.5 + 2j, -0.1 + 0j, 0j, -3.0 + 0.5j])
+
+
+def system(step: float, A: np.ndarray = LAMBDA) -> forms.Diagonal:
+    one = np.ones(len(A)) + 0j
+    return forms.Diagonal(A, one, one * np.array([1, 2j, 0.5, -1])[: len(A)], np.asarray(0.3), np.asarray(step))
+
+
+def parts(form: Any) -> Any:
+    return form.system if isinstance(form, forms.Delayed) else form
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("step", [1e-6, 0.01, 1.0, 30.0])
+def test_modes_agree_with_the_definition(rule: str, step: float) -> None:
+    form = system(step)
+    discrete = discretize.RULES[rule](form)
+    for n in range(len(LAMBDA)):
+        A, now, before = reference.discretize([[LAMBDA[n]]], [1], step, rule)
+        assert abs(parts(discrete).A[n] - complex(A[0])) <= 8 * EPS * (1 + abs(step * LAMBDA[n])) * max(1, abs(complex(A[0])))
+        drive = complex(A[0]) * complex(now[0]) + complex(before[0]) if rule == "foh" else complex(now[0])
+        assert abs(parts(discrete).B[n] - drive) <= 16 * EPS * step * (1 + abs(step * LAMBDA[n]))
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("step", [1e-6, 0.01, 1.0])
+def test_matrices_and_modes_agree(rule: str, step: float) -> None:
+    form = system(step)
+    modes, dense = discretize.RULES[rule](form), discretize.RULES[rule](forms.to_dense(form))
+    size = max(1.0, np.abs(parts(modes).A).max()) * (1 + step)
+    np.testing.assert_allclose(np.diag(parts(dense).A), parts(modes).A, atol=64 * EPS * size)
+    np.testing.assert_allclose(parts(dense).B, parts(modes).B, atol=64 * EPS * size * step)
+    np.testing.assert_allclose(dense.D, modes.D, atol=64 * EPS * size * (1 + step))
+
+
+def final_state(form: Any, rule: Any, length: int, u: np.ndarray) -> Any:
+    from ssmlinalg import scan
+
+    return scan(form, u[:length], rule=rule)[1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "order"),
+    [("bilinear", 2), ("forward", 1), ("backward", 1), ("impulse", 1), (partial(discretize.gbt, alpha=0.7), 1)],
+    ids=["bilinear", "forward", "backward", "impulse", "gbt"],
+)
+def test_rules_converge_with_their_order(rule: Any, order: int) -> None:
+    """The state at time 1 under u = 1, halving the step: the error falls by 2^order."""
+    exact = np.where(LAMBDA == 0, 1.0, np.expm1(LAMBDA) / np.where(LAMBDA == 0, 1, LAMBDA))
+    errors = [np.abs(final_state(system(1 / n), rule, n, np.ones(n)) - exact).max() for n in (64, 128)]
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.1)
+
+
+@pytest.mark.parametrize("n", [1, 4, 32])
+def test_zoh_is_exact_for_a_constant_input_at_any_step(n: int) -> None:
+    exact = np.where(LAMBDA == 0, 1.0, np.expm1(LAMBDA) / np.where(LAMBDA == 0, 1, LAMBDA))
+    np.testing.assert_allclose(final_state(system(1 / n), "zoh", n, np.ones(n)), exact, rtol=16 * n * EPS)
+
+
+@pytest.mark.parametrize("measure", ["legs", "legt", "chebt"])
+@pytest.mark.parametrize(("rule", "theirs"), [("zoh", "zoh"), ("bilinear", "bilinear"), ("forward", "euler"), ("backward", "backward_diff")])
+def test_matrices_agree_with_scipy(measure: str, rule: str, theirs: str) -> None:
+    dense = forms.to_dense(hippo.MEASURES[measure](6))._replace(step=np.asarray(0.05))
+    ours = discretize.RULES[rule](dense)
+    A, B, *_ = scipy.signal.cont2discrete((dense.A, dense.B[:, None], dense.C[None], np.zeros((1, 1))), 0.05, method=theirs)
+    np.testing.assert_allclose(ours.A, A, atol=256 * EPS * np.abs(A).max())
+    np.testing.assert_allclose(ours.B, B[:, 0], atol=256 * EPS * np.abs(B).max())
+
+
+def test_mamba_is_zoh_for_a_and_euler_for_b() -> None:
+    form = inits.mamba_init(4, step=0.1)
+    got = discretize.discretize(form, "mamba")
+    np.testing.assert_allclose(got.A, np.exp(0.1 * form.A), rtol=4 * EPS)
+    np.testing.assert_allclose(got.B, 0.1 * form.B, rtol=4 * EPS)
+
+
+def test_bilinear_legs_is_a_contraction_at_every_step() -> None:
+    for step in (1e-4, 1e-2, 1.0, 100.0):
+        dense = forms.to_dense(hippo.legs(64))._replace(step=np.asarray(step))
+        assert np.linalg.norm(discretize.bilinear(dense).A, 2) <= 1 + 64 * EPS
+
+
+@given(st.floats(1e-12, 1e3), st.floats(-50, 0), st.floats(-1e4, 1e4))
+def test_zoh_has_full_relative_accuracy_near_and_far_from_zero(size: float, x: float, y: float) -> None:
+    z = size * complex(x, y) / 1e4
+    got = discretize.zoh(system(1.0, np.array([z]))).B[0]
+    A, now, _ = reference.discretize([[z]], [1], 1, "zoh")
+    assert abs(got - complex(now[0])) <= 16 * EPS * max(abs(complex(now[0])), EPS * abs(z))
+
+
+def test_phi_functions_have_the_right_derivative_at_zero() -> None:
+    torch = pytest.importorskip("torch")
+    z = torch.zeros(1, dtype=torch.complex128, requires_grad=True)
+    discretize._phi1(z).real.sum().backward()
+    assert z.grad.real.item() == pytest.approx(0.5)
+    z.grad = None
+    discretize._phi2(z).real.sum().backward()
+    assert z.grad.real.item() == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize("size", [1e-6, 0.019, 1.0, 40.0])
+def test_the_matrix_exponential_is_that_of_scipy_on_every_library(carry: Any, size: float) -> None:
+    from ssmlinalg import _array
+
+    A = size * forms.to_dense(inits.s4_init(7)).A / 20
+    expected = scipy.linalg.expm(A)
+    got = _array.to_numpy(_array.expm(carry(np.stack([A, 0 * A]))))
+    np.testing.assert_allclose(got[0], expected, atol=64 * EPS * (1 + size))
+    np.testing.assert_array_equal(got[1], np.eye(7))
+
+
+def test_a_stiff_triangular_matrix_stays_finite() -> None:
+    """Matrices of the kind that make a well-known expm return NaN: huge spread on the diagonal, huge coupling."""
+    from ssmlinalg import _array
+
+    for fast, slow, coupling in ((-2.7e6, -32.0, 2.7e6), (-1e12, -1e-6, 1e12), (-6.5e5, -6.5e5, 1e6)):
+        A = np.array([[fast, coupling], [0.0, slow]])
+        E = _array.expm(A)
+        exact = coupling * (np.exp(slow) - np.exp(fast)) / (slow - fast) if fast != slow else coupling * np.exp(slow)
+        expected = np.array([[np.exp(fast), exact], [0, np.exp(slow)]])
+        assert np.all(np.isfinite(E))
+        assert np.abs(E - expected).max() <= 8 * EPS * np.linalg.norm(A)  # what a backward stable method can promise
+
+
+def test_a_rule_may_be_any_function() -> None:
+    form = system(0.1)
+    ours = discretize.discretize(form, partial(discretize.gbt, alpha=0.5))
+    np.testing.assert_array_equal(ours.A, discretize.bilinear(form).A)

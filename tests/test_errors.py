@@ -1,0 +1,126 @@
+"""Bad input: one sentence each, with the rule, what was got, and a remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ssmlinalg import compare, convolve, decompose, discretize, forms, hippo, inits, kernel, perturb, scan, transfer
+
+one = np.ones(2) + 0j
+GOOD = forms.Paired(-one, one, one, np.asarray(0.0), np.asarray(0.1))
+
+
+def bad(**fields: Any) -> forms.Paired:
+    return GOOD._replace(**fields)
+
+
+ORDERS = [0, -1, 2.5, True, "64", None, np.nan]
+CASES: dict[str, Callable[[], Any]] = {
+    "NaN in A": lambda: kernel(bad(A=one * np.nan), 4),
+    "infinity in C": lambda: kernel(bad(C=np.array([1, np.inf]) + 0j), 4),
+    "NaN in the input": lambda: scan(GOOD, np.array([1.0, np.nan])),
+    "NaN in a signal": lambda: convolve(np.array([np.nan]), np.ones(1)),
+    "zero step": lambda: kernel(bad(step=np.asarray(0.0)), 4),
+    "negative step": lambda: kernel(bad(step=np.asarray(-0.1)), 4),
+    "step 0 in an init": lambda: inits.s4d_lin_init(4, step=0.0),
+    "reversed interval": lambda: inits.s4d_lin_init(4, step=(0.1, 0.001)),
+    "interval of three": lambda: inits.s4d_lin_init(4, step=(1, 2, 3)),  # pyright: ignore[reportArgumentType]
+    "NaN interval": lambda: inits.ptd_init(4, step=(np.nan, 1)),
+    "wrong shape of B": lambda: kernel(bad(B=np.ones(3) + 0j), 4),
+    "batch that does not broadcast": lambda: kernel(bad(D=np.zeros(3), step=np.ones(2)), 4),
+    "no axis at all": lambda: kernel(bad(A=np.asarray(1j)), 4),
+    "P transposed": lambda: decompose.diagonalize(hippo.legs(4)._replace(P=hippo.legs(4).P.T)),
+    "mixed precision": lambda: kernel(bad(C=one.astype(np.complex64)), 4),
+    "mixed libraries": lambda: kernel(bad(C=_torch(one)), 4),
+    "a list instead of an array": lambda: kernel(bad(A=[1, 2]), 4),
+    "no form at all": lambda: kernel((1, 2, 3), 4),  # pyright: ignore[reportArgumentType]
+    "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]
+    "length 0": lambda: kernel(GOOD, 0),
+    "length 2.5": lambda: kernel(GOOD, 2.5),  # pyright: ignore[reportArgumentType]
+    "complex signal": lambda: scan(GOOD, np.ones(3) + 0j),
+    "empty signal": lambda: scan(GOOD, np.ones(0)),
+    "state of another size": lambda: scan(GOOD, np.ones(3), np.ones(5) + 0j),
+    "input of another width": lambda: scan(inits.s5_init(4, channels=3), np.ones((2, 5))),
+    "unstable and long": lambda: kernel(bad(A=one), 10**5),
+    "unknown rule": lambda: kernel(GOOD, 4, rule="zho"),
+    "unknown measure": lambda: inits.ptd_init(4, measure="leg"),
+    "unknown perturbation": lambda: inits.ptd_init(4, perturbation="losless"),
+    "unknown library": lambda: forms.move(GOOD, "pytorch"),
+    "unknown dtype": lambda: forms.move(GOOD, "numpy", dtype="float16"),
+    "measure without correction": lambda: inits.s4_init(4, measure="chebt"),
+    "perturbing rank two": lambda: inits.ptd_init(4, measure="legt"),
+    "tau 0": lambda: perturb.lossless(hippo.legs(4), tau=0),
+    "tau above 1": lambda: perturb.lossless(hippo.legs(4), tau=1.5),
+    "tau NaN": lambda: perturb.lossless(hippo.legs(4), tau=np.nan),
+    "conditioning 1": lambda: perturb.lossless(hippo.legs(4), conditioning=1),
+    "conditioning as a string": lambda: perturb.lossless(hippo.legs(4), conditioning="8"),  # pyright: ignore[reportArgumentType]
+    "complex NPLR": lambda: decompose.eigenbasis(hippo.legs(4)._replace(A=hippo.legs(4).A + 0j)),
+    "alpha outside": lambda: discretize.gbt(GOOD, alpha=1.5),
+    "window 0": lambda: hippo.legt(4, window=0),
+    "window as a boolean": lambda: hippo.legt(4, window=True),
+    "negative tilt": lambda: hippo.tlagt(4, tilt=-1),
+    "alpha of glagt": lambda: hippo.glagt(4, alpha=1.0),
+    "beta of glagt": lambda: hippo.glagt(4, beta=0.0),
+    "negative lag": lambda: hippo.legs_basis(4, np.array([-1.0])),
+    "blocks that do not divide": lambda: inits.s5_init(7, blocks=2),
+    "ring upside down": lambda: inits.lru_init(4, r_min=0.9, r_max=0.5),
+    "negative seed": lambda: inits.ptd_init(4, seed=-1),
+    "no channels": lambda: inits.ptd_init(4, channels=0),
+    "frequency at a pole": lambda: transfer(GOOD, np.array([-1.0 + 0j])),
+    "frequencies in a table": lambda: transfer(GOOD, np.ones((2, 2)) + 0j),
+    "transfer of a recurrence": lambda: transfer(discretize.zoh(GOOD), np.ones(1) + 0j),  # pyright: ignore[reportArgumentType]
+    "dense form of several inputs": lambda: forms.to_dense(inits.s5_init(4)),
+}  # fmt: skip
+
+
+def _torch(array: np.ndarray) -> Any:
+    import torch
+
+    return torch.asarray(array)
+
+
+def complaint(call: Callable[[], Any]) -> str:
+    with pytest.raises((ValueError, TypeError)) as caught:
+        call()
+    assert type(caught.value) in (ValueError, TypeError), "an error of a library below came through"
+    return str(caught.value)
+
+
+def assert_is_a_sentence(text: str) -> None:
+    """rule; got ... . Remedy."""
+    assert re.fullmatch(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]", text), text
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_refused_in_one_sentence(case: str) -> None:
+    assert_is_a_sentence(complaint(CASES[case]))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("take_order", [*hippo.MEASURES.values(), *inits.INITS.values(), compare], ids=lambda f: f.__name__)
+def test_an_order_is_a_whole_number_of_at_least_one(take_order: Callable[..., Any], order: Any) -> None:
+    text = complaint(lambda: take_order(order))
+    assert_is_a_sentence(text)
+    assert text.startswith(("`order` must be an integer of at least 1",))
+
+
+def test_the_nearest_name_is_offered() -> None:
+    assert "Did you mean 'bilinear'?" in complaint(lambda: kernel(GOOD, 4, rule="bilinera"))
+    assert "Did you mean 'torch'?" in complaint(lambda: forms.move(GOOD, "pytorch"))
+
+
+def test_jax_without_64_bits_is_said_so() -> None:
+    import jax
+
+    jax.config.update("jax_enable_x64", False)
+    try:
+        text = complaint(lambda: forms.move(GOOD, "jax"))
+        assert "jax_enable_x64" in text
+        assert forms.move(GOOD, "jax", dtype="float32").A.dtype == "complex64"
+    finally:
+        jax.config.update("jax_enable_x64", True)

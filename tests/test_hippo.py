@@ -1,0 +1,241 @@
+"""The measures: what their matrices promise, and that they remember."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.signal
+from hypothesis import given
+from strategies import EPS, corrected, measures, orders
+
+from ssmlinalg import hippo
+
+
+# Exact at every order; the others in the limit of large order, away from the ends of the window.
+EXACT = ["legs", "lagt", "tlagt", "glagt", "foud"]
+
+
+def norm(matrix: np.ndarray) -> float:
+    return float(np.linalg.norm(matrix))
+
+
+@given(corrected, orders)
+def test_the_correction_makes_a_normal(measure: str, order: int) -> None:
+    A, _, P = hippo.MEASURES[measure](order)
+    M = A + P @ P.T
+    size = norm(A) + norm(P) ** 2
+    assert norm(M @ M.T - M.T @ M) <= 4 * EPS * size**2
+
+
+@given(measures, orders)
+def test_every_measure_is_finite_and_of_its_order(measure: str, order: int) -> None:
+    system = hippo.MEASURES[measure](order)
+    assert system.A.shape == (order, order)
+    assert system.B.shape == (order,)
+    assert all(np.all(np.isfinite(array)) and array.dtype == np.float64 for array in system)
+
+
+@given(measures, orders)
+def test_no_measure_grows(measure: str, order: int) -> None:
+    # Every one is stable; at even orders the Fourier ones keep a sine of frequency zero that nothing drives.
+    A = hippo.MEASURES[measure](order).A
+    nonnormal = order if measure in ("legs", "lagt", "tlagt", "glagt") else 1  # triangular: the diagonal tells
+    abscissa = np.diag(A).max() if nonnormal > 1 else np.linalg.eigvals(A).real.max()
+    assert abscissa <= 64 * EPS * norm(A)
+
+
+@given(orders)
+def test_legs_is_lossless(order: int) -> None:
+    A, B, _ = hippo.legs(order)
+    assert norm(A + A.T + np.eye(order) + np.outer(B, B)) <= 4 * EPS * norm(B) ** 2
+
+
+@given(orders)
+def test_lagt_and_fout_are_lossless_about_the_imaginary_axis(order: int) -> None:
+    for A, _, P in (hippo.lagt(order), hippo.fout(order), hippo.fourier2(order)):
+        assert norm(A + A.T + 2 * P @ P.T) <= 4 * EPS * (norm(A) + norm(P) ** 2)
+
+
+@given(orders)
+def test_legt_is_lossless_of_rank_two(order: int) -> None:
+    A, _, P = hippo.legt(order)
+    assert P.shape == (order, min(order, 2))
+    assert norm(A + A.T + 2 * P @ P.T) <= 4 * EPS * norm(P) ** 2
+
+
+def test_legs_is_twice_the_correction_in_its_input() -> None:
+    _, B, P = hippo.legs(7)
+    np.testing.assert_allclose(B, math.sqrt(2) * P[:, 0], rtol=4 * EPS)
+
+
+@pytest.mark.parametrize("order", [1, 4, 9])
+def test_lmu_is_legt_in_other_coordinates(order: int) -> None:
+    W = np.diag((-1.0) ** np.arange(order) * np.sqrt(2 * np.arange(order) + 1))
+    legt, lmu = hippo.legt(order, window=1.0), hippo.lmu(order)
+    np.testing.assert_allclose(lmu.A, W @ legt.A @ np.linalg.inv(W), rtol=16 * EPS)
+    np.testing.assert_allclose(lmu.B, W @ legt.B, rtol=16 * EPS)
+
+
+@pytest.mark.parametrize("order", [1, 4, 9])
+def test_glagt_at_alpha_zero_is_tlagt(order: int) -> None:
+    beta = 0.25
+    glagt, tlagt = hippo.glagt(order, beta=beta), hippo.tlagt(order, tilt=beta)
+    np.testing.assert_allclose(glagt.A, tlagt.A, atol=16 * EPS)
+    np.testing.assert_allclose(glagt.B * math.sqrt(beta), tlagt.B, rtol=16 * EPS)
+
+
+def test_tlagt_without_tilt_is_lagt() -> None:
+    np.testing.assert_array_equal(hippo.tlagt(5, tilt=0.0).A, hippo.lagt(5).A)
+
+
+@pytest.mark.parametrize("measure", ["legt", "lmu", "fout", "chebt"])
+def test_a_window_scales_time(measure: str) -> None:
+    make = hippo.MEASURES[measure]
+    short, long = make(6, window=1.0), make(6, window=3.0)
+    np.testing.assert_allclose(short.A, 3 * long.A, rtol=16 * EPS)
+    np.testing.assert_allclose(short.B, 3 * long.B, rtol=16 * EPS)
+
+
+# Values that state-spaces/s4 gives at N = 4, from its formulas, so that nobody's checkpoint changes meaning.
+PUBLISHED = {
+    "legs": ([2, 1], -math.sqrt(15), math.sqrt(3)),
+    "legt": ([1, 2], 0.5 * math.sqrt(15), math.sqrt(3) / 2),
+    "lmu": ([1, 2], -3.0, -3.0),
+    "lagt": ([2, 1], -1.0, 1.0),
+    "tlagt": ([1, 1], -1.0, 1.0),
+    "glagt": ([1, 1], -0.505, 0.1),
+    "fout": ([2, 3], -math.pi, 0.0),
+    "foud": ([2, 3], -2 * math.pi, 0.0),
+    "fourier_decay": ([2, 3], -math.pi, 0.0),
+    "fourier2": ([2, 3], -2 * math.pi, 0.0),
+}
+
+
+@pytest.mark.parametrize("measure", PUBLISHED)
+def test_matrices_have_the_published_scale(measure: str) -> None:
+    (row, column), entry, drive = PUBLISHED[measure]
+    system = hippo.MEASURES[measure](4)
+    assert system.A[row, column] == pytest.approx(entry, rel=8 * EPS)
+    assert system.B[1] == pytest.approx(drive, rel=8 * EPS)
+
+
+@pytest.mark.parametrize("measure", EXACT)
+@pytest.mark.parametrize("order", [1, 2, 7])
+def test_the_kernel_is_the_weighted_basis(measure: str, order: int) -> None:
+    system = hippo.MEASURES[measure](order)
+    lags = np.array([0.05, 0.7, 3.3])
+    expected = np.stack([scipy.linalg.expm(t * system.A) @ system.B for t in lags])
+    got = hippo.BASES[measure](order, lags).kernel
+    size = np.exp(norm(system.A) * 0.05) * norm(system.B)
+    assert np.abs(got - expected).max() <= 256 * EPS * order * max(size, norm(system.A) * norm(system.B))
+
+
+@pytest.mark.parametrize("measure", sorted(hippo.MEASURES))
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_values_and_kernel_are_biorthogonal(measure: str, order: int) -> None:
+    """int k_n g_m dt = delta_nm over the window, one period, or the whole past: so that the sum of x_n g_n rebuilds."""
+    window = {"lmu": 1.0, "fourier2": 1.0, "foud": 1.0}.get(measure, 2.0)
+    finite = measure in ("legt", "lmu", "fout", "fourier2", "chebt", "foud", "fourier_decay")
+    y, dy = _panels()
+    # t = window sin^2(x) takes the square-root ends of the Chebyshev weight away; the whole past is cut at 3000.
+    angle = y * math.pi / 2
+    t, dt = window * np.sin(angle) ** 2, window * np.sin(2 * angle) * dy * math.pi / 2
+    if not finite:
+        t, dt = 3000 * y**3, 3000 * 3 * y**2 * dy
+    values, kernel, weight = hippo.BASES[measure](order, t)
+    gram = (kernel * dt[:, None]).T @ values
+    if measure in ("foud", "fourier_decay"):
+        gram = gram / np.array([_period_mass(measure)])
+    live = np.abs(values).max(axis=0) > 0  # the sine of frequency zero stands for nothing
+    np.testing.assert_allclose(gram[np.ix_(live, live)], np.eye(int(live.sum())), atol=1e-9)
+    assert np.all(weight >= 0)
+
+
+def _panels() -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on [0, 1]: 16-point Gauss-Legendre on each of 128 panels."""
+    x, weights = np.polynomial.legendre.leggauss(16)
+    edges = np.linspace(0, 1, 129)[:-1, None]
+    return (edges + (x + 1) / 256).ravel(), np.tile(weights / 256, 128)
+
+
+def _period_mass(measure: str) -> float:
+    """The share of the memory that lies in the newest period."""
+    return {"foud": -math.expm1(-0.5), "fourier_decay": 2 / 3}[measure]
+
+
+def _state(measure: str, order: int, end: float) -> np.ndarray:
+    """The state at time `end` of the system driven by the test signal from rest, by SciPy's simulation."""
+    system = hippo.MEASURES[measure](order)
+    t = np.linspace(0, end, 12001)
+    _, _, x = scipy.signal.lsim((system.A, system.B[:, None], np.eye(order), np.zeros((order, 1))), _signal_of(measure)(t), t)
+    return x[-1]
+
+
+def _signal_of(measure: str) -> Callable[[Any], Any]:
+    if measure in ("foud", "fourier_decay", "fout", "fourier2"):
+        period = {"foud": 1.0, "fourier2": 1.0}.get(measure, 2.0)
+        return lambda t: np.exp(np.sin(2 * math.pi * t / period))  # periodic: the Fourier bases can have no jump
+    if measure in ("lagt", "tlagt", "glagt"):
+        return lambda t: np.exp(0.4 * (t - 40)) * np.cos(t - 40)  # dies away into the past, as the Laguerre functions do
+    return lambda t: np.exp(np.sin(1.3 * t)) + np.cos(0.4 * t)
+
+
+@pytest.mark.parametrize("measure", sorted(hippo.MEASURES))
+def test_the_past_is_rebuilt_better_at_higher_order(measure: str) -> None:
+    end = 8.0 if measure in ("legs", "legt", "lmu", "chebt") else 40.0
+    lags = np.linspace(0.15, {"lmu": 0.85, "fourier2": 0.85, "foud": 0.85}.get(measure, 1.8), 60)
+    errors = []
+    for order in (5, 21):
+        rebuilt = hippo.BASES[measure](order, lags).values @ _state(measure, order, end)
+        errors.append(float(np.abs(rebuilt - _signal_of(measure)(end - lags)).max()))
+    assert errors[1] < 0.35 * errors[0]
+    assert errors[1] < 0.12
+
+
+@pytest.mark.parametrize("measure", sorted(hippo.MEASURES.keys() - {"lagt", "tlagt", "glagt"}))
+def test_a_constant_is_remembered(measure: str) -> None:
+    """At rest under u = 1 the state is -A^{-1} B; it must rebuild 1. (The Laguerre functions die away and hold no constant.)"""
+    order = 9
+    system = hippo.MEASURES[measure](order)
+    state = np.linalg.solve(system.A, -system.B)
+    lags = np.linspace(0.1, 0.9, 9)
+    rebuilt = hippo.BASES[measure](order, lags).values @ state
+    tolerance = 0.25 if measure == "foud" else 1e3 * EPS * np.linalg.cond(system.A)
+    assert np.abs(rebuilt - 1).max() <= tolerance
+
+
+def test_legt_reads_a_delay_as_its_pade_approximant() -> None:
+    from numpy.polynomial import polynomial
+
+    order, s = 5, 0.7 + 2.0j
+    A, B, _ = hippo.legt(order, window=1.0)
+    readout = hippo.legt_basis(order, np.array([1.0]), window=1.0).values[0]
+    got = readout @ np.linalg.solve(s * np.eye(order) - A, B)
+    # [N-1/N] Pade of e^{-s}: coefficients (2N-1-k)!/(k! (N-1-k)!) and (2N-1-k)!/(k! (N-k)!), both by N-independent factors.
+    f = math.factorial
+    p = [(-1) ** k * f(2 * order - 1 - k) * f(order - 1) / (f(2 * order - 1) * f(k) * f(order - 1 - k)) for k in range(order)]
+    q = [f(2 * order - 1 - k) * f(order) / (f(2 * order - 1) * f(k) * f(order - k)) for k in range(order + 1)]
+    assert got == pytest.approx(polynomial.polyval(s, p) / polynomial.polyval(s, q), rel=1e3 * EPS)
+
+
+def test_chebt_obeys_its_definition() -> None:
+    """p' by NumPy's polynomials: the residual v_T + v_t has no component below degree N, and v(0) = u."""
+    order, window = 6, 1.5
+    system = hippo.chebt(order, window=window)
+    rng = np.random.default_rng(3)
+    x, u = rng.standard_normal(order), 0.7
+    norm = np.array([1.0] + [math.sqrt(2)] * order)
+    at_zero = norm * (-1.0) ** np.arange(order + 1)
+    last = (u - at_zero[:order] @ x) / at_zero[order]
+    v = np.polynomial.Chebyshev(np.append(x, last) * norm, domain=[0, window])
+    drift = -v.deriv().coef / norm[: len(v.deriv().coef)]
+    np.testing.assert_allclose(system.A @ x + system.B * u, drift, atol=64 * EPS * norm.size**2 * np.abs(drift).max())
+
+
+def test_measures_and_bases_are_neighbours() -> None:
+    assert hippo.MEASURES.keys() == hippo.BASES.keys()

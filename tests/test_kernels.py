@@ -1,0 +1,216 @@
+"""Kernel mode = recurrent mode = mpmath, for every initialization, rule and array library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import EPS, init_names, models, signal
+
+from ssmlinalg import convolve, discretize, forms, inits, kernel, reference, scan, step, transfer
+from ssmlinalg._array import to_numpy
+
+RULES = sorted(discretize.RULES)
+rules = st.sampled_from(RULES)
+DISCRETE = (forms.Recurrence, forms.PairedRecurrence, forms.MIMORecurrence, forms.DenseRecurrence)
+
+
+def sampled(form: Any, rule: str) -> Any:
+    return form if isinstance(form, DISCRETE) else discretize.discretize(form, rule)
+
+
+def slack(form: Any, rule: str, length: int) -> float:
+    """How far rounding may take the output: l eps from raising A_d, times its own rounding, growth and weight."""
+    system = sampled(form, rule)
+    direct = float(np.max(np.abs(system.D)))
+    system = system.system if isinstance(system, forms.Delayed) else system
+    matrix = isinstance(system, forms.DenseRecurrence)
+    size = float(np.max(np.linalg.norm(system.A, 2, axis=(-2, -1)) if matrix else np.abs(system.A)))
+    stiff = 1.0
+    if not isinstance(form, DISCRETE):
+        A = forms.to_dense(form).A if isinstance(form, forms.DPLR) else form.A
+        stiff = 1 + float(np.max(np.abs(A)) * np.max(form.step)) * A.shape[-1]
+    terms = system.A.shape[-1] * (system.B.shape[-1] if isinstance(system, forms.MIMORecurrence) else 1)
+    weight = float(np.max(np.abs(system.C)) * np.max(np.abs(system.B))) * terms
+    return 32 * EPS * length * stiff * (max(1.0, size) ** length * weight + direct)
+
+
+def apply_kernel(form: Any, rule: str, u: Any) -> Any:
+    """The convolution mode, for one input or several."""
+    k = kernel(form, u.shape[-1], rule=rule)
+    if isinstance(form, (forms.MIMO, forms.MIMORecurrence)):
+        return convolve(u[..., None, :, :], k).sum(-2)
+    return convolve(u, k)
+
+
+def drive(form: Any, seed: int, length: int) -> np.ndarray:
+    if isinstance(form, (forms.MIMO, forms.MIMORecurrence)):
+        return signal(seed, form.B.shape[-1], length)
+    return signal(seed, *form.C.shape[:-1], length)
+
+
+@settings(max_examples=60)
+@given(models(), rules, st.integers(1, 40), st.integers(0, 9))
+def test_kernel_mode_is_recurrent_mode(form: Any, rule: str, length: int, seed: int) -> None:
+    u = drive(form, seed, length)
+    y, _ = scan(form, u, rule=rule)
+    assert np.abs(apply_kernel(form, rule, u) - y).max() <= slack(form, rule, length) * np.abs(u).sum(-1).max()
+
+
+@settings(max_examples=60)
+@given(models(), rules, st.integers(2, 40), st.data())
+def test_a_signal_may_be_cut_anywhere(form: Any, rule: str, length: int, data: st.DataObject) -> None:
+    u = drive(form, 1, length)
+    cut = data.draw(st.integers(1, length - 1))
+    whole, end = scan(form, u, rule=rule)
+    first, state = scan(form, u[..., :cut], rule=rule)
+    second, last = scan(form, u[..., cut:], state, rule=rule)
+    tolerance = slack(form, rule, length) * np.abs(u).sum(-1).max()
+    assert np.abs(np.concatenate([first, second], axis=-1) - whole).max() <= tolerance
+    system = sampled(form, rule)
+    system = system.system if isinstance(system, forms.Delayed) else system
+    assert np.abs(last - end).max() <= tolerance / min(1.0, np.abs(system.C).max() or 1.0) + 32 * EPS * np.abs(end).max() * length
+
+
+@settings(max_examples=30)
+@given(models(largest=5), rules, st.integers(1, 12))
+def test_scan_is_a_loop_over_step(form: Any, rule: str, length: int) -> None:
+    u = drive(form, 2, length)
+    y, end = scan(form, u, rule=rule)
+    state, heard = None, []
+    for l in range(length):  # noqa: E741
+        sample, state = step(form, u[..., l], state, rule=rule)
+        heard.append(sample)
+    tolerance = slack(form, rule, length) * np.abs(u).sum(-1).max()
+    assert np.abs(np.stack(heard, axis=-1) - y).max() <= tolerance
+
+
+def one_channel(form: Any, rule: str) -> tuple[Any, ...]:
+    """A, B, C, D, step of one input and one output in exact-enough dense terms for the reference, Re taken afterwards."""
+    if isinstance(form, forms.MIMO):
+        return np.diag(form.step * form.A), form.step * form.B[:, 0], 2 * form.C[0], form.D[0, 0], 1.0
+    first = type(form)(*(array[(0,) * (array.ndim - form_axes)] for array, form_axes in zip(form, _core(form), strict=True)))
+    dense = forms.to_dense(first if not isinstance(first, forms.Paired) else forms.Diagonal(*first))
+    factor = 2 if isinstance(form, forms.Paired) else 1
+    return dense.A, dense.B, factor * dense.C, dense.D, dense.step
+
+
+def _core(form: Any) -> tuple[int, ...]:
+    return {forms.DPLR: (1, 2, 1, 1, 0, 0), forms.Paired: (1, 1, 1, 0, 0)}[type(form)]
+
+
+@settings(max_examples=40)
+@given(models(init_names.filter(lambda name: name not in ("dss-softmax", "dlr", "lru")), largest=5), rules)
+def test_the_kernel_is_that_of_the_definition(form: Any, rule: str) -> None:
+    length = 9
+    A, B, C, D, h = one_channel(form, rule)
+    expected = np.array([complex(K).real for K in reference.kernel(A, B, C, D, h, length, rule, digits=30)])
+    got = kernel(form, length, rule=rule)
+    got = got[0, 0] if isinstance(form, forms.MIMO) else got[0] if got.ndim == 2 else got
+    assert np.abs(got - expected).max() <= slack(form, rule, length)
+
+
+@pytest.mark.parametrize("name", ["dss-softmax", "dlr", "lru"])
+@pytest.mark.parametrize("order", [1, 4, 5])
+def test_the_kernel_of_a_born_discrete_model_is_a_sum_of_powers(name: str, order: int) -> None:
+    form, length = inits.INITS[name](order), 20
+    powers = form.A[:, None] ** np.arange(length)
+    if name == "lru":
+        expected = 2 * np.real(form.C @ (form.B * powers))[0]
+        expected[0] += form.D[0, 0]
+        got = kernel(form, length)[0, 0]
+    else:
+        expected, got = np.real((form.C * form.B) @ powers), kernel(form, length)
+    assert np.abs(got - expected).max() <= slack(form, "zoh", length)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", sorted(inits.INITS))
+def test_every_library_gives_the_same_kernel_and_scan(carry: Callable[[Any], Any], name: str, rule: str) -> None:
+    for order in (4, 5):
+        form = inits.INITS[name](order, channels=2)
+        u, length = drive(form, 4, 17), 17
+        tolerance = slack(form, rule, length) * np.abs(u).sum(-1).max()
+        k = kernel(carry(form), length, rule=rule)
+        assert type(k).__module__.partition(".")[0] == type(carry(u)).__module__.partition(".")[0]
+        assert np.abs(to_numpy(k) - kernel(form, length, rule=rule)).max() <= tolerance
+        y, state = scan(carry(form), carry(u), rule=rule)
+        expected, end = scan(form, u, rule=rule)
+        assert np.abs(to_numpy(y) - expected).max() <= tolerance
+        again, _ = scan(carry(form), carry(u), state, rule=rule)
+        assert np.abs(to_numpy(again) - scan(form, u, end, rule=rule)[0]).max() <= 2 * tolerance
+        if not isinstance(form, (forms.MIMO, forms.MIMORecurrence)):
+            assert np.abs(to_numpy(convolve(carry(u), k)) - convolve(u, kernel(form, length, rule=rule))).max() <= tolerance
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_single_precision_in_single_precision_out(library: str) -> None:
+    form = inits.ptd_init(8, channels=2)
+    k = kernel(forms.move(form, library, dtype="float32"), 100)
+    assert "float32" in str(k.dtype)
+    assert np.abs(to_numpy(k) - kernel(form, 100)).max() <= slack(form, "zoh", 100) * np.finfo(np.float32).eps / EPS
+
+
+def test_gradients_flow_to_every_parameter_in_torch() -> None:
+    torch = pytest.importorskip("torch")
+    form = forms.move(inits.ptd_init(5, channels=2), "torch")
+    leaves = [array.clone().requires_grad_(True) for array in form]
+    assert torch.autograd.gradcheck(lambda *arrays: kernel(forms.Paired(*arrays), 11), leaves)
+
+
+def test_kernels_compile_and_differentiate_in_jax() -> None:
+    jax = pytest.importorskip("jax")
+    form = forms.move(inits.ptd_init(6, channels=2), "jax")
+    compiled = jax.jit(lambda form: kernel(form, 12))
+    np.testing.assert_allclose(compiled(form), kernel(form, 12), rtol=1e-12)
+    gradient = jax.grad(lambda step: kernel(form._replace(step=step), 12).sum())(form.step)
+    h = 1e-6
+    numeric = (kernel(form._replace(step=form.step + h), 12) - kernel(form._replace(step=form.step - h), 12)).sum(-1) / (2 * h)
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 99))
+def test_convolution_is_causal_and_linear_not_circular(length: int, taps: int, seed: int) -> None:
+    u, k = signal(seed, 2, length), signal(seed + 1, taps)
+    expected = np.stack([np.convolve(row, k)[:length] for row in u])
+    assert np.abs(convolve(u, k) - expected).max() <= 16 * EPS * np.log2(2 * (length + taps)) * np.linalg.norm(k) * np.linalg.norm(u)
+
+
+@settings(max_examples=30)
+@given(models(init_names.filter(lambda name: name not in ("dss-softmax", "dlr", "lru")), largest=6))
+def test_the_transfer_function_is_that_of_the_definition(form: Any) -> None:
+    s = 0.4 + 1.7j
+    got = transfer(form, np.array([s]))[..., 0]
+    got = got[0, 0] if isinstance(form, forms.MIMO) else got[0] if got.ndim == 1 else got
+    unit = form._replace(step=np.ones_like(form.step))
+    A, B, C, D, _ = one_channel(unit, "zoh")
+    values = [complex(reference.transfer(A, B, C, D, point, digits=30)) for point in (s, s.conjugate())]
+    expected = (values[0] + values[1].conjugate()) / 2
+    assert abs(got - expected) <= 256 * EPS * len(B) * (np.abs(C) @ np.abs(B) / 0.4 * np.linalg.norm(A) + abs(D) + 1)
+
+
+def test_irregular_batches_broadcast() -> None:
+    """One A for all channels, steps for each, and a batch of signals in front."""
+    shared = inits.s4d_lin_init(8)
+    form = shared._replace(step=np.array([0.01, 0.1, 1.0]), C=np.stack([shared.C] * 3))
+    assert kernel(form, 7).shape == (3, 7)
+    y, state = scan(form, signal(0, 5, 3, 7))
+    assert y.shape == (5, 3, 7)
+    assert state.shape == (5, 3, 4)
+    np.testing.assert_allclose(kernel(form, 7)[1], kernel(shared._replace(step=np.asarray(0.1)), 7), rtol=1e-13)
+
+
+def test_no_table_of_modes_times_length_is_made() -> None:
+    import tracemalloc
+
+    form = inits.s4d_lin_init(64, channels=16)
+    kernel(form, 64)
+    tracemalloc.start()
+    k = kernel(form, 1 << 14)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * k.nbytes < 16 * 32 * (1 << 14) * 16

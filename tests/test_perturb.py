@@ -1,0 +1,156 @@
+"""The lossless perturbation keeps its promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import EPS, lossless, orders, taus
+
+from ssmlinalg import hippo, perturb, reference
+from ssmlinalg.analysis.compare import state_error
+
+
+def resolvent(A: np.ndarray, B: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """(s - A)^{-1} B by dense solves, (N, S)."""
+    return np.linalg.solve(s[:, None, None] * np.eye(len(B)) - A, B[:, None] + 0j)[..., 0].T
+
+
+@given(lossless, orders, taus)
+def test_the_factors_give_the_perturbed_matrix_back(measure: str, order: int, tau: float) -> None:
+    nplr = hippo.MEASURES[measure](order)
+    found = perturb.lossless(nplr, tau=tau)
+    A = (found.V * found.Lambda) @ found.V_inv
+    size = np.linalg.norm(nplr.A)
+    assert np.linalg.norm(A - nplr.A - found.E) <= 64 * EPS * order * found.condition * size
+    assert np.linalg.norm(found.V @ found.V_inv - np.eye(order)) <= 64 * EPS * order * found.condition
+    np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=16 * EPS)
+    assert found.backward_error == pytest.approx(np.linalg.norm(found.E, 2) / np.linalg.norm(nplr.A, 2))
+
+
+@given(lossless, orders, taus)
+def test_the_spectrum_is_stable_and_closed_under_conjugation(measure: str, order: int, tau: float) -> None:
+    found = perturb.lossless(hippo.MEASURES[measure](order), tau=tau)
+    sigma = {"legs": -0.5, "tlagt": -0.5}.get(measure, 0.0)
+    size = np.linalg.norm(found.nplr.A)
+    assert found.abscissa <= sigma + 64 * EPS * order * found.condition * size
+    pairs = int(np.sum(found.Lambda.imag > 0))
+    np.testing.assert_array_equal(found.Lambda[pairs : 2 * pairs], found.Lambda[:pairs].conj())
+    np.testing.assert_array_equal(found.B[pairs : 2 * pairs], found.B[:pairs].conj())
+
+
+def test_an_undamped_system_has_an_infinite_error() -> None:
+    assert perturb.lossless(hippo.lagt(4), tau=1.0).transfer_error == np.inf
+
+
+@given(lossless, st.integers(2, 24), taus)
+def test_the_deviation_is_the_one_derived(measure: str, order: int, tau: float) -> None:
+    """x~ - x^ = -tau/2 Phi/(1 - tau/2 + tau/2 Phi) x^, Phi and both states by dense solves."""
+    nplr = hippo.MEASURES[measure](order)
+    found = perturb.lossless(nplr, tau=tau)
+    s = 1j * np.array([1e-3, 0.4, 3.0, 40.0]) + 0.1
+    x = resolvent(nplr.A, nplr.B, s)
+    Phi = 1 - 2 * nplr.P[:, 0] @ resolvent(nplr.A, nplr.P[:, 0], s)
+    tilde = found.V @ (found.B[:, None] / (s - found.Lambda[:, None]))
+    expected = -tau / 2 * Phi / (1 - tau / 2 + tau / 2 * Phi) * x
+    size = np.linalg.norm(nplr.A) * 1e3 + 1e3
+    assert np.abs(tilde - x - expected).max() <= 64 * EPS * order * found.condition * size * np.abs(x).max()
+
+
+@given(st.integers(1, 40), taus)
+def test_legs_keeps_the_bound_and_reports_what_a_dense_grid_finds(order: int, tau: float) -> None:
+    legs = hippo.legs(order)
+    found = perturb.lossless(legs, tau=tau)
+    w = np.concatenate([np.geomspace(1e-3, 10 * order**2 + 10, 1500), np.abs(found.Lambda.imag)])
+    tilde = found.V @ (found.B[:, None] / (1j * w - found.Lambda[:, None]))
+    seen = np.linalg.norm(tilde - resolvent(legs.A, legs.B, 1j * w), axis=0).max()
+    slack = 1e-9 + 64 * EPS * order * found.condition
+    assert seen <= found.transfer_error * (1 + 1e-6) + slack
+    assert found.transfer_error <= found.transfer_bound + slack
+
+
+@given(st.integers(2, 40), taus)
+def test_legs_is_exact_at_frequency_zero(order: int, tau: float) -> None:
+    found = perturb.lossless(hippo.legs(order), tau=tau)
+    state = found.V @ (found.B / -found.Lambda)
+    assert np.linalg.norm(state - np.eye(order)[0]) <= 256 * EPS * order * found.condition
+
+
+@pytest.mark.parametrize(
+    ("tau", "conditioning", "error"),
+    [(0.5, 3, 0.22), (0.3, 5.67, 0.101), (0.2, 9, 0.060), (0.1, 19, 0.0273), (0.01, 199, 0.0025)],
+)
+@pytest.mark.parametrize("order", [64, 128])
+def test_legs_has_the_tabulated_figures(tau: float, conditioning: float, error: float, order: int) -> None:
+    found = perturb.lossless(hippo.legs(order), tau=tau)
+    assert 0.9 * conditioning <= found.condition <= conditioning
+    assert found.transfer_error == pytest.approx(error, rel=0.02)
+
+
+def test_the_whole_perturbation_is_s4d_and_its_error_grows_with_the_order() -> None:
+    for order, error in ((16, 10.02), (32, 20.29), (64, 40.70), (128, 81.47)):
+        found = perturb.lossless(hippo.legs(order), tau=1.0)
+        assert found.condition == pytest.approx(1, abs=64 * EPS * order)
+        assert found.transfer_error == pytest.approx(error, abs=5e-3)
+        assert found.transfer_bound == np.inf
+
+
+@given(st.integers(2, 40), st.floats(1.1, 300))
+def test_lagt_has_exactly_the_conditioning_derived(order: int, c: float) -> None:
+    found = perturb.lossless(hippo.lagt(order), tau=2 / (c + 1))
+    assert found.condition == pytest.approx(c ** ((order - 1) / order), rel=1e-6 + 256 * EPS * c**2)
+
+
+@given(lossless, orders, st.floats(1.05, 1e3))
+def test_the_conditioning_asked_for_is_delivered(measure: str, order: int, budget: float) -> None:
+    found = perturb.lossless(hippo.MEASURES[measure](order), conditioning=budget)
+    assert found.condition <= budget * (1 + 1e-9)
+
+
+def test_the_budget_is_kept_at_an_exceptional_point() -> None:
+    """At N = 2 two eigenvalues meet at tau = 1 - sqrt(3)/2, where no budget is met: tau is moved off."""
+    meeting = 1 - np.sqrt(3) / 2
+    nearby = perturb.lossless(hippo.legs(2), tau=meeting * (1 + 1e-9))
+    assert nearby.condition > 1e3
+    budget = np.sqrt(2 / meeting - 1)  # the law's first guess would be tau = meeting
+    found = perturb.lossless(hippo.legs(2), conditioning=budget)
+    assert found.condition <= budget * (1 + 1e-9)
+    assert found.tau > meeting
+
+
+@pytest.mark.parametrize("tau", [0.05, 0.2, 1.0])
+def test_legs_spectrum_is_that_of_the_scalar_equation(tau: float) -> None:
+    found = perturb.lossless(hippo.legs(12), tau=tau)
+    expected = np.array([complex(root) for root in reference.legs_lossless_spectrum(12, tau)])
+    distance = np.abs(found.Lambda[:, None] - expected).min(axis=1)
+    assert distance.max() <= 256 * EPS * found.condition * np.linalg.norm(hippo.legs(12).A)
+
+
+@pytest.mark.parametrize("order", [1, 2, 9, 33])
+def test_the_reported_error_is_that_of_the_delivered_model(order: int) -> None:
+    found = perturb.lossless(hippo.legs(order))
+    assert state_error(found.paired(np.eye(order))) == pytest.approx(found.transfer_error, rel=1e-6)
+
+
+def test_a_perturbed_model_reads_the_hippo_state() -> None:
+    found = perturb.lossless(hippo.legs(10))
+    C = np.random.default_rng(0).standard_normal((3, 10))
+    form = found.paired(C, step=np.array([0.1, 0.2, 0.3]))
+    s = np.array([0.2j, 5j])
+    from ssmlinalg import transfer
+
+    expected = C @ found.V @ (found.B[:, None] / (s - found.Lambda[:, None]))
+    np.testing.assert_allclose(transfer(form, s), expected, rtol=1e3 * EPS * found.condition)
+
+
+def test_systems_that_are_not_lossless_are_refused() -> None:
+    legs = hippo.legs(8)
+    with pytest.raises(ValueError, match=r"got a defect of 0\.\d+ \|A\|"):
+        perturb.lossless(legs._replace(A=legs.A * 1.01))
+    with pytest.raises(ValueError, match="got rank 2"):
+        perturb.lossless(hippo.legt(8))
+    with pytest.raises(ValueError, match="parallel to P; got a part"):
+        perturb.lossless(legs._replace(B=np.ones(8)))
+    with pytest.raises(ValueError, match="not both"):
+        perturb.lossless(legs, tau=0.1, conditioning=8)
