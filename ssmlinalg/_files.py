@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,25 +22,15 @@ def write_atomically(path: Path, data: bytes, *, force: bool) -> None:
     """
     path = Path(path)
     refuse_existing([path], force=force)
-    scratch = None
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
+        with open(scratch, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(scratch, 0o666 & ~_umask())
         os.replace(scratch, path)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OSError(f"the file must be writable; got {path}: {reason}. Choose another folder, or make room.") from error
+        raise type(error)(f"the file must be writable; got {path}: {reason}. Choose another folder, or make room.") from error
     finally:
-        if scratch is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(scratch)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        scratch.unlink(missing_ok=True)

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import rich.box
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from . import __version__, _require, discretize, doctor, export, forms, hippo, inits, perturb, report
 from ._array import LIBRARIES
+from ._files import refuse_existing, write_atomically
 from .analysis import compare as compare_inits
 
 app = typer.Typer(
@@ -99,7 +101,7 @@ def init_(
     _refuse_unknown(name, make, options)
     if page is not None and name != "ptd":
         raise ValueError(f"`--report` draws the certificate of a ptd; got {name}. Use `ssmlinalg compare --html` for the others.")
-    export.refuse_existing([path for path in (output, page) if path is not None], force=force)
+    refuse_existing([path for path in (output, page) if path is not None], force=force)
     if output is not None:
         _require.known("to", to, export.TARGETS)
     with _screen.status(f"building {name} of order {order}"):
@@ -107,25 +109,21 @@ def init_(
         found = _certificate(order, options) if name == "ptd" else None
     figures: dict[str, Any] = {"order": order, "form": type(form).__name__}
     figures |= {field: list(np.shape(array)) for field, array in form._asdict().items()} if not found else _figures(found)
-    facts = {
-        "built": " ".join(["ssmlinalg init", name, f"--order {order}", *(f"--{key} {_plain(value)}" for key, value in options.items())]),
-        "ssmlinalg": __version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
+    built = " ".join(["ssmlinalg init", name, f"--order {order}", *(f"--{key} {_plain(value)}" for key, value in options.items())])
+    facts = {"built": built, "ssmlinalg": __version__, "numpy": np.__version__, "python": platform.python_version()}
     if output is not None:
         with _screen.status(f"writing {output}"):
-            export.save(output, form, to, metadata={**facts, "seed": seed, "figures": figures}, force=force)
+            export.save(output, form, to, metadata={"built": built, "seed": seed, "figures": figures}, force=force)
         figures["file"] = str(output)
     if page is not None and found is not None:
         assert isinstance(form, forms.Paired)
         with _screen.status(f"drawing {page}"):
-            text = report.ptd(found, form, title=f"{name}, order {order}", facts={key: str(value) for key, value in facts.items()})
-            export.write_atomically(page, text.encode(), force=force)
+            text = report.ptd(found, form, title=f"{name}, order {order}", facts=facts)
+            write_atomically(page, text.encode(), force=force)
         figures["report"] = str(page)
     if as_json:
         return _print_json(facts | figures)
-    _print_table(facts["built"], ("figure", "value"), ((key, _show(value)) for key, value in figures.items()))
+    _print_table(built, ("figure", "value"), ((key, _show(value)) for key, value in figures.items()))
     return None
 
 
@@ -138,12 +136,12 @@ def compare_(
     as_json: Json = False,
 ) -> None:
     """Put all initializations of one order side by side: conditioning, distance from HiPPO-LegS, stability."""
-    export.refuse_existing([] if page is None else [page], force=force)
+    refuse_existing([] if page is None else [page], force=force)
     with _screen.status(f"comparing all initializations of order {order}"):
         rows = compare_inits(order, conditioning=conditioning)
         if page is not None:
             text = report.comparison(rows, title=f"All initializations at order {order}")
-            export.write_atomically(page, text.encode(), force=force)
+            write_atomically(page, text.encode(), force=force)
     if as_json:
         return _print_json([row._asdict() for row in rows])
     heads = ("init", "kappa(V)", "|E|/|A|", "transfer error", "max Re", "max |Im|", "modes")
@@ -204,10 +202,15 @@ def _show(value: Any) -> str:
 
 
 def _print_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(*heads, title=title, title_justify="left")
+    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for position, head in enumerate(heads):
+        table.add_column(head, no_wrap=position == 0, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table, highlight=False, markup=False)
+    # A pipe has no width of its own; 80 columns would fold what a program or a log wants in one piece.
+    screen = Console() if sys.stdout.isatty() else Console(width=200)
+    screen.print(title, style="bold", highlight=False, markup=False)
+    screen.print(table, highlight=False, markup=False)
 
 
 def _print_json(value: Any) -> None:
