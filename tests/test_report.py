@@ -1,0 +1,287 @@
+"""Pages: what is drawn is true and finite, and a browser without a network can draw it."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.offline
+import pytest
+import strategies
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssmlinalg import forms, hippo, kernel, perturb, report
+from ssmlinalg.analysis import Row
+
+EPS = float(np.finfo(np.float64).eps)
+systems = st.builds(lambda name, order: hippo.MEASURES[name](order), strategies.lossless, st.integers(1, 17))
+sizes = st.sampled_from([0.15, 0.22, 0.7, 1.0])
+ROWS = [
+    Row("hippo-legs", math.inf, 0.0, 0.0, -1.0, 0.0, 64),
+    Row("ptd", 7.83, 0.173, 0.0678, -0.684, 903.0, 32),
+    Row("s4d-legs", 1.0, 0.785, 40.7, -0.5, 1304.0, 32),
+    Row("s4", 1.0, 0.0, 8e-14, -1.0, 0.0, 64),
+    Row("s4d-lin", math.nan, math.nan, math.nan, -0.5, 97.4, 32),
+]
+
+
+def perturbed(nplr: forms.NPLR, tau: float) -> perturb.Diagonalization:
+    """At this tau, or a little beside it where that is an exceptional point."""
+    try:
+        return perturb.lossless(nplr, tau=tau)
+    except ValueError:
+        return perturb.lossless(nplr, tau=0.97 * tau)
+
+
+def model(found: perturb.Diagonalization, channels: int = 5) -> forms.Paired:
+    rng = np.random.default_rng(0)
+    return found.paired(rng.standard_normal((channels, len(found.Lambda))), np.geomspace(0.1, 1e-3, channels))
+
+
+def certificate(order: int) -> str:
+    found = perturb.lossless(hippo.legs(order))
+    return report.ptd(found, model(found), title=f"order {order}", facts={"seed": "0"})
+
+
+def prose(page: str) -> str:
+    """What is read, without scripts, styles and tags."""
+    return re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
+
+
+def traces(figure: Any) -> list[Any]:
+    return list(figure.data)
+
+
+def drawn(figure: Any) -> list[np.ndarray]:
+    arrays = [np.asarray(trace[axis], dtype=float) for trace in traces(figure) for axis in ("x", "y")]
+    ranges = [axis.range for axis in (figure.layout.xaxis, figure.layout.yaxis) if axis.range is not None]
+    return arrays + [np.asarray(ends, dtype=float) for ends in ranges]
+
+
+def pictures(found: perturb.Diagonalization) -> list[Any]:
+    shown = report.curves(found)
+    bounded = report.deviation(shown, found.transfer_bound)
+    return [report.spectrum(found), report.response(shown), bounded, report.impulse(model(found))]
+
+
+# what is drawn
+
+
+@given(systems, sizes)
+def test_every_number_drawn_is_finite(nplr, tau):
+    for figure in pictures(perturbed(nplr, tau)):
+        assert traces(figure)
+        for values in drawn(figure):
+            assert values.size > 0
+            assert np.all(np.isfinite(values))
+
+
+@given(systems, sizes)
+def test_curves_are_the_sizes_of_direct_solves(nplr, tau):
+    found = perturbed(nplr, tau)
+    shown = report.curves(found)
+    A, B, P = nplr
+    identity = np.eye(len(B))
+    for at in np.linspace(0, len(shown.w) - 1, 23).astype(int):
+        s = 1j * shown.w[at]
+        exact = np.linalg.solve(s * identity - A, B + 0j)
+        normal, ours = s * identity - A - P @ P.T, s * identity - A - found.E
+        s4d, ptd = np.linalg.solve(normal, B / 2 + 0j), np.linalg.solve(ours, (1 - found.tau / 2) * B + 0j)
+        slack = 256 * len(B) * EPS * max(np.linalg.cond(s * identity - A), np.linalg.cond(normal), np.linalg.cond(ours))
+        slack *= found.condition * max(map(np.linalg.norm, (exact, s4d, ptd)))
+        states = (exact, s4d, ptd, s4d - exact, ptd - exact)
+        for name, values, state in zip(shown._fields[1:], shown[1:], states, strict=True):
+            assert abs(values[at] - np.linalg.norm(state)) <= slack, (name, shown.w[at], values[at], np.linalg.norm(state))
+
+
+@pytest.mark.parametrize("order", [2, 15, 64])
+def test_no_spike_of_s4d_is_missed(order):
+    found = perturb.lossless(hippo.legs(order))
+    shown = report.curves(found)
+    A, B, P = found.nplr
+    for w in np.linalg.eigvals(A + P @ P.T).imag:
+        if w > shown.w[0]:
+            spike = np.linalg.norm(np.linalg.solve(1j * w * np.eye(order) - A - P @ P.T, B / 2 + 0j))
+            assert np.max(shown.s4d[np.abs(shown.w - w) < 0.1]) >= 0.999 * spike
+
+
+@given(systems, st.sampled_from([0.15, 0.22, 0.7]))
+def test_the_deviation_drawn_reaches_the_transfer_error_and_keeps_the_bound(nplr, tau):
+    found = perturbed(nplr, tau)
+    highest = report.curves(found).ptd_error.max()
+    assert highest <= min(1.001 * found.transfer_error, found.transfer_bound) + 1e-12
+    assert highest >= 0.95 * found.transfer_error
+
+
+@given(systems)
+def test_points_and_ticks_of_the_spectrum_stand_where_their_labels_say(nplr):
+    figure: Any = report.spectrum(perturbed(nplr, 0.22))
+
+    def read(label: str) -> float:
+        return float(label.replace("−", "-").replace("·10", "e").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")))
+
+    labels = [text for trace in figure.data for text in trace.text]
+    parts = [re.fullmatch(r"(\S+) ([+−]) (\S+) i", label) for label in labels]
+    assert all(parts)
+    values = np.array([complex(read(part[1]), read(part[2] + part[3])) for part in parts if part])
+    for axis, along, coordinate in ((figure.layout.xaxis, np.real(values), "x"), (figure.layout.yaxis, np.imag(values), "y")):
+        positions = np.concatenate([trace[coordinate] for trace in figure.data])
+        far = np.argmax(np.abs(along))
+        if abs(along[far]) < 1e-9 * np.abs(values).max():
+            continue
+        unit = along[far] / np.sinh(positions[far])
+        scale = np.abs(along).max()
+        assert np.allclose(np.sinh(positions) * unit, along, rtol=1e-4, atol=1e-8 * scale)
+        named = np.array([read(label) for label in axis.ticktext])
+        assert np.allclose(np.sinh(axis.tickvals) * unit, named, rtol=1e-4)
+        assert 2 <= len(named) <= 9
+
+
+def test_the_spectrum_shows_the_eigenvalues_of_hippo_although_they_are_ill_conditioned():
+    labels = traces(report.spectrum(perturb.lossless(hippo.legs(64))))[0].text
+    assert set(labels) == {f"−{n} + 0 i" for n in range(1, 65)}
+
+
+def test_kernels_drawn_are_those_of_the_channels_named():
+    form = model(perturb.lossless(hippo.legs(7)), channels=11)
+    shown = traces(report.impulse(form))
+    everything = kernel(form, len(shown[0].y))
+    assert len(shown) == 4
+    assert np.all(np.diff([float(trace.name.removeprefix("step ")) for trace in shown]) > 0)
+    for trace in shown:
+        channel = int(re.search(r"channel (\d+)", trace.hovertemplate)[1])  # pyright: ignore[reportOptionalSubscript]
+        assert np.allclose(trace.y, everything[channel], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("lead", [(), (1,), (2, 3)])
+def test_a_model_may_have_any_leading_axes(lead):
+    found = perturb.lossless(hippo.legs(6))
+    form = found.paired(np.ones((*lead, 6)), np.full(lead, 0.1))
+    assert len(traces(report.impulse(form))) == min(4, math.prod(lead))
+
+
+# what is written
+
+
+def test_a_page_needs_nothing_from_outside():
+    for page in (certificate(6), report.comparison(ROWS, title="all")):
+        library = plotly.offline.get_plotlyjs()
+        assert page.count(library) == 1
+        rest = page.replace(library, "")
+        assert not re.search(r"https?:|<link|@import|url\(|\ssrc=", rest)
+        assert '<meta name="viewport" content="width=device-width' in rest
+
+
+def test_a_page_is_a_function_of_its_arguments():
+    assert certificate(6) == certificate(6)
+
+
+@given(systems, sizes)
+def test_no_page_speaks_of_nan(nplr, tau):
+    found = perturbed(nplr, tau)
+    page = report.ptd(found, model(found), title="any", facts={})
+    assert not re.search(r"\b(nan|inf)\b", prose(page), flags=re.IGNORECASE)
+    assert ("By measurement" in page) == math.isinf(found.transfer_bound)
+
+
+def test_the_certificate_holds_every_number_and_fact():
+    found = perturb.lossless(hippo.legs(64), tau=0.2)
+    text = prose(report.ptd(found, model(found), title="the title", facts={"command": "ssmlinalg init ptd"}))
+    for said in ("the title", "ssmlinalg init ptd", f"{found.condition:.3g}", f"{found.transfer_error:.3g}", "64", "0.2"):
+        assert said in text
+
+
+@given(st.floats(1e-12, 1e6))
+def test_a_bound_is_never_rounded_down(value):
+    assert value <= report._not_below(value) <= 1.0101 * value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *((0.0, "0"), (-0.0, "0"), (7.8312, "7.83"), (-1304.2, "−1300"), (math.inf, "∞"), (-math.inf, "−∞"), (math.nan, "–")),
+        *((1.234e-15, "1.23·10⁻¹⁵"), (5e-4, "5·10⁻⁴"), (3.2e47, "3.2·10⁴⁷")),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(value, text):
+    assert report._number(value) == text
+
+
+def test_text_from_outside_stays_text():
+    evil = "</script><script>alert(1)</script>"
+    found = perturb.lossless(hippo.legs(3))
+    page = report.ptd(found, model(found), title=evil, facts={evil: evil})
+    other = report.comparison([ROWS[1]._replace(name=evil)], title=evil)
+    assert evil not in page
+    assert evil not in other
+
+
+# side by side
+
+
+def test_what_does_not_apply_is_a_dash_and_not_drawn():
+    page = report.comparison(ROWS, title="all")
+    row = re.search(r"<tr><th[^>]*>s4d-lin</th>(.*?)</tr>", page)
+    assert row
+    assert row[1] == "<td>–</td><td>–</td><td>–</td><td>−0.5</td><td>97.4</td><td>32</td>"
+    assert "figure-1" in page
+    assert "figure-1" not in report.comparison(ROWS[-1:], title="nothing to draw")
+
+
+def test_what_the_frontier_cannot_hold_lies_on_its_rim():
+    points = traces(report.frontier(ROWS[:-1]))[0]
+    place = dict(zip(points.text, zip(points.x, points.y, points.marker.symbol, strict=True), strict=True))
+    assert np.all(np.isfinite([at[:2] for at in place.values()]))
+    assert place["ptd"] == (7.83, 0.0678, "circle")
+    assert place["s4"][2] == "triangle-down"
+    assert place["hippo-legs"][2] == "triangle-se"
+    assert place["hippo-legs"][0] > max(place[name][0] for name in ("ptd", "s4d-legs", "s4"))
+    assert place["hippo-legs"][1] == place["s4"][1] < place["ptd"][1]
+
+
+def test_errors_say_rule_got_and_remedy(monkeypatch):
+    with pytest.raises(ValueError, match="`rows` must hold at least one initialization; got none"):
+        report.comparison([], title="")
+    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+    with pytest.raises(ImportError, match=r"drawn with plotly; got .*pip install 'ssmlinalg\[cli\]'"):
+        importlib.reload(report)
+
+
+# in a browser
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to open the page in")
+@pytest.mark.parametrize(
+    ("page", "names", "pictures"),
+    [
+        (lambda: certificate(64), ["HiPPO", "S4D", "PTD", "bound", "step 0.001"], 4),
+        (lambda: report.comparison(ROWS, title="all"), ["ptd", "s4d-legs", "hippo-legs"], 1),
+    ],
+    ids=["ptd", "comparison"],
+)
+def test_a_browser_without_network_draws_the_page(page: Callable[[], str], names: list[str], pictures: int, tmp_path: Path):
+    (tmp_path / "page.html").write_text(page(), encoding="utf-8")
+    quiet = ("quic", "background-networking", "component-update", "sync")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    flags += ["--proxy-server=127.0.0.1:9", f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--v=0"]
+    order = ["--virtual-time-budget=10000", "--dump-dom", (tmp_path / "page.html").as_uri()]
+    done = subprocess.run([str(CHROMIUM), *flags, *order], capture_output=True, text=True, timeout=60)
+    assert "CONSOLE" not in done.stderr
+    dom = done.stdout.replace(plotly.offline.get_plotlyjs(), "")
+    for number in range(1, pictures + 1):
+        figure = dom.split(f'id="figure-{number}"')[1].split("<script")[0]
+        assert 'class="main-svg"' in figure
+        assert re.search(r'<path class="(js-line|point)\b', figure)
+    for name in names:
+        assert re.search(rf">{re.escape(name)}</", dom), name
