@@ -1,7 +1,7 @@
 """Numerical linear algebra for state space models: initializations with proof, on every array library.
 
-The rooms (`hippo`, `decompose`, `perturb`, `forms`, `inits`, `kernels`, `discretize`, `analysis`, `export`, `reference`) and the
-functions used most are reached from here. Each is loaded when first asked for: importing the package loads NumPy only.
+The rooms and the functions used most are reached from here. Each is loaded when first asked for (PEP 562), so that importing
+the package loads NumPy only.
 """
 
 from __future__ import annotations
@@ -12,35 +12,43 @@ from typing import TYPE_CHECKING, Any
 import numpy  # noqa: F401  (what every room needs, and all that importing the package costs)
 
 if TYPE_CHECKING:
-    from . import analysis, decompose, discretize, export, forms, hippo, inits, kernels, perturb, products, reference
-    from .analysis import compare, transfer
-    from .forms import move
-    from .inits import (
-        INITS,
-        dlr_init,
-        dss_init,
-        dss_softmax_init,
-        lru_init,
-        mamba_init,
-        ptd_init,
-        s4_init,
-        s4d_dfout_init,
-        s4d_inv2_init,
-        s4d_inv_init,
-        s4d_legs_clipped_init,
-        s4d_legs_init,
-        s4d_lin_init,
-        s4d_quad_init,
-        s4d_rand_init,
-        s4d_real_init,
-        s5_init,
-        s5_ptd_init,
-    )
-    from .kernels import convolve, kernel, scan, step
+    from . import analysis as analysis
+    from . import decompose as decompose
+    from . import discretize as discretize
+    from . import export as export
+    from . import forms as forms
+    from . import hippo as hippo
+    from . import inits as inits
+    from . import kernels as kernels
+    from . import perturb as perturb
+    from . import products as products
+    from . import reference as reference
+    from . import report as report
+    from .analysis import compare as compare
+    from .analysis import transfer as transfer
+    from .forms import move as move
+    from .inits import *  # noqa: F403  (every *_init, and INITS)
+    from .kernels import convolve as convolve
+    from .kernels import kernel as kernel
+    from .kernels import scan as scan
+    from .kernels import step as step
 
 __version__ = "0.1.0"
 
-_ROOMS = ("analysis", "decompose", "discretize", "export", "forms", "hippo", "inits", "kernels", "perturb", "products", "reference")
+_ROOMS = (
+    "analysis",
+    "decompose",
+    "discretize",
+    "export",
+    "forms",
+    "hippo",
+    "inits",
+    "kernels",
+    "perturb",
+    "products",
+    "reference",
+    "report",
+)
 _DOORS = {
     "INITS": "inits",
     "compare": "analysis",

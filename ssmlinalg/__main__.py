@@ -12,7 +12,8 @@ def main() -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("ssmlinalg"):
             raise
-        sys.stderr.write(f"ssmlinalg: the command line needs {error.name}; it is not installed. Run pip install 'ssmlinalg[cli]'.\n")
+        remedy = "Install it with: pip install 'ssmlinalg[cli]'."
+        sys.stderr.write(f"ssmlinalg: the command line needs its packages; got no {error.name}. {remedy}\n")
         return 2
     return cli.main()
 

@@ -11,9 +11,12 @@ from typing import Any
 
 import array_api_compat
 import numpy as np
+import numpy.typing as npt
 
 Array = Any  # an array of NumPy, CuPy, PyTorch, JAX or any other library of the array API standard
 Namespace = Any  # the functions of one such library
+Real = npt.NDArray[np.floating[Any]]  # host arrays, in which everything is constructed
+Complex = npt.NDArray[np.complexfloating[Any, Any]]
 
 LIBRARIES = ("numpy", "torch", "jax", "cupy")
 
@@ -43,7 +46,7 @@ def namespace(**arrays: Array) -> Namespace:
             raise ValueError(f"arrays must live on one device; got {got}. Bring them together with forms.move.")
         if precision(pair[0]) != precision(pair[1]):
             got = f"`{first}` in {pair[0].dtype} and `{name}` in {pair[1].dtype}"
-            raise TypeError(f"arrays must share one precision; got {got}. Cast one of them with forms.move(..., dtype=).")
+            raise TypeError(f"arrays must share one precision; got {got}. Cast one of them with astype.")
     return array_api_compat.array_namespace(arrays[first])
 
 
@@ -113,8 +116,8 @@ def beside(value: Array | float, like: Array) -> Array:
 def expm(Z: Array) -> Array:
     """The matrix exponential of (..., N, N) by scaling, the Pade approximant of degree 13 and squaring (Higham 2005).
 
-    The standard has none; PyTorch's is 1e4 eps away for small matrices, CuPy's refuses complex ones and SciPy's can make NaN of
-    a stiff triangular one. JAX's is kept, for under jit the number of squarings must not depend on values.
+    The standard has none; PyTorch's is up to 1e5 eps away for small matrices, CuPy's refuses complex ones, SciPy's can make NaN
+    of a stiff triangular one. JAX's is kept, for under jit the number of squarings must not depend on values.
     """
     if array_api_compat.is_jax_array(Z):
         import jax.scipy.linalg

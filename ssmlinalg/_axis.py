@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ._array import Complex, Real
 
-def supremum(size: Callable[[np.ndarray], np.ndarray], Lambda: np.ndarray) -> tuple[float, float]:
+
+def supremum(size: Callable[[Real], Real], Lambda: Complex) -> tuple[float, float]:
     """The largest `size`(w) found over w > 0, and its w, for a real system with the eigenvalues Lambda.
 
     Every lobe sits above an eigenvalue and is about as wide as that is deep, so the grid follows the spectrum, 31 points to

@@ -28,9 +28,13 @@ def integer(name: str, value: Any, *, least: int = 1) -> int:
 def real(name: str, value: Any, *, above: float = -math.inf, below: float = math.inf) -> float:
     """`value` as a finite float strictly between `above` and `below`."""
     rule = f"`{name}` must be a finite number" + (
-        f" above {above:g}" if math.isinf(below) and not math.isinf(above) else
-        f" between {above:g} and {below:g}" if not math.isinf(above) else
-        f" below {below:g}" if not math.isinf(below) else ""
+        f" above {above:g}"
+        if math.isinf(below) and not math.isinf(above)
+        else f" between {above:g} and {below:g}"
+        if not math.isinf(above)
+        else f" below {below:g}"
+        if not math.isinf(below)
+        else ""
     )
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise TypeError(f"{rule}; got {value!r}. Give a float.")

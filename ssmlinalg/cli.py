@@ -96,11 +96,18 @@ def init_(
     """Build an initialization, certify it, and write it in a framework's layout."""
     _require.known("name", name, inits.INITS)
     make = inits.INITS[name]
-    options = {"channels": channels, "conditioning": conditioning, "tau": tau, "measure": measure, "blocks": blocks, "step": step}
+    options = {
+        "channels": channels,
+        "conditioning": conditioning,
+        "tau": tau,
+        "measure": measure,
+        "blocks": blocks,
+        "step": step,
+    }
     options = {option: value for option, value in options.items() if value is not None} | {"seed": seed}
     _refuse_unknown(name, make, options)
     if page is not None and name != "ptd":
-        raise ValueError(f"`--report` draws the certificate of a ptd; got {name}. Use `ssmlinalg compare --html` for the others.")
+        raise ValueError(f"`--report` draws the certificate of a ptd; got {name}. Use `ssmlinalg compare --html` for it.")
     refuse_existing([path for path in (output, page) if path is not None], force=force)
     if output is not None:
         _require.known("to", to, export.TARGETS)
@@ -109,7 +116,8 @@ def init_(
         found = _certificate(order, options) if name == "ptd" else None
     figures: dict[str, Any] = {"order": order, "form": type(form).__name__}
     figures |= {field: list(np.shape(array)) for field, array in form._asdict().items()} if not found else _figures(found)
-    built = " ".join(["ssmlinalg init", name, f"--order {order}", *(f"--{key} {_plain(value)}" for key, value in options.items())])
+    given = [f"--{option} {_plain(value)}" for option, value in options.items()]
+    built = " ".join(["ssmlinalg init", name, f"--order {order}", *given])
     facts = {"built": built, "ssmlinalg": __version__, "numpy": np.__version__, "python": platform.python_version()}
     if output is not None:
         with _screen.status(f"writing {output}"):
@@ -157,7 +165,9 @@ def doctor_(as_json: Json = False) -> None:
     if as_json:
         _print_json([finding._asdict() for finding in findings])
     else:
-        rows = ((f.library, f.dtype, f.version or "-", "works" if f.works else "no", _show(f.error), f.reason) for f in findings)
+        rows = (
+            (f.library, f.dtype, f.version or "-", "works" if f.works else "no", _show(f.error), f.reason) for f in findings
+        )
         _print_table("array libraries", ("library", "precision", "version", "", "error", "why not"), rows)
     if any(not finding.works and not math.isnan(finding.error) for finding in findings):
         raise typer.Exit(1)

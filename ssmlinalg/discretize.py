@@ -43,6 +43,7 @@ from .forms import (
     Paired,
     PairedRecurrence,
     Recurrence,
+    Recurrent,
     check,
     to_dense,
 )
@@ -60,14 +61,14 @@ ModeRule = Callable[[Array], Samples]  # z (..., n) to f(z), g(z)
 MatrixRule = Callable[[Array, Array], Samples]  # step A (..., N, N) and step B (..., N) to A_d, B_d
 
 
-def zoh(form: Continuous) -> Discrete:
+def zoh(form: Continuous) -> Recurrent:
     """Zero-order hold: exact for an input that is constant over each step.
 
     >>> import numpy as np
     >>> zoh(Diagonal(np.array([0j, -1 + 0j]), np.ones(2) + 0j, np.ones(2) + 0j, 0.0, 0.5)).B.real.round(6)
     array([0.5     , 0.393469])
     """
-    return _discretize(form, lambda z: Samples(_exp(z), _phi1(z)), partial(_hold_matrix, taps=1))
+    return _one_tap(form, lambda z: Samples(_exp(z), _phi1(z)), partial(_hold_matrix, taps=1))
 
 
 def foh(form: Continuous) -> Delayed:
@@ -80,15 +81,23 @@ def foh(form: Continuous) -> Delayed:
         newest = _phi2(z)
         return Samples(_exp(z), newest, _phi1(z) - newest)
 
-    discrete = _discretize(form, modes, partial(_hold_matrix, taps=2))
-    assert isinstance(discrete, Delayed)
-    return discrete
+    kind, (A, now, before), C, D = _sample(form, modes, partial(_hold_matrix, taps=2))
+    # In the state s_l = A x_l + before u_l, which foresees x_{l+1}, two taps are one: s_l = A s_{l-1} + (A now + before) u_l.
+    xp = _array.namespace(A=A)
+    if kind is DenseRecurrence:
+        turned, direct = xp.matmul(A, now[..., None])[..., 0], xp.sum(C * now, axis=-1)
+    elif kind is MIMORecurrence:
+        turned, direct = A[..., None] * now, 2 * xp.matmul(C, now)
+    else:
+        turned, direct = A * now, (2 if kind is PairedRecurrence else 1) * xp.sum(C * now, axis=-1)
+    return Delayed(kind(A, turned + before, C, xp.zeros_like(D)), D + _array.real(direct))
 
 
-def gbt(form: Continuous, *, alpha: float) -> Discrete:
+def gbt(form: Continuous, *, alpha: float) -> Recurrent:
     """Generalized bilinear transform: alpha weighs the end of the step, 0 forward Euler, 1/2 bilinear, 1 backward Euler.
 
-    Raises ValueError unless 0 <= alpha <= 1. Source: Zhang, Chen & Bateman 2009; S4 and LSSL use alpha = 1/2.
+    Raises ValueError unless 0 <= alpha <= 1. S4 and LSSL use alpha = 1/2.
+    Source: Zhang, Chen & Chen 2009, Int. J. Control 82(4), 741-754.
     """
     alpha = _require.real("alpha", alpha)
     if not 0 <= alpha <= 1:
@@ -105,10 +114,10 @@ def gbt(form: Continuous, *, alpha: float) -> Discrete:
         solved = xp.linalg.solve(xp.broadcast_to(identity - alpha * Z, Z.shape), right)
         return Samples(solved[..., :-1], solved[..., -1])
 
-    return _discretize(form, modes, matrices)
+    return _one_tap(form, modes, matrices)
 
 
-def bilinear(form: Continuous) -> Discrete:
+def bilinear(form: Continuous) -> Recurrent:
     """Tustin's rule, gbt at alpha = 1/2: what S4 trains with.
 
     >>> import numpy as np
@@ -118,22 +127,22 @@ def bilinear(form: Continuous) -> Discrete:
     return gbt(form, alpha=0.5)
 
 
-def forward(form: Continuous) -> Discrete:
+def forward(form: Continuous) -> Recurrent:
     """Forward Euler, gbt at alpha = 0: unstable for stiff modes."""
     return gbt(form, alpha=0.0)
 
 
-def backward(form: Continuous) -> Discrete:
+def backward(form: Continuous) -> Recurrent:
     """Backward Euler, gbt at alpha = 1."""
     return gbt(form, alpha=1.0)
 
 
-def impulse(form: Continuous) -> Discrete:
+def impulse(form: Continuous) -> Recurrent:
     """Impulse invariance, A_d = e^z and B_d = step B: the kernel is step times the sampled impulse response.
 
     The same numbers are Mamba's mix, zero-order hold for A and Euler for B (Gu & Dao 2023, Section 3.6 of the code's notes).
     """
-    return _discretize(form, lambda z: Samples(_exp(z), _one(z)), lambda Z, B: Samples(_array.expm(Z), B))
+    return _one_tap(form, lambda z: Samples(_exp(z), _one(z)), lambda Z, B: Samples(_array.expm(Z), B))
 
 
 RULES: dict[str, Callable[[Continuous], Discrete]] = {
@@ -157,36 +166,27 @@ def discretize(form: Continuous, rule: Rule = "zoh") -> Discrete:
     return rule(form) if callable(rule) else RULES[_require.known("rule", rule, RULES)](form)
 
 
-def _discretize(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> Discrete:
+def _one_tap(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> Recurrent:
+    kind, (A, now, _), C, D = _sample(form, modes, matrices)
+    return kind(A, now, C, D)
+
+
+def _sample(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> tuple[type[Recurrent], Samples, Array, Array]:
+    """The discrete kind, A_d with the taps of its input, and C and D, which sampling leaves alone."""
     form = check(form)
     if isinstance(form, (Dense, DPLR)):
         A, B, C, D, step = to_dense(form)
-        return _finish(DenseRecurrence, matrices(step[..., None, None] * A, step[..., None] * B), C, D)
+        return DenseRecurrence, matrices(step[..., None, None] * A, step[..., None] * B), C, D
     if isinstance(form, MIMO):
         f, *gains = modes(form.step * form.A)
-        held = [None if gain is None else (gain * form.step)[..., None] * form.B for gain in gains]
-        return _finish(MIMORecurrence, Samples(f, *held), form.C, form.D)
+        taps = [None if gain is None else (gain * form.step)[..., None] * form.B for gain in gains]
+        return MIMORecurrence, Samples(f, *taps), form.C, form.D
     if isinstance(form, (Diagonal, Paired)):
         step = form.step[..., None]
         f, *gains = modes(step * form.A)
-        held = [None if gain is None else gain * step * form.B for gain in gains]
-        kind = Recurrence if isinstance(form, Diagonal) else PairedRecurrence
-        return _finish(kind, Samples(f, *held), form.C, form.D)
+        taps = [None if gain is None else gain * step * form.B for gain in gains]
+        return (Recurrence if isinstance(form, Diagonal) else PairedRecurrence), Samples(f, *taps), form.C, form.D
     raise TypeError(f"a rule takes a continuous form with an output; got {type(form).__name__}. Use forms.to_dense first.")
-
-
-def _finish(kind: Callable[..., Discrete], samples: Samples, C: Array, D: Array) -> Discrete:
-    """One tap is a recurrence. Two taps, in the state s_l = A x_l + before u_l that foresees x_{l+1}, are a delayed one."""
-    A, now, before = samples
-    if before is None:
-        return kind(A, now, C, D)
-    xp = _array.namespace(A=A)
-    dense, several = kind is DenseRecurrence, kind is MIMORecurrence
-    turned = xp.matmul(A, now[..., None])[..., 0] if dense else A[..., None] * now if several else A * now
-    product = xp.matmul(C, now) if several else xp.sum(C * now, axis=-1)
-    pairs = kind in (PairedRecurrence, MIMORecurrence)
-    direct = D + (2 if pairs else 1) * _array.real(product)
-    return Delayed(kind(A, turned + before, C, xp.zeros_like(D)), direct)
 
 
 def _hold_matrix(Z: Array, B: Array, taps: int) -> Samples:

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from . import _array, _require
-from ._array import Array
+from ._array import Array, Complex
 
 
 class NPLR(NamedTuple):
@@ -137,7 +137,8 @@ class Delayed(NamedTuple):
 
 
 Continuous = Dense | DPLR | Diagonal | Paired | MIMO
-Discrete = Recurrence | PairedRecurrence | MIMORecurrence | DenseRecurrence | Delayed
+Recurrent = Recurrence | PairedRecurrence | MIMORecurrence | DenseRecurrence
+Discrete = Recurrent | Delayed
 Form = NPLR | Continuous | Discrete
 AnyForm = TypeVar("AnyForm", bound=NamedTuple)
 
@@ -187,7 +188,7 @@ def check(form: AnyForm) -> AnyForm:
         if "step" in fields and not np.all(fields["step"] > 0):
             least = float(np.min(fields["step"]))
             raise ValueError(f"`step` must be positive; got {least:g}. It is a time: take its absolute value or drop it.")
-    return type(form)(**fields)
+    return form._replace(**fields)
 
 
 def _check_shapes(axes: dict[str, tuple[str, ...]], fields: dict[str, Array]) -> None:
@@ -226,13 +227,14 @@ def move(form: AnyForm, library: str, *, dtype: str | None = None, device: Any =
     form = check(form)
     if isinstance(form, Delayed):
         system = move(form.system, library, dtype=dtype, device=device)
-        return type(form)(system, _array.move(form.D, library, dtype, device))
-    return type(form)(*(_array.move(array, library, dtype, device) for array in form))
+        return form._replace(system=system, D=_array.move(form.D, library, dtype, device))
+    moved = {name: _array.move(array, library, dtype, device) for name, array in form._asdict().items()}
+    return form._replace(**moved)
 
 
 def real_modes(form: Diagonal | Paired | Recurrence | PairedRecurrence | MIMO | MIMORecurrence) -> np.ndarray:
     """Which modes are real in every member of the batch, as a boolean vector on the host."""
-    A = _array.to_numpy(form.A)
+    A: Complex = _array.to_numpy(form.A)
     return np.all(A.imag.reshape(-1, A.shape[-1]) == 0, axis=0)
 
 
@@ -249,7 +251,7 @@ def pair(form: Diagonal) -> Paired:
     xp = _array.namespace(A=form.A)
     shape = np.broadcast_shapes(form.A.shape, form.B.shape, form.C.shape)
     A, B, C = (xp.broadcast_to(array, shape) for array in (form.A, form.B, form.C))
-    host = _array.to_numpy(A)
+    host: Complex = _array.to_numpy(A)
     slack = 64 * np.finfo(host.dtype).eps * np.max(np.abs(host), axis=-1, keepdims=True)
     imag = np.where(np.abs(host.imag) <= slack, 0.0, host.imag)
     kept = np.sum(imag >= 0, axis=-1)
@@ -261,7 +263,7 @@ def pair(form: Diagonal) -> Paired:
     n = int(kept.flat[0])
     upward = np.lexsort((host.real, np.where(imag < 0, np.inf, imag)), axis=-1)[..., :n]
     downward = np.lexsort((host.real, np.where(imag > 0, np.inf, -imag)), axis=-1)[..., :n]
-    weights = _array.to_numpy(B * C)
+    weights: Complex = _array.to_numpy(B * C)
     _check_conjugate("A", host, upward, downward)
     _check_conjugate("C B", np.where(imag == 0, weights.real, weights), upward, downward)
     index = xp.asarray(upward, device=_array.device(A))

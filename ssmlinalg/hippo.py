@@ -3,13 +3,15 @@ r"""Measures and the systems that remember by them: x' = A x + B u keeps the coe
 Every measure is a pair of neighbours. `legs(order)` returns the matrices; `legs_basis(order, lags)` evaluates what the state
 means, a `Basis` with
 
-.. math::  x_n(T) = \int_0^\infty k_n(t)\, u(T - t)\, dt, \qquad u(T - t) \approx \sum_n x_n(T)\, g_n(t), \qquad k_n = w\, g_n d_n,
+.. math::  x_n(T) = \int_0^\infty k_n(t)\, u(T - t)\, dt, \qquad
+           u(T - t) \approx \sum_n x_n(T)\, g_n(t), \qquad k_n = d_n\, w\, g_n,
 
 where k is the kernel (k = e^{tA} B, exactly or in the limit of large order), g the values, w the weight of the measure and d_n
 a constant (1 unless said). Lags t >= 0 count back from now.
 
 Time scale. Windows default to 2 where state-spaces/s4 halves its matrices: the mean age of what is remembered is then 1, as it
-is for `legs`, and one range of steps suits all measures. Give `window=1.0` for the matrices of the papers.
+is for `legs`, and one range of steps suits all measures. Give `window=1.0` for the matrices of the papers; `lmu`
+has that default, its own.
 
 `MEASURES` and `BASES` at the foot list all of them. Those with a low-rank correction return `NPLR`; `lmu`, `glagt` and `chebt`
 have none and return `Dense`. All matrices are float64.
@@ -69,8 +71,8 @@ def legs_basis(order: int, lags: np.ndarray) -> Basis:
 def legt(order: int, *, window: float = 2.0) -> NPLR:
     r"""Translated Legendre measure: the last `window` of time, uniformly.
 
-    .. math::  A_{nk} = -\frac{\sqrt{2n+1}\sqrt{2k+1}}{\text{window}} \begin{cases} 1 & n \ge k \\ (-1)^{n-k} & n < k \end{cases},
-               \qquad B_n = \frac{\sqrt{2n+1}}{\text{window}}.
+    .. math::  A_{nk} = -\frac{\sqrt{2n+1}\sqrt{2k+1}}{\text{window}}
+               \begin{cases} 1 & n \ge k \\ (-1)^{n-k} & n < k \end{cases}, \qquad B_n = \frac{\sqrt{2n+1}}{\text{window}}.
 
     A + A^T = -P' P'^T has rank two, on even and on odd rows: A + P P^T is skew. Reading `legt_basis(N, window)` gives the
     [N-1/N] Pade approximant of the delay e^{-s window}. window=2 is state-spaces/s4's `legt`, window=1 the papers'.
@@ -189,7 +191,7 @@ def glagt(order: int, *, alpha: float = 0.0, beta: float = 0.01) -> Dense:
     order = _require.integer("order", order)
     scale, start, _ = _generalized_laguerre(order, alpha, beta)
     strict = np.tril(np.ones((order, order)), -1)
-    return _reads_first(-(1 + beta) / 2 * np.eye(order) - strict * scale / scale[:, None], start)
+    return _reads_first(-strict * scale / scale[:, None] - (1 + beta) / 2 * np.eye(order) + 0.0, start)
 
 
 def glagt_basis(order: int, lags: np.ndarray, *, alpha: float = 0.0, beta: float = 0.01) -> Basis:
@@ -218,7 +220,8 @@ def fout(order: int, *, window: float = 2.0) -> NPLR:
 
     .. math::  A = \frac{1}{\text{window}} \left(\Omega - 2 b b^T\right), \quad B = \frac{2}{\text{window}} b, \quad
                P = \sqrt{2/\text{window}}\, b, \quad
-               \Omega = \bigoplus_k 2\pi k \begin{bmatrix} 0 & -1 \\ 1 & 0 \end{bmatrix}, \quad b = (1, 0, \sqrt 2, 0, \sqrt 2, 0, \dots).
+               \Omega = \bigoplus_k 2\pi k \begin{bmatrix} 0 & -1 \\ 1 & 0 \end{bmatrix}, \quad
+               b = (1, 0, \sqrt 2, 0, \sqrt 2, 0, \dots).
 
     Lossless with P parallel to B. At even order the sine of frequency zero is a state that nothing drives, as in the published
     matrices; an odd order leaves it out. window=2 is state-spaces/s4's `fout`, window=1 its `fourier2`.
@@ -226,10 +229,10 @@ def fout(order: int, *, window: float = 2.0) -> NPLR:
     Source: Gu et al. 2023 (HTTYH), Theorem 6 for the windowed Fourier system.
 
     >>> fout(4).A.round(3)
-    array([[-1.   , -0.   , -1.414, -0.   ],
-           [ 0.   , -0.   , -0.   , -0.   ],
-           [-1.414, -0.   , -2.   , -3.142],
-           [-0.   , -0.   ,  3.142, -0.   ]])
+    array([[-1.   ,  0.   , -1.414,  0.   ],
+           [ 0.   ,  0.   ,  0.   ,  0.   ],
+           [-1.414,  0.   , -2.   , -3.142],
+           [ 0.   ,  0.   ,  3.142,  0.   ]])
     """
     order, window = _require.integer("order", order), _require.real("window", window, above=0)
     Omega, b = _fourier(order)
@@ -251,8 +254,8 @@ def fourier2(order: int) -> NPLR:
     """`fout` on the unit window: orthonormal on [0, 1], under the name it has in state-spaces/s4.
 
     >>> fourier2(2).A
-    array([[-2., -0.],
-           [ 0., -0.]])
+    array([[-2.,  0.],
+           [ 0.,  0.]])
     """
     return fout(order, window=1.0)
 
@@ -281,7 +284,8 @@ def foud(order: int, *, period: float = 1.0) -> NPLR:
 def foud_basis(order: int, lags: np.ndarray, *, period: float = 1.0) -> Basis:
     """Exact kernel e^{-t/2} times the Fourier basis; values rebuild signals of that period (t in periods here).
 
-    Folding the past into one period sums e^{-j/2} over j, so g = (1 - e^{-1/2}) e^{frac(t)/2} times the Fourier basis.
+    The weight, of mass 4.08 and mean age 1.96, is not normalized. Folding the past into one period sums e^{-j/2} over j, so
+    g = (1 - e^{-1/2}) e^{frac(t)/2} times the Fourier basis.
     """
     order, lags, period = _require.integer("order", order), _lags(lags), _require.real("period", period, above=0)
     t = lags / period
@@ -301,8 +305,8 @@ def fourier_decay(order: int, *, period: float = 2.0) -> NPLR:
     Source: state-spaces/s4 (`fourier_decay`), at period 2; the weight is derived here.
 
     >>> fourier_decay(2).A
-    array([[-0.5, -0. ],
-           [ 0. , -0. ]])
+    array([[-0.5,  0. ],
+           [ 0. ,  0. ]])
     """
     order, period = _require.integer("order", order), _require.real("period", period, above=0)
     Omega, b = _fourier(order)

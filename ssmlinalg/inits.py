@@ -3,12 +3,13 @@ r"""The named initializations: with which A, B, C and step each published model 
 Every function takes (order, *, channels=None, step=(low, high), seed=0) and returns a form on the host in float64:
 
 - `order` N is the order of the state; a half spectrum stores N/2 modes, (N+1)/2 at odd orders, where one mode is real.
+  Real and one-sided spectra (s4d-real, mamba, dss, dlr, lru) store N.
 - `channels` H gives every field a leading axis H; None gives none. Models with several inputs take it for their width.
 - `step` is a number or an interval from which each channel draws log-uniformly, in the time of the measure.
 - D is zero where the published layer adds a skip connection of its own.
 
-C has E|C|^2 = 1 unless said. `INITS` at the foot lists them all. What reference code does against its paper is available under
-a name of its own (`s4d_legs_clipped_init`), never by default.
+C has E|C|^2 = 1, in the coordinates it is drawn in, unless said. `INITS` at the foot lists them all. What reference code does
+against its paper is available under a name of its own (`s4d_legs_clipped_init`), never by default.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from . import _require, decompose, hippo, perturb
+from ._array import Complex
 from .forms import (
     DPLR,
     MIMO,
@@ -97,7 +99,7 @@ def s4d_inv2_init(order: int, *, channels: int | None = None, step: Step = STEP,
     """S4D-Inv2: A_n = -1/2 + i (N/pi) (N/(n+1) - 1), B = 1. Source: state-spaces/s4, dplr.py.
 
     >>> s4d_inv2_init(4).A.imag.round(6)
-    array([3.819719, 1.273240])
+    array([3.819719, 1.27324 ])
     """
     order = _require.integer("order", order)
     n = np.arange(order // 2)
@@ -145,7 +147,7 @@ def s4d_legs_init(order: int, *, channels: int | None = None, step: Step = STEP,
     Source: Gu et al. 2022 (S4D), Theorem 3.
 
     >>> s4d_legs_init(4).A.round(4)
-    array([-0.5+0.4333j, -0.5+4.5826j])
+    array([-0.5+0.5565j, -0.5+4.6033j])
     """
     normal = decompose.diagonalize(hippo.legs(order))
     return _upper(normal.Lambda, normal.B / 2, channels, step, seed)
@@ -182,9 +184,7 @@ def s4d_dfout_init(order: int, *, channels: int | None = None, step: Step = STEP
     return plain._replace(A=plain.A.real + 1j * plain.A.imag / plain.step[..., None])
 
 
-def s4_init(
-    order: int, *, measure: str = "legs", channels: int | None = None, step: Step = STEP, seed: int = 0
-) -> DPLR:
+def s4_init(order: int, *, measure: str = "legs", channels: int | None = None, step: Step = STEP, seed: int = 0) -> DPLR:
     r"""S4: HiPPO as diagonal plus low rank, A = V (Lambda - P P^H) V^H, B = V^H b, C = c V with c normal.
 
     `measure` names any one with a low-rank correction; the published ones are legs, legt and fout.
@@ -203,13 +203,13 @@ def s4_init(
 
 
 def dss_init(order: int, *, channels: int | None = None, step: Step = STEP, seed: int = 0) -> Paired:
-    r"""DSS (exp): N modes in the upper half plane, the spectrum of HiPPO-LegS of order 2N, one-sided: K = Re sum W ... .
+    r"""DSS (exp): N modes in the upper half plane, the spectrum of HiPPO-LegS of order 2N, one-sided.
 
     Published without the factor 2, hence B = 1/2 here; E|W|^2 = 2. Zero-order hold gives the kernel of DSS-exp,
     K_l = Re sum W (e^{step A} - 1)/A e^{l step A}. Source: Gupta, Gu & Berant 2022 (DSS), Proposition 1 and Section 3.
 
     >>> dss_init(2).A.round(4)
-    array([-0.5+0.4333j, -0.5+4.5826j])
+    array([-0.5+0.5565j, -0.5+4.6033j])
     """
     order = _require.integer("order", order)
     Lambda = decompose.diagonalize(hippo.legs(2 * order)).Lambda[:order]
@@ -265,7 +265,7 @@ def lru_init(
 ) -> MIMORecurrence:
     r"""LRU: |A_n|^2 uniform in [r_min^2, r_max^2], phase uniform in [0, max_phase], B normalized by sqrt(1 - |A|^2).
 
-    `channels` M is the width (1 if None): B (N, M) of variance 1/M, C (M, N) of variance 2/N, D standard normal on the diagonal.
+    `channels` M is the width (1 if None): B (N, M) of variance 1/M, C (M, N) of variance 2/N, D standard normal diagonal.
     Born discrete, hence no step. Published as y = Re(C x): C is stored halved. Source: Orvieto et al. 2023 (LRU), Section 3.
 
     >>> lru_init(8, channels=2).C.shape
@@ -276,7 +276,8 @@ def lru_init(
     r_min, r_max = _require.real("r_min", r_min), _require.real("r_max", r_max)
     max_phase = _require.real("max_phase", max_phase, above=0)
     if not 0 <= r_min <= r_max <= 1:
-        raise ValueError(f"radii must satisfy 0 <= r_min <= r_max <= 1; got {r_min:g} and {r_max:g}. Give for example 0.9, 0.999.")
+        got = f"{r_min:g} and {r_max:g}"
+        raise ValueError(f"radii must satisfy 0 <= r_min <= r_max <= 1; got {got}. Give for example 0.9 and 0.999.")
     rng = np.random.default_rng(seed)
     square = r_min**2 + rng.uniform(size=order) * (r_max**2 - r_min**2)
     A = np.sqrt(square) * np.exp(1j * max_phase * rng.uniform(size=order))
@@ -285,12 +286,10 @@ def lru_init(
     return MIMORecurrence(A, B, C / 2, np.diag(rng.standard_normal(width)))
 
 
-def s5_init(
-    order: int, *, channels: int | None = None, blocks: int = 1, step: Step = STEP, seed: int = 0
-) -> MIMO:
-    """S5: `blocks` copies of S4D-LegS side by side, driven by and read into `channels` signals (1 if None).
+def s5_init(order: int, *, channels: int | None = None, blocks: int = 1, step: Step = STEP, seed: int = 0) -> MIMO:
+    """S5: `blocks` copies of S4D-LegS side by side, between `channels` inputs and as many outputs (1 if None).
 
-    A (n,) the half spectrum of HiPPO-LegS of order N/blocks, repeated; B = V^H b with b truncated normal of variance 1/N,
+    A (n,) is the half spectrum of HiPPO-LegS of order N/blocks, repeated; B = V^H b with b truncated normal of variance 1/N,
     C = c V with c complex of variance 1/N in each part, D standard normal on the diagonal, one step for each mode.
     Raises ValueError unless `blocks` divides `order`. Source: Smith, Warrington & Linderman 2023 (S5), Section 3.3 and
     Appendix B.1.
@@ -314,7 +313,8 @@ def s5_ptd_init(
 ) -> MIMO:
     """S5-PTD: as `s5_init`, in the eigenbasis of perturbed HiPPO-LegS instead of its normal part.
 
-    Source: Yu et al. 2024 (PTD, arXiv 2310.01698), Section 5; here with conjugate pairs kept and `perturb.lossless`.
+    B is random, so no input is scaled: the bound on the transfer error is that of `ptd_init` only. Source: Yu
+    et al. 2024 (PTD, arXiv 2310.01698), Section 5; here with conjugate pairs kept and `perturb.lossless`.
 
     >>> s5_ptd_init(8, channels=3).A.shape
     (4,)
@@ -387,7 +387,7 @@ def _frequencies(imag: np.ndarray, order: int, channels: int | None, step: Step,
     return _modes(A, np.concatenate([np.full(single, 0.5), np.ones(len(imag))]), channels, step, seed)
 
 
-def _upper(Lambda: np.ndarray, B: np.ndarray, channels: int | None, step: Step, seed: int) -> Paired:
+def _upper(Lambda: Complex, B: Complex, channels: int | None, step: Step, seed: int) -> Paired:
     half = pair(Diagonal(Lambda, B, np.ones_like(Lambda), np.asarray(0.0), np.asarray(1.0)))
     return _modes(half.A, half.B, channels, step, seed)
 
@@ -399,9 +399,7 @@ def _block_size(order: int, blocks: int) -> int:
     return order // blocks
 
 
-def _s5(
-    Lambda: np.ndarray, V: np.ndarray, V_inv: np.ndarray, blocks: int, channels: int | None, step: Step, seed: int
-) -> MIMO:
+def _s5(Lambda: Complex, V: Complex, V_inv: Complex, blocks: int, channels: int | None, step: Step, seed: int) -> MIMO:
     """The upper half of each block's modes by rising frequency, a real mode with its B halved."""
     width = 1 if channels is None else _require.integer("channels", channels)
     rng = np.random.default_rng(_require.integer("seed", seed, least=0))

@@ -222,6 +222,7 @@ def _real_signal(name: str, array: Array) -> None:
     if _array.is_complex(array):
         raise TypeError(f"`{name}` must be real; got {array.dtype}. Pass its real and imaginary parts one after the other.")
     if array.ndim < 1 or array.shape[-1] < 1:
-        raise ValueError(f"`{name}` must hold at least one sample on its last axis; got shape {tuple(array.shape)}. Add samples.")
+        got = f"shape {tuple(array.shape)}"
+        raise ValueError(f"`{name}` must hold at least one sample on its last axis; got {got}. Add samples.")
     if _array.is_numpy(array):
         _require.finite(name, np.asarray(array))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import _require
+from ._array import Complex, Real
 from ._axis import supremum
 from .forms import NPLR, Diagonal, Paired, check, pair
 
@@ -35,11 +36,11 @@ class Diagonalization:
 
     nplr: NPLR = field(repr=False)
     tau: float
-    Lambda: np.ndarray = field(repr=False)
-    V: np.ndarray = field(repr=False)
-    V_inv: np.ndarray = field(repr=False)
-    B: np.ndarray = field(repr=False)
-    E: np.ndarray = field(repr=False)
+    Lambda: Complex = field(repr=False)
+    V: Complex = field(repr=False)
+    V_inv: Complex = field(repr=False)
+    B: Complex = field(repr=False)
+    E: Real = field(repr=False)
     condition: float
     residual: float
     backward_error: float
@@ -60,14 +61,15 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
 
     .. math::  E = \tau P P^T, \qquad \tilde B = (1 - \tau/2)\, B, \qquad 0 < \tau \le 1:
 
-    tau -> 0 is HiPPO, tau = 1 its normal part (S4D). With c = 2/tau - 1, for `legs`, `lagt` and `fout` kappa(V) <= c^{(N-1)/N}
-    outside narrow windows of tau, and with Phi(s) = 1 - 2 P^T (s - A)^{-1} P, of modulus one on Re s = sigma,
+    tau -> 0 is HiPPO, tau = 1 its normal part (S4D). With c = 2/tau - 1, kappa(V) = c^{(N-1)/N} for `lagt` and `tlagt`, close
+    to that and below c for `legs` outside narrow windows of tau, and far below it for `fout`. And with
+    Phi(s) = 1 - 2 P^T (s - A)^{-1} P, of modulus one on Re s = sigma,
 
     .. math::  \tilde x - \hat x = -\frac{\tau}{2}\,\frac{\Phi}{1 - \tau/2 + (\tau/2)\Phi}\, \hat x,
 
     for `legs` zero at w = 0 and at most max_q (tau/2) q sqrt(1 - q^2)/(1 - (tau/2)(1 + q)) ~ tau/4 at any frequency and order.
-    Give `tau`, or `conditioning` (8 if neither): then tau is the smallest that the law allows, and is raised in steps of 2 %
-    until the measured kappa(V) keeps the budget. E is real, so the spectrum is closed under conjugation; it stays in
+    Give `tau`, or `conditioning` (8 if neither): then tau starts where kappa(V) = c^{(N-1)/N} meets the budget and is raised in
+    steps of 0.5 % until the measured kappa(V) keeps it. E is real, so the spectrum is closed under conjugation; it stays in
     Re <= sigma.
 
     Raises ValueError for tau outside (0, 1], conditioning <= 1, both given, a system that is not lossless (by how much), one of
@@ -76,7 +78,7 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
     >>> from ssmlinalg import hippo
     >>> d = lossless(hippo.legs(64), conditioning=9)
     >>> round(d.tau, 3), round(d.condition, 2), round(d.transfer_error, 3), round(d.abscissa, 2)
-    (0.194, 9.0, 0.058, -0.56)
+    (0.195, 8.96, 0.058, -0.7)
     """
     nplr = check(nplr)
     if conditioning is not None and tau is not None:
@@ -90,12 +92,12 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
     budget = _require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
     order = len(nplr.B)
     c = min(budget ** (order / (order - 1)), 1 / _EPS) if order > 1 else budget
-    tau = 2 / (c + 1)
-    Lambda, V, condition = _eigen(nplr.A + tau * nplr.P @ nplr.P.T)
+    size = 2 / (c + 1)
+    Lambda, V, condition = _eigen(nplr.A + size * nplr.P @ nplr.P.T)
     while condition > budget * (1 + 64 * order * _EPS):
-        tau = min(1.02 * tau, 1.0)
-        Lambda, V, condition = _eigen(nplr.A + tau * nplr.P @ nplr.P.T)
-    return _certify(nplr, sigma, tau, Lambda, V, condition)
+        size = min(1.005 * size, 1.0)
+        Lambda, V, condition = _eigen(nplr.A + size * nplr.P @ nplr.P.T)
+    return _certify(nplr, sigma, size, Lambda, V, condition)
 
 
 def _lossless_axis(nplr: NPLR) -> float:
@@ -119,9 +121,7 @@ def _lossless_axis(nplr: NPLR) -> float:
     return sigma
 
 
-def _certify(
-    nplr: NPLR, sigma: float, tau: float, Lambda: np.ndarray, V: np.ndarray, condition: float
-) -> Diagonalization:
+def _certify(nplr: NPLR, sigma: float, tau: float, Lambda: Complex, V: Complex, condition: float) -> Diagonalization:
     A, B, P = nplr
     E = tau * P @ P.T
     if condition * _EPS > 1:
@@ -148,13 +148,11 @@ def _certify(
     )
 
 
-def _lossless_error(
-    nplr: NPLR, tau: float, Lambda: np.ndarray, V: np.ndarray, V_inv: np.ndarray, B_tilde: np.ndarray
-) -> float:
+def _lossless_error(nplr: NPLR, tau: float, Lambda: Complex, V: Complex, V_inv: Complex, B_tilde: Complex) -> float:
     """max |x~ - x^| over w: with h = 2 P^T (s - A - E)^{-1} P the deviation is -tau/2 (1 - (1 - tau/2) h) x^."""
     left, right = 2 * nplr.P[:, 0] @ V, V_inv @ nplr.P[:, 0]
 
-    def deviation(w: np.ndarray) -> np.ndarray:
+    def deviation(w: Real) -> Real:
         fraction = 1 / (1j * w - Lambda[:, None])
         relative = -tau / 2 * (1 - (1 - tau / 2) * ((left * right) @ fraction))
         return np.abs(relative / (1 + relative)) * np.linalg.norm(V @ (B_tilde[:, None] * fraction), axis=0)
@@ -173,22 +171,22 @@ def _lossless_bound(nplr: NPLR, sigma: float, tau: float) -> float:
     return gain * float(lobe.max() + np.abs(np.diff(lobe))[max(0, int(lobe.argmax()) - 1) :][:3].max())
 
 
-def _eigen(M: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def _eigen(M: Real) -> tuple[Complex, Complex, float]:
     """Eigenvalues of a real matrix in canonical order, unit eigenvectors whose largest entry is positive, and kappa_2(V)."""
-    Lambda, V = np.linalg.eig(M)
+    Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(M))
     V = V * np.exp(-1j * np.angle(V[np.argmax(np.abs(V), axis=0), np.arange(len(M))]))
     V = V / np.linalg.norm(V, axis=0)
     up, real = np.flatnonzero(Lambda.imag > 0), np.flatnonzero(Lambda.imag == 0)
-    up, real = up[np.lexsort((Lambda.real[up], Lambda.imag[up]))], real[np.argsort(-Lambda.real[real])]
-    Lambda = np.concatenate([Lambda[up], Lambda[up].conj(), Lambda[real].real])
-    V = np.concatenate([V[:, up], V[:, up].conj(), V[:, real].real], axis=-1)
-    return Lambda + 0j, V + 0j, float(np.linalg.cond(V))
+    up, real = up[np.lexsort((Lambda.real[up], Lambda.imag[up]))], real[np.argsort(Lambda.real[real])]
+    Lambda = np.concatenate([Lambda[up], Lambda[up].conj(), Lambda[real]])
+    V = np.concatenate([V[:, up], V[:, up].conj(), V[:, real].real + 0j], axis=-1)
+    return Lambda, V, float(np.linalg.cond(V))
 
 
-def _like_conjugates(rows: np.ndarray, Lambda: np.ndarray) -> np.ndarray:
+def _like_conjugates(rows: Complex, Lambda: Complex) -> Complex:
     """Rounding lets conjugate rows differ in their last digit; let them not."""
     pairs = np.count_nonzero(Lambda.imag > 0)
-    return np.concatenate([rows[:pairs], rows[:pairs].conj(), rows[2 * pairs :].real])
+    return np.concatenate([rows[:pairs], rows[:pairs].conj(), rows[2 * pairs :].real + 0j])
 
 
 PERTURBATIONS: dict[str, Callable[..., Diagonalization]] = {"lossless": lossless}

@@ -22,6 +22,13 @@ channels = st.one_of(st.none(), st.integers(1, 3))
 init_names = st.sampled_from(sorted(inits.INITS))
 
 
+def nplr(measure: str, order: int) -> NPLR:
+    """The matrices of a measure that has a low-rank correction."""
+    system = hippo.MEASURES[measure](order)
+    assert isinstance(system, NPLR)
+    return system
+
+
 def signal(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape)
 

@@ -60,8 +60,8 @@ def test_what_is_built_is_what_python_builds(tmp_path: Path) -> None:
             continue
         path = tmp_path / f"{name}.safetensors"
         parsed("init", name, "-N", "5", "-H", "3", "--seed", "7", "-o", path)
-        got, _ = export.load(path)
-        expected = make(5, channels=3, seed=7)
+        got: Any = export.load(path)[0]
+        expected: Any = make(5, channels=3, seed=7)
         np.testing.assert_allclose(got.A, expected.A, rtol=1e-6)
         np.testing.assert_allclose(got.C * got.B, expected.C * expected.B, atol=1e-6 * np.abs(expected.C * expected.B).max())
 
@@ -97,7 +97,7 @@ def test_compare_agrees_with_the_theory() -> None:
     assert rows["s4d-legs"]["condition"] == pytest.approx(1, abs=1e-12)
     assert rows["s4d-legs"]["transfer_error"] == pytest.approx(40.70, abs=5e-3)
     assert 7.5 < rows["ptd"]["condition"] <= 8
-    assert rows["ptd"]["transfer_error"] == pytest.approx(0.0678, abs=5e-4)
+    assert rows["ptd"]["transfer_error"] == pytest.approx(0.0666, abs=5e-4)
     assert rows["s4"]["transfer_error"] < 1e-12
     assert rows["s4d-lin"]["condition"] is None
     table = ssm("compare", "--order", "64").stdout

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import EPS, corrected, orders
+from strategies import EPS, corrected, nplr, orders
 
 from ssmlinalg import decompose, forms, hippo, reference
 from ssmlinalg.forms import NPLR
@@ -17,50 +17,47 @@ def skew(order: int, seed: int) -> np.ndarray:
     return X - X.T
 
 
-def defects(nplr: NPLR) -> tuple[float, float]:
+def defects(system: NPLR) -> tuple[float, float]:
     """Residual and orthogonality by the definition, in complex arithmetic."""
-    Lambda, V, _, _ = decompose.eigenbasis(nplr)
-    M = nplr.A + nplr.P @ nplr.P.T
-    scale = np.linalg.norm(nplr.A) + np.linalg.norm(nplr.P) ** 2
+    Lambda, V, _, _ = decompose.eigenbasis(system)
+    M = system.A + system.P @ system.P.T
+    scale = np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2
     residual = np.linalg.norm(M @ V - V * Lambda) / (scale or 1.0)
     return float(residual), float(np.linalg.norm(V.conj().T @ V - np.eye(len(V))) / np.sqrt(len(V)))
 
 
 @given(corrected, st.one_of(orders, st.sampled_from([64, 127])))
 def test_the_basis_is_unitary_and_diagonalizes(measure: str, order: int) -> None:
-    nplr = hippo.MEASURES[measure](order)
-    assert isinstance(nplr, NPLR)
-    residual, orthogonality = defects(nplr)
+    system = nplr(measure, order)
+    residual, orthogonality = defects(system)
     assert max(residual, orthogonality) <= 16 * EPS * np.sqrt(order)
-    basis = decompose.eigenbasis(nplr)
+    basis = decompose.eigenbasis(system)
     assert basis.residual == pytest.approx(residual, abs=4 * EPS * np.sqrt(order))
     assert basis.orthogonality == pytest.approx(orthogonality, abs=4 * EPS * np.sqrt(order))
 
 
 @given(corrected, orders)
 def test_dplr_is_the_original_matrix_in_that_basis(measure: str, order: int) -> None:
-    nplr = hippo.MEASURES[measure](order)
-    assert isinstance(nplr, NPLR)
-    form, V = decompose.diagonalize(nplr), decompose.eigenbasis(nplr).V
-    scale = np.linalg.norm(nplr.A) + np.linalg.norm(nplr.P) ** 2
+    system = nplr(measure, order)
+    form, V = decompose.diagonalize(system), decompose.eigenbasis(system).V
+    scale = np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2
     again = V @ forms.to_dense(form).A @ V.conj().T
-    assert np.linalg.norm(again - nplr.A) <= 32 * EPS * np.sqrt(order) * scale
-    assert np.linalg.norm(V @ form.B - nplr.B) <= 32 * EPS * np.sqrt(order) * np.linalg.norm(nplr.B)
+    assert np.linalg.norm(again - system.A) <= 32 * EPS * np.sqrt(order) * scale
+    assert np.linalg.norm(V @ form.B - system.B) <= 32 * EPS * np.sqrt(order) * np.linalg.norm(system.B)
 
 
 @given(corrected, orders)
 def test_order_and_phase_are_canonical(measure: str, order: int) -> None:
-    nplr = hippo.MEASURES[measure](order)
-    assert isinstance(nplr, NPLR)
-    Lambda, V, _, _ = decompose.eigenbasis(nplr)
+    system = nplr(measure, order)
+    Lambda, V, _, _ = decompose.eigenbasis(system)
     pairs = int(np.sum(Lambda.imag > 0))
     assert np.all(np.diff(Lambda.imag[:pairs]) >= 0)
     np.testing.assert_array_equal(Lambda[pairs : 2 * pairs], Lambda[:pairs].conj())
     np.testing.assert_array_equal(V[:, pairs : 2 * pairs], V[:, :pairs].conj())
     assert not V[:, 2 * pairs :].imag.any()
-    drive = V.conj().T @ nplr.B
-    assert np.abs(drive.imag).max() <= 16 * EPS * np.sqrt(order) * np.linalg.norm(nplr.B)
-    assert drive.real.min() >= -16 * EPS * np.sqrt(order) * np.linalg.norm(nplr.B)
+    drive = V.conj().T @ system.B
+    assert np.abs(drive.imag).max() <= 16 * EPS * np.sqrt(order) * np.linalg.norm(system.B)
+    assert drive.real.min() >= -16 * EPS * np.sqrt(order) * np.linalg.norm(system.B)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 8, 16])
@@ -79,35 +76,37 @@ def test_legs_frequencies_keep_relative_accuracy_from_the_smallest_to_the_larges
 @pytest.mark.parametrize("measure", ["legs", "lagt", "tlagt"])
 @pytest.mark.parametrize("order", [1, 2, 7, 40])
 def test_cascade_and_skew_routes_agree(measure: str, order: int) -> None:
-    nplr = hippo.MEASURES[measure](order)
-    M = nplr.A + nplr.P @ nplr.P.T
+    system = nplr(measure, order)
+    M = system.A + system.P @ system.P.T
     # The same normal part without its low rank hides the cascade.
-    hidden = NPLR(M, nplr.B, np.zeros((order, 0)))
-    one, other = decompose.eigenbasis(nplr), decompose.eigenbasis(hidden)
+    hidden = NPLR(M, system.B, np.zeros((order, 0)))
+    one, other = decompose.eigenbasis(system), decompose.eigenbasis(hidden)
     scale = float(np.linalg.norm(M)) or 1.0
     np.testing.assert_allclose(one.Lambda, other.Lambda, rtol=0, atol=64 * EPS * scale)
     w = np.sort(one.Lambda.imag)
-    gap = min(np.diff(w), default=1.0)
+    gap = float(min(np.diff(w), default=1.0))
     np.testing.assert_allclose(one.V, other.V, rtol=0, atol=64 * EPS * np.sqrt(order) * scale / gap)
 
 
 @given(st.integers(1, 40), st.integers(0, 99))
 def test_any_skew_matrix_plus_a_shift(order: int, seed: int) -> None:
-    nplr = NPLR(skew(order, seed) - 0.3 * np.eye(order), np.ones(order), np.zeros((order, 0)))
-    assert max(defects(nplr)) <= 16 * EPS * np.sqrt(order)
-    assert np.all(decompose.eigenbasis(nplr).Lambda.real == pytest.approx(-0.3))
+    system = NPLR(skew(order, seed) - 0.3 * np.eye(order), np.ones(order), np.zeros((order, 0)))
+    assert max(defects(system)) <= 16 * EPS * np.sqrt(order)
+    assert np.all(decompose.eigenbasis(system).Lambda.real == pytest.approx(-0.3))
 
 
 @given(st.integers(1, 6), st.integers(0, 99))
 def test_repeated_eigenvalues_have_one_basis(order: int, seed: int) -> None:
     """Two rotations of the same thing: the eigenspaces are the same, so must the vectors be."""
     S = np.kron(np.eye(3), skew(order, seed))
-    nplr = NPLR(S, np.arange(1.0, len(S) + 1), np.zeros((len(S), 0)))
-    assert max(defects(nplr)) <= 32 * EPS * np.sqrt(len(S))
+    system = NPLR(S, np.arange(1.0, len(S) + 1), np.zeros((len(S), 0)))
+    assert max(defects(system)) <= 32 * EPS * np.sqrt(len(S))
     swap = np.roll(np.arange(len(S)), order)
-    turned = NPLR(S[np.ix_(swap, swap)], nplr.B[swap], nplr.P)
-    one, other = decompose.eigenbasis(nplr), decompose.eigenbasis(turned)
-    np.testing.assert_allclose(one.V.conj().T @ nplr.B, other.V.conj().T @ turned.B, atol=1e-9 * np.linalg.norm(nplr.B))
+    turned = NPLR(S[np.ix_(swap, swap)], system.B[swap], system.P)
+    one, other = decompose.eigenbasis(system), decompose.eigenbasis(turned)
+    np.testing.assert_allclose(
+        one.V.conj().T @ system.B, other.V.conj().T @ turned.B, atol=1e-9 * float(np.linalg.norm(system.B))
+    )
 
 
 @given(st.integers(1, 30), st.integers(0, 99))
@@ -121,11 +120,11 @@ def test_any_real_normal_matrix(order: int, seed: int) -> None:
 
 def test_removing_the_diagonal_first_changes_nothing() -> None:
     """A published worry: Hermitian solvers are handed -i (A + P P^T) with its real part on an imaginary diagonal."""
-    nplr = hippo.legs(64)
-    M = nplr.A + nplr.P @ nplr.P.T
+    system = hippo.legs(64)
+    M = system.A + system.P @ system.P.T
     kept = np.linalg.eigvalsh(-1j * M)
     removed = np.linalg.eigvalsh(-1j * (M + 0.5 * np.eye(64)))
-    np.testing.assert_allclose(kept, removed, atol=8 * EPS * np.linalg.norm(M))
+    np.testing.assert_allclose(kept, removed, atol=8 * EPS * float(np.linalg.norm(M)))
 
 
 def test_a_matrix_that_is_not_normal_is_refused() -> None:

@@ -43,5 +43,5 @@ def test_trouble_while_writing_leaves_the_old_file_and_nothing_else(
 
 
 def test_a_missing_folder_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="must be writable; got .*nowhere.*No such file"):
+    with pytest.raises(FileNotFoundError, match=r"must be writable; got .*nowhere.*No such file"):
         write_atomically(tmp_path / "nowhere" / "a", b"", force=False)

@@ -11,10 +11,9 @@ import pytest
 import scipy.linalg
 import scipy.signal
 from hypothesis import given
-from strategies import EPS, corrected, measures, orders
+from strategies import EPS, corrected, measures, nplr, orders
 
 from ssmlinalg import hippo
-
 
 # Exact at every order; the others in the limit of large order, away from the ends of the window.
 EXACT = ["legs", "lagt", "tlagt", "glagt", "foud"]
@@ -26,7 +25,7 @@ def norm(matrix: np.ndarray) -> float:
 
 @given(corrected, orders)
 def test_the_correction_makes_a_normal(measure: str, order: int) -> None:
-    A, _, P = hippo.MEASURES[measure](order)
+    A, _, P = nplr(measure, order)
     M = A + P @ P.T
     size = norm(A) + norm(P) ** 2
     assert norm(M @ M.T - M.T @ M) <= 4 * EPS * size**2

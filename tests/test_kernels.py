@@ -73,14 +73,16 @@ def test_a_signal_may_be_cut_anywhere(form: Any, rule: str, length: int, data: s
     assert np.abs(np.concatenate([first, second], axis=-1) - whole).max() <= tolerance
     system = sampled(form, rule)
     system = system.system if isinstance(system, forms.Delayed) else system
-    assert np.abs(last - end).max() <= tolerance / min(1.0, np.abs(system.C).max() or 1.0) + 32 * EPS * np.abs(end).max() * length
+    assert (
+        np.abs(last - end).max() <= tolerance / min(1.0, np.abs(system.C).max() or 1.0) + 32 * EPS * np.abs(end).max() * length
+    )
 
 
 @settings(max_examples=30)
 @given(models(largest=5), rules, st.integers(1, 12))
 def test_scan_is_a_loop_over_step(form: Any, rule: str, length: int) -> None:
     u = drive(form, 2, length)
-    y, end = scan(form, u, rule=rule)
+    y, _ = scan(form, u, rule=rule)
     state, heard = None, []
     for l in range(length):  # noqa: E741
         sample, state = step(form, u[..., l], state, rule=rule)
@@ -90,7 +92,7 @@ def test_scan_is_a_loop_over_step(form: Any, rule: str, length: int) -> None:
 
 
 def one_channel(form: Any, rule: str) -> tuple[Any, ...]:
-    """A, B, C, D, step of one input and one output in exact-enough dense terms for the reference, Re taken afterwards."""
+    """A, B, C, D, step of one input and one output as a dense system for the reference, the real part yet to be taken."""
     if isinstance(form, forms.MIMO):
         return np.diag(form.step * form.A), form.step * form.B[:, 0], 2 * form.C[0], form.D[0, 0], 1.0
     first = type(form)(*(array[(0,) * (array.ndim - form_axes)] for array, form_axes in zip(form, _core(form), strict=True)))
@@ -117,7 +119,8 @@ def test_the_kernel_is_that_of_the_definition(form: Any, rule: str) -> None:
 @pytest.mark.parametrize("name", ["dss-softmax", "dlr", "lru"])
 @pytest.mark.parametrize("order", [1, 4, 5])
 def test_the_kernel_of_a_born_discrete_model_is_a_sum_of_powers(name: str, order: int) -> None:
-    form, length = inits.INITS[name](order), 20
+    form: Any = inits.INITS[name](order)
+    length = 20
     powers = form.A[:, None] ** np.arange(length)
     if name == "lru":
         expected = 2 * np.real(form.C @ (form.B * powers))[0]
@@ -142,7 +145,8 @@ def test_every_library_gives_the_same_kernel_and_scan(carry: Callable[[Any], Any
         expected, end = scan(form, u, rule=rule)
         assert np.abs(to_numpy(y) - expected).max() <= tolerance
         again, _ = scan(carry(form), carry(u), state, rule=rule)
-        assert np.abs(to_numpy(again) - scan(form, u, end, rule=rule)[0]).max() <= 2 * tolerance
+        onward = slack(form, rule, 2 * length) * np.abs(u).sum(-1).max()
+        assert np.abs(to_numpy(again) - scan(form, u, end, rule=rule)[0]).max() <= onward
         if not isinstance(form, (forms.MIMO, forms.MIMORecurrence)):
             assert np.abs(to_numpy(convolve(carry(u), k)) - convolve(u, kernel(form, length, rule=rule))).max() <= tolerance
 
@@ -177,7 +181,8 @@ def test_kernels_compile_and_differentiate_in_jax() -> None:
 def test_convolution_is_causal_and_linear_not_circular(length: int, taps: int, seed: int) -> None:
     u, k = signal(seed, 2, length), signal(seed + 1, taps)
     expected = np.stack([np.convolve(row, k)[:length] for row in u])
-    assert np.abs(convolve(u, k) - expected).max() <= 16 * EPS * np.log2(2 * (length + taps)) * np.linalg.norm(k) * np.linalg.norm(u)
+    tolerance = 16 * EPS * np.log2(2 * (length + taps)) * np.linalg.norm(k) * np.linalg.norm(u)
+    assert np.abs(convolve(u, k) - expected).max() <= tolerance
 
 
 @settings(max_examples=30)

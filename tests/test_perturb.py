@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import EPS, lossless, orders, taus
+from strategies import EPS, lossless, nplr, orders, taus
 
 from ssmlinalg import hippo, perturb, reference
 from ssmlinalg.analysis.compare import state_error
@@ -19,19 +19,19 @@ def resolvent(A: np.ndarray, B: np.ndarray, s: np.ndarray) -> np.ndarray:
 
 @given(lossless, orders, taus)
 def test_the_factors_give_the_perturbed_matrix_back(measure: str, order: int, tau: float) -> None:
-    nplr = hippo.MEASURES[measure](order)
-    found = perturb.lossless(nplr, tau=tau)
+    system = nplr(measure, order)
+    found = perturb.lossless(system, tau=tau)
     A = (found.V * found.Lambda) @ found.V_inv
-    size = np.linalg.norm(nplr.A)
-    assert np.linalg.norm(A - nplr.A - found.E) <= 64 * EPS * order * found.condition * size
+    size = np.linalg.norm(system.A)
+    assert np.linalg.norm(A - system.A - found.E) <= 64 * EPS * order * found.condition * size
     assert np.linalg.norm(found.V @ found.V_inv - np.eye(order)) <= 64 * EPS * order * found.condition
     np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=16 * EPS)
-    assert found.backward_error == pytest.approx(np.linalg.norm(found.E, 2) / np.linalg.norm(nplr.A, 2))
+    assert found.backward_error == pytest.approx(np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2))
 
 
 @given(lossless, orders, taus)
 def test_the_spectrum_is_stable_and_closed_under_conjugation(measure: str, order: int, tau: float) -> None:
-    found = perturb.lossless(hippo.MEASURES[measure](order), tau=tau)
+    found = perturb.lossless(nplr(measure, order), tau=tau)
     sigma = {"legs": -0.5, "tlagt": -0.5}.get(measure, 0.0)
     size = np.linalg.norm(found.nplr.A)
     assert found.abscissa <= sigma + 64 * EPS * order * found.condition * size
@@ -47,14 +47,14 @@ def test_an_undamped_system_has_an_infinite_error() -> None:
 @given(lossless, st.integers(2, 24), taus)
 def test_the_deviation_is_the_one_derived(measure: str, order: int, tau: float) -> None:
     """x~ - x^ = -tau/2 Phi/(1 - tau/2 + tau/2 Phi) x^, Phi and both states by dense solves."""
-    nplr = hippo.MEASURES[measure](order)
-    found = perturb.lossless(nplr, tau=tau)
+    system = nplr(measure, order)
+    found = perturb.lossless(system, tau=tau)
     s = 1j * np.array([1e-3, 0.4, 3.0, 40.0]) + 0.1
-    x = resolvent(nplr.A, nplr.B, s)
-    Phi = 1 - 2 * nplr.P[:, 0] @ resolvent(nplr.A, nplr.P[:, 0], s)
+    x = resolvent(system.A, system.B, s)
+    Phi = 1 - 2 * system.P[:, 0] @ resolvent(system.A, system.P[:, 0], s)
     tilde = found.V @ (found.B[:, None] / (s - found.Lambda[:, None]))
     expected = -tau / 2 * Phi / (1 - tau / 2 + tau / 2 * Phi) * x
-    size = np.linalg.norm(nplr.A) * 1e3 + 1e3
+    size = np.linalg.norm(system.A) * 1e3 + 1e3
     assert np.abs(tilde - x - expected).max() <= 64 * EPS * order * found.condition * size * np.abs(x).max()
 
 
@@ -104,7 +104,7 @@ def test_lagt_has_exactly_the_conditioning_derived(order: int, c: float) -> None
 
 @given(lossless, orders, st.floats(1.05, 1e3))
 def test_the_conditioning_asked_for_is_delivered(measure: str, order: int, budget: float) -> None:
-    found = perturb.lossless(hippo.MEASURES[measure](order), conditioning=budget)
+    found = perturb.lossless(nplr(measure, order), conditioning=budget)
     assert found.condition <= budget * (1 + 1e-9)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.special
 
 from .. import _require, decompose, hippo, perturb
+from .._array import Complex
 from .._axis import supremum
 from ..forms import DPLR, Diagonal, MIMORecurrence, Paired, Recurrence, pair
 from ..inits import INITS, s4d_legs_clipped_init
@@ -43,7 +44,7 @@ def compare(order: int, *, conditioning: float = 8.0) -> list[Row]:
     >>> for row in compare(8)[:2]:
     ...     print(f"{row.name:10} {row.condition:8.4g} {row.transfer_error:6.2g}")
     hippo-legs 7.703e+04      0
-    ptd            7.997  0.067
+    ptd           7.993  0.047
     """
     order = _require.integer("order", order)
     legs = hippo.legs(order)
@@ -148,7 +149,7 @@ def _s4_error(order: int) -> float:
     return supremum(deviation, Lambda)[0]
 
 
-def _spectrum(form: Any) -> np.ndarray:
+def _spectrum(form: Any) -> Complex:
     if isinstance(form, DPLR):  # similar to HiPPO-LegS, whose eigenvalues no eigensolver could find and everybody knows
         return -np.arange(1.0, form.Lambda.shape[-1] + 1) + 0j
     if isinstance(form, (Recurrence, MIMORecurrence)):

@@ -41,11 +41,14 @@ def transfer(form: Continuous, s: Array) -> Array:
         _refuse_poles(A, s)
         G = _fractions(weights, A, s) + _fractions(xp.conj(weights), xp.conj(A), s)
         return (G / 2 if isinstance(form, Diagonal) else G) + D
-    respond = _woodbury if isinstance(form, DPLR) else _solve
-    G = respond(form, s)
+    G = _respond(form, s)
     if any(_array.is_complex(array) for array in form):
-        G = (G + xp.conj(respond(form, xp.conj(s)))) / 2
+        G = (G + xp.conj(_respond(form, xp.conj(s)))) / 2
     return G + D
+
+
+def _respond(form: DPLR | Dense, s: Array) -> Array:
+    return _woodbury(form, s) if isinstance(form, DPLR) else _solve(form, s)
 
 
 def _fractions(weights: Array, A: Array, s: Array) -> Array:

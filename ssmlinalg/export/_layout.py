@@ -24,9 +24,7 @@ def channels(form: Paired) -> Paired:
     Raises ValueError for more than one leading axis.
     """
     form = check(move(form, "numpy", dtype="float64"))  # on the host values are looked at
-    shape = np.broadcast_shapes(
-        form.A.shape, form.B.shape, form.C.shape, (*form.D.shape, 1), (*form.step.shape, 1)
-    )
+    shape = np.broadcast_shapes(form.A.shape, form.B.shape, form.C.shape, (*form.D.shape, 1), (*form.step.shape, 1))
     if len(shape) > 2:
         raise ValueError(f"`form` must have one leading axis, its channels; got {shape[:-1]}. Reshape them into one.")
     H, n = (1, *shape)[-2:]
