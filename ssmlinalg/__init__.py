@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy  # noqa: F401  (what every room needs, and all that importing the package costs)
 
+from ._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from . import analysis as analysis
     from . import decompose as decompose
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from .kernels import kernel as kernel
     from .kernels import scan as scan
     from .kernels import step as step
-
-__version__ = "0.1.0"
 
 _ROOMS = (
     "analysis",

@@ -17,12 +17,14 @@ from typing import Annotated, Any
 import numpy as np
 import rich.box
 import typer
+import typer.exceptions
 from rich.console import Console
 from rich.table import Table
 
-from . import __version__, _require, discretize, doctor, export, forms, hippo, inits, perturb, report
+from . import _require, discretize, doctor, export, forms, hippo, inits, perturb, report
 from ._array import LIBRARIES
 from ._files import refuse_existing, write_atomically
+from ._version import __version__
 from .analysis import compare as compare_inits
 
 app = typer.Typer(
@@ -46,10 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except (ValueError, TypeError, OSError, ImportError) as error:
         return _refuse(str(error))
-    except Exception as error:
-        if hasattr(error, "format_message"):  # click's usage errors, whose class Typer does not export
-            return _refuse(error.format_message())  # pyright: ignore[reportAttributeAccessIssue]
-        raise
+    except typer.exceptions.TyperException as error:
+        return _refuse(error.format_message())
     return 0
 
 

@@ -10,6 +10,7 @@ or (..., M, L) and (..., P, L) for a form with several; leading axes broadcast a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh") -> A
         return _first_then(system.D, kernel(system.system, length))[..., :length]
     _refuse_overflow(system, length)
     if isinstance(system, DenseRecurrence):
-        K = _krylov(system, length)
+        K = _finite(_krylov, system, length)
     elif isinstance(system, MIMORecurrence):
         A = system.A[..., None, None, :]
         K = 2 * _array.real(vandermonde(system.C[..., :, None, :] * _swap(system.B)[..., None, :, :], A, length))
@@ -123,7 +124,7 @@ def scan(form: Continuous | Discrete, u: Array, state: Array | None = None, *, r
     _require.shape("state", tuple(first.shape), rule_of_state, _fits(first.shape, (*driven.shape[:-2], driven.shape[-1])))
     first = xp.broadcast_to(first, (*driven.shape[:-2], driven.shape[-1]))
     # The state before the first sample stands in front as one more, and is carried along like an input.
-    states = _doubling(inner, xp.concat([first[..., None, :], driven], axis=-2))
+    states = _finite(_doubling, inner, xp.concat([first[..., None, :], driven], axis=-2))
     heard = states[..., :-1, :] if isinstance(system, Delayed) else states[..., 1:, :]
     y = _read(inner, heard)
     direct = xp.matmul(system.D, u) if several else system.D[..., None] * u
@@ -148,13 +149,26 @@ def _sampled(form: Any, rule: Rule) -> Any:
 
 
 def _refuse_overflow(system: Any, length: int) -> None:
-    """On the host, refuse modes that grow past the largest number; under a compiler values cannot be looked at."""
+    """On the host, refuse modes that grow past the largest number; under a compiler values cannot be looked at.
+
+    Of a dense matrix only the result tells (`_finite`): its norm may exceed 1 for a while.
+    """
     if not _array.is_numpy(system.A) or isinstance(system, DenseRecurrence):
         return
     size = float(np.max(np.abs(system.A), initial=0.0))
     if size > 1 and length * np.log(size) > np.log(float(np.finfo(system.A.dtype).max)) - 1:
         got = f"|A_d| = {size:.6g}, which overflows {system.A.dtype} within {length} samples"
         raise ValueError(f"modes must not outgrow their precision; got {got}. Make Re A < 0, or shorten the signal.")
+
+
+def _finite(evaluate: Callable[[Any, Any], Array], system: Any, argument: Any) -> Array:
+    """`evaluate`(system, argument), refused on the host when it overflowed."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = evaluate(system, argument)
+    if _array.is_numpy(result) and not np.all(np.isfinite(result)):
+        remedy = "Choose a stable rule or matrix, a smaller step, or a shorter signal."
+        raise ValueError(f"a model must not outgrow its precision; got more than {result.dtype} can hold. {remedy}")
+    return result
 
 
 def _krylov(system: DenseRecurrence, length: int) -> Array:

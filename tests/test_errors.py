@@ -47,6 +47,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "state of another size": lambda: scan(GOOD, np.ones(3), np.ones(5) + 0j),
     "input of another width": lambda: scan(inits.s5_init(4, channels=3), np.ones((2, 5))),
     "unstable and long": lambda: kernel(bad(A=one), 10**5),
+    "a dense matrix that grows": lambda: kernel(inits.s4_init(64, step=0.1), 10**4, rule="forward"),
+    "a dense recurrence that grows": lambda: scan(inits.s4_init(64, step=0.1), np.ones(10**4), rule="forward"),
     "unknown rule": lambda: kernel(GOOD, 4, rule="zho"),
     "unknown measure": lambda: inits.ptd_init(4, measure="leg"),
     "unknown perturbation": lambda: inits.ptd_init(4, perturbation="losless"),

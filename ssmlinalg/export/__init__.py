@@ -21,8 +21,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from .. import __version__, _require
+from .. import _require
 from .._files import refuse_existing, write_atomically
+from .._version import __version__
 from ..forms import MIMO, Continuous, Discrete, Paired
 from . import s4d, s5_pytorch
 
