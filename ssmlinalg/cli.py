@@ -40,17 +40,15 @@ Force = Annotated[bool, typer.Option("--force", help="Replace files that exist."
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on `arguments` (None: those of the process) and return its exit status."""
     try:
-        app(args=arguments, standalone_mode=False)
-    except typer.Exit as done:
-        return done.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        _screen.print("interrupted; nothing half-written was left", style="yellow")
-        return 130
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        return _refuse(str(error))
+        # Outside its standalone mode Typer returns the status of an Exit, 130 for an interruption, and a command's own None.
+        status = app(args=arguments, standalone_mode=False) or 0
     except typer.exceptions.TyperException as error:
         return _refuse(error.format_message())
-    return 0
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        return _refuse(str(error))
+    if status == 130:
+        _screen.print("ssmlinalg: interrupted; nothing half-written was left.", highlight=False)
+    return status
 
 
 def _refuse(sentence: str) -> int:

@@ -34,14 +34,20 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return array
 
 
-# Adversaries beside the libraries people use: NumPy that refuses in-place writes, and the standard to the letter.
+# Adversaries beside the libraries people use: NumPy that refuses in-place writes, the standard to the letter, and the standard
+# on a device that is not the default.
 LIBRARIES: dict[str, Callable[[Any], Any]] = {
     "numpy": lambda thing: thing,
     "read-only": lambda thing: _each(_read_only, thing),
     "strict": lambda thing: _each(array_api_strict.asarray, thing),
+    "elsewhere": lambda thing: _each(_elsewhere, thing),
     "torch": lambda thing: forms.move(thing, "torch") if type(thing) in forms.FORMS.values() else _torch(thing),
     "jax": lambda thing: forms.move(thing, "jax") if type(thing) in forms.FORMS.values() else _jax(thing),
 }
+
+
+def _elsewhere(array: np.ndarray) -> Any:
+    return array_api_strict.asarray(array, device=array_api_strict.Device("device1"))
 
 
 def _torch(array: np.ndarray) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 import safetensors.numpy
 
 import ssmlinalg
-from ssmlinalg import export, forms, inits, perturb
+from ssmlinalg import cli, doctor, export, forms, inits, perturb
 
 
 def ssm(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -120,6 +122,15 @@ def test_doctor_runs_every_library_and_says_why_not() -> None:
         assert finding["works"] or finding["reason"]
 
 
+def test_doctor_ends_with_status_1_when_an_installed_library_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = doctor.Finding("torch", "float32", "0", False, 0.5, 1e-6, "differs from NumPy by 0.5")
+    missing = doctor.Finding("cupy", "float32", "", False, float("nan"), 1e-6, "No module named 'cupy'")
+    monkeypatch.setattr(doctor, "examine", lambda: [wrong, missing])
+    assert cli.main(["doctor"]) == 1
+    monkeypatch.setattr(doctor, "examine", lambda: [missing])
+    assert cli.main(["doctor"]) == 0
+
+
 REFUSED = {
     "order 0": ("init", "ptd", "--order", "0"),
     "order as a word": ("init", "ptd", "--order", "many"),
@@ -158,6 +169,17 @@ def test_existing_files_are_kept_unless_forced(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
     assert ssm("init", "s4d-lin", "-N", "4", "-o", path, "--force").returncode == 0
     assert isinstance(export.load(path)[0], forms.Paired)
+
+
+def test_an_interruption_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ssmlinalg", "init", "ptd", "-N", "1500", "-o", "big.safetensors", "--report", "big.html"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3)  # long enough to be at work, far too short to be done
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130, complaint
+    assert complaint.startswith("ssmlinalg: interrupted")
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_its_packages_the_command_says_what_to_install() -> None:

@@ -37,6 +37,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "P transposed": lambda: decompose.diagonalize(hippo.legs(4)._replace(P=hippo.legs(4).P.T)),
     "mixed precision": lambda: kernel(bad(C=one.astype(np.complex64)), 4),
     "mixed libraries": lambda: kernel(bad(C=_torch(one)), 4),
+    "mixed devices": lambda: kernel(forms.Paired(*(_on(f"device{1 + (i == 2)}", field) for i, field in enumerate(GOOD))), 4),
     "a list instead of an array": lambda: kernel(bad(A=[1, 2]), 4),
     "no form at all": lambda: kernel((1, 2, 3), 4),  # pyright: ignore[reportArgumentType]
     "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]
@@ -84,6 +85,12 @@ def _torch(array: np.ndarray) -> Any:
     import torch
 
     return torch.asarray(array)
+
+
+def _on(device: str, array: np.ndarray) -> Any:
+    import array_api_strict
+
+    return array_api_strict.asarray(array, device=array_api_strict.Device(device))
 
 
 def complaint(call: Callable[[], Any]) -> str:
