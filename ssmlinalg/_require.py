@@ -77,6 +77,15 @@ def finite(name: str, array: np.ndarray) -> None:
         raise ValueError(f"`{name}` must be finite; got {array[where]} at index {where}. Mend or remove that entry.")
 
 
+def broadcasts(name: str, got: tuple[int, ...], against: tuple[int, ...], what: str) -> tuple[int, ...]:
+    """The common shape of the axes `got` of `name` and the axes `against` of `what`, if they have one."""
+    try:
+        return np.broadcast_shapes(got, against)
+    except ValueError:
+        rule = f"`{name}` must have leading axes that broadcast against {against} of {what}"
+        raise ValueError(f"{rule}; got {got}. Match them, or make one of them 1.") from None
+
+
 def shape(name: str, got: tuple[int, ...], rule: str, holds: bool) -> None:
     """Refuse a shape that breaks `rule`, a phrase such as "(N, R) with N = 64 from `A`"."""
     if not holds:

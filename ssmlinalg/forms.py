@@ -181,6 +181,8 @@ def check(form: AnyForm) -> AnyForm:
     _array.namespace(**{first: fields[first]})
     fields = {name: _array.beside(value, fields[first]) for name, value in fields.items()}
     _array.namespace(**fields)
+    if not isinstance(form, (NPLR, Dense, DenseRecurrence)):  # modes are complex, also those that happen to be real
+        fields |= {name: _array.as_complex(fields[name]) for name in fields if name not in ("D", "step")}
     _check_shapes(axes, fields)
     if all(_array.is_numpy(value) for value in fields.values()):
         for name, value in fields.items():
@@ -202,11 +204,7 @@ def _check_shapes(axes: dict[str, tuple[str, ...]], fields: dict[str, Array]) ->
         for axis, size in zip(core, got[len(got) - len(core) :], strict=True):
             known, origin = sizes.setdefault(axis, (size, name))
             _require.shape(name, got, f"{rule} with {axis} = {known} from `{origin}`", size == known)
-        lead = got[: len(got) - len(core)]
-        try:
-            batch = np.broadcast_shapes(batch, lead)
-        except ValueError:
-            _require.shape(name, got, f"{rule} with leading axes that broadcast against {batch}", False)
+        batch = _require.broadcasts(name, got[: len(got) - len(core)], batch, "the other fields")
 
 
 def move(form: AnyForm, library: str, *, dtype: str | None = None, device: Any = None) -> AnyForm:

@@ -85,6 +85,7 @@ def convolve(u: Array, k: Array) -> Array:
     xp = _array.namespace(u=u, k=k)
     for name, array in (("u", u), ("k", k)):
         _real_signal(name, array)
+    _require.broadcasts("u", tuple(u.shape[:-1]), tuple(k.shape[:-1]), "`k`")
     length = u.shape[-1]
     n = scipy.fft.next_fast_len(length + k.shape[-1] - 1, real=True)
     return xp.fft.irfft(xp.fft.rfft(u, n=n) * xp.fft.rfft(k, n=n), n=n)[..., :length]
@@ -112,6 +113,7 @@ def scan(form: Continuous | Discrete, u: Array, state: Array | None = None, *, r
     if several:
         rule_of_u = f"(..., M, L) with M = {inner.B.shape[-1]} from `B`"
         _require.shape("u", tuple(u.shape), rule_of_u, u.ndim >= 2 and u.shape[-2] == inner.B.shape[-1])
+    _require.broadcasts("u", tuple(u.shape[: -2 if several else -1]), _batch(inner), "the form")
     _refuse_overflow(inner, u.shape[-1])
     xp = _array.namespace(u=u)
     if several:

@@ -38,6 +38,11 @@ CASES: dict[str, Callable[[], Any]] = {
     "mixed precision": lambda: kernel(bad(C=one.astype(np.complex64)), 4),
     "mixed libraries": lambda: kernel(bad(C=_torch(one)), 4),
     "mixed devices": lambda: kernel(forms.Paired(*(_on(f"device{1 + (i == 2)}", field) for i, field in enumerate(GOOD))), 4),
+    "integers": lambda: kernel(forms.Paired(*(np.ones_like(field, dtype=int) for field in GOOD)), 4),
+    "half precision": lambda: scan(GOOD, np.ones(3, dtype=np.float16)),
+    "signals of another batch": lambda: scan(GOOD._replace(C=np.ones((3, 2)) + 0j), np.ones((2, 5))),
+    "kernel of another batch": lambda: convolve(np.ones((2, 5)), np.ones((3, 5))),
+    "NaN frequency": lambda: transfer(GOOD, np.array([np.nan + 0j])),
     "a list instead of an array": lambda: kernel(bad(A=[1, 2]), 4),
     "no form at all": lambda: kernel((1, 2, 3), 4),  # pyright: ignore[reportArgumentType]
     "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]

@@ -95,6 +95,13 @@ def test_moving_a_delayed_form_moves_both_its_parts() -> None:
     assert type(moved.D).__module__ == type(moved.system.A).__module__ == "torch"
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_real_modes_may_be_given_as_real_arrays(library: str) -> None:
+    real = forms.Paired(-np.arange(1.0, 4), np.full(3, 0.5), np.ones(3), np.asarray(0.0), np.asarray(0.1))
+    whole = forms.Paired(real.A + 0j, real.B + 0j, real.C + 0j, real.D, real.step)
+    np.testing.assert_array_equal(kernel(forms.move(real, library), 9), kernel(forms.move(whole, library), 9))
+
+
 def test_python_numbers_stand_for_arrays() -> None:
     one = np.ones(1, dtype=np.complex64)
     form = forms.check(forms.Paired(-one, one, one, 0.0, 0.5))

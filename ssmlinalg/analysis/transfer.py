@@ -29,6 +29,8 @@ def transfer(form: Continuous, s: Array) -> Array:
     form = check(form)
     xp = _array.namespace(s=s, first=form[0])
     _require.shape("s", tuple(s.shape), "(S,)", s.ndim == 1)
+    if _array.is_numpy(s):
+        _require.finite("s", np.asarray(s))
     s = s if _array.is_complex(s) else _array.as_complex(s)
     D = form.D[..., None]
     if isinstance(form, (Paired, Diagonal, MIMO)):
