@@ -32,6 +32,7 @@ def namespace(**arrays: Array) -> Namespace:
     for name, array in arrays.items():
         if not array_api_compat.is_array_api_obj(array):
             raise TypeError(f"`{name}` must be an array; got {type(array).__name__}. Convert it with numpy.asarray.")
+    for name, array in arrays.items():
         if precision(array) not in ("float32", "float64"):
             remedy = "Cast it to float32 or float64, or their complex types."
             raise TypeError(f"`{name}` must hold numbers in single or double precision; got {array.dtype}. {remedy}")

@@ -9,9 +9,8 @@ routes, chosen by structure that can be seen in the matrix:
   their singular value decomposition is the answer; any other is first brought to that shape by a Hessenberg reduction;
 - *normal*: anything else, by the real Schur form, which of a normal matrix is block diagonal.
 
-Canonical order: upper half plane by rising frequency, the conjugates in the same order, then real modes by
-rising value. Canonical phase:
-V^H B is real and positive where it is not zero. So the result is the same on every machine, up to rounding.
+Canonical order: upper half plane by rising frequency, the conjugates in the same order, then real modes by rising value.
+Canonical phase: V^H B is real and positive where it is not zero. So the result is the same on every machine, up to rounding.
 """
 
 from __future__ import annotations
@@ -116,9 +115,9 @@ def _cascade(P: Real) -> tuple[Real, Complex, Real]:
     chain = np.flatnonzero(P)
     a = P[chain] ** 2
     count = len(chain)
-    m = np.arange(1, count // 2 + 1)
-    below = (count + 1) * math.pi / 2 - m * math.pi  # sum of atan(w/a), rises with w
-    above = (m - 0.5) * math.pi  # sum of atan(a/w), falls
+    m = np.arange(count // 2, 0, -1)  # so that w rises
+    below = (count + 1) * math.pi / 2 - m * math.pi  # sum of atan(w/a)
+    above = (m - 0.5) * math.pi  # sum of atan(a/w)
     w = _first_guess(a, above)
     from_below = below < above
     for _ in range(50 if len(w) else 0):
@@ -129,15 +128,14 @@ def _cascade(P: Real) -> tuple[Real, Complex, Real]:
         w = w * np.exp(step)
         if np.abs(step).max() <= 1e-8:  # Newton's steps square: the next one would be rounding
             break
-    order_up = np.argsort(w)
-    pairs = _cascade_vectors(P, chain, w[order_up])
+    pairs = _cascade_vectors(P, chain, w)
     single = _cascade_vectors(P, chain, np.zeros(count % 2)).real
     # The last digit of w turns the end of the chain by up to sum_n w a_n/(w^2 + a_n^2) eps: one Newton-Schulz step mends it.
     W = np.concatenate([math.sqrt(2) * pairs.real, math.sqrt(2) * pairs.imag, single], axis=-1)
     W = 1.5 * W - W @ (W.T @ W) / 2
     n = len(w)
     idle = np.eye(order)[:, np.flatnonzero(P == 0)]
-    return w[order_up], (W[:, :n] + 1j * W[:, n : 2 * n]) / math.sqrt(2), np.concatenate([W[:, 2 * n :], idle], axis=-1)
+    return w, (W[:, :n] + 1j * W[:, n : 2 * n]) / math.sqrt(2), np.concatenate([W[:, 2 * n :], idle], axis=-1)
 
 
 def _first_guess(a: Real, above: Real) -> Real:
@@ -235,7 +233,9 @@ def _basis_from(space: np.ndarray, B: np.ndarray) -> np.ndarray:
         c = c - chosen @ (chosen.conj().T @ c)
         size = np.linalg.norm(c)
         if size > 1e-6:  # a direction less visible than this would carry more rounding than signal
-            chosen = np.concatenate([chosen, (c / size)[:, None]], axis=-1)
+            c = c / size
+            c = c - chosen @ (chosen.conj().T @ c)  # once more, for the first time left eps/size
+            chosen = np.concatenate([chosen, (c / np.linalg.norm(c))[:, None]], axis=-1)
         if chosen.shape[-1] == space.shape[-1]:
             break
     return space @ chosen

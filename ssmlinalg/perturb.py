@@ -88,15 +88,15 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
         tau = _require.real("tau", tau, above=0)
         if tau > 1:
             raise ValueError(f"`tau` must lie in (0, 1]; got {tau:g}. 1 is already the normal part.")
-        return _certify(nplr, sigma, tau, *_eigen(nplr.A + tau * nplr.P @ nplr.P.T))
+        return _certify(nplr, sigma, tau, *_eigen(nplr, tau))
     budget = _require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
     order = len(nplr.B)
     c = min(budget ** (order / (order - 1)), 1 / _EPS) if order > 1 else budget
     size = 2 / (c + 1)
-    Lambda, V, condition = _eigen(nplr.A + size * nplr.P @ nplr.P.T)
+    Lambda, V, condition = _eigen(nplr, size)
     while condition > budget * (1 + 64 * order * _EPS):
         size = min(1.005 * size, 1.0)
-        Lambda, V, condition = _eigen(nplr.A + size * nplr.P @ nplr.P.T)
+        Lambda, V, condition = _eigen(nplr, size)
     return _certify(nplr, sigma, size, Lambda, V, condition)
 
 
@@ -165,17 +165,24 @@ def _lossless_bound(nplr: NPLR, sigma: float, tau: float) -> float:
     if sigma >= 0 or tau == 1:
         return math.inf  # |Phi| = 1 on the whole axis says nothing of |x^|; at tau = 1 the denominator can vanish
     gain = float(np.linalg.norm(nplr.B) / np.linalg.norm(nplr.P)) / math.sqrt(-4 * sigma)
-    q = np.linspace(0, 1, 20001)
-    lobe = tau / 2 * q * np.sqrt(1 - q**2) / (1 - tau / 2 * (1 + q))
-    # Between two grid points the lobe rises by less than it differs between neighbours at the top.
-    return gain * float(lobe.max() + np.abs(np.diff(lobe))[max(0, int(lobe.argmax()) - 1) :][:3].max())
+    t = tau / 2
+    roots = np.roots([t, -2 * (1 - t), 0, 1 - t])  # where t q sqrt(1 - q^2)/(1 - t - t q) is stationary
+    q = min((float(root.real) for root in roots if abs(root.imag) < 1e-9 and 0 < root.real < 1), default=1.0)
+    if q == 1:
+        return math.inf
+    return gain * t * q * math.sqrt(1 - q**2) / (1 - t - t * q) * (1 + 16 * _EPS)
 
 
-def _eigen(M: Real) -> tuple[Complex, Complex, float]:
-    """Eigenvalues of a real matrix in canonical order, unit eigenvectors whose largest entry is positive, and kappa_2(V)."""
-    Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(M))
-    V = V * np.exp(-1j * np.angle(V[np.argmax(np.abs(V), axis=0), np.arange(len(M))]))
+def _eigen(nplr: NPLR, tau: float) -> tuple[Complex, Complex, float]:
+    """Eigenvalues of A + tau P P^T in canonical order, unit eigenvectors v with P^T v > 0, and kappa_2(V).
+
+    P^T v = 0 for what the perturbation does not touch; there the largest entry is made positive.
+    """
+    A, _, P = nplr
+    Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(A + tau * P @ P.T))
     V = V / np.linalg.norm(V, axis=0)
+    seen, largest = P[:, 0] @ V, V[np.argmax(np.abs(V), axis=0), np.arange(len(A))]
+    V = V * np.exp(-1j * np.angle(np.where(np.abs(seen) > len(A) * _EPS * np.linalg.norm(P), seen, largest)))
     up, real = np.flatnonzero(Lambda.imag > 0), np.flatnonzero(Lambda.imag == 0)
     up, real = up[np.lexsort((Lambda.real[up], Lambda.imag[up]))], real[np.argsort(Lambda.real[real])]
     Lambda = np.concatenate([Lambda[up], Lambda[up].conj(), Lambda[real]])

@@ -131,3 +131,14 @@ def test_a_matrix_that_is_not_normal_is_refused() -> None:
     legs = hippo.legs(8)
     with pytest.raises(ValueError, match=r"A \+ P P\^T must be normal; got a departure of 0\.\d+ of its size"):
         decompose.diagonalize(legs._replace(P=0.5 * legs.P))
+
+
+def test_a_basis_of_a_repeated_eigenvalue_is_orthogonal_however_close_its_seeds() -> None:
+    rng = np.random.default_rng(5)
+    Q, _ = np.linalg.qr(rng.standard_normal((6, 6)))
+    space = Q[:, :3]
+    B = space[:, 0] + 1e-4 * space[:, 1]
+    tilted = np.linalg.qr(np.stack([B, Q[:, 3], Q[:, 4]], axis=-1))[0]
+    for subspace in (space, tilted):
+        basis = decompose._basis_from(subspace, B)
+        assert np.linalg.norm(basis.T @ basis - np.eye(3)) <= 16 * EPS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr, orders, taus
 
@@ -38,6 +38,25 @@ def test_the_spectrum_is_stable_and_closed_under_conjugation(measure: str, order
     pairs = int(np.sum(found.Lambda.imag > 0))
     np.testing.assert_array_equal(found.Lambda[pairs : 2 * pairs], found.Lambda[:pairs].conj())
     np.testing.assert_array_equal(found.B[pairs : 2 * pairs], found.B[:pairs].conj())
+
+
+@given(st.integers(1, 40), taus)
+def test_the_bound_is_the_highest_point_of_the_lobe(order: int, tau: float) -> None:
+    assume(tau < 1)
+    q = np.linspace(0, 1, 100001)[:-1]
+    lobe = tau / 2 * q * np.sqrt(1 - q**2) / (1 - tau / 2 * (1 + q))
+    bound = perturb.lossless(hippo.legs(order), tau=tau).transfer_bound
+    assert lobe.max() * (1 - 1e-12) <= bound
+    assert bound <= lobe.max() * (1 + 1e-6) or tau > 0.99  # the grid misses a lobe that ends in a pole
+
+
+@given(lossless, orders, taus)
+def test_eigenvectors_have_one_phase(measure: str, order: int, tau: float) -> None:
+    system = nplr(measure, order)
+    found = perturb.lossless(system, tau=tau)
+    seen = system.P[:, 0] @ found.V
+    assert np.abs(seen.imag).max() <= 64 * EPS * order * np.linalg.norm(system.P)
+    assert seen.real.min() >= -64 * EPS * order * np.linalg.norm(system.P)
 
 
 def test_an_undamped_system_has_an_infinite_error() -> None:
