@@ -20,7 +20,7 @@ def supremum(size: Callable[[Real], Real], Lambda: Complex) -> tuple[float, floa
     depth = np.where(depth > 0, depth, np.max(np.abs(Lambda)) or 1.0)
     w = np.abs(height[:, None] + depth[:, None] * np.tan(np.linspace(-1.5, 1.5, 31))).ravel()
     w = np.unique(w[w > 0])
-    values = size(w)
+    values = np.concatenate([size(part) for part in np.array_split(w, 1 + len(w) // 512)])  # no table of all w at once
     spacing = np.gradient(w) if len(w) > 1 else w
     best = (0.0, 0.0)
     for peak in np.argsort(values)[::-1][:5]:

@@ -23,6 +23,7 @@ import numpy as np
 import scipy.linalg
 
 from ._array import Complex, Real
+from ._cascade import frequencies, states
 from .forms import DPLR, NPLR, check
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -105,55 +106,22 @@ def _defects(M: Real, scale: float, Lambda: Complex, V: Complex) -> tuple[float,
 
 
 def _cascade(P: Real) -> tuple[Real, Complex, Real]:
-    r"""Frequencies w >= 0 and eigenvectors of S = -P P^T sign(n - k), the skew part of a triangular lossless A.
+    """Frequencies w > 0 and eigenvectors of the skew part of a triangular lossless A, and a real basis of its kernel.
 
-    With a_n = P_n^2, S v = i w v is solved row by row by v_n = P_n/(a_n + i w) prod_{m<n} (i w - a_m)/(i w + a_m), and closes
-    when sum_n atan(w/a_n) = (N + 1) pi/2 - m pi. The angle is summed from whichever end of the range is nearer, for relative
-    accuracy of the smallest and the largest w alike. Zero rows of P are real modes of their own.
+    The kernel is the state at frequency zero when an odd number of sections is chained, and a unit vector for each zero of P.
     """
-    order = len(P)
     chain = np.flatnonzero(P)
-    a = P[chain] ** 2
-    count = len(chain)
-    m = np.arange(count // 2, 0, -1)  # so that w rises
-    below = (count + 1) * math.pi / 2 - m * math.pi  # sum of atan(w/a)
-    above = (m - 0.5) * math.pi  # sum of atan(a/w)
-    w = _first_guess(a, above)
-    from_below = below < above
-    for _ in range(50 if len(w) else 0):
-        column = w[:, None]
-        angle = np.arctan2(np.where(from_below[:, None], column, a), np.where(from_below[:, None], a, column)).sum(axis=-1)
-        slope = np.sum(a * column / (a**2 + column**2), axis=-1)  # d angle / d log w, up to its sign
-        step = np.where(from_below, below - angle, angle - above) / slope
-        w = w * np.exp(step)
-        if np.abs(step).max() <= 1e-8:  # Newton's steps square: the next one would be rounding
-            break
-    pairs = _cascade_vectors(P, chain, w)
-    single = _cascade_vectors(P, chain, np.zeros(count % 2)).real
+    w = frequencies(P[chain] ** 2)
+    v = states(P[chain], 1j * np.concatenate([w, np.zeros(len(chain) % 2)]))
+    v = v / np.linalg.norm(v, axis=0)
     # The last digit of w turns the end of the chain by up to sum_n w a_n/(w^2 + a_n^2) eps: one Newton-Schulz step mends it.
-    W = np.concatenate([math.sqrt(2) * pairs.real, math.sqrt(2) * pairs.imag, single], axis=-1)
-    W = 1.5 * W - W @ (W.T @ W) / 2
     n = len(w)
-    idle = np.eye(order)[:, np.flatnonzero(P == 0)]
-    return w, (W[:, :n] + 1j * W[:, n : 2 * n]) / math.sqrt(2), np.concatenate([W[:, 2 * n :], idle], axis=-1)
-
-
-def _first_guess(a: Real, above: Real) -> Real:
-    if len(above) == 0:
-        return np.zeros(0)
-    # The largest root is below 2 sum(a)/pi + ..., the smallest above min(a)/(2N): a grid in log w between, then Newton.
-    grid = np.geomspace(a.min() / (4 * len(a)), 2 * a.sum(), 32 + 4 * int(math.log2(len(a)) + 1) ** 2)
-    angle = np.sum(np.arctan2(a, grid[:, None]), axis=-1)
-    return np.exp(np.interp(above, angle[::-1], np.log(grid[::-1])))
-
-
-def _cascade_vectors(P: Real, chain: np.ndarray, w: Real) -> Complex:
-    a = P[chain, None] ** 2
-    factor = (1j * w - a) / (1j * w + a)
-    product = np.cumprod(np.concatenate([np.ones((1, len(w))), factor[:-1]]), axis=0)
-    v = np.zeros((len(P), len(w)), dtype=np.complex128)
-    v[chain] = P[chain, None] / (1j * w + a) * product
-    return v / np.linalg.norm(v, axis=0)
+    W = np.concatenate([math.sqrt(2) * v[:, :n].real, math.sqrt(2) * v[:, :n].imag, v[:, n:].real], axis=-1)
+    W = 1.5 * W - W @ (W.T @ W) / 2
+    whole = np.eye(len(P))
+    pairs, single = np.zeros((len(P), n), dtype=np.complex128), whole[:, np.flatnonzero(P == 0)]
+    pairs[chain] = (W[:, :n] + 1j * W[:, n : 2 * n]) / math.sqrt(2)
+    return w, pairs, np.concatenate([whole[:, chain] @ W[:, 2 * n :], single], axis=-1)
 
 
 def _skew(S: Real) -> tuple[Real, Complex, Real]:

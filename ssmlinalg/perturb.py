@@ -17,6 +17,7 @@ import numpy as np
 from . import _require
 from ._array import Complex, Real
 from ._axis import supremum
+from ._cascade import roots, states
 from .forms import NPLR, Diagonal, Paired, check, pair
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -73,7 +74,11 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
     Re <= sigma.
 
     Raises ValueError for tau outside (0, 1], conditioning <= 1, both given, a system that is not lossless (by how much), one of
-    rank two, or P not parallel to B. Cost O(N^3). Sources: derived here; Yu et al. 2024 (arXiv 2310.01698) for the idea.
+    rank two, P not parallel to B, and a tau at which A + E cannot be diagonalized in double precision. Eigenvalues and
+    eigenvectors of `legs`, `lagt` and `tlagt` are in closed form (unless roots meet, for large c), the others are LAPACK's;
+    kappa(V) is measured either way. Cost O(N^3).
+
+    Sources: derived here; Yu et al. 2024 (arXiv 2310.01698) for the idea.
 
     >>> from ssmlinalg import hippo
     >>> d = lossless(hippo.legs(64), conditioning=9)
@@ -88,16 +93,16 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
         tau = _require.real("tau", tau, above=0)
         if tau > 1:
             raise ValueError(f"`tau` must lie in (0, 1]; got {tau:g}. 1 is already the normal part.")
-        return _certify(nplr, sigma, tau, *_eigen(nplr, tau))
+        return _certify(nplr, sigma, tau, *_eigen(nplr, sigma, tau))
     budget = _require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
     order = len(nplr.B)
     c = min(budget ** (order / (order - 1)), 1 / _EPS) if order > 1 else budget
     size = 2 / (c + 1)
-    Lambda, V, condition = _eigen(nplr, size)
-    while condition > budget * (1 + 64 * order * _EPS):
+    found = _eigen(nplr, sigma, size)
+    while found[-1] > budget * (1 + 64 * order * _EPS):
         size = min(1.005 * size, 1.0)
-        Lambda, V, condition = _eigen(nplr, size)
-    return _certify(nplr, sigma, size, Lambda, V, condition)
+        found = _eigen(nplr, sigma, size)
+    return _certify(nplr, sigma, size, *found)
 
 
 def _lossless_axis(nplr: NPLR) -> float:
@@ -121,13 +126,15 @@ def _lossless_axis(nplr: NPLR) -> float:
     return sigma
 
 
-def _certify(nplr: NPLR, sigma: float, tau: float, Lambda: Complex, V: Complex, condition: float) -> Diagonalization:
+def _certify(
+    nplr: NPLR, sigma: float, tau: float, Lambda: Complex, V: Complex, V_inv: Complex, condition: float
+) -> Diagonalization:
     A, B, P = nplr
     E = tau * P @ P.T
     if condition * _EPS > 1:
         got = f"kappa(V) = {condition:.3g}, beyond double precision"
         raise ValueError(f"A + E must be diagonalizable; got {got} at tau = {tau:g}. Move tau a little, or raise it.")
-    V_inv = _like_conjugates(np.linalg.inv(V), Lambda)
+    V_inv = _like_conjugates(V_inv, Lambda)
     B_tilde = (1 - tau / 2) * _like_conjugates(V_inv @ B, Lambda)
     driven = np.abs(B_tilde) > _EPS * float(np.linalg.norm(B))
     undamped = bool(np.any(Lambda.real[driven] >= -len(B) * _EPS * float(np.linalg.norm(A))))
@@ -141,53 +148,73 @@ def _certify(nplr: NPLR, sigma: float, tau: float, Lambda: Complex, V: Complex, 
         E=E,
         condition=condition,
         residual=float(np.linalg.norm((A + E) @ V - V * Lambda) / np.linalg.norm(A)),
-        backward_error=float(np.linalg.norm(E, 2) / np.linalg.norm(A, 2)),
-        transfer_error=math.inf if undamped else _lossless_error(nplr, tau, Lambda, V, V_inv, B_tilde),
+        backward_error=tau * float(np.linalg.norm(P) ** 2 / np.linalg.norm(A, 2)),
+        transfer_error=math.inf if undamped else _lossless_error(nplr, sigma, tau, Lambda, V, V_inv, B_tilde),
         transfer_bound=_lossless_bound(nplr, sigma, tau),
         abscissa=float(Lambda.real.max()),
     )
 
 
-def _lossless_error(nplr: NPLR, tau: float, Lambda: Complex, V: Complex, V_inv: Complex, B_tilde: Complex) -> float:
+def _lossless_error(
+    nplr: NPLR, sigma: float, tau: float, Lambda: Complex, V: Complex, V_inv: Complex, B_tilde: Complex
+) -> float:
     """max |x~ - x^| over w: with h = 2 P^T (s - A - E)^{-1} P the deviation is -tau/2 (1 - (1 - tau/2) h) x^."""
-    left, right = 2 * nplr.P[:, 0] @ V, V_inv @ nplr.P[:, 0]
+    residues = 2 * (nplr.P[:, 0] @ V) * (V_inv @ nplr.P[:, 0])
 
     def deviation(w: Real) -> Real:
         fraction = 1 / (1j * w - Lambda[:, None])
-        relative = -tau / 2 * (1 - (1 - tau / 2) * ((left * right) @ fraction))
+        h = residues @ fraction
+        relative = -tau / 2 * (1 - (1 - tau / 2) * h)
+        if sigma < 0:
+            Phi = (1 - (1 - tau / 2) * h) / (1 + tau / 2 * h)
+            return np.abs(relative) * _gain(nplr, sigma) * np.sqrt(np.maximum(0, 1 - np.abs(Phi) ** 2))
         return np.abs(relative / (1 + relative)) * np.linalg.norm(V @ (B_tilde[:, None] * fraction), axis=0)
 
     return supremum(deviation, Lambda)[0]
 
 
+def _gain(nplr: NPLR, sigma: float) -> float:
+    """g of |x^(iw)| = g sqrt(1 - |Phi(iw)|^2), which holds to the right of the lossless axis: sigma < 0."""
+    return float(np.linalg.norm(nplr.B) / np.linalg.norm(nplr.P)) / math.sqrt(-4 * sigma)
+
+
 def _lossless_bound(nplr: NPLR, sigma: float, tau: float) -> float:
-    """sup |x~ - x^| from |x^|^2 = |B|^2/|P|^2 (1 - |Phi|^2)/(-4 sigma): with q = |Phi(iw)| nothing else is needed."""
+    """sup |x~ - x^| over every phase Phi(iw) might have: with q = |Phi| it is g t q sqrt(1 - q^2)/(1 - t - t q), t = tau/2."""
     if sigma >= 0 or tau == 1:
         return math.inf  # |Phi| = 1 on the whole axis says nothing of |x^|; at tau = 1 the denominator can vanish
-    gain = float(np.linalg.norm(nplr.B) / np.linalg.norm(nplr.P)) / math.sqrt(-4 * sigma)
     t = tau / 2
     roots = np.roots([t, -2 * (1 - t), 0, 1 - t])  # where t q sqrt(1 - q^2)/(1 - t - t q) is stationary
     q = min((float(root.real) for root in roots if abs(root.imag) < 1e-9 and 0 < root.real < 1), default=1.0)
     if q == 1:
         return math.inf
-    return gain * t * q * math.sqrt(1 - q**2) / (1 - t - t * q) * (1 + 16 * _EPS)
+    return _gain(nplr, sigma) * t * q * math.sqrt(1 - q**2) / (1 - t - t * q) * (1 + 16 * _EPS)
 
 
-def _eigen(nplr: NPLR, tau: float) -> tuple[Complex, Complex, float]:
-    """Eigenvalues of A + tau P P^T in canonical order, unit eigenvectors v with P^T v > 0, and kappa_2(V).
-
-    P^T v = 0 for what the perturbation does not touch; there the largest entry is made positive.
-    """
+def _eigen(nplr: NPLR, sigma: float, tau: float) -> tuple[Complex, Complex, Complex, float]:
+    """Eigenvalues of A + tau P P^T in canonical order, V of unit columns with P^T v > 0, V^{-1}, and kappa_2(V)."""
     A, _, P = nplr
-    Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(A + tau * P @ P.T))
+    triangular = not np.triu(A, 1).any() and bool(np.all(P))
+    z = roots(P[:, 0] ** 2, 2 / tau - 1) if triangular else None
+    if z is None:
+        Lambda, V = _dense_eigen(A + tau * P @ P.T, P[:, 0])
+        condition = float(np.linalg.cond(V))
+        return Lambda, V, np.linalg.inv(V) if condition * _EPS < 1 else np.full_like(V, np.nan), condition
+    right, left = states(P[:, 0], z), states(P[::-1, 0], z)[::-1]
+    size = np.linalg.norm(right, axis=0)
+    V = right / size
+    return sigma + z, V, (left * size / np.sum(left * right, axis=0)).T, float(np.linalg.cond(V))
+
+
+def _dense_eigen(M: Real, P: Real) -> tuple[Complex, Complex]:
+    """The same by LAPACK. P^T v = 0 for what the perturbation does not touch; there the largest entry is made positive."""
+    Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(M))
     V = V / np.linalg.norm(V, axis=0)
-    seen, largest = P[:, 0] @ V, V[np.argmax(np.abs(V), axis=0), np.arange(len(A))]
-    V = V * np.exp(-1j * np.angle(np.where(np.abs(seen) > len(A) * _EPS * np.linalg.norm(P), seen, largest)))
+    seen, largest = P @ V, V[np.argmax(np.abs(V), axis=0), np.arange(len(M))]
+    V = V * np.exp(-1j * np.angle(np.where(np.abs(seen) > len(M) * _EPS * np.linalg.norm(P), seen, largest)))
     up, real = np.flatnonzero(Lambda.imag > 0), np.flatnonzero(Lambda.imag == 0)
     up, real = up[np.lexsort((Lambda.real[up], Lambda.imag[up]))], real[np.argsort(Lambda.real[real])]
     Lambda = np.concatenate([Lambda[up], Lambda[up].conj(), Lambda[real]])
-    V = np.concatenate([V[:, up], V[:, up].conj(), V[:, real].real + 0j], axis=-1)
-    return Lambda, V, float(np.linalg.cond(V))
+    return Lambda, np.concatenate([V[:, up], V[:, up].conj(), V[:, real].real + 0j], axis=-1)
 
 
 def _like_conjugates(rows: Complex, Lambda: Complex) -> Complex:
