@@ -144,7 +144,7 @@ def lagt(order: int) -> NPLR:
 def lagt_basis(order: int, lags: np.ndarray) -> Basis:
     """g_n(t) = L_n(t) e^{-t/2} under the weight 1: the Laguerre functions, orthonormal on the whole past."""
     order, lags = _require.integer("order", order), _lags(lags)
-    values = _laguerre(order, lags) * np.exp(-lags / 2)[:, None]
+    values = _laguerre(order, lags, 0.5)
     return Basis(values, values, np.ones_like(lags))
 
 
@@ -167,9 +167,8 @@ def tlagt(order: int, *, tilt: float = 1.0) -> NPLR:
 def tlagt_basis(order: int, lags: np.ndarray, *, tilt: float = 1.0) -> Basis:
     """g_n(t) = L_n(t) e^{-(1 - tilt) t/2} / tilt under the weight tilt^2 e^{-tilt t}."""
     order, lags, tilt = _require.integer("order", order), _lags(lags), _require.real("tilt", tilt, above=0)
-    values = _laguerre(order, lags) * np.exp((tilt - 1) / 2 * lags)[:, None] / tilt
-    weight = tilt**2 * np.exp(-tilt * lags)
-    return Basis(values, weight[:, None] * values, weight)
+    values = _laguerre(order, lags, (1 - tilt) / 2) / tilt
+    return Basis(values, tilt * _laguerre(order, lags, (1 + tilt) / 2), tilt**2 * np.exp(-tilt * lags))
 
 
 def glagt(order: int, *, alpha: float = 0.0, beta: float = 0.01) -> Dense:
@@ -198,10 +197,11 @@ def glagt_basis(order: int, lags: np.ndarray, *, alpha: float = 0.0, beta: float
     """g_n(t) proportional to L_n^{(alpha)}(t) t^alpha e^{-(1 - beta) t/2}; weight t^{-alpha} e^{-beta t}, of total mass 1."""
     order, lags = _require.integer("order", order), _lags(lags)
     scale, _, gain = _generalized_laguerre(order, alpha, beta)
-    polynomials = _laguerre(order, lags, alpha) / scale
-    kernel = gain * polynomials * np.exp(-(1 + beta) / 2 * lags)[:, None]
-    values = polynomials * (lags**alpha * np.exp((beta - 1) / 2 * lags))[:, None] / gain
-    return Basis(values, kernel, gain**2 * lags**-alpha * np.exp(-beta * lags))
+    kernel = gain * _laguerre(order, lags, (1 + beta) / 2, alpha) / scale
+    with np.errstate(divide="ignore"):  # at lag 0 the weight, or its inverse, is infinite
+        values = _laguerre(order, lags, (1 - beta) / 2, alpha) / scale * lags[:, None] ** alpha / gain
+        weight = gain**2 * lags**-alpha * np.exp(-beta * lags)
+    return Basis(values, kernel, weight)
 
 
 def _generalized_laguerre(order: int, alpha: float, beta: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -382,12 +382,19 @@ def _legendre(order: int, x: np.ndarray) -> np.ndarray:
     return np.polynomial.legendre.legvander(x, order - 1)
 
 
-def _laguerre(order: int, t: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+def _laguerre(order: int, t: np.ndarray, decay: float, alpha: float = 0.0) -> np.ndarray:
+    """L_n^{(alpha)}(t) e^{-decay t}, (T, N), by the recurrence in n with an exponent beside it, as neither need be in range."""
     # (n + 1) L_{n+1} = (2n + 1 + alpha - t) L_n - (n + alpha) L_{n-1}
-    columns = [np.ones_like(t), 1 + alpha - t]
-    for n in range(1, order - 1):
-        columns.append(((2 * n + 1 + alpha - t) * columns[n] - (n + alpha) * columns[n - 1]) / (n + 1))
-    return np.stack(columns[:order], axis=-1)
+    before, now, exponent = np.zeros_like(t), np.ones_like(t), -decay * t
+    columns = []
+    for n in range(order):
+        with np.errstate(over="ignore"):  # where L_n e^{-decay t} itself is beyond the largest number
+            columns.append(now * np.exp(exponent))
+        before, now = now, ((2 * n + 1 + alpha - t) * now - (n + alpha) * before) / (n + 1)
+        large = np.abs(now) > 1e100
+        before, now = np.where(large, before * 1e-100, before), np.where(large, now * 1e-100, now)
+        exponent = np.where(large, exponent + 100 * math.log(10), exponent)
+    return np.stack(columns, axis=-1)
 
 
 def _fourier(order: int) -> tuple[np.ndarray, np.ndarray]:

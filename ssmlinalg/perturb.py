@@ -111,6 +111,8 @@ def _lossless_axis(nplr: NPLR) -> float:
     rank, order = P.shape[-1], len(B)
     if rank != 1:
         raise ValueError(f"`nplr` must be lossless of rank one; got rank {rank}. Use legs, lagt, tlagt or fout.")
+    if not P.any():
+        raise ValueError("`P` must not be zero, for it is what is perturbed along; got zeros. Such a system is normal already.")
     rest = A + A.T + 2 * P @ P.T
     sigma = float(np.trace(rest)) / (2 * order)
     scale = float(np.linalg.norm(A))

@@ -62,6 +62,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "unknown dtype": lambda: forms.move(GOOD, "numpy", dtype="float16"),
     "measure without correction": lambda: inits.s4_init(4, measure="chebt"),
     "perturbing rank two": lambda: inits.ptd_init(4, measure="legt"),
+    "nothing to perturb along": lambda: perturb.lossless(hippo.legs(3)._replace(A=-np.eye(3), P=np.zeros((3, 1)))),
     "tau 0": lambda: perturb.lossless(hippo.legs(4), tau=0),
     "tau above 1": lambda: perturb.lossless(hippo.legs(4), tau=1.5),
     "tau NaN": lambda: perturb.lossless(hippo.legs(4), tau=np.nan),

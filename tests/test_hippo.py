@@ -162,6 +162,26 @@ def _panels() -> tuple[np.ndarray, np.ndarray]:
     return (edges + (x + 1) / 256).ravel(), np.tile(weights / 256, 128)
 
 
+@pytest.mark.parametrize("lag", [0.3, 900.0, 1600.0, 1e4])
+def test_laguerre_functions_are_right_far_out(lag: float) -> None:
+    """Where L_n overflows and e^{-t/2} underflows; against Laguerre polynomials in multiple precision."""
+    import mpmath
+
+    orders = [0, 7, 60, 500]
+    with mpmath.workdps(400):
+        expected = [float(mpmath.laguerre(n, 0, lag) * mpmath.exp(-mpmath.mpf(lag) / 2)) for n in orders]
+    got = hippo.lagt_basis(501, np.array([lag])).values[0, orders]
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e3 * EPS)
+
+
+@pytest.mark.parametrize("alpha", [-0.5, 0.0, 0.5])
+def test_no_basis_is_undefined_at_the_present(alpha: float) -> None:
+    for measure in sorted(hippo.MEASURES):
+        options = {"alpha": alpha} if measure == "glagt" else {}
+        for part in hippo.BASES[measure](5, np.array([0.0]), **options):
+            assert not np.isnan(part).any()
+
+
 def _period_mass(measure: str) -> float:
     """The share of the memory that lies in the newest period."""
     return {"foud": -math.expm1(-0.5), "fourier_decay": 2 / 3}[measure]
