@@ -135,7 +135,7 @@ def _skew(S: Real) -> tuple[Real, Complex, Real]:
         S, Q = scipy.linalg.hessenberg(S, calc_q=True)  # pyright: ignore[reportAssignmentType]
         S = np.tril(np.triu(S, -1), 1)  # the rest of it is rounding
     K = S[1::2, ::2]
-    X, w, Yt = np.linalg.svd(K)
+    X, w, Yt = _singular(K)
     nonzero = w > len(S) * _EPS * np.max(w, initial=0.0)
     rank = int(np.count_nonzero(nonzero))
     even, odd = (slice(None, None, 2), slice(1, None, 2))
@@ -155,6 +155,20 @@ def _skew(S: Real) -> tuple[Real, Complex, Real]:
     zeros_y, zeros_x = np.zeros((null_y.shape[0], null_x.shape[1])), np.zeros((null_x.shape[0], null_y.shape[1]))
     kernel = np.concatenate([lift(null_y, zeros_x), lift(zeros_y, null_x)], axis=-1)
     return w[:rank][::-1], pairs, kernel
+
+
+def _singular(K: Real) -> tuple[Real, Real, Real]:
+    """The singular value decomposition; where no row or column has two entries (Fourier measures) it can be read off."""
+    row, column = np.nonzero(K)
+    if len(np.unique(row)) < len(row) or len(np.unique(column)) < len(column):
+        return tuple(np.linalg.svd(K))  # pyright: ignore[reportReturnType]
+    falling = np.argsort(-np.abs(K[row, column]), kind="stable")
+    row, column = row[falling], column[falling]
+    w = np.zeros(min(K.shape))
+    w[: len(row)] = np.abs(K[row, column])
+    X = np.eye(len(K))[:, np.concatenate([row, np.setdiff1d(np.arange(len(K)), row)])]
+    X[:, : len(row)] *= np.sign(K[row, column])
+    return X, w, np.eye(K.shape[1])[np.concatenate([column, np.setdiff1d(np.arange(K.shape[1]), column)])]
 
 
 def _normal(M: Real, scale: float) -> tuple[Complex, Complex, Real, Real]:
