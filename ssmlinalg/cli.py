@@ -20,6 +20,7 @@ import typer
 import typer.exceptions
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from . import _require, discretize, doctor, export, forms, hippo, inits, perturb, report
 from ._array import LIBRARIES
@@ -52,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(sentence: str) -> int:
-    _screen.print(f"[bold red]ssmlinalg:[/] {sentence}", highlight=False, soft_wrap=True)
+    # Brackets in a sentence, as in ssmlinalg[torch], are not markup.
+    _screen.print(Text.assemble(("ssmlinalg:", "bold red"), " ", sentence), soft_wrap=True)
     return 2
 
 

@@ -158,6 +158,10 @@ def test_bad_requests_end_with_status_2_and_one_sentence(case: str, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+def test_brackets_in_a_sentence_are_kept() -> None:
+    assert "'x[torch]'" in ssm("init", "ptd", "--measure", "x[torch]").stderr
+
+
 def test_existing_files_are_kept_unless_forced(tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     path.write_text("precious")
