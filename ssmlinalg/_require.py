@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import operator
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -84,6 +85,16 @@ def broadcasts(name: str, got: tuple[int, ...], against: tuple[int, ...], what: 
     except ValueError:
         rule = f"`{name}` must have leading axes that broadcast against {against} of {what}"
         raise ValueError(f"{rule}; got {got}. Match them, or make one of them 1.") from None
+
+
+def room(what: str, size: int, *, host: bool) -> None:
+    """Refuse `size` bytes that no allocation could serve: more than the memory of the host, 1 TiB elsewhere."""
+    limit = 1 << 40
+    if host and hasattr(os, "sysconf"):
+        limit = min(limit, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    if size > limit:
+        remedy = "Ask for less at a time: fewer samples, fewer channels, a lower order."
+        raise ValueError(f"{what} must fit in {limit / 2**30:.4g} GiB of memory; got {size / 2**30:.4g} GiB. {remedy}")
 
 
 def shape(name: str, got: tuple[int, ...], rule: str, holds: bool) -> None:

@@ -23,6 +23,7 @@ lambda = 0 is legal everywhere: nothing divides by A.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -174,19 +175,27 @@ def _one_tap(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> Recurre
 def _sample(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> tuple[type[Recurrent], Samples, Array, Array]:
     """The discrete kind, A_d with the taps of its input, and C and D, which sampling leaves alone."""
     form = check(form)
+    if not isinstance(form, (Dense, DPLR, MIMO, Diagonal, Paired)):
+        raise TypeError(f"a rule takes a continuous form with an output; got {type(form).__name__}. Use forms.to_dense first.")
+    with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):  # what went wrong shows in the result
+        kind, samples = _evaluate(form, modes, matrices)
+        if not _array.is_numpy(samples.A) or all(np.all(np.isfinite(part)) for part in samples if part is not None):
+            return kind, samples, form.C, form.D
+    remedy = "Choose another rule, a smaller step, or a stable A."
+    raise ValueError(f"A sampled must be finite; got an overflow, or an eigenvalue at a pole of the rule. {remedy}")
+
+
+def _evaluate(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> tuple[type[Recurrent], Samples]:
     if isinstance(form, (Dense, DPLR)):
-        A, B, C, D, step = to_dense(form)
-        return DenseRecurrence, matrices(step[..., None, None] * A, step[..., None] * B), C, D
+        A, B, _, _, step = to_dense(form)
+        return DenseRecurrence, matrices(step[..., None, None] * A, step[..., None] * B)
     if isinstance(form, MIMO):
         f, *gains = modes(form.step * form.A)
-        taps = [None if gain is None else (gain * form.step)[..., None] * form.B for gain in gains]
-        return MIMORecurrence, Samples(f, *taps), form.C, form.D
-    if isinstance(form, (Diagonal, Paired)):
-        step = form.step[..., None]
-        f, *gains = modes(step * form.A)
-        taps = [None if gain is None else gain * step * form.B for gain in gains]
-        return (Recurrence if isinstance(form, Diagonal) else PairedRecurrence), Samples(f, *taps), form.C, form.D
-    raise TypeError(f"a rule takes a continuous form with an output; got {type(form).__name__}. Use forms.to_dense first.")
+        return MIMORecurrence, Samples(f, *(None if gain is None else (gain * form.step)[..., None] * form.B for gain in gains))
+    step = form.step[..., None]
+    f, *gains = modes(step * form.A)
+    kind = Recurrence if isinstance(form, Diagonal) else PairedRecurrence
+    return kind, Samples(f, *(None if gain is None else gain * step * form.B for gain in gains))
 
 
 def _hold_matrix(Z: Array, B: Array, taps: int) -> Samples:

@@ -202,6 +202,7 @@ def _check_shapes(axes: dict[str, tuple[str, ...]], fields: dict[str, Array]) ->
         rule = "(..., " + ", ".join(core) + ")" if core else "(...)"
         _require.shape(name, got, rule, len(got) >= len(core))
         for axis, size in zip(core, got[len(got) - len(core) :], strict=True):
+            _require.shape(name, got, f"{rule} with at least one {axis}", size > 0 or axis == "R")
             known, origin = sizes.setdefault(axis, (size, name))
             _require.shape(name, got, f"{rule} with {axis} = {known} from `{origin}`", size == known)
         batch = _require.broadcasts(name, got[: len(got) - len(core)], batch, "the other fields")
@@ -248,6 +249,7 @@ def pair(form: Diagonal) -> Paired:
     form = check(form)
     xp = _array.namespace(A=form.A)
     shape = np.broadcast_shapes(form.A.shape, form.B.shape, form.C.shape)
+    _require.shape("A", shape, "(..., N) with no empty axis", 0 not in shape)
     A, B, C = (xp.broadcast_to(array, shape) for array in (form.A, form.B, form.C))
     host: Complex = _array.to_numpy(A)
     slack = 64 * np.finfo(host.dtype).eps * np.max(np.abs(host), axis=-1, keepdims=True)

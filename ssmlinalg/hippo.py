@@ -53,7 +53,7 @@ def legs(order: int) -> NPLR:
     array([[-1.        ,  0.        ],
            [-1.73205081, -2.        ]])
     """
-    order = _require.integer("order", order)
+    order = _order(order)
     n = np.arange(order)
     root = np.sqrt(2 * n + 1)
     A = np.tril(-np.outer(root, root), -1) - np.diag(n + 1.0)  # in this order no -0.0 appears above the diagonal
@@ -83,7 +83,7 @@ def legt(order: int, *, window: float = 2.0) -> NPLR:
     array([[-1.        ,  1.73205081],
            [-1.73205081, -3.        ]])
     """
-    order, window = _require.integer("order", order), _require.real("window", window, above=0)
+    order, window = _order(order), _require.real("window", window, above=0)
     n = np.arange(order)
     root = np.sqrt(2 * n + 1)
     sign = np.where(n[:, None] >= n, 1.0, (-1.0) ** (n[:, None] - n))
@@ -113,7 +113,7 @@ def lmu(order: int, *, window: float = 1.0) -> Dense:
     array([[-1., -1.],
            [ 3., -3.]])
     """
-    order, window = _require.integer("order", order), _require.real("window", window, above=0)
+    order, window = _order(order), _require.real("window", window, above=0)
     n = np.arange(order)
     sign = np.where(n[:, None] < n, -1.0, (-1.0) ** (n[:, None] - n + 1))
     return _reads_first((2 * n + 1)[:, None] * sign / window, (2 * n + 1) * (-1.0) ** n / window)
@@ -157,7 +157,7 @@ def tlagt(order: int, *, tilt: float = 1.0) -> NPLR:
     array([[-1.,  0.],
            [-1., -1.]])
     """
-    order, tilt = _require.integer("order", order), _require.real("tilt", tilt)
+    order, tilt = _order(order), _require.real("tilt", tilt)
     if tilt < 0:
         raise ValueError(f"`tilt` must not be negative, or the memory grows; got {tilt:g}. Give 0 for lagt.")
     A = (1 - tilt) / 2 * np.eye(order) - np.tril(np.ones((order, order)))
@@ -187,7 +187,7 @@ def glagt(order: int, *, alpha: float = 0.0, beta: float = 0.01) -> Dense:
     array([[-1.,  0.],
            [-1., -1.]])
     """
-    order = _require.integer("order", order)
+    order = _order(order)
     scale, start, _ = _generalized_laguerre(order, alpha, beta)
     strict = np.tril(np.ones((order, order)), -1)
     return _reads_first(-strict * scale / scale[:, None] - (1 + beta) / 2 * np.eye(order) + 0.0, start)
@@ -234,7 +234,7 @@ def fout(order: int, *, window: float = 2.0) -> NPLR:
            [-1.414,  0.   , -2.   , -3.142],
            [ 0.   ,  0.   ,  3.142,  0.   ]])
     """
-    order, window = _require.integer("order", order), _require.real("window", window, above=0)
+    order, window = _order(order), _require.real("window", window, above=0)
     Omega, b = _fourier(order)
     return NPLR((Omega - 2 * np.outer(b, b)) / window, 2 * b / window, math.sqrt(2 / window) * b[:, None])
 
@@ -276,7 +276,7 @@ def foud(order: int, *, period: float = 1.0) -> NPLR:
     array([[-0.5,  0. ],
            [ 0. , -0.5]])
     """
-    order, period = _require.integer("order", order), _require.real("period", period, above=0)
+    order, period = _order(order), _require.real("period", period, above=0)
     Omega, b = _fourier(order)
     return NPLR((Omega - np.eye(order) / 2) / period + 0.0, b / period, np.zeros((order, 0)))
 
@@ -308,7 +308,7 @@ def fourier_decay(order: int, *, period: float = 2.0) -> NPLR:
     array([[-0.5,  0. ],
            [ 0. ,  0. ]])
     """
-    order, period = _require.integer("order", order), _require.real("period", period, above=0)
+    order, period = _order(order), _require.real("period", period, above=0)
     Omega, b = _fourier(order)
     return NPLR((Omega - np.outer(b, b)) / period, b / period, b[:, None] / math.sqrt(period))
 
@@ -340,7 +340,7 @@ def chebt(order: int, *, window: float = 2.0) -> Dense:
     array([[ 0.   , -2.828],
            [ 5.657, -8.   ]])
     """
-    order, window = _require.integer("order", order), _require.real("window", window, above=0)
+    order, window = _order(order), _require.real("window", window, above=0)
     norm = np.where(np.arange(order + 1) == 0, 1.0, math.sqrt(2))
     # T_k' = 2k (T_{k-1} + T_{k-3} + ...), the last term halved if it is T_0; x = 2t/window - 1 gives the factor 2/window.
     n, k = np.arange(order)[:, None], np.arange(order + 1)
@@ -365,8 +365,19 @@ def chebt_basis(order: int, lags: np.ndarray, *, window: float = 2.0) -> Basis:
     return Basis(values, weight[:, None] * values, weight)
 
 
+def _order(order: int) -> int:
+    order = _require.integer("order", order)
+    _require.room("A", 8 * order**2, host=True)
+    return order
+
+
 def _lags(lags: np.ndarray) -> np.ndarray:
-    lags = np.atleast_1d(np.asarray(lags, dtype=np.float64))
+    try:
+        lags = np.atleast_1d(np.asarray(lags, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"`lags` must be real numbers; got {lags!r}. Give an array such as numpy.linspace(0, 2, 100)."
+        ) from None
     _require.finite("lags", lags)
     _require.shape("lags", lags.shape, "(T,)", lags.ndim == 1)
     if np.any(lags < 0):

@@ -124,6 +124,7 @@ def s4d_rand_init(order: int, *, channels: int | None = None, step: Step = STEP,
     """
     order = _require.integer("order", order)
     # A stream of its own keeps C and step those of the other initializations with this seed.
+    seed = _require.integer("seed", seed, least=0)
     frequency = np.exp(np.random.default_rng([seed, 1]).standard_normal(order // 2))
     return _frequencies(frequency, order, channels, step, seed)
 
@@ -278,7 +279,7 @@ def lru_init(
     if not 0 <= r_min <= r_max <= 1:
         got = f"{r_min:g} and {r_max:g}"
         raise ValueError(f"radii must satisfy 0 <= r_min <= r_max <= 1; got {got}. Give for example 0.9 and 0.999.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_require.integer("seed", seed, least=0))
     square = r_min**2 + rng.uniform(size=order) * (r_max**2 - r_min**2)
     A = np.sqrt(square) * np.exp(1j * max_phase * rng.uniform(size=order))
     B = _complex_normal(rng, (order, width)) / math.sqrt(width) * np.sqrt(1 - square)[:, None]

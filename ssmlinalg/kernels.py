@@ -10,6 +10,7 @@ or (..., M, L) and (..., P, L) for a form with several; leading axes broadcast a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -56,14 +57,8 @@ def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh") -> A
     if isinstance(system, Delayed):
         return _first_then(system.D, kernel(system.system, length))[..., :length]
     _refuse_overflow(system, length)
-    if isinstance(system, DenseRecurrence):
-        K = _finite(_krylov, system, length)
-    elif isinstance(system, MIMORecurrence):
-        A = system.A[..., None, None, :]
-        K = 2 * _array.real(vandermonde(system.C[..., :, None, :] * _swap(system.B)[..., None, :, :], A, length))
-    else:
-        K = _array.real(vandermonde(system.C * system.B, system.A, length))
-        K = 2 * K if isinstance(system, PairedRecurrence) else K
+    _refuse_size("the kernel", system, length)
+    K = _finite(_impulse_response, system, length)
     xp = _array.namespace(K=K)
     later = _array.zeros((*system.D.shape, length - 1), system.D)
     return K + xp.concat([system.D[..., None], later], axis=-1)
@@ -88,7 +83,7 @@ def convolve(u: Array, k: Array) -> Array:
     _require.broadcasts("u", tuple(u.shape[:-1]), tuple(k.shape[:-1]), "`k`")
     length = u.shape[-1]
     n = scipy.fft.next_fast_len(length + k.shape[-1] - 1, real=True)
-    return xp.fft.irfft(xp.fft.rfft(u, n=n) * xp.fft.rfft(k, n=n), n=n)[..., :length]
+    return _finite(lambda u, k: xp.fft.irfft(xp.fft.rfft(u, n=n) * xp.fft.rfft(k, n=n), n=n)[..., :length], u, k)
 
 
 def scan(form: Continuous | Discrete, u: Array, state: Array | None = None, *, rule: Rule = "zoh") -> tuple[Array, Array]:
@@ -107,14 +102,17 @@ def scan(form: Continuous | Discrete, u: Array, state: Array | None = None, *, r
     """
     system = _sampled(form, rule)
     inner = system.system if isinstance(system, Delayed) else system
-    _array.namespace(u=u, A=inner.A)
+    _array.namespace(u=u, A=inner.A, **({} if state is None else {"state": state}))
     _real_signal("u", u)
+    if state is not None and _array.is_numpy(state):
+        _require.finite("state", np.asarray(state))
     several = isinstance(inner, MIMORecurrence)
     if several:
         rule_of_u = f"(..., M, L) with M = {inner.B.shape[-1]} from `B`"
         _require.shape("u", tuple(u.shape), rule_of_u, u.ndim >= 2 and u.shape[-2] == inner.B.shape[-1])
     _require.broadcasts("u", tuple(u.shape[: -2 if several else -1]), _batch(inner), "the form")
     _refuse_overflow(inner, u.shape[-1])
+    _refuse_size("the states", inner, u.shape[-1])
     xp = _array.namespace(u=u)
     if several:
         driven = xp.matmul(_swap(_as(u, inner.B)), _swap(inner.B))
@@ -142,6 +140,7 @@ def step(form: Continuous | Discrete, u: Array, state: Array | None = None, *, r
     >>> step(forms.Recurrence(0.5 * one, one, one, np.asarray(0.0)), np.asarray(1.0), 2 * one)[0]
     array(2.)
     """
+    _array.namespace(u=u)
     y, state = scan(form, u[..., None], state, rule=rule)
     return y[..., 0], state
 
@@ -163,14 +162,34 @@ def _refuse_overflow(system: Any, length: int) -> None:
         raise ValueError(f"modes must not outgrow their precision; got {got}. Make Re A < 0, or shorten the signal.")
 
 
-def _finite(evaluate: Callable[[Any, Any], Array], system: Any, argument: Any) -> Array:
-    """`evaluate`(system, argument), refused on the host when it overflowed."""
+def _refuse_size(what: str, system: Any, length: int) -> None:
+    """A lower bound of what evaluation takes: the complex result, or for dense A the block of all states."""
+    each = system.A.shape[-1] if isinstance(system, DenseRecurrence) else 1
+    if isinstance(system, MIMORecurrence):
+        each = system.C.shape[-2] * system.B.shape[-1]
+    size = math.prod(_batch(system)) * each * length * 2 * np.dtype(_array.precision(system.A)).itemsize
+    _require.room(what, size, host=_array.is_numpy(system.A))
+
+
+def _finite(evaluate: Callable[[Any, Any], Array], one: Any, other: Any) -> Array:
+    """`evaluate`(one, other), refused on the host when it overflowed."""
     with np.errstate(over="ignore", invalid="ignore"):
-        result = evaluate(system, argument)
+        result = evaluate(one, other)
     if _array.is_numpy(result) and not np.all(np.isfinite(result)):
-        remedy = "Choose a stable rule or matrix, a smaller step, or a shorter signal."
-        raise ValueError(f"a model must not outgrow its precision; got more than {result.dtype} can hold. {remedy}")
+        remedy = "Choose a stable rule or matrix, a smaller step, smaller weights, or a shorter signal."
+        raise ValueError(f"the result must fit its precision; got more than {result.dtype} can hold. {remedy}")
     return result
+
+
+def _impulse_response(system: Any, length: int) -> Array:
+    """What the state contributes to the kernel: C A^l B, as the form reads it."""
+    if isinstance(system, DenseRecurrence):
+        return _krylov(system, length)
+    if isinstance(system, MIMORecurrence):
+        weights = system.C[..., :, None, :] * _swap(system.B)[..., None, :, :]
+        return 2 * _array.real(vandermonde(weights, system.A[..., None, None, :], length))
+    K = _array.real(vandermonde(system.C * system.B, system.A, length))
+    return 2 * K if isinstance(system, PairedRecurrence) else K
 
 
 def _krylov(system: DenseRecurrence, length: int) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ssmlinalg import hippo, inits
-from ssmlinalg.forms import NPLR
+from ssmlinalg.forms import NPLR, Continuous
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -20,6 +20,7 @@ taus = st.floats(0.02, 1.0)
 seeds = st.integers(0, 2**32 - 1)
 channels = st.one_of(st.none(), st.integers(1, 3))
 init_names = st.sampled_from(sorted(inits.INITS))
+continuous_names = st.sampled_from([name for name, make in sorted(inits.INITS.items()) if isinstance(make(2), Continuous)])
 
 
 def nplr(measure: str, order: int) -> NPLR:

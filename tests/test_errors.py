@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ssmlinalg import compare, convolve, decompose, discretize, forms, hippo, inits, kernel, perturb, scan, transfer
+from ssmlinalg import compare, convolve, decompose, discretize, forms, hippo, inits, kernel, perturb, scan, step, transfer
 
 one = np.ones(2) + 0j
 GOOD = forms.Paired(-one, one, one, np.asarray(0.0), np.asarray(0.1))
+
+
+NONE = np.ones((0, 2)) + 0j
+
+
+def dense(value: float) -> forms.Dense:
+    return forms.Dense(value * np.eye(2), np.ones(2), np.ones(2), np.asarray(0.0), np.asarray(1.0))
 
 
 def bad(**fields: Any) -> forms.Paired:
@@ -47,6 +54,26 @@ CASES: dict[str, Callable[[], Any]] = {
     "no form at all": lambda: kernel((1, 2, 3), 4),  # pyright: ignore[reportArgumentType]
     "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]
     "length 0": lambda: kernel(GOOD, 0),
+    "length beyond any memory": lambda: kernel(GOOD, 10**30),
+    "dense length beyond any memory": lambda: kernel(inits.s4_init(4), 10**14),
+    "no modes": lambda: kernel(forms.Paired(one[:0], one[:0], one[:0], 0.0, 1.0), 4),
+    "no state at all": lambda: decompose.eigenbasis(forms.NPLR(np.zeros((0, 0)), np.zeros(0), np.zeros((0, 1)))),
+    "pairing nothing": lambda: forms.pair(forms.Diagonal(NONE, NONE, NONE, np.zeros(0), np.ones(0))),
+    "overflow in one step": lambda: kernel(bad(A=one * 1e5), 3),
+    "overflow of an exponential": lambda: kernel(dense(1e5), 3),
+    "overflow of weights": lambda: kernel(bad(B=one * 1e200, C=one * 1e200), 3),
+    "overflow of a convolution": lambda: convolve(np.full(8, 1e308), np.full(8, 1e308)),
+    "mode at the pole of a rule": lambda: kernel(bad(A=2 * one, step=np.asarray(1.0)), 3, rule="bilinear"),
+    "matrix at the pole of a rule": lambda: kernel(dense(2.0), 3, rule="bilinear"),
+    "frequency at a pole of a matrix": lambda: transfer(dense(-1.0), np.array([-1.0 + 0j])),
+    "state with NaN": lambda: scan(GOOD, np.ones(3), one * np.nan),
+    "state in another precision": lambda: scan(GOOD, np.ones(3), one.astype(np.complex64)),
+    "state as a list": lambda: scan(GOOD, np.ones(3), [0, 0]),
+    "one sample as a number": lambda: step(GOOD, 1.0),
+    "seed of random frequencies": lambda: inits.s4d_rand_init(4, seed=-1),
+    "seed of a ring": lambda: inits.lru_init(4, seed=-1),
+    "lags as a word": lambda: hippo.legs_basis(4, "soon"),  # pyright: ignore[reportArgumentType]
+    "order beyond any memory": lambda: hippo.legs(10**6),
     "length 2.5": lambda: kernel(GOOD, 2.5),  # pyright: ignore[reportArgumentType]
     "complex signal": lambda: scan(GOOD, np.ones(3) + 0j),
     "empty signal": lambda: scan(GOOD, np.ones(0)),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import EPS, init_names, models, signal
+from strategies import EPS, continuous_names, models, signal
 
 from ssmlinalg import convolve, discretize, forms, inits, kernel, reference, scan, step, transfer
 from ssmlinalg._array import to_numpy
@@ -106,7 +106,7 @@ def _core(form: Any) -> tuple[int, ...]:
 
 
 @settings(max_examples=40)
-@given(models(init_names.filter(lambda name: name not in ("dss-softmax", "dlr", "lru")), largest=5), rules)
+@given(models(continuous_names, largest=5), rules)
 def test_the_kernel_is_that_of_the_definition(form: Any, rule: str) -> None:
     length = 9
     A, B, C, D, h = one_channel(form, rule)
@@ -186,7 +186,7 @@ def test_convolution_is_causal_and_linear_not_circular(length: int, taps: int, s
 
 
 @settings(max_examples=30)
-@given(models(init_names.filter(lambda name: name not in ("dss-softmax", "dlr", "lru")), largest=6))
+@given(models(continuous_names, largest=6))
 def test_the_transfer_function_is_that_of_the_definition(form: Any) -> None:
     s = 0.4 + 1.7j
     got = transfer(form, np.array([s]))[..., 0]

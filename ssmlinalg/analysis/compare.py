@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any, NamedTuple
 
@@ -61,8 +62,9 @@ def compare(order: int, *, conditioning: float = 8.0) -> list[Row]:
     }
     rows = [Row("hippo-legs", legs_condition(order), 0.0, 0.0, -1.0, 0.0, order)]
     for name, init in INITS.items():
-        options = {"conditioning": conditioning} if name in ("ptd", "s5-ptd") else {}
-        form = init(order, **options) if name == "lru" else init(order, step=_STEP, **options)
+        options = {"step": _STEP, "conditioning": conditioning}
+        options = {option: value for option, value in options.items() if option in inspect.signature(init).parameters}
+        form = init(order, **options)
         spectrum = _spectrum(form)
         figure = figures.get(name, (math.nan, math.nan, math.nan))
         rows.append(Row(name, *figure, float(spectrum.real.max()), float(np.abs(spectrum.imag).max()), form[0].shape[-1]))

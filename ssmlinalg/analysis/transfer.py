@@ -81,7 +81,12 @@ def _solve(form: Dense, s: Array) -> Array:
     xp = _array.namespace(s=s)
     shifted = s[:, None, None] * _array.eye(form.A.shape[-1], s) - form.A[..., None, :, :]
     B = _array.as_complex(form.B)[..., None, :, None]
-    x = xp.linalg.solve(shifted, xp.broadcast_to(B, (*shifted.shape[:-1], 1)))
+    try:
+        x = xp.linalg.solve(shifted, xp.broadcast_to(B, (*shifted.shape[:-1], 1)))
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            "`s` must not be an eigenvalue, where G is infinite; got one that is. Move it off by a little."
+        ) from None
     return xp.sum(form.C[..., None, :] * x[..., 0], axis=-1)
 
 
