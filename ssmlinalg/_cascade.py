@@ -6,89 +6,232 @@ If A is lower triangular and A + A^T = 2 sigma I - 2 P P^T with one column P, th
            \left[(s - A)^{-1} P\right]_n = \frac{P_n}{z + a_n} \prod_{m<n} \frac{z - a_m}{z + a_m},
 
 and the eigenvalues sigma + z of A + tau P P^T are the solutions of Phi(z) = -c, c = 2/tau - 1, with the states at z for
-eigenvectors. `legs`, `lagt` and `tlagt` are such matrices.
+eigenvectors. In the upper half plane log Phi is analytic, and each root has a phase of its own:
+
+.. math::  \log \Phi(z_m) = \log c + i \pi (2m - 1), \qquad m = 1, 2, \dots \text{ from the largest root down},
+
+so none can be found twice. `legs` (a_n = n + 1/2), `lagt` and `tlagt` (a_n = 1/2) are such matrices; for them log Phi costs
+O(1), whatever N.
 """
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+import scipy.special
 
 from ._array import Complex, Real
 
 _EPS = float(np.finfo(np.float64).eps)
+# log Gamma(x + 1/2) = x log x - x + log(2 pi)/2 + sum_k _STIRLING[k]/x^(2k+1): B_2k(1/2)/(2k (2k-1)), good to eps for |x| >= 8.
+_STIRLING = [
+    float((2.0 ** (1 - 2 * k) - 1) * scipy.special.bernoulli(2 * k)[-1] / (2 * k * (2 * k - 1))) for k in range(1, 11)
+]
+_NEAR = 8.0  # below this distance from 0 that series is not used at z, and
+_FIRST = 16  # so many factors are taken one by one
+
+
+class LogPhi(NamedTuple):
+    """log Phi at z in the upper half plane, less i pi N where `below`, and d log Phi/dz."""
+
+    value: Complex
+    slope: Complex
+
+
+Evaluate = Callable[[Complex, "np.ndarray"], LogPhi]
+
+
+def evaluator(a: Real) -> Evaluate:
+    """The function that evaluates log Phi and its slope for the chain a: `evaluate(z, below)`, each (S,).
+
+    Two branches, of which one is free of cancellation: log Phi itself, small for large z, and log Phi - i pi N, small for
+    small z, where `below` is true.
+    """
+    order = len(a)
+    if _equals(a):
+        return lambda z, below: _equal(a[0], order, z, below)
+    if order > 4 * _FIRST and _halves(a):
+        return lambda z, below: _half_integers(order, z, below)
+    return lambda z, below: _any(a, z, below)
+
+
+def _equals(a: Real) -> bool:
+    return bool(np.all(a == a[0]))
+
+
+def _halves(a: Real) -> bool:
+    return bool(np.all(np.abs(a - np.arange(len(a)) - 0.5) <= 4 * _EPS * a))
+
+
+def _any(a: Real, z: Complex, below: np.ndarray) -> LogPhi:
+    """By sums over the chain, O(N) for each z."""
+    z, low = z[:, None], below[:, None]
+    angle = np.arctanh(np.where(low, z, a) / np.where(low, a, z))  # 2 atanh(a/z) = log((z + a)/(z - a))
+    return LogPhi(-2 * angle.sum(axis=-1), np.sum(2 * a / (z**2 - a**2), axis=-1))
+
+
+def _equal(a: float, order: int, z: Complex, below: np.ndarray) -> LogPhi:
+    angle = np.arctanh(np.where(below, z, a) / np.where(below, a, z))
+    return LogPhi(-2 * order * angle, 2 * order * a / (z**2 - a**2))
+
+
+def _half_integers(order: int, z: Complex, below: np.ndarray) -> LogPhi:
+    r"""For a_n = n + 1/2, in O(1) for each z.
+
+    Phi = (-1)^N Gamma(N + 1/2 - z) Gamma(1/2 + z) / (Gamma(N + 1/2 + z) Gamma(1/2 - z)). Stirling's series and the reflection
+    formula, put together before anything is evaluated, leave with u = -i z/N
+
+    .. math::  \log \Phi = i N \left(2 \arctan \tfrac1u - u \log(1 + \tfrac1{u^2})\right)
+               + R(N - z) - R(N + z) - 2 R(-z) - \log(1 + e^{2 \pi i z}),
+
+    in which no large number is cancelled: log-gamma functions would lose N log N eps.
+    """
+    right = z.real > 0  # where Phi(-z) = 1/Phi(z) leads back to the left, as the series for R(-z) asks
+    z = np.where(right, -z.conj(), z)
+    near = np.abs(z) < _NEAR
+    value, slope = np.empty(len(z), dtype=np.complex128), np.empty(len(z), dtype=np.complex128)
+    value[near], slope[near] = _half_integers_near(order, z[near])
+    value[near] += np.where(below[near], 0, 1j * math.pi * order)
+    z, low = z[~near], below[~near]
+    u = -1j * z / order
+    bend = scipy.special.log1p(1 / u**2)  # NumPy's log1p of complex numbers is log(1 + x)
+    lead = np.where(low, -2 * np.arctan(u), 2 * np.arctan(1 / u)) - u * bend
+    echo = np.exp(2j * math.pi * z)
+    value[~near] = 1j * order * lead + _rest(order - z) - _rest(order + z) - 2 * _rest(-z) - scipy.special.log1p(echo)
+    turn = -2j * math.pi * echo / (1 + echo)
+    slope[~near] = -bend - _rest_slope(order - z) - _rest_slope(order + z) + 2 * _rest_slope(-z) + turn
+    return LogPhi(np.where(right, -value.conj(), value), np.where(right, slope.conj(), slope))
+
+
+def _half_integers_near(order: int, z: Complex) -> LogPhi:
+    """The first 16 factors one by one and the others by Stirling's series, from below."""
+    a = np.arange(_FIRST) + 0.5
+    value = -2 * np.sum(np.arctanh(z[:, None] / a), axis=-1)
+    slope = np.sum(2 * a / (z[:, None] ** 2 - a**2), axis=-1)
+    for end, sign in ((order, 1), (_FIRST, -1)):  # sum over n < M of log((a_n - z)/(a_n + z)), but for terms free of M
+        t = z / end
+        bend = scipy.special.log1p(-(t**2))
+        value += sign * (-2 * end * np.arctanh(t) - z * bend + _rest(end - z) - _rest(end + z))
+        slope += sign * (-bend - _rest_slope(end - z) - _rest_slope(end + z))
+    shift = math.log(order / _FIRST)
+    return LogPhi(value - 2 * z * shift, slope - 2 * shift)
+
+
+def _rest(x: Complex) -> Complex:
+    y = 1 / x**2
+    return np.polynomial.polynomial.polyval(y, _STIRLING) / x
+
+
+def _rest_slope(x: Complex) -> Complex:
+    y = 1 / x**2
+    return np.polynomial.polynomial.polyval(y, [-(2 * k + 1) * b for k, b in enumerate(_STIRLING)]) * y
 
 
 def frequencies(a: Real) -> Real:
     r"""The solutions z = i w of Phi(z) = -1 (c = 1, the normal part) with w > 0, rising: n of them for 2n or 2n + 1 sections.
 
-    On the imaginary axis |Phi| = 1, and its phase says sum_n atan(w/a_n) = (N + 1) pi/2 - m pi: one monotone equation a root.
-    The angle is summed from whichever end of the range is nearer, so the smallest w and the largest have the same relative
-    accuracy, a few eps. Cost O(N^2).
+    There |Phi| = 1, and the phase says 2 sum_n atan(a_n/w) = (2m - 1) pi: one monotone equation a root, solved by Newton's
+    method in log w. The phase is taken from whichever end of its range is nearer, so the smallest w and the largest have the
+    same relative accuracy, a few eps. Cost O(1) a root for equal a_n and half-integers, else O(N).
     """
-    m = np.arange(len(a) // 2, 0, -1)  # so that w rises
-    below = (len(a) + 1) * math.pi / 2 - m * math.pi  # sum of atan(w/a)
-    above = (m - 0.5) * math.pi  # sum of atan(a/w)
+    order = len(a)
+    m = np.arange(order // 2, 0, -1)  # so that w rises
     if len(m) == 0:
         return np.zeros(0)
+    above, below = (2 * m - 1) * math.pi, (2 * m - 1 - order) * math.pi
+    low = -below < above
+    goal = np.where(low, below, above)
+    evaluate = evaluator(a)
     # The largest root is below sum(a), the smallest above min(a)/(2N): a grid in log w between, then Newton.
-    grid = np.geomspace(a.min() / (4 * len(a)), 2 * a.sum(), 32 + 4 * int(math.log2(len(a)) + 1) ** 2)
-    angle = np.sum(np.arctan2(a, grid[:, None]), axis=-1)
-    w = np.exp(np.interp(above, angle[::-1], np.log(grid[::-1])))
-    low = (below < above)[:, None]
+    grid = np.geomspace(a.min() / (4 * order), 2 * a.sum(), 64 + 4 * int(math.log2(order) + 1) ** 2)
+    phase = evaluate(1j * grid, np.zeros(len(grid), dtype=bool)).value.imag
+    w = np.exp(np.interp(above, phase[::-1], np.log(grid[::-1])))
     for _ in range(50):
-        column = w[:, None]
-        angle = np.arctan2(np.where(low, column, a), np.where(low, a, column)).sum(axis=-1)
-        slope = np.sum(a * column / (a**2 + column**2), axis=-1)  # d angle / d log w, up to its sign
-        step = np.where(low[:, 0], below - angle, angle - above) / slope
+        value, slope = evaluate(1j * w, low)
+        step = (goal - value.imag) / (slope.real * w)  # d phase/d log w
         w = w * np.exp(step)
         if np.abs(step).max() <= 1e-8:  # Newton's steps square: the next one would be rounding
             break
     return w
 
 
-def roots(a: Real, c: float) -> Complex | None:
-    """The solutions of Phi(z) = -c, c >= 1: upper half plane by rising frequency, their conjugates, and at odd N a real one.
+def roots(a: Real, tau: float) -> Complex | None:
+    """The solutions of Phi(z) = -c, c = 2/tau - 1: upper half plane by rising frequency, their conjugates, at odd N a real one.
 
-    By Newton's method from c = 1 along log c. None where two conjugate roots may have met on the real axis, which they do for
-    large c only: then N distinct roots are not found, and an eigensolver must look. Accuracy a few eps relative. Cost O(N^2).
+    By Newton's method on log Phi from c = 1 along log c; real and imaginary part have high relative accuracy, each. None where
+    two conjugate roots have met on the real axis, which they do for large c only: there roots of some phase no longer exist,
+    and an eigensolver must look. Cost as for `frequencies`.
     """
-    pairs = len(a) // 2
-    z = np.concatenate([1j * frequencies(a), np.zeros(len(a) % 2)]).astype(np.complex128)
-    path = np.linspace(0, math.log(c), max(1, math.ceil(4 * math.log(c))) + 1)
-    with np.errstate(all="ignore"):  # roots that met throw each other anywhere; that is seen at the end
-        for here, goal in pairwise(path):
-            z = z + (goal - here) / _slope(a, z)
-            for _ in range(2):
-                z = z - _excess(a, z, goal) / _slope(a, z)
-        for _ in range(20):
-            step = _excess(a, z, path[-1]) / _slope(a, z)
-            z = z - step
-            z[pairs:] = z[pairs:].real
-            if np.all(np.abs(step) <= 4 * _EPS * np.abs(z)):
-                break
-        rest = np.abs(_excess(a, z, path[-1]))
-    upper = z[:pairs]
-    solved = np.all(rest <= 64 * len(a) * _EPS)
-    apart = np.all(upper.imag > 1e-6 * np.abs(upper)) and np.all(np.diff(upper.imag) > 1e-9 * upper.imag[1:])
-    return np.concatenate([upper, upper.conj(), z[pairs:]]) if solved and apart else None
+    order = len(a)
+    w = frequencies(a)
+    log_c = math.log1p(2 * (1 - tau) / tau)
+    real = np.zeros(order % 2) if log_c == 0 else np.array([_real_root(a, log_c)] * (order % 2))
+    z: Complex = 1j * w
+    if log_c > 0 and len(w):
+        evaluate = evaluator(a)
+        m = np.arange(len(w), 0, -1)
+        low = order - 2 * m + 1 < 2 * m - 1
+        phase = 1j * math.pi * (2 * m - 1 - np.where(low, order, 0))
+        path = np.linspace(0, log_c, math.ceil(log_c) + 1)[1:]
+        with np.errstate(all="ignore"):  # roots that met go anywhere; that is seen at the end
+            for goal in [*path, *[log_c] * 20]:
+                value, slope = evaluate(z, low)
+                step = (goal + phase - value) / slope
+                z = z + step
+                small = np.abs(step.real) <= 1e-8 * np.abs(z.real), np.abs(step.imag) <= 1e-8 * z.imag
+                if goal == log_c and np.all(small):
+                    break
+            else:
+                return None
+            value = evaluate(z, low).value
+        apart = np.all(z.imag > 1e-6 * np.abs(z)) and np.all(np.diff(z.imag) > 1e-9 * z.imag[1:])
+        if not (apart and np.all(np.abs(value - log_c - phase) <= 64 * order * _EPS)):
+            return None
+    return np.concatenate([z, z.conj(), real])
 
 
-def states(P: Real, z: np.ndarray) -> Complex:
-    """(s - A)^{-1} P at s - sigma = z (S,), as (N, S). For (s - A^T)^{-1} P turn P and the result upside down."""
-    a = P[:, None] ** 2
-    factor = (z - a) / (z + a)
-    product = np.cumprod(np.concatenate([np.ones((1, len(z))), factor[:-1]]), axis=0)
-    return (P[:, None] / (z + a) * product).astype(np.complex128)
+def _real_root(a: Real, log_c: float) -> float:
+    """The root between -min(a) and 0: there log Phi - i pi N is real, falling and convex, so Newton from the left never passes it."""
+    evaluate, low = evaluator(a), np.array([True])
+    x = -float(a.min()) * math.tanh(log_c / 2)
+    for _ in range(100):
+        value, slope = evaluate(np.array([x + 0j]), low)
+        step = float(((log_c - value) / slope).real[0])
+        x += step
+        if abs(step) <= 2 * _EPS * abs(x):
+            break
+    return x
 
 
-def _slope(a: Real, z: Complex) -> Complex:
-    """d log Phi / dz."""
-    return np.sum(2 * a / (z[:, None] ** 2 - a**2), axis=-1)
+def products(a: Real, z: np.ndarray, rows: np.ndarray) -> Complex:
+    """The products of (z - a_m)/(z + a_m) over m < n for each n of `rows` (R,) and z (S,), off the real axis or on it: (R, S).
+
+    One factor after another, with a leap by log Phi of the chain cut off at n where rows lie far apart and that is O(1).
+    Accuracy n eps, cost O(S) a row for equal a_n and half-integers, else O(max(rows) S).
+    """
+    wanted, place = np.unique(rows, return_inverse=True)
+    found = np.empty((len(wanted), len(z)), dtype=np.complex128)
+    product, at = np.ones(len(z), dtype=np.complex128), 0
+    for i, n in enumerate(wanted):
+        if n - at > 4 * _FIRST:
+            product = _leap(a, z, at, int(n), product)
+            at = int(n)
+        for m in range(at, int(n)):
+            product = product * ((z - a[m]) / (z + a[m]))
+        at, found[i] = int(n), product
+    return found[place]
 
 
-def _excess(a: Real, z: Complex, log_c: float) -> Complex:
-    """log(Phi(z)/(-c)), near a root small, so that the branch of the logarithm is no question."""
-    return np.log(-np.prod((z[:, None] - a) / (z[:, None] + a), axis=-1) * math.exp(-log_c))
+def _leap(a: Real, z: np.ndarray, at: int, n: int, product: Complex) -> Complex:
+    """The product up to n from scratch, or from `product` up to `at` where z is real or log Phi no cheaper."""
+    evaluate, far = evaluator(a[:n]), (z.imag != 0) & (_equals(a) or _halves(a))
+    upper = np.where(z.imag < 0, z.conj(), z)[far]
+    value = np.exp(evaluate(upper, np.zeros(len(upper), dtype=bool)).value)
+    product = product.copy()
+    product[far] = np.where(z[far].imag < 0, value.conj(), value)
+    for m in range(at, n) if not far.all() else ():
+        product[~far] *= (z[~far] - a[m]) / (z[~far] + a[m])
+    return product

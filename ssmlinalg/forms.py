@@ -28,10 +28,11 @@ import numpy as np
 
 from . import _array, _require
 from ._array import Array, Complex
+from ._ondemand import OnDemand
 
 
 class NPLR(NamedTuple):
-    """Normal plus low rank: x' = A x + B u where A + P P^T is normal. Host, float64."""
+    """Normal plus low rank: x' = A x + B u where A + P P^T is normal. Host, float64; A may be a matrix on demand."""
 
     A: Array
     B: Array
@@ -177,13 +178,15 @@ def check(form: AnyForm) -> AnyForm:
         return form._replace(system=system, D=_array.beside(form.D, system.B))  # pyright: ignore[reportReturnType]
     axes = _AXES.get(type(form), _MODES)
     fields = form._asdict()
+    formula = {name: value for name, value in fields.items() if isinstance(value, OnDemand)}
+    fields = {name: value for name, value in fields.items() if name not in formula}
     first = next(iter(fields))
     _array.namespace(**{first: fields[first]})
     fields = {name: _array.beside(value, fields[first]) for name, value in fields.items()}
     _array.namespace(**fields)
     if not isinstance(form, (NPLR, Dense, DenseRecurrence)):  # modes are complex, also those that happen to be real
         fields |= {name: _array.as_complex(fields[name]) for name in fields if name not in ("D", "step")}
-    _check_shapes(axes, fields)
+    _check_shapes(axes, formula | fields)
     if all(_array.is_numpy(value) for value in fields.values()):
         for name, value in fields.items():
             _require.finite(name, np.asarray(value))
@@ -227,7 +230,8 @@ def move(form: AnyForm, library: str, *, dtype: str | None = None, device: Any =
     if isinstance(form, Delayed):
         system = move(form.system, library, dtype=dtype, device=device)
         return form._replace(system=system, D=_array.move(form.D, library, dtype, device))
-    moved = {name: _array.move(array, library, dtype, device) for name, array in form._asdict().items()}
+    fields = {name: np.asarray(value) if isinstance(value, OnDemand) else value for name, value in form._asdict().items()}
+    moved = {name: _array.move(array, library, dtype, device) for name, array in fields.items()}
     return form._replace(**moved)
 
 
@@ -308,11 +312,11 @@ def to_dense(form: NPLR | Continuous) -> Dense:
     Raises TypeError for forms with several inputs.
     """
     form = check(form)
-    xp = _array.namespace(A=form[0])
     if isinstance(form, Dense):
         return form
     if isinstance(form, NPLR):
-        return Dense(form.A, form.B, np.eye(form.B.shape[-1])[0], np.asarray(0.0), np.asarray(1.0))
+        return Dense(np.asarray(form.A), form.B, np.eye(1, form.B.shape[-1])[0], np.asarray(0.0), np.asarray(1.0))
+    xp = _array.namespace(A=form[0])
     if isinstance(form, DPLR):
         low_rank = xp.matmul(form.P, xp.conj(xp.matrix_transpose(form.P)))
         return Dense(_diagonal_matrix(form.Lambda) - low_rank, form.B, form.C, form.D, form.step)

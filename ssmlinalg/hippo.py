@@ -13,20 +13,22 @@ Time scale. Windows default to 2 where state-spaces/s4 halves its matrices: the 
 is for `legs`, and one range of steps suits all measures. Give `window=1.0` for the matrices of the papers; `lmu`
 has that default, its own.
 
-`MEASURES` and `BASES` at the foot list all of them. Those with a low-rank correction return `NPLR`; `lmu`, `glagt` and `chebt`
-have none and return `Dense`. All matrices are float64.
+`MEASURES` and `BASES` at the foot list all of them. Those with a low-rank correction return `NPLR`, whose A beyond order 4096 is
+a matrix on demand: any block or product of it, never the whole unless asked; `lmu`, `glagt` and `chebt` have none and return
+`Dense`. All matrices are float64.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
 
 from . import _require
+from ._ondemand import by_formula
 from .forms import NPLR, Dense
 
 
@@ -53,11 +55,14 @@ def legs(order: int) -> NPLR:
     array([[-1.        ,  0.        ],
            [-1.73205081, -2.        ]])
     """
-    order = _order(order)
-    n = np.arange(order)
-    root = np.sqrt(2 * n + 1)
-    A = np.tril(-np.outer(root, root), -1) - np.diag(n + 1.0)  # in this order no -0.0 appears above the diagonal
-    return NPLR(A, root, np.sqrt(n + 0.5)[:, None])
+    order = _require.integer("order", order)
+    index = np.arange(order)
+    root = np.sqrt(2 * index + 1)
+
+    def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+        return np.where(n > k, -root[n] * root[k], np.where(n == k, -(n + 1.0), 0.0))
+
+    return NPLR(by_formula(order, entries), root, np.sqrt(index + 0.5)[:, None])
 
 
 def legs_basis(order: int, lags: np.ndarray) -> Basis:
@@ -83,12 +88,15 @@ def legt(order: int, *, window: float = 2.0) -> NPLR:
     array([[-1.        ,  1.73205081],
            [-1.73205081, -3.        ]])
     """
-    order, window = _order(order), _require.real("window", window, above=0)
-    n = np.arange(order)
-    root = np.sqrt(2 * n + 1)
-    sign = np.where(n[:, None] >= n, 1.0, (-1.0) ** (n[:, None] - n))
-    parity = np.stack([n % 2 == 0, n % 2 == 1], axis=-1)[:, : min(order, 2)]
-    return NPLR(-np.outer(root, root) * sign / window, root / window, parity * root[:, None] / math.sqrt(window))
+    order, window = _require.integer("order", order), _require.real("window", window, above=0)
+    index = np.arange(order)
+    root = np.sqrt(2 * index + 1)
+
+    def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+        return -root[n] * root[k] * np.where((n >= k) | ((n - k) % 2 == 0), 1.0, -1.0) / window
+
+    parity = np.stack([index % 2 == 0, index % 2 == 1], axis=-1)[:, : min(order, 2)]
+    return NPLR(by_formula(order, entries), root / window, parity * root[:, None] / math.sqrt(window))
 
 
 def legt_basis(order: int, lags: np.ndarray, *, window: float = 2.0) -> Basis:
@@ -157,11 +165,14 @@ def tlagt(order: int, *, tilt: float = 1.0) -> NPLR:
     array([[-1.,  0.],
            [-1., -1.]])
     """
-    order, tilt = _order(order), _require.real("tilt", tilt)
+    order, tilt = _require.integer("order", order), _require.real("tilt", tilt)
     if tilt < 0:
         raise ValueError(f"`tilt` must not be negative, or the memory grows; got {tilt:g}. Give 0 for lagt.")
-    A = (1 - tilt) / 2 * np.eye(order) - np.tril(np.ones((order, order)))
-    return NPLR(A, np.full(order, tilt), np.full((order, 1), math.sqrt(0.5)))
+
+    def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+        return np.where(n > k, -1.0, np.where(n == k, (1 - tilt) / 2 - 1, 0.0))
+
+    return NPLR(by_formula(order, entries), np.full(order, tilt), np.full((order, 1), math.sqrt(0.5)))
 
 
 def tlagt_basis(order: int, lags: np.ndarray, *, tilt: float = 1.0) -> Basis:
@@ -234,9 +245,9 @@ def fout(order: int, *, window: float = 2.0) -> NPLR:
            [-1.414,  0.   , -2.   , -3.142],
            [ 0.   ,  0.   ,  3.142,  0.   ]])
     """
-    order, window = _order(order), _require.real("window", window, above=0)
-    Omega, b = _fourier(order)
-    return NPLR((Omega - 2 * np.outer(b, b)) / window, 2 * b / window, math.sqrt(2 / window) * b[:, None])
+    window = _require.real("window", window, above=0)
+    A, b = _fourier(order, window, feedback=2.0)
+    return NPLR(A, 2 * b / window, math.sqrt(2 / window) * b[:, None])
 
 
 def fout_basis(order: int, lags: np.ndarray, *, window: float = 2.0) -> Basis:
@@ -276,9 +287,9 @@ def foud(order: int, *, period: float = 1.0) -> NPLR:
     array([[-0.5,  0. ],
            [ 0. , -0.5]])
     """
-    order, period = _order(order), _require.real("period", period, above=0)
-    Omega, b = _fourier(order)
-    return NPLR((Omega - np.eye(order) / 2) / period + 0.0, b / period, np.zeros((order, 0)))
+    period = _require.real("period", period, above=0)
+    A, b = _fourier(order, period, decay=0.5)
+    return NPLR(A, b / period, np.zeros((len(b), 0)))
 
 
 def foud_basis(order: int, lags: np.ndarray, *, period: float = 1.0) -> Basis:
@@ -308,9 +319,9 @@ def fourier_decay(order: int, *, period: float = 2.0) -> NPLR:
     array([[-0.5,  0. ],
            [ 0. ,  0. ]])
     """
-    order, period = _order(order), _require.real("period", period, above=0)
-    Omega, b = _fourier(order)
-    return NPLR((Omega - np.outer(b, b)) / period, b / period, b[:, None] / math.sqrt(period))
+    period = _require.real("period", period, above=0)
+    A, b = _fourier(order, period, feedback=1.0)
+    return NPLR(A, b / period, b[:, None] / math.sqrt(period))
 
 
 def fourier_decay_basis(order: int, lags: np.ndarray, *, period: float = 2.0) -> Basis:
@@ -408,17 +419,19 @@ def _laguerre(order: int, t: np.ndarray, decay: float, alpha: float = 0.0) -> np
     return np.stack(columns, axis=-1)
 
 
-def _fourier(order: int) -> tuple[np.ndarray, np.ndarray]:
-    """Omega and b on the unit window; an odd order drops the sine of frequency zero, the second row."""
-    even = order + order % 2
-    frequency = np.repeat(np.arange(even // 2), 2)
-    row = np.arange(even)
-    b = np.where(row % 2 == 1, 0.0, np.where(row == 0, 1.0, math.sqrt(2)))
-    Omega = np.zeros((even, even))
-    Omega[row[1::2], row[::2]] = 2 * math.pi * frequency[::2]
-    Omega[row[::2], row[1::2]] = -2 * math.pi * frequency[::2]
-    kept = row if order == even else np.delete(row, 1)
-    return Omega[np.ix_(kept, kept)] + 0.0, b[kept]
+def _fourier(order: int, time: float, *, decay: float = 0.0, feedback: float = 0.0) -> tuple[Any, np.ndarray]:
+    """(Omega - decay I - feedback b b^T)/time, and b; an odd order drops the sine of frequency zero, the second row."""
+    order = _require.integer("order", order)
+    index = np.arange(order)
+    wave = (index + order % 2) // 2
+    sine = ((index + order % 2) % 2 == 1) & (index > 0)
+    b = np.where(sine, 0.0, np.where(wave == 0, 1.0, math.sqrt(2)))
+
+    def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+        turn = 2 * math.pi * wave[n] * (sine[n].astype(float) - sine[k])  # of a cosine and the sine of its frequency
+        return (np.where(wave[n] == wave[k], turn, 0.0) - decay * (n == k) - feedback * b[n] * b[k]) / time + 0.0
+
+    return by_formula(order, entries), b
 
 
 def _waves(order: int, turns: np.ndarray) -> np.ndarray:

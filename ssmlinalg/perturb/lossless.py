@@ -1,82 +1,124 @@
-r"""Perturb, then diagonalize: A + E = V diag(Lambda) V^{-1} with a small E and a moderate kappa(V).
-
-HiPPO matrices are so far from normal that diagonalizing them as they are is ill-posed (kappa(V) ~ 5.8^N for `legs`). A small
-perturbation makes it well-posed; how good a perturbation is shows in three numbers, and each `Diagonalization` carries them:
-the condition number kappa(V), the backward error |E|/|A|, and the transfer error, the largest deviation over all frequencies of
-the state x^(iw) from that of the unperturbed system. `PERTURBATIONS` lists the methods.
-"""
+r"""The perturbation with a guarantee: move a lossless A part of the way to its normal part."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
+import scipy.sparse.linalg
 
-from . import _require
-from ._array import Complex, Real
-from ._axis import supremum
-from ._cascade import roots, states
-from .forms import NPLR, Diagonal, Paired, check, pair
+from .. import _gram, _require, eigen, norms
+from .._array import Real
+from .._axis import supremum
+from .._lossless import Spectrum, Structure, gain, recognize
+from .._ondemand import ORDER, OnDemand, by_formula
+from ..forms import NPLR, check
+from .diagonalization import EPS, Defective, Diagonalization, Factors, diagonalized
 
-_EPS = float(np.finfo(np.float64).eps)
+_STEP = 1.005  # by which tau is raised where kappa(V) exceeds the budget
+_ACCURATE = 1e5  # kappa(V) up to which its Gram matrix, whose condition is kappa^2, tells it to a relative 1e-6
+_DENSE = 256  # order up to which V is formed anyway
+_SAMPLE = 16  # columns of V by which a residual is estimated beyond order 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Diagonalization:
-    r"""A + E = V diag(Lambda) V^{-1} with the figures that certify it.
+class Lossless(Diagonalization):
+    """A + tau P P^T diagonalized; `tau` is the size, `sigma` the lossless axis. Figures come from closed forms where there are any."""
 
-    `nplr` is the system (A, B, P) that was perturbed, `tau` the size of the lossless perturbation. `Lambda` (N,), in the order
-    of `decompose`: upper half plane by rising frequency, conjugates, real ones. `V` (N, N) has unit columns, `V_inv` its rows;
-    `B` (N,) is the input in the eigenbasis with the method's scaling of the input included, so V (s - Lambda)^{-1} B is the
-    state. `condition` is kappa_2(V), `residual` |(A + E) V - V Lambda|_F / |A|_F, `backward_error` |E|_2/|A|_2, `abscissa`
-    max Re Lambda. `transfer_error` is the largest |x~(iw) - x^(iw)| found over w, to the accuracy of a local maximization, and
-    `transfer_bound` a number it provably does not exceed (inf where nothing is known).
-    """
-
-    nplr: NPLR = field(repr=False)
     tau: float
-    Lambda: Complex = field(repr=False)
-    V: Complex = field(repr=False)
-    V_inv: Complex = field(repr=False)
-    B: Complex = field(repr=False)
-    E: Real = field(repr=False)
-    condition: float
-    residual: float
-    backward_error: float
-    transfer_error: float
-    transfer_bound: float
-    abscissa: float
+    sigma: float
+    structure: Structure | None = field(repr=False)
+    spectrum: Spectrum | None = field(repr=False)
 
-    def paired(self, C: np.ndarray, step: np.ndarray | float = 1.0) -> Paired:
-        """The half-spectrum model that reads C (..., N) from the state in HiPPO coordinates, with `step` (...)."""
-        D = np.zeros(np.shape(C)[:-1])
-        return pair(Diagonal(self.Lambda, self.B, C @ self.V, D, np.asarray(step)))
+    @cached_property
+    def condition(self) -> float:
+        """kappa_2(V): for large orders from the eigenvalues alone, whose Gram matrix of unit eigenvectors is known."""
+        if self.spectrum is None or len(self.Lambda) <= _DENSE:
+            return eigen.condition(self.V)
+        found = _gram.condition(self.spectrum.z)
+        return found if found < _ACCURATE or isinstance(self.V, OnDemand) else eigen.condition(self.V)
+
+    @cached_property
+    def scaled_condition(self) -> float:
+        """The sum of the condition numbers of the eigenvalues, which is the least kappa_F(V D) over scalings D of the columns."""
+        return super().scaled_condition if self.spectrum is None else float(np.sum(self.spectrum.sensitivity))
+
+    @cached_property
+    def backward_error(self) -> float:
+        """|E|_2/|A|_2."""
+        A, _, P = self.nplr
+        size = self.tau * float(np.linalg.norm(P, 2)) ** 2
+        return size / _norm(A, P, self.sigma, self.structure)
+
+    @cached_property
+    def residual(self) -> float:
+        """|(A + E) V - V Lambda|_F / |A|_F; beyond order 4096 estimated from 16 columns of V."""
+        if self.structure is None or not isinstance(self.V, OnDemand):
+            return super().residual
+        _, _, P = self.nplr
+        some = np.random.default_rng(0).integers(0, len(P), _SAMPLE)
+        V = self.V[:, some]
+        rest = self.structure.times(V) + self.tau * P @ (P.T @ V) - V * self.Lambda[some]
+        # |A|_F^2 = tr A A^T, and tr(A + A^T)^2 = 2 tr A A^T + 2 tr A^2 tells it from the eigenvalues; P alone bounds it below.
+        return float(np.linalg.norm(rest) * math.sqrt(len(P) / _SAMPLE) / np.linalg.norm(P) ** 2)
+
+    @property
+    def nplr(self) -> NPLR:
+        """The system that was perturbed."""
+        assert isinstance(self.system, NPLR)
+        return self.system
+
+    @cached_property
+    def _deviation(self) -> norms.Supremum:
+        g = gain(self.nplr.B, self.nplr.P)
+        if self.structure is None or g is None or (self.sigma >= 0 and self.tau == 1):
+            return super()._deviation
+        log_phi, sigma, t = self.structure.log_phi, self.sigma, self.tau / 2
+
+        def deviation(w: Real) -> Real:
+            value, slope = log_phi(1j * w - sigma)
+            relative = t * np.exp(value) / (1 - t + t * np.exp(value))
+            square = -slope.real / 2 if sigma == 0 else -np.expm1(2 * value.real) / (-4 * sigma)  # |x^|^2/g^2
+            return np.abs(g * relative) * np.sqrt(np.maximum(0, square))
+
+        lower, w = supremum(deviation, self.Lambda)
+        upper = super()._deviation.upper if sigma >= 0 and len(self.Lambda) <= _DENSE else _bound(g, sigma, self.tau)
+        return norms.Supremum(lower, upper, w)
 
 
-def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None = None) -> Diagonalization:
+def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None = None) -> Lossless:
     r"""The perturbation with a guarantee: move A part of the way to its normal part.
 
-    For a lossless system, A + A^T = 2 sigma I - 2 P P^T with one column P parallel to B, take
+    For a lossless system, A + A^T = 2 sigma I - 2 P P^T with B = P g, take
 
-    .. math::  E = \tau P P^T, \qquad \tilde B = (1 - \tau/2)\, B, \qquad 0 < \tau \le 1:
+    .. math::  E = \tau P P^T, \qquad 0 < \tau \le 1, \qquad \tilde B = (1 - \tau/2)\, B \text{ if P has one column:}
 
     tau -> 0 is HiPPO, tau = 1 its normal part (S4D). With c = 2/tau - 1, kappa(V) = c^{(N-1)/N} for `lagt` and `tlagt`, close
-    to that and below c for `legs` outside narrow windows of tau, and far below it for `fout`. And with
+    to that and below c for `legs` outside narrow windows of tau, and far below it for `fout`. And with the all-pass
     Phi(s) = 1 - 2 P^T (s - A)^{-1} P, of modulus one on Re s = sigma,
 
     .. math::  \tilde x - \hat x = -\frac{\tau}{2}\,\frac{\Phi}{1 - \tau/2 + (\tau/2)\Phi}\, \hat x,
 
     for `legs` zero at w = 0 and at most max_q (tau/2) q sqrt(1 - q^2)/(1 - (tau/2)(1 + q)) ~ tau/4 at any frequency and order.
-    Give `tau`, or `conditioning` (8 if neither): then tau starts where kappa(V) = c^{(N-1)/N} meets the budget and is raised in
-    steps of 0.5 % until the measured kappa(V) keeps it. E is real, so the spectrum is closed under conjugation; it stays in
-    Re <= sigma.
+    With R columns (`legt`: two) the input is chosen so that the deviation at w = 0 vanishes: Phi is R x R, M = (1 - tau/2) I +
+    (tau/2) Phi, and
 
-    Raises ValueError for tau outside (0, 1], conditioning <= 1, both given, a system that is not lossless (by how much), one of
-    rank two, P not parallel to B, and a tau at which A + E cannot be diagonalized in double precision. Eigenvalues and
-    eigenvectors of `legs`, `lagt` and `tlagt` are in closed form (unless roots meet, for large c), the others are LAPACK's;
-    kappa(V) is measured either way. Cost O(N^3).
+    .. math::  \tilde B = P M(0) g, \qquad
+               \tilde x - \hat x = \frac{\tau}{2} (s - A)^{-1} P M(s)^{-1} (\Phi(0) - \Phi(s))\, g .
+
+    Give `tau`, or `conditioning` (8 if neither): then tau starts where kappa(V) = c^{R (N-1)/N} meets the budget and is raised in
+    steps of 0.5 % until the measured kappa(V) keeps it; `facts` tells the first tau ("law_tau") and how many "steps" it was moved. E
+    is real, so the spectrum is closed under conjugation; it stays in Re <= sigma.
+
+    Returns a `Lossless`, a `Diagonalization` with `tau` and `sigma`. Raises ValueError for tau outside (0, 1], conditioning <= 1,
+    both given, a system that is not lossless (by how much), B outside the span of P, and a tau at which A + E cannot be
+    diagonalized in double precision. Eigenvalues and B of `legs`, `lagt`, `tlagt` and the Fourier measures are in closed form with
+    a relative accuracy of a few eps, in O(N), and V only on demand, unless roots have met (c beyond about 15 N); all else is
+    LAPACK's, O(N^3), up to order 4096. kappa(V) is measured either way.
 
     Sources: derived here; Yu et al. 2024 (arXiv 2310.01698) for the idea.
 
@@ -88,141 +130,112 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
     nplr = check(nplr)
     if conditioning is not None and tau is not None:
         raise ValueError("give `conditioning` or `tau`, not both; got both. Leave one out.")
-    sigma = _lossless_axis(nplr)
     if tau is not None:
         tau = _require.real("tau", tau, above=0)
         if tau > 1:
             raise ValueError(f"`tau` must lie in (0, 1]; got {tau:g}. 1 is already the normal part.")
-        return _certify(nplr, sigma, tau, *_eigen(nplr, sigma, tau))
     budget = _require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
-    order = len(nplr.B)
-    c = min(budget ** (order / (order - 1)), 1 / _EPS) if order > 1 else budget
-    size = 2 / (c + 1)
-    found = _eigen(nplr, sigma, size)
-    while found[-1] > budget * (1 + 64 * order * _EPS):
-        size = min(1.005 * size, 1.0)
-        found = _eigen(nplr, sigma, size)
-    return _certify(nplr, sigma, size, *found)
+    structure = recognize(nplr.A, nplr.P)
+    sigma, g = _axis(nplr, structure), _drive(nplr)
+    if tau is not None:
+        return _diagonalize(nplr, structure, sigma, g, tau, {})
+    order, rank = nplr.P.shape
+    exponent = order / (order - 1) / rank if 1 < order <= ORDER else 1 / rank
+    law_tau = size = 2 / (min(budget**exponent, 1 / EPS) + 1)
+    for steps in itertools.count():
+        try:
+            found = _diagonalize(nplr, structure, sigma, g, size, {"law_tau": law_tau, "steps": steps})
+        except Defective:
+            found = None
+        if found is not None and found.condition <= budget * (1 + 64 * order * EPS):
+            return found
+        size = min(_STEP * size, 1.0)
 
 
-def _lossless_axis(nplr: NPLR) -> float:
-    """sigma of A + A^T = 2 sigma I - 2 P P^T, once it is known to hold with one column P parallel to B."""
+def _diagonalize(
+    nplr: NPLR, structure: Structure | None, sigma: float, g: Real, tau: float, facts: dict[str, float]
+) -> Lossless:
+    """At one tau: in closed form where that holds, else by LAPACK."""
     A, B, P = nplr
-    rank, order = P.shape[-1], len(B)
-    if rank != 1:
-        raise ValueError(f"`nplr` must be lossless of rank one; got rank {rank}. Use legs, lagt, tlagt or fout.")
+    spectrum = structure.solve(tau) if structure else None
+    if spectrum is None:
+        return _by_lapack(nplr, structure, sigma, g, tau, facts)
+    order, index = len(B), np.arange(len(B))
+
+    def factors() -> Factors:
+        V, V_inv = (OnDemand((order, order), np.complex128, block) for block in (spectrum.V, spectrum.V_inv))
+        E = by_formula(order, lambda n, k: tau * P[n, 0] * P[k, 0])
+        return Factors(V, V_inv, E) if order > ORDER else Factors(V[index], V_inv[index], E)
+
+    Lambda, drive = sigma + spectrum.z, (1 - tau / 2) * float(g[0]) * spectrum.driven
+    return Lossless(nplr, Lambda, drive, factors, "lossless", MappingProxyType(facts), tau, sigma, structure, spectrum)
+
+
+def _by_lapack(
+    nplr: NPLR, structure: Structure | None, sigma: float, g: Real, tau: float, facts: dict[str, float]
+) -> Lossless:
+    A, B, P = nplr
+    if len(B) > ORDER:
+        got = f"eigenvalues of order {len(B)} that met on the real axis at tau = {tau:g}"
+        raise ValueError(f"beyond order {ORDER} eigenvalues must be in closed form; got {got}. Raise tau.")
+    if P.shape[-1] > 1:  # M(0) g, so that the deviation at w = 0 vanishes; with one column (1 - tau/2) g is best in the bound
+        g = g + tau * P.T @ np.linalg.solve(A, P @ g)
+        found = diagonalized(nplr._replace(B=P @ g), tau * P @ P.T, method="lossless", facts=facts)
+    else:
+        found = diagonalized(nplr._replace(B=(1 - tau / 2) * B), tau * P @ P.T, method="lossless", facts=facts)
+    return Lossless(nplr, found.Lambda, found.B, found.factors, "lossless", found.facts, tau, sigma, structure, None)
+
+
+def _axis(nplr: NPLR, structure: Structure | None) -> float:
+    """sigma of A + A^T = 2 sigma I - 2 P P^T, once it is known to hold."""
+    if structure:
+        return structure.sigma
+    A, B, P = np.asarray(nplr.A), nplr.B, nplr.P
     if not P.any():
         raise ValueError("`P` must not be zero, for it is what is perturbed along; got zeros. Such a system is normal already.")
     rest = A + A.T + 2 * P @ P.T
-    sigma = float(np.trace(rest)) / (2 * order)
+    sigma = float(np.trace(rest)) / (2 * len(B))
     scale = float(np.linalg.norm(A))
-    defect = float(np.linalg.norm(rest - 2 * sigma * np.eye(order)))
-    if defect > 64 * order * _EPS * scale:
+    defect = float(np.linalg.norm(rest - 2 * sigma * np.eye(len(B))))
+    if defect > 64 * len(B) * EPS * scale:
         got = f"a defect of {defect / scale:.3g} |A|"
-        raise ValueError(f"A + A^T must be 2 sigma I - 2 P P^T; got {got}. Use legs, lagt, tlagt or fout.")
-    direction = P[:, 0] / np.linalg.norm(P)
-    aside = float(np.linalg.norm(B - direction * (direction @ B)))
-    if aside > 64 * order * _EPS * float(np.linalg.norm(B)):
-        got = f"a part {aside / float(np.linalg.norm(B)):.3g} |B| beside it"
-        raise ValueError(f"`B` must be parallel to P; got {got}. Only then does scaling the input undo the perturbation.")
+        raise ValueError(f"A + A^T must be 2 sigma I - 2 P P^T; got {got}. Use legs, lagt, tlagt, legt or fout.")
     return sigma
 
 
-def _certify(
-    nplr: NPLR, sigma: float, tau: float, Lambda: Complex, V: Complex, V_inv: Complex, condition: float
-) -> Diagonalization:
-    A, B, P = nplr
-    E = tau * P @ P.T
-    if condition * _EPS > 1:
-        got = f"kappa(V) = {condition:.3g}, beyond double precision"
-        raise ValueError(f"A + E must be diagonalizable; got {got} at tau = {tau:g}. Move tau a little, or raise it.")
-    V_inv = _like_conjugates(V_inv, Lambda)
-    B_tilde = (1 - tau / 2) * _like_conjugates(V_inv @ B, Lambda)
-    driven = np.abs(B_tilde) > _EPS * float(np.linalg.norm(B))
-    undamped = bool(np.any(Lambda.real[driven] >= -len(B) * _EPS * float(np.linalg.norm(A))))
-    return Diagonalization(
-        nplr=nplr,
-        tau=tau,
-        Lambda=Lambda,
-        V=V,
-        V_inv=V_inv,
-        B=B_tilde,
-        E=E,
-        condition=condition,
-        residual=float(np.linalg.norm((A + E) @ V - V * Lambda) / np.linalg.norm(A)),
-        backward_error=tau * float(np.linalg.norm(P) ** 2 / np.linalg.norm(A, 2)),
-        transfer_error=math.inf if undamped else _lossless_error(nplr, sigma, tau, Lambda, V, V_inv, B_tilde),
-        transfer_bound=_lossless_bound(nplr, sigma, tau),
-        abscissa=float(Lambda.real.max()),
-    )
+def _drive(nplr: NPLR) -> Real:
+    """g of B = P g."""
+    _, B, P = nplr
+    g = np.linalg.lstsq(P, B)[0]
+    aside, size = float(np.linalg.norm(B - P @ g)), float(np.linalg.norm(B))
+    if aside > 64 * len(B) * EPS * size:
+        got = f"a part {aside / size:.3g} |B| beside it"
+        raise ValueError(f"`B` must lie in the span of P; got {got}. Only then does scaling the input undo the perturbation.")
+    return g
 
 
-def _lossless_error(
-    nplr: NPLR, sigma: float, tau: float, Lambda: Complex, V: Complex, V_inv: Complex, B_tilde: Complex
-) -> float:
-    """max |x~ - x^| over w: with h = 2 P^T (s - A - E)^{-1} P the deviation is -tau/2 (1 - (1 - tau/2) h) x^."""
-    residues = 2 * (nplr.P[:, 0] @ V) * (V_inv @ nplr.P[:, 0])
+def _norm(A: np.ndarray | OnDemand, P: Real, sigma: float, structure: Structure | None) -> float:
+    """|A|_2, for large orders by Lanczos: A^T = 2 sigma I - 2 P P^T - A, so that products with A alone will do."""
+    order = len(P)
+    if order <= _DENSE or structure is None:
+        return float(np.linalg.norm(A, 2))
 
-    def deviation(w: Real) -> Real:
-        fraction = 1 / (1j * w - Lambda[:, None])
-        h = residues @ fraction
-        relative = -tau / 2 * (1 - (1 - tau / 2) * h)
-        if sigma < 0:
-            Phi = (1 - (1 - tau / 2) * h) / (1 + tau / 2 * h)
-            return np.abs(relative) * _gain(nplr, sigma) * np.sqrt(np.maximum(0, 1 - np.abs(Phi) ** 2))
-        return np.abs(relative / (1 + relative)) * np.linalg.norm(V @ (B_tilde[:, None] * fraction), axis=0)
+    def squared(x: Real) -> Real:
+        y = structure.times(x.reshape(-1, 1))
+        return (2 * sigma * y - 2 * P @ (P.T @ y) - structure.times(y)).ravel()
 
-    return supremum(deviation, Lambda)[0]
+    operator = scipy.sparse.linalg.LinearOperator((order, order), matvec=squared, dtype=np.float64)
+    top = scipy.sparse.linalg.eigsh(operator, k=1, v0=P[:, 0], return_eigenvectors=False)
+    return math.sqrt(float(top[0]))
 
 
-def _gain(nplr: NPLR, sigma: float) -> float:
-    """g of |x^(iw)| = g sqrt(1 - |Phi(iw)|^2), which holds to the right of the lossless axis: sigma < 0."""
-    return float(np.linalg.norm(nplr.B) / np.linalg.norm(nplr.P)) / math.sqrt(-4 * sigma)
-
-
-def _lossless_bound(nplr: NPLR, sigma: float, tau: float) -> float:
+def _bound(g: float, sigma: float, tau: float) -> float:
     """sup |x~ - x^| over every phase Phi(iw) might have: with q = |Phi| it is g t q sqrt(1 - q^2)/(1 - t - t q), t = tau/2."""
     if sigma >= 0 or tau == 1:
         return math.inf  # |Phi| = 1 on the whole axis says nothing of |x^|; at tau = 1 the denominator can vanish
     t = tau / 2
-    roots = np.roots([t, -2 * (1 - t), 0, 1 - t])  # where t q sqrt(1 - q^2)/(1 - t - t q) is stationary
-    q = min((float(root.real) for root in roots if abs(root.imag) < 1e-9 and 0 < root.real < 1), default=1.0)
+    stationary = np.roots([t, -2 * (1 - t), 0, 1 - t])
+    q = min((float(root.real) for root in stationary if abs(root.imag) < 1e-9 and 0 < root.real < 1), default=1.0)
     if q == 1:
         return math.inf
-    return _gain(nplr, sigma) * t * q * math.sqrt(1 - q**2) / (1 - t - t * q) * (1 + 16 * _EPS)
-
-
-def _eigen(nplr: NPLR, sigma: float, tau: float) -> tuple[Complex, Complex, Complex, float]:
-    """Eigenvalues of A + tau P P^T in canonical order, V of unit columns with P^T v > 0, V^{-1}, and kappa_2(V)."""
-    A, _, P = nplr
-    triangular = not np.triu(A, 1).any() and bool(np.all(P))
-    z = roots(P[:, 0] ** 2, 2 / tau - 1) if triangular else None
-    if z is None:
-        Lambda, V = _dense_eigen(A + tau * P @ P.T, P[:, 0])
-        condition = float(np.linalg.cond(V))
-        return Lambda, V, np.linalg.inv(V) if condition * _EPS < 1 else np.full_like(V, np.nan), condition
-    right, left = states(P[:, 0], z), states(P[::-1, 0], z)[::-1]
-    size = np.linalg.norm(right, axis=0)
-    V = right / size
-    return sigma + z, V, (left * size / np.sum(left * right, axis=0)).T, float(np.linalg.cond(V))
-
-
-def _dense_eigen(M: Real, P: Real) -> tuple[Complex, Complex]:
-    """The same by LAPACK. P^T v = 0 for what the perturbation does not touch; there the largest entry is made positive."""
-    Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(M))
-    V = V / np.linalg.norm(V, axis=0)
-    seen, largest = P @ V, V[np.argmax(np.abs(V), axis=0), np.arange(len(M))]
-    V = V * np.exp(-1j * np.angle(np.where(np.abs(seen) > len(M) * _EPS * np.linalg.norm(P), seen, largest)))
-    up, real = np.flatnonzero(Lambda.imag > 0), np.flatnonzero(Lambda.imag == 0)
-    up, real = up[np.lexsort((Lambda.real[up], Lambda.imag[up]))], real[np.argsort(Lambda.real[real])]
-    Lambda = np.concatenate([Lambda[up], Lambda[up].conj(), Lambda[real]])
-    return Lambda, np.concatenate([V[:, up], V[:, up].conj(), V[:, real].real + 0j], axis=-1)
-
-
-def _like_conjugates(rows: Complex, Lambda: Complex) -> Complex:
-    """Rounding lets conjugate rows differ in their last digit; let them not."""
-    pairs = np.count_nonzero(Lambda.imag > 0)
-    return np.concatenate([rows[:pairs], rows[:pairs].conj(), rows[2 * pairs :].real + 0j])
-
-
-PERTURBATIONS: dict[str, Callable[..., Diagonalization]] = {"lossless": lossless}
+    return abs(g) / math.sqrt(-4 * sigma) * t * q * math.sqrt(1 - q**2) / (1 - t - t * q) * (1 + 16 * EPS)

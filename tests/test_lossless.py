@@ -1,0 +1,122 @@
+"""Structure is recognized where it is, and only there; what it gives is the spectrum of the matrix."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import EPS, lossless, nplr
+
+from ssmlinalg import _lossless, decompose, hippo, perturb
+from ssmlinalg._ondemand import OnDemand
+
+recognized = st.one_of(lossless, st.just("fourier_decay"))
+orders = st.integers(1, 70)
+taus = st.floats(0.02, 1.0)
+
+
+def structure(measure: str, order: int) -> _lossless.Structure:
+    found = _lossless.recognize(*nplr(measure, order)[::2])
+    assert found is not None
+    return found
+
+
+@given(recognized, orders, taus)
+def test_the_closed_spectrum_diagonalizes(measure: str, order: int, tau: float) -> None:
+    system, found = nplr(measure, order), structure(measure, order)
+    spectrum, index = found.solve(tau), np.arange(order)
+    if spectrum is None:
+        assert measure == "legs", "only there do roots meet"
+        return
+    M = system.A + tau * system.P @ system.P.T
+    V, V_inv = spectrum.V(index, index), spectrum.V_inv(index, index)
+    scale = np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2
+    condition = np.linalg.cond(V)
+    assert np.linalg.norm(M @ V - V * (found.sigma + spectrum.z)) <= 32 * EPS * order * scale
+    assert np.linalg.norm(V_inv @ V - np.eye(order)) <= 64 * EPS * order * condition
+    assert np.linalg.norm(V_inv @ system.P[:, 0] - spectrum.driven) <= 32 * EPS * order * condition * np.linalg.norm(system.P)
+    np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=16 * EPS * order)
+    np.testing.assert_allclose(np.linalg.norm(V_inv, axis=1), spectrum.sensitivity, rtol=32 * EPS * order * condition)
+
+
+@given(recognized, orders, st.floats(0, 3), st.floats(0.01, 300))
+def test_phi_is_that_of_the_matrix(measure: str, order: int, right: float, up: float) -> None:
+    system, found = nplr(measure, order), structure(measure, order)
+    z = right + 1j * up
+    P, R = system.P[:, 0], np.linalg.inv((z + found.sigma) * np.eye(order) - system.A)
+    value, slope = (part[0] for part in found.log_phi(np.array([z])))
+    h = P @ R @ P
+    size = order * np.linalg.norm(P) ** 2 * np.linalg.norm(R) * np.linalg.cond(R)
+    assert abs(np.exp(value) - (1 - 2 * h)) <= 64 * EPS * size
+    assert abs(slope * np.exp(value) - 2 * P @ R @ R @ P) <= 64 * EPS * size * np.linalg.norm(R)
+
+
+@given(recognized, orders)
+def test_products_are_those_of_the_matrix(measure: str, order: int) -> None:
+    system = nplr(measure, order)
+    x = np.random.default_rng(order).standard_normal((order, 2))
+    expected = system.A @ x
+    rest = np.linalg.norm(structure(measure, order).times(x) - expected)
+    assert rest <= 16 * EPS * order * np.linalg.norm(system.A) * np.linalg.norm(x)
+
+
+@pytest.mark.parametrize("measure", ["legs", "lagt", "fout", "fourier_decay"])
+def test_what_is_almost_such_a_matrix_is_not_taken_for_one(measure: str) -> None:
+    A, _, P = nplr(measure, 12)
+    for n, k in ((0, 0), (11, 0), (5, 6), (3, 2)):
+        other = A.copy()
+        other[n, k] += 1e-9
+        assert _lossless.recognize(other, P) is None
+    assert _lossless.recognize(A, P * (1 + 1e-9)) is None
+    assert _lossless.recognize(A, np.concatenate([P, P], axis=-1)) is None
+
+
+def test_legt_is_none_of_them() -> None:
+    assert _lossless.recognize(hippo.legt(8).A, hippo.legt(8).P[:, :1]) is None
+
+
+@pytest.mark.parametrize("measure", ["legs", "lagt", "tlagt", "fout", "fourier_decay"])
+@pytest.mark.parametrize("tau", [1.0, 0.2])
+def test_large_orders_cost_no_matrix(measure: str, tau: float) -> None:
+    """At order 100 000 nothing of size N^2 is made, and single columns and rows are eigenvectors."""
+    order = 100_000
+    tracemalloc.start()
+    system = nplr(measure, order)
+    found = perturb.lossless(system, tau=tau)
+    form = decompose.diagonalize(system)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3000 * order  # bytes
+    assert isinstance(system.A, OnDemand) and isinstance(found.V, OnDemand)
+    assert np.all(np.isfinite(found.Lambda)) and np.all(np.isfinite(found.B)) and np.all(np.isfinite(form.B))
+    some = np.array([0, 17, order // 2 - 1, order - 1])
+    V, V_inv = found.V[:, some], found.V_inv[some]
+    assert np.linalg.norm(V_inv @ V - np.eye(4)) <= 16 * EPS * order * np.max(np.linalg.norm(V_inv, axis=1))
+    np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=EPS * order)
+    np.testing.assert_allclose(V_inv @ system.B * (1 - tau / 2), found.B[some], rtol=EPS * order, atol=EPS * order)
+    known = _lossless.recognize(system.A, system.P)
+    assert known is not None
+    rest = known.times(V) + tau * system.P @ (system.P.T @ V) - V * found.Lambda[some]
+    assert np.linalg.norm(rest) <= 4 * EPS * order * np.linalg.norm(system.P) ** 2
+    np.testing.assert_allclose(found.V[some][:, some], V[some], rtol=8 * EPS * order, atol=EPS)
+
+
+def test_a_matrix_on_demand_that_is_another_is_refused() -> None:
+    legs = hippo.legs(5000)
+    with pytest.raises(ValueError, match="must fit in|defect of"):
+        perturb.lossless(legs._replace(P=1.01 * legs.P))
+
+
+@pytest.mark.parametrize("measure", ["legs", "lagt", "fout"])
+def test_diagonalize_agrees_with_the_dense_basis(measure: str) -> None:
+    for order in (1, 2, 9, 64):
+        system = nplr(measure, order)
+        form, basis = decompose.diagonalize(system), decompose.eigenbasis(system)
+        scale = np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2
+        np.testing.assert_allclose(form.Lambda, basis.Lambda, atol=16 * EPS * order * scale)
+        np.testing.assert_allclose(form.B, basis.V.conj().T @ system.B, atol=64 * EPS * order * np.linalg.norm(system.B))
+        np.testing.assert_allclose(form.C, basis.V[0], atol=64 * EPS * order)
