@@ -226,7 +226,7 @@ def enclose(A: Array) -> Enclosure:
     r"""Discs that hold the eigenvalues of A (N, N) and are about as small as float64 allows, whatever their condition numbers.
 
     A is an integer matrix M over a power of two, and the roots of the characteristic polynomial of M are isolated with
-    their multiplicities. A complex A = X + iY is first moved into the upper half plane by s > |A|: with Y' = Y + s I, the
+    their multiplicities. A complex A = X + iY is first moved into the upper half plane by s > 2 |A|: with Y' = Y + s I, the
     real matrix
 
     .. math::  \begin{pmatrix} X & -Y' \\ Y' & X \end{pmatrix}
@@ -237,8 +237,8 @@ def enclose(A: Array) -> Enclosure:
     as it occurs, with the same disc. Raises ImportError without python-flint; TypeError or ValueError for what is no finite
     square matrix. Accuracy: radius at most 4 eps |center| + 2^{-200} |A|, and `abscissa` the largest real part but for its last
     digit, relative to itself, not to |center|. Cost: exact integers, N times as long as those of M. A HiPPO matrix takes 0.1 s
-    at N = 64 and 1 s at N = 128, a complex matrix what a real one of twice the order does, and entries from 1e-300 to 1e300 a
-    second at N = 64.
+    at N = 64 and 1 s at N = 128, a complex matrix what a real one of twice the order does, about, and entries from 1e-300 to
+    1e300 a second at N = 64.
 
     Source: Johansson 2017 (IEEE Trans. Comput. 66, Arb), now in FLINT 3.
 
@@ -255,7 +255,7 @@ def enclose(A: Array) -> Enclosure:
     X, Y, scale = _integers(A)
     with flint.ctx.workprec(256):
         if np.iscomplexobj(A):
-            s = 1 + int((abs(X) + abs(Y)).sum(axis=1).max())
+            s = 1 + 2 * int((abs(X) + abs(Y)).sum(axis=1).max())  # far above: no doubt on which side of the axis a root is
             Y = Y + s * np.eye(len(A), dtype=object)
             found: Any = flint.fmpz_mat(np.block([[X, -Y], [Y, X]]).tolist()).charpoly().complex_roots()
             roots = [(root - flint.acb(0, s), times) for root, times in found if root.imag > 0]

@@ -435,6 +435,14 @@ def test_a_toeplitz_matrix_has_cosines_as_spectrum_however_far_from_normal(order
         assert sum(distance <= 1e-50 for distance in away) == 1
 
 
+def test_no_eigenvalue_is_lost_however_far_apart_the_entries_are() -> None:
+    A = np.array([[1e-300 - 1e10j, 1.0], [0, 1e200 - 1j]])
+    found = eigen.enclose(A)
+    assert np.all(np.abs(found.center - np.diag(A)) <= found.radius)
+    assert np.all(found.radius <= 4 * EPS * np.abs(found.center) + 2.0**-200 * 1e200)
+    assert np.abs(eigen.enclose(A[:1, :1]).center - A[0, 0]) <= eigen.enclose(A[:1, :1]).radius
+
+
 @pytest.mark.parametrize("order", [1, 2, 8, 15])
 def test_a_companion_matrix_has_the_roots_it_was_made_of(order: int) -> None:
     roots = np.arange(1, order + 1)
