@@ -27,9 +27,7 @@ from ._array import Complex, Real
 
 _EPS = float(np.finfo(np.float64).eps)
 # log Gamma(x + 1/2) = x log x - x + log(2 pi)/2 + sum_k _STIRLING[k]/x^(2k+1): B_2k(1/2)/(2k (2k-1)), good to eps for |x| >= 8.
-_STIRLING = [
-    float((2.0 ** (1 - 2 * k) - 1) * scipy.special.bernoulli(2 * k)[-1] / (2 * k * (2 * k - 1))) for k in range(1, 11)
-]
+_STIRLING = [float((2.0 ** (1 - 2 * k) - 1) * scipy.special.bernoulli(2 * k)[-1] / (2 * k * (2 * k - 1))) for k in range(1, 11)]
 _NEAR = 8.0  # below this distance from 0 that series is not used at z, and
 _FIRST = 16  # so many factors are taken one by one
 
@@ -194,7 +192,7 @@ def roots(a: Real, tau: float) -> Complex | None:
 
 
 def _real_root(a: Real, log_c: float) -> float:
-    """The root between -min(a) and 0: there log Phi - i pi N is real, falling and convex, so Newton from the left never passes it."""
+    """The root between -min(a) and 0: log Phi - i pi N is real there, falling and convex: Newton from the left stays left."""
     evaluate, low = evaluator(a), np.array([True])
     x = -float(a.min()) * math.tanh(log_c / 2)
     for _ in range(100):

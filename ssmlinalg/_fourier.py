@@ -1,9 +1,9 @@
-r"""Fourier systems with feedback in closed form: A = Omega - P P^T with Omega in blocks of equally spaced frequencies.
+r"""Fourier systems with feedback in closed form: A = Omega - P P^T, Omega in blocks of equally spaced frequencies.
 
 Omega has the eigenvalues i k spacing, |k| <= K, and P the same part rho of each, so that
 
 .. math::  h(s) = P^T (s - \Omega)^{-1} P = \frac{\rho^2}{\text{spacing}} S(y), \qquad
-           S(y) = \sum_{|k| \le K} \frac{1}{y - i k} = \pi \left( \coth \pi y - T(y) \right), \qquad y = \frac{s}{\text{spacing}},
+           S(y) = \sum_{|k| \le K} \frac{1}{y - i k} = \pi \left( \coth \pi y - T(y) \right), \quad y = s/\text{spacing},
 
 T being the rest of the series, a difference of digamma functions. The eigenvalues of A + tau P P^T = Omega - (1 - tau) P P^T
 solve 1 + (1 - tau) h = 0; each stays next to one i k, and its distance delta from there is what is solved for.
@@ -105,9 +105,9 @@ def _resolvent(P: Real, spacing: float, delta: Complex, rows: np.ndarray, modes:
     wave, sine = (rows + odd) // 2, (rows + odd) % 2 == 1
     sine &= rows > 0
     size = np.where(wave == 0, P[0], math.sqrt(2) * P[0])[:, None]
-    d, l, k = delta[modes], wave[:, None], modes
+    d, m, k = delta[modes], wave[:, None], modes
     y = 1j * k + d
-    own = np.where(l == k, 1.0, d / np.where(l == k, 1.0, d + 1j * (k - l)))  # delta/(y - i l)
-    conjugate = np.where(l == 0, 1.0, y + 1j * l)
-    cosine = np.where(l == 0, 1.0, y / conjugate)
-    return size * own * np.where(sine[:, None], np.where(l == 0, 0.0, sign * l / conjugate), cosine)
+    own = np.where(m == k, 1.0, d / np.where(m == k, 1.0, d + 1j * (k - m)))  # delta/(y - i m)
+    other = np.where(m == 0, 1.0, y + 1j * m)
+    cosine = np.where(m == 0, 1.0, y / other)
+    return size * own * np.where(sine[:, None], sign * m / other, cosine)

@@ -33,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )  # fmt: skip
 _screen = Console(stderr=True)
+_PROVED = 512  # order up to which stability is proved with every certificate: a second or two
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
@@ -81,8 +82,14 @@ def init_(
     name: Annotated[str, typer.Argument(help="Which initialization; `ssmlinalg list` names them.", show_default=False)],
     order: Annotated[int, typer.Option("--order", "-N", help="Order of the state.")] = 64,
     channels: Annotated[int | None, typer.Option("--channels", "-H", help="Channels, or the width for several inputs.")] = None,
-    conditioning: Annotated[float | None, typer.Option(help="Budget for kappa(V), for ptd and s5-ptd.")] = None,
-    tau: Annotated[float | None, typer.Option(help="Size of the perturbation instead of a budget, for ptd.")] = None,
+    perturbation: Annotated[
+        str | None, typer.Option(help="For ptd and s5-ptd: " + ", ".join(perturb.PERTURBATIONS), show_default=False)
+    ] = None,
+    conditioning: Annotated[
+        float | None, typer.Option(help="Budget for kappa(V): lossless, minimize, optimal; 8 if unset.")
+    ] = None,
+    tau: Annotated[float | None, typer.Option(help="Size of a lossless perturbation, instead of a budget.")] = None,
+    size: Annotated[float | None, typer.Option(help="|E|/|A| of the perturbations that are measured so.")] = None,
     measure: Annotated[str | None, typer.Option(help="Measure, for ptd and s4.")] = None,
     blocks: Annotated[int | None, typer.Option(help="Blocks, for s5 and s5-ptd.")] = None,
     step: Annotated[tuple[float, float] | None, typer.Option(help="Interval the steps are drawn from.")] = None,
@@ -98,8 +105,10 @@ def init_(
     make = inits.INITS[name]
     options = {
         "channels": channels,
+        "perturbation": perturbation,
         "conditioning": conditioning,
         "tau": tau,
+        "size": size,
         "measure": measure,
         "blocks": blocks,
         "step": step,
@@ -112,10 +121,11 @@ def init_(
     if output is not None:
         _require.known("to", to, export.TARGETS)
     with _screen.status(f"building {name} of order {order}"):
-        form = make(order, **options)
-        found = _certificate(order, options) if name == "ptd" else None
-    figures: dict[str, Any] = {"order": order, "form": type(form).__name__}
-    figures |= {field: list(np.shape(array)) for field, array in form._asdict().items()} if not found else _figures(found)
+        found = _perturbed(order, options) if name == "ptd" else None
+        form = _reading(found, options) if found else make(order, **options)
+        figures = _figures(found) if found else {}
+    shapes = {field: list(np.shape(array)) for field, array in form._asdict().items()}
+    figures = {"order": order, "form": type(form).__name__} | (figures or shapes)
     given = [f"--{option} {_plain(value)}" for option, value in options.items()]
     built = " ".join(["ssmlinalg init", name, f"--order {order}", *given])
     facts = {"built": built, "ssmlinalg": __version__, "numpy": np.__version__, "python": platform.python_version()}
@@ -139,6 +149,9 @@ def init_(
 def compare_(
     order: Annotated[int, typer.Option("--order", "-N", help="Order of the state.")] = 64,
     conditioning: Annotated[float, typer.Option(help="Budget for kappa(V) of the perturbed ones.")] = 8.0,
+    perturbation: Annotated[
+        list[str] | None, typer.Option(help="Add a row for it, may be repeated; unset: those that take no search.")
+    ] = None,
     page: Annotated[Path | None, typer.Option("--html", help="The HTML page to write.")] = None,
     force: Force = False,
     as_json: Json = False,
@@ -146,7 +159,7 @@ def compare_(
     """Put all initializations of one order side by side: conditioning, distance from HiPPO-LegS, stability."""
     refuse_existing([] if page is None else [page], force=force)
     with _screen.status(f"comparing all initializations of order {order}"):
-        rows = compare_inits(order, conditioning=conditioning)
+        rows = compare_inits(order, conditioning=conditioning, perturbations=perturbation or None)
         if page is not None:
             text = report.comparison(rows, title=f"All initializations at order {order}")
             write_atomically(page, text.encode(), force=force)
@@ -173,16 +186,25 @@ def doctor_(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _certificate(order: int, options: dict[str, Any]) -> perturb.Diagonalization:
-    size = {"tau": options["tau"]} if "tau" in options else {"conditioning": options.get("conditioning", 8.0)}
-    nplr = hippo.MEASURES[options.get("measure", "legs")](order)
-    assert isinstance(nplr, forms.NPLR)
-    return perturb.lossless(nplr, **size)
+def _perturbed(order: int, options: dict[str, Any]) -> perturb.Diagonalization:
+    return inits.perturbed(order, **_taken_by(inits.perturbed, options))
 
 
-def _figures(found: perturb.Diagonalization) -> dict[str, float]:
-    names = ("tau", "condition", "backward_error", "transfer_error", "transfer_bound", "abscissa", "residual")
-    return {name: getattr(found, name) for name in names}
+def _reading(found: perturb.Diagonalization, options: dict[str, Any]) -> forms.Paired:
+    return inits.reading(found, **_taken_by(inits.reading, options))
+
+
+def _taken_by(make: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    takes = inspect.signature(make).parameters
+    return {option: value for option, value in options.items() if option in takes}
+
+
+def _figures(found: perturb.Diagonalization) -> dict[str, Any]:
+    names = ("condition", "scaled_condition", "backward_error", "transfer_error", "transfer_bound", "abscissa", "residual")
+    tau = {"tau": found.tau} if isinstance(found, perturb.Lossless) else {}
+    figures = {"perturbation": found.method} | tau | {name: getattr(found, name) for name in names}
+    proved = {"proved_abscissa": found.proved_abscissa} if len(found.Lambda) <= _PROVED else {}
+    return figures | proved | dict(found.facts)
 
 
 def _refuse_unknown(name: str, make: Callable[..., Any], options: dict[str, Any]) -> None:

@@ -48,10 +48,10 @@ def diagonalize(nplr: NPLR) -> DPLR:
 
     .. math::  \tilde P = V^H P, \qquad \tilde B = V^H B, \qquad \tilde C = C V, \quad C = (1, 0, \dots, 0).
 
-    Returns a `DPLR` of full order N, of step 1, that reads the first coefficient. Raises ValueError when A + P P^T is not normal,
-    saying by how much. For `legs`, `lagt`, `tlagt` and the Fourier measures all of it is in closed form, a few eps relative, in O(N)
-    once the structure is recognized, which costs O(N^2) of a matrix written down and O(N) of one on demand (beyond order
-    4096). For others V comes from `eigenbasis`, O(N^3).
+    Returns a `DPLR` of full order N, of step 1, that reads the first coefficient. Raises ValueError when A + P P^T is not
+    normal, saying by how much. For `legs`, `lagt`, `tlagt` and the Fourier measures all of it is in closed form, to a few eps
+    relative, in O(N) once the structure is recognized, which costs O(N^2) of a matrix written down and O(N) of one on demand
+    (beyond order 4096). For others V comes from `eigenbasis`, O(N^3).
 
     Source: Gu, Goel & Re 2022 (S4), Theorem 1 and Section 3.4 (P P^* in place of P Q^*).
 
@@ -90,7 +90,8 @@ def eigenbasis(nplr: NPLR) -> Eigenbasis:
         raise TypeError("`nplr` must be real; got complex entries. Take the real form, or use numpy.linalg.eig.")
     M = A + P @ P.T
     scale = float(np.linalg.norm(A) + np.linalg.norm(P) ** 2)
-    sigma = float(np.trace(M)) / len(B)
+    structure = recognize(A, P)
+    sigma = structure.sigma if structure else float(np.trace(M)) / len(B)
     slack = 8 * _EPS * scale
     if np.linalg.norm((M + M.T) / 2 - sigma * np.eye(len(B))) > slack:
         half, pairs, real, single = _normal(M, scale)

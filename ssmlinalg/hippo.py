@@ -13,9 +13,9 @@ Time scale. Windows default to 2 where state-spaces/s4 halves its matrices: the 
 is for `legs`, and one range of steps suits all measures. Give `window=1.0` for the matrices of the papers; `lmu`
 has that default, its own.
 
-`MEASURES` and `BASES` at the foot list all of them. Those with a low-rank correction return `NPLR`, whose A beyond order 4096 is
-a matrix on demand: any block or product of it, never the whole unless asked; `lmu`, `glagt` and `chebt` have none and return
-`Dense`. All matrices are float64.
+`MEASURES` and `BASES` at the foot list all of them. Those with a low-rank correction return `NPLR`, whose A beyond order 4096
+is a matrix on demand: any block or product of it, never the whole unless asked; `lmu`, `glagt` and `chebt` have none and
+return `Dense`. All matrices are float64.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ against its paper is available under a name of its own (`s4d_legs_clipped_init`)
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 
@@ -43,30 +44,66 @@ def ptd_init(
     *,
     measure: str = "legs",
     perturbation: str = "lossless",
-    conditioning: float = 8.0,
+    conditioning: float | None = None,
     tau: float | None = None,
+    size: float | None = None,
     channels: int | None = None,
     step: Step = STEP,
     seed: int = 0,
 ) -> Paired:
-    r"""S4-PTD: HiPPO perturbed, then diagonalized, A + E = V diag(Lambda) V^{-1}, with kappa(V) at most `conditioning`.
+    r"""S4-PTD: HiPPO perturbed, then diagonalized, A + E = V diag(Lambda) V^{-1}, by default with kappa(V) at most 8.
 
     .. math::  A = \Lambda, \qquad B = V^{-1} \tilde B, \qquad C = c V, \quad c \sim \mathcal N(0, I_N),
 
-    so c reads the HiPPO state and the output errs by at most |c| times the transfer error of `perturb`. `tau` sets the size of
-    the perturbation directly. Stable, closed under conjugation, the same for every seed but C and step. Cost O(N^3).
+    so c reads the HiPPO state and the output errs by at most |c| times the transfer error of `perturb`. `perturbation` names
+    an entry of `perturb.PERTURBATIONS`; each is sized by one of `conditioning`, `tau` and `size`, as its own page says. Closed
+    under conjugation, the same for every seed but C and step. Cost O(N^3); with "lossless" O(N^2) for each channel.
 
-    Sources: Yu et al. 2024 (PTD, arXiv 2310.01698) for the method; `perturb.lossless` for this perturbation.
+    Sources: Yu et al. 2024 (PTD, arXiv 2310.01698) for the method; `perturb` for the perturbations.
 
     >>> model = ptd_init(64, channels=4)
     >>> model.A.shape, bool(np.all(model.A.real < -0.5))
     ((4, 32), True)
     """
-    _require.known("perturbation", perturbation, perturb.PERTURBATIONS)
-    size = {"conditioning": conditioning} if tau is None else {"tau": tau}
-    found = perturb.PERTURBATIONS[perturbation](_nplr(measure, order), **size)
+    found = perturbed(order, measure=measure, perturbation=perturbation, conditioning=conditioning, tau=tau, size=size)
+    return reading(found, channels=channels, step=step, seed=seed)
+
+
+def perturbed(
+    order: int,
+    *,
+    measure: str = "legs",
+    perturbation: str = "lossless",
+    conditioning: float | None = None,
+    tau: float | None = None,
+    size: float | None = None,
+) -> perturb.Diagonalization:
+    """The diagonalization that `ptd_init` reads, with the figures that certify it.
+
+    Raises ValueError for unknown names and for a size that the perturbation is not measured in.
+
+    >>> perturbed(8, perturbation="gaussian", size=0.1).method
+    'gaussian'
+    """
+    method = perturb.PERTURBATIONS[_require.known("perturbation", perturbation, perturb.PERTURBATIONS)]
+    takes = inspect.signature(method).parameters
+    sizes = {"conditioning": conditioning, "tau": tau, "size": size}
+    sizes = {name: value for name, value in sizes.items() if value is not None}
+    for name in sizes:
+        if name not in takes:
+            own = " or ".join(name for name in ("conditioning", "tau", "size") if name in takes)
+            raise ValueError(f"a {perturbation} perturbation is sized by {own}; got {name}. Leave it out, or take another.")
+    return method(_nplr(measure, order), **sizes)
+
+
+def reading(found: perturb.Diagonalization, *, channels: int | None = None, step: Step = STEP, seed: int = 0) -> Paired:
+    """The model that reads the state of `found` with normal rows c, in the coordinates of A.
+
+    >>> reading(perturbed(8), channels=3).C.shape
+    (3, 4)
+    """
     rng, shape, steps = _draw(channels, step, seed)
-    return found.paired(rng.standard_normal((*shape, order)), steps)
+    return found.paired(rng.standard_normal((*shape, len(found.Lambda))), steps)
 
 
 def s4d_lin_init(order: int, *, channels: int | None = None, step: Step = STEP, seed: int = 0) -> Paired:
@@ -306,7 +343,10 @@ def s5_init(order: int, *, channels: int | None = None, blocks: int = 1, step: S
 def s5_ptd_init(
     order: int,
     *,
-    conditioning: float = 8.0,
+    perturbation: str = "lossless",
+    conditioning: float | None = None,
+    tau: float | None = None,
+    size: float | None = None,
     channels: int | None = None,
     blocks: int = 1,
     step: Step = STEP,
@@ -314,13 +354,18 @@ def s5_ptd_init(
 ) -> MIMO:
     """S5-PTD: as `s5_init`, in the eigenbasis of perturbed HiPPO-LegS instead of its normal part.
 
-    B is random, so no input is scaled: the bound on the transfer error is that of `ptd_init` only. Source: Yu
-    et al. 2024 (PTD, arXiv 2310.01698), Section 5; here with conjugate pairs kept and `perturb.lossless`.
+    `perturbation` and its size are those of `ptd_init`. B is random, so no input is scaled: the bound on the transfer error is
+    that of `ptd_init` only. Source: Yu et al. 2024 (PTD, arXiv 2310.01698), Section 5; here with conjugate pairs kept.
 
     >>> s5_ptd_init(8, channels=3).A.shape
     (4,)
     """
-    found = perturb.lossless(hippo.legs(_block_size(order, blocks)), conditioning=conditioning)
+    one = _block_size(order, blocks)
+    found = perturbed(one, perturbation=perturbation, conditioning=conditioning, tau=tau, size=size)
+    if np.iscomplexobj(found.E):
+        raise ValueError(
+            f"`perturbation` must be real, for only then modes come in pairs; got {perturbation!r}. Take gaussian."
+        )
     return _s5(found.Lambda, found.V, found.V_inv, blocks, channels, step, seed)
 
 

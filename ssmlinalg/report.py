@@ -80,11 +80,18 @@ def ptd(found: perturb.Diagonalization, form: forms.Paired, *, title: str, facts
         ("sup |x̃ − x̂|", error, "transfer error: the largest deviation of the state, over all frequencies"),
         ("bound", bound, "proved: the transfer error is no larger" if proved else "nothing is proved of this system"),
         ("‖E‖₂ / ‖A‖₂", _number(found.backward_error), "backward error: the perturbation beside the matrix"),
-        ("max Re λ", _number(found.abscissa), "abscissa: the slowest decay; stable below 0"),
-        ("τ", _number(found.tau), "size of the perturbation, from 0 (HiPPO) to 1 (S4D)"),
+        ("max Re λ", _number(found.abscissa), _stability(found.proved_abscissa)),
+        (
+            "Σ κⱼ",
+            _number(found.scaled_condition),
+            "condition numbers of the eigenvalues: the best scaling of V has κ₂ below it",
+        ),
         ("residual", _number(found.residual), "‖(A + E) V − V Λ‖ / ‖A‖, of the size of rounding"),
         ("N", str(len(found.Lambda)), "order of the state"),
     ]
+    if isinstance(found, perturb.Lossless):
+        certificate.insert(5, ("τ", _number(found.tau), "size of the perturbation, from 0 (HiPPO) to 1 (S4D)"))
+    facts = {"perturbation": found.method} | {name: _number(value) for name, value in found.facts.items()} | dict(facts)
     sections = [
         ("Spectrum", spectrum(found), _ABOUT_SPECTRUM),
         ("Size of the state at each frequency", response(shown), f"{_ABOUT_RESPONSE} {_spikes(found, shown)}"),
@@ -123,8 +130,8 @@ def curves(found: perturb.Diagonalization) -> Curves:
     >>> bool(np.allclose(seen.hippo, 64 / np.hypot(seen.w, 64)))
     True
     """
-    A, B, _ = found.nplr
-    normal = decompose.eigenbasis(found.nplr)
+    A, B, _ = nplr = _hippo(found)
+    normal = decompose.eigenbasis(nplr)
     T, Q = scipy.linalg.schur(A, output="complex")[:2]
     w = _frequencies(np.diag(T), normal.Lambda, found.Lambda)
     exact = Q @ _back_substitution(T, Q.conj().T @ B, 1j * w)
@@ -136,8 +143,9 @@ def curves(found: perturb.Diagonalization) -> Curves:
 
 def spectrum(found: perturb.Diagonalization) -> go.Figure:
     """Eigenvalues of HiPPO, of S4D and of `found` in the complex plane, both axes in asinh scale."""
-    exact = np.diag(scipy.linalg.schur(found.nplr.A, output="complex")[0])
-    normal = decompose.eigenbasis(found.nplr).Lambda
+    nplr = _hippo(found)
+    exact = np.diag(scipy.linalg.schur(nplr.A, output="complex")[0])
+    normal = decompose.eigenbasis(nplr).Lambda
     everything = np.concatenate([exact, normal, found.Lambda])
     across, along = _asinh_axis(np.real(everything)), _asinh_axis(np.imag(everything))
     figure = _figure("Re λ  (1 / unit time)", "Im λ  (rad / unit time)")
@@ -281,12 +289,27 @@ def _back_substitution(T: np.ndarray, b: np.ndarray, s: np.ndarray) -> np.ndarra
 
 
 def _spikes(found: perturb.Diagonalization, shown: Curves) -> str:
-    A, B, P = found.nplr
+    A, B, P = _hippo(found)
     if abs(np.trace(A + P @ P.T)) <= 1e-9 * len(B) * np.linalg.norm(A):
         return "The modes of S4D are undamped here, and its spikes without end."
     worst = int(np.argmax(shown.s4d_error))
     there, s4d, hippo = (_number(float(values[worst])) for values in (shown.w, shown.s4d, shown.hippo))
     return f"S4D is furthest off at ω = {there}, with {s4d} instead of {hippo}."
+
+
+def _hippo(found: perturb.Diagonalization) -> forms.NPLR:
+    if not isinstance(found.system, forms.NPLR):
+        got = type(found.system).__name__
+        raise TypeError(f"a report must be drawn of a perturbed NPLR system; got {got}. Perturb what ssmlinalg.hippo returns.")
+    return found.system._replace(A=np.asarray(found.system.A))
+
+
+def _stability(proved: float) -> str:
+    """What is proved of the abscissa: the bound rounded up, for it must not become less true."""
+    if math.isinf(proved):
+        return "abscissa: the slowest decay; stable below 0"
+    bound = float(decimal.Context(prec=3, rounding=decimal.ROUND_CEILING).create_decimal_from_float(proved))
+    return f"abscissa: the slowest decay; proved: Re λ ≤ {_number(bound)} for every eigenvalue of A + E"
 
 
 def _figure(across: str, along: str) -> go.Figure:

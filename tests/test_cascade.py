@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -49,11 +50,11 @@ def test_legs_roots_have_high_relative_accuracy(order: int, tau: float) -> None:
     assert np.all(distance <= 8 * EPS * (np.abs(z) + order / slope))
 
 
-def precise_root(order: int, tau: float, near: complex) -> tuple[mpmath.mpc, mpmath.mpc]:
+def precise_root(order: int, tau: float, near: complex) -> tuple[Any, Any]:
     """The solution of Phi(z) = -c nearest to `near` and d log Phi/dz there, by log-gamma functions with 50 digits."""
     ctx = mpmath.MPContext()
     ctx.dps = 50
-    half, log_c, z = ctx.mpf(0.5), ctx.log(2 / ctx.mpf(tau) - 1), ctx.mpc(near)
+    slope, half, log_c, z = ctx.zero, ctx.mpf(0.5), ctx.log(2 / ctx.mpf(tau) - 1), ctx.mpc(near)
     for _ in range(5):
         log_phi = ctx.loggamma(order + half - z) - ctx.loggamma(order + half + z)
         log_phi += ctx.loggamma(half + z) - ctx.loggamma(half - z) + ctx.mpc(0, order) * ctx.pi

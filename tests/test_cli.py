@@ -77,7 +77,11 @@ def test_options_reach_the_perturbation() -> None:
     figures = parsed("init", "ptd", "-N", "16", "--tau", "0.2")
     assert figures["tau"] == 0.2
     assert figures["condition"] == pytest.approx(perturb.lossless(ssmlinalg.hippo.legs(16), tau=0.2).condition)
-    assert parsed("init", "ptd", "-N", "16", "--measure", "lagt")["transfer_bound"] is None  # JSON has no infinity
+    undamped = parsed("init", "ptd", "-N", "16", "--measure", "lagt", "--tau", "1")
+    assert undamped["transfer_bound"] is None  # JSON has no infinity
+    figures = parsed("init", "ptd", "-N", "16", "--perturbation", "gaussian", "--size", "0.1")
+    assert figures["perturbation"] == "gaussian"
+    assert figures["backward_error"] == pytest.approx(0.1)
 
 
 def test_list_names_every_entry_of_every_table() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -107,7 +106,7 @@ def test_large_orders_cost_no_matrix(measure: str, tau: float) -> None:
 
 def test_a_matrix_on_demand_that_is_another_is_refused() -> None:
     legs = hippo.legs(5000)
-    with pytest.raises(ValueError, match="must fit in|defect of"):
+    with pytest.raises(ValueError, match=r"must fit in|defect of"):
         perturb.lossless(legs._replace(P=1.01 * legs.P))
 
 
@@ -116,7 +115,7 @@ def test_diagonalize_agrees_with_the_dense_basis(measure: str) -> None:
     for order in (1, 2, 9, 64):
         system = nplr(measure, order)
         form, basis = decompose.diagonalize(system), decompose.eigenbasis(system)
-        scale = np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2
+        scale = float(np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2)
         np.testing.assert_allclose(form.Lambda, basis.Lambda, atol=16 * EPS * order * scale)
-        np.testing.assert_allclose(form.B, basis.V.conj().T @ system.B, atol=64 * EPS * order * np.linalg.norm(system.B))
+        np.testing.assert_allclose(form.B, basis.V.conj().T @ system.B, atol=64 * EPS * order * float(np.linalg.norm(system.B)))
         np.testing.assert_allclose(form.C, basis.V[0], atol=64 * EPS * order)

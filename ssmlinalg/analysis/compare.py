@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from .. import _require, decompose, hippo, perturb
 from .._array import Complex
 from .._axis import supremum
 from ..forms import DPLR, Diagonal, MIMORecurrence, Paired, Recurrence, pair
-from ..inits import INITS, s4d_legs_clipped_init
+from ..inits import INITS, perturbed, s4d_legs_clipped_init
 
 _STEP = 1e-2
 
@@ -35,12 +36,14 @@ class Row(NamedTuple):
     modes: int
 
 
-def compare(order: int, *, conditioning: float = 8.0) -> list[Row]:
+def compare(order: int, *, conditioning: float = 8.0, perturbations: Sequence[str] | None = None) -> list[Row]:
     """HiPPO-LegS as it is, then every entry of INITS at its defaults, at one order and step 0.01.
 
-    The transfer error is that of the whole state against the closed form of HiPPO-LegS (theory: x^_n is a product), not against
-    anything the initialization was made from. Raises TypeError or ValueError for what is no order, and for a conditioning not
-    above 1. Cost O(N^3).
+    `perturbations` names entries of `perturb.PERTURBATIONS` to add beside "lossless", each as "ptd-" and its name; None stands
+    for those that take no search, among them "optimal" where a result is kept. Those that take a budget get `conditioning`, the
+    others their default size. The transfer error is that of the whole state against the closed form of HiPPO-LegS (theory:
+    x^_n is a product), not against anything the initialization was made from. Raises TypeError or ValueError for what is no
+    order, for unknown names, and for a conditioning not above 1. Cost O(N^3) but for searches.
 
     >>> for row in compare(8)[:2]:
     ...     print(f"{row.name:10} {row.condition:8.4g} {row.transfer_error:6.2g}")
@@ -48,6 +51,11 @@ def compare(order: int, *, conditioning: float = 8.0) -> list[Row]:
     ptd           7.993  0.047
     """
     order = _require.integer("order", order)
+    if perturbations is None:
+        kept = ["optimal"] if (order, conditioning) in perturb.kept() else []
+        perturbations = [*kept, "last_column", "gaussian"]
+    for name in perturbations:
+        _require.known("perturbations", name, perturb.PERTURBATIONS)
     legs = hippo.legs(order)
     ptd = perturb.lossless(legs, conditioning=conditioning)
     normal = perturb.lossless(legs, tau=1.0)
@@ -68,7 +76,17 @@ def compare(order: int, *, conditioning: float = 8.0) -> list[Row]:
         spectrum = _spectrum(form)
         figure = figures.get(name, (math.nan, math.nan, math.nan))
         rows.append(Row(name, *figure, float(spectrum.real.max()), float(np.abs(spectrum.imag).max()), form[0].shape[-1]))
+        if name == "ptd":
+            rows += [_perturbed_row(order, method, conditioning) for method in perturbations if method != "lossless"]
     return rows
+
+
+def _perturbed_row(order: int, method: str, conditioning: float) -> Row:
+    takes = inspect.signature(perturb.PERTURBATIONS[method]).parameters
+    found = perturbed(order, perturbation=method, conditioning=conditioning if "conditioning" in takes else None)
+    figures = found.condition, found.backward_error, found.transfer_error, found.abscissa
+    modes = int(np.count_nonzero(found.Lambda.imag >= 0)) if not np.iscomplexobj(found.E) else order
+    return Row(f"ptd-{method}", *figures, float(np.abs(found.Lambda.imag).max()), modes)
 
 
 def state_error(form: Paired) -> float:

@@ -4,13 +4,40 @@ HiPPO matrices are so far from normal that diagonalizing them as they are is ill
 perturbation makes it well-posed; how good a perturbation is shows in three numbers, and each `Diagonalization` carries them:
 the condition number kappa(V), the backward error |E|/|A|, and the transfer error, the largest deviation over all frequencies of
 the state x^(iw) from that of the unperturbed system. `PERTURBATIONS` lists the methods.
+
+===================  ====================  =============================================================================
+method               of                    what it is
+===================  ====================  =============================================================================
+`lossless`           lossless systems      closed form: kappa(V) and the transfer error are known beforehand
+`optimal`            systems with a B      least transfer error under a budget for kappa(V)
+`minimize`           any matrix            the published objective: kappa(V) against |E|
+`last_column`        `legs`                closed form: tiny |E|
+`column`             any matrix            the best of a single column
+`gaussian`           any matrix            random, real for a real matrix
+`complex_gaussian`   any matrix            random, complex
+===================  ====================  =============================================================================
 """
 
 from collections.abc import Callable
 
+from .column import column as column
+from .column import last_column as last_column
 from .diagonalization import Diagonalization as Diagonalization
 from .diagonalization import Factors as Factors
+from .gaussian import complex_gaussian as complex_gaussian
+from .gaussian import gaussian as gaussian
 from .lossless import Lossless as Lossless
 from .lossless import lossless as lossless
+from .minimize import minimize as minimize
+from .optimal import kept as kept
+from .optimal import optimal as optimal
 
-PERTURBATIONS: dict[str, Callable[..., Diagonalization]] = {"lossless": lossless}
+PERTURBATIONS: dict[str, Callable[..., Diagonalization]] = {
+    "lossless": lossless,
+    "optimal": optimal,
+    "minimize": minimize,
+    "last_column": last_column,
+    "column": column,
+    "gaussian": gaussian,
+    "complex_gaussian": complex_gaussian,
+}

@@ -20,14 +20,13 @@ from ..forms import NPLR, check
 from .diagonalization import EPS, Defective, Diagonalization, Factors, diagonalized
 
 _STEP = 1.005  # by which tau is raised where kappa(V) exceeds the budget
-_ACCURATE = 1e5  # kappa(V) up to which its Gram matrix, whose condition is kappa^2, tells it to a relative 1e-6
 _DENSE = 256  # order up to which V is formed anyway
 _SAMPLE = 16  # columns of V by which a residual is estimated beyond order 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Lossless(Diagonalization):
-    """A + tau P P^T diagonalized; `tau` is the size, `sigma` the lossless axis. Figures come from closed forms where there are any."""
+    """A + tau P P^T diagonalized; `tau` is the size, `sigma` the lossless axis. Its figures come from closed forms."""
 
     tau: float
     sigma: float
@@ -39,12 +38,11 @@ class Lossless(Diagonalization):
         """kappa_2(V): for large orders from the eigenvalues alone, whose Gram matrix of unit eigenvectors is known."""
         if self.spectrum is None or len(self.Lambda) <= _DENSE:
             return eigen.condition(self.V)
-        found = _gram.condition(self.spectrum.z)
-        return found if found < _ACCURATE or isinstance(self.V, OnDemand) else eigen.condition(self.V)
+        return _gram.condition(self.spectrum.z)
 
     @cached_property
     def scaled_condition(self) -> float:
-        """The sum of the condition numbers of the eigenvalues, which is the least kappa_F(V D) over scalings D of the columns."""
+        """The sum of the condition numbers of the eigenvalues: the least kappa_F(V D) over scalings D of the columns."""
         return super().scaled_condition if self.spectrum is None else float(np.sum(self.spectrum.sensitivity))
 
     @cached_property
@@ -63,8 +61,11 @@ class Lossless(Diagonalization):
         some = np.random.default_rng(0).integers(0, len(P), _SAMPLE)
         V = self.V[:, some]
         rest = self.structure.times(V) + self.tau * P @ (P.T @ V) - V * self.Lambda[some]
-        # |A|_F^2 = tr A A^T, and tr(A + A^T)^2 = 2 tr A A^T + 2 tr A^2 tells it from the eigenvalues; P alone bounds it below.
-        return float(np.linalg.norm(rest) * math.sqrt(len(P) / _SAMPLE) / np.linalg.norm(P) ** 2)
+        # tr (A + A^T)^2 = 2 |A|_F^2 + 2 tr A^2 gives |A|_F without an entry of A, and tr (A + E)^2 is the sum of Lambda^2.
+        p = P[:, 0] @ P[:, 0]
+        trace = np.sum(self.Lambda**2).real - 2 * self.tau * (self.sigma * p - p**2) - self.tau**2 * p**2
+        size = math.sqrt(2 * self.sigma**2 * len(P) - 4 * self.sigma * p + 2 * p**2 - trace)
+        return float(np.linalg.norm(rest) * math.sqrt(len(P) / _SAMPLE)) / size
 
     @property
     def nplr(self) -> NPLR:
@@ -110,15 +111,15 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
     .. math::  \tilde B = P M(0) g, \qquad
                \tilde x - \hat x = \frac{\tau}{2} (s - A)^{-1} P M(s)^{-1} (\Phi(0) - \Phi(s))\, g .
 
-    Give `tau`, or `conditioning` (8 if neither): then tau starts where kappa(V) = c^{R (N-1)/N} meets the budget and is raised in
-    steps of 0.5 % until the measured kappa(V) keeps it; `facts` tells the first tau ("law_tau") and how many "steps" it was moved. E
-    is real, so the spectrum is closed under conjugation; it stays in Re <= sigma.
+    Give `tau`, or `conditioning` (8 if neither): then tau starts where kappa(V) = c^{R (N-1)/N} meets the budget and is raised
+    in steps of 0.5 % until the measured kappa(V) keeps it; `facts` tells the first tau ("law_tau") and how many "steps" it was
+    moved. E is real, so the spectrum is closed under conjugation; it stays in Re <= sigma.
 
-    Returns a `Lossless`, a `Diagonalization` with `tau` and `sigma`. Raises ValueError for tau outside (0, 1], conditioning <= 1,
-    both given, a system that is not lossless (by how much), B outside the span of P, and a tau at which A + E cannot be
-    diagonalized in double precision. Eigenvalues and B of `legs`, `lagt`, `tlagt` and the Fourier measures are in closed form with
-    a relative accuracy of a few eps, in O(N), and V only on demand, unless roots have met (c beyond about 15 N); all else is
-    LAPACK's, O(N^3), up to order 4096. kappa(V) is measured either way.
+    Returns a `Lossless`, a `Diagonalization` with `tau` and `sigma`. Raises ValueError for tau outside (0, 1], conditioning not
+    above 1, both given, a system that is not lossless (by how much), B outside the span of P, and a tau at which A + E cannot
+    be diagonalized in double precision. Eigenvalues and B of `legs`, `lagt`, `tlagt` and the Fourier measures are closed
+    forms with a relative accuracy of a few eps, in O(N), and V only on demand, unless roots have met (c beyond about 4 N log N); all
+    else is LAPACK's, O(N^3), up to order 4096. kappa(V) is measured either way, beyond order 256 from the eigenvalues alone.
 
     Sources: derived here; Yu et al. 2024 (arXiv 2310.01698) for the idea.
 
@@ -140,8 +141,9 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
     if tau is not None:
         return _diagonalize(nplr, structure, sigma, g, tau, {})
     order, rank = nplr.P.shape
-    exponent = order / (order - 1) / rank if 1 < order <= ORDER else 1 / rank
-    law_tau = size = 2 / (min(budget**exponent, 1 / EPS) + 1)
+    exponent = order / (order - 1) / rank if order > 1 else 1.0
+    slack = 1 + 2 * _gram.TOLERANCE if order > _gram.DENSE else 1.0  # within which kappa(V) is known there, from above
+    law_tau = size = 2 / (min((budget / slack) ** exponent, 1 / EPS) + 1)
     for steps in itertools.count():
         try:
             found = _diagonalize(nplr, structure, sigma, g, size, {"law_tau": law_tau, "steps": steps})
@@ -156,7 +158,7 @@ def _diagonalize(
     nplr: NPLR, structure: Structure | None, sigma: float, g: Real, tau: float, facts: dict[str, float]
 ) -> Lossless:
     """At one tau: in closed form where that holds, else by LAPACK."""
-    A, B, P = nplr
+    B, P = nplr.B, nplr.P
     spectrum = structure.solve(tau) if structure else None
     if spectrum is None:
         return _by_lapack(nplr, structure, sigma, g, tau, facts)
@@ -171,9 +173,7 @@ def _diagonalize(
     return Lossless(nplr, Lambda, drive, factors, "lossless", MappingProxyType(facts), tau, sigma, structure, spectrum)
 
 
-def _by_lapack(
-    nplr: NPLR, structure: Structure | None, sigma: float, g: Real, tau: float, facts: dict[str, float]
-) -> Lossless:
+def _by_lapack(nplr: NPLR, structure: Structure | None, sigma: float, g: Real, tau: float, facts: dict[str, float]) -> Lossless:
     A, B, P = nplr
     if len(B) > ORDER:
         got = f"eigenvalues of order {len(B)} that met on the real axis at tau = {tau:g}"

@@ -66,7 +66,7 @@ def minimize(
 
     Stability is kept by construction. Every E tried is first moved along the identity, E - s I with the least s >= 0 for which
     max Re Lambda <= alpha(A)/2 where A is stable and <= alpha(A) where it is not: V does not notice, and s has a gradient. The
-    minimum is a local one. It begins with seeded Gaussian perturbations of size 0.1 (`tries` of them, the best counts) and, if
+    minimum is a local one. It begins with seeded Gaussian perturbations, |E|_F = 0.03 |A|_F (`tries` of them, the best counts) and, if
     A itself is no worse, ends with E = 0, as for a normal A. alpha(A) is the abscissa that LAPACK finds: a stable A so far from
     normal that rounding errors move its eigenvalues across the axis counts as unstable.
 
@@ -123,7 +123,7 @@ def minimize(
     try:
         for _ in range(0 if finished else tries):
             G = draw(rng, M.shape, whole=np.iscomplexobj(M))
-            E = 0.1 * G / np.linalg.norm(G, 2)
+            E = 0.03 * scale * G / np.linalg.norm(G)
             if gamma is not None:
                 _descend(M, E, gamma, ceiling, iterations, watch)
             else:

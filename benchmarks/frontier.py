@@ -1,0 +1,149 @@
+"""Conditioning against distance from HiPPO-LegS: every perturbation, S4D and published files, at orders 8 to 256.
+
+    python benchmarks/frontier.py [--orders 8 16 32 64 128 256] [--published FOLDER] [--picture FILE.svg] [--fresh]
+
+Columns: kappa_2(V) with unit columns; the sum of the condition numbers of the eigenvalues over N; |E|_2/|A|_2; the transfer error
+sup_w |x~(iw) - x^(iw)| as attained and as certified by level sets or proved (the state of HiPPO-LegS is at most 1); the abscissa;
+seconds for the perturbation alone, without its certificate. `--published` names a folder with the matrices ptbHiPPO<N>.mat or
+.npz (Lam, V, Vinv) of the repository of Yu et al. 2024. `--fresh` searches again for what the package keeps of `optimal`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.io
+
+from ssmlinalg import forms, hippo, norms, perturb
+from ssmlinalg.perturb.optimal import searched
+
+BUDGETS = (4.0, 8.0, 16.0)
+
+
+class Point(NamedTuple):
+    """One line of the table."""
+
+    order: int
+    method: str
+    condition: float
+    mean_sensitivity: float
+    backward_error: float
+    transfer_error: float
+    transfer_bound: float
+    abscissa: float
+    seconds: float
+
+
+def methods(order: int, *, fresh: bool) -> dict[str, Callable[[], perturb.Diagonalization]]:
+    """What is compared, by the name in the table."""
+    legs = hippo.legs(order)
+    chosen: dict[str, Callable[[], perturb.Diagonalization]] = {"S4D": lambda: perturb.lossless(legs, tau=1.0)}
+    for budget in BUDGETS:
+        chosen[f"lossless, budget {budget:g}"] = lambda budget=budget: perturb.lossless(legs, conditioning=budget)
+        chosen[f"optimal, budget {budget:g}"] = lambda budget=budget: optimal(legs, budget, fresh=fresh)
+        chosen[f"minimize, budget {budget:g}"] = lambda budget=budget: perturb.minimize(legs, conditioning=budget)
+    for size in (1e-2, 1e-1):
+        chosen[f"gaussian {size:g}"] = lambda size=size: perturb.gaussian(legs, size=size, tries=5)
+    absolute = float(np.linalg.norm(legs.A, 2))
+    for size in (0.01, 0.1):
+        chosen[f"last column, |E| = {size:g}"] = lambda size=size: perturb.last_column(legs, size=size / absolute)
+    return chosen
+
+
+def optimal(legs: forms.NPLR, budget: float, *, fresh: bool) -> perturb.Diagonalization:
+    return searched(legs, conditioning=budget) if fresh else perturb.optimal(legs, conditioning=budget)
+
+
+def measured(order: int, method: str, make: Callable[[], perturb.Diagonalization]) -> Point:
+    start = time.perf_counter()
+    found = make()
+    seconds = time.perf_counter() - start
+    figures = found.condition, found.scaled_condition / order, found.backward_error
+    return Point(order, method, *figures, found.transfer_error, found.transfer_bound, found.abscissa, seconds)
+
+
+def published(folder: Path, order: int) -> Iterator[Point]:
+    """The files of that order: A + E = V diag(Lam) V^{-1}, of the sign of this library or the other."""
+    A, B, _ = hippo.legs(order)
+    for path in sorted(folder.glob("*.mat")) + sorted(folder.glob("*.npz")):
+        file = scipy.io.loadmat(path) if path.suffix == ".mat" else dict(np.load(path))
+        V, V_inv, Lambda = np.asarray(file["V"]), np.asarray(file["Vinv"]), np.asarray(file["Lam"])
+        if len(V) != order:
+            continue
+        Lambda = np.diag(Lambda) if Lambda.ndim == 2 and min(Lambda.shape) > 1 else Lambda.ravel()
+        perturbed = (V * Lambda) @ V_inv
+        sign = min((1, -1), key=lambda sign: float(np.linalg.norm(sign * perturbed - A)))
+        perturbed, unit = sign * perturbed, np.eye(order)
+        V = V / np.linalg.norm(V, axis=0)
+        sensitivity = float(np.mean(np.linalg.norm(np.linalg.inv(V), axis=1)))
+        size = float(np.linalg.norm(perturbed - A, 2) / np.linalg.norm(A, 2))
+        error = norms.hinf_distance((perturbed, B, unit), (A, B, unit))
+        abscissa = float((sign * Lambda).real.max())
+        condition = float(np.linalg.cond(V))
+        yield Point(order, f"published {path.stem}", condition, sensitivity, size, error.lower, error.upper, abscissa, math.nan)
+
+
+def table(points: list[Point]) -> Iterator[str]:
+    yield "| N | | kappa(V) | sum kappa_j/N | \\|E\\|/\\|A\\| | transfer error | certified | max Re | seconds |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for p in points:
+        numbers = [p.condition, p.mean_sensitivity, p.backward_error, p.transfer_error, p.transfer_bound, p.abscissa, p.seconds]
+        yield f"| {p.order} | {p.method} | " + " | ".join("-" if math.isnan(x) else f"{x:.4g}" for x in numbers) + " |"
+
+
+def picture(points: list[Point], path: Path) -> None:
+    """kappa(V) against the transfer error, one panel an order; down and to the left is better."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    pyplot.rcParams |= {"svg.hashsalt": "ssmlinalg", "font.size": 9}
+    orders = sorted({p.order for p in points})
+    figure, axes = pyplot.subplots(2, math.ceil(len(orders) / 2), figsize=(9, 5.6), sharex=True, sharey=True, squeeze=False)
+    looks = {"S4D": ("s", "#d9601a"), "lossless": ("o", "#0f6cbd"), "optimal": ("*", "#107c41"), "minimize": ("^", "#8661c5")}
+    looks |= {"gaussian": ("x", "#98a2ae"), "last column": ("v", "#c19c00"), "published": ("D", "#c239b3")}
+    for axis, order in zip(axes.flat, orders, strict=False):
+        for name, (marker, colour) in looks.items():
+            some = [p for p in points if p.order == order and p.method.startswith(name) and math.isfinite(p.transfer_error)]
+            line = "-" if name in ("lossless", "optimal", "minimize") else ""
+            x, y = [p.condition for p in some], [p.transfer_error for p in some]
+            axis.loglog(x, y, marker=marker, color=colour, linestyle=line, linewidth=1, label=name, markersize=6)
+        axis.set_title(f"N = {order}", fontsize=9)
+        axis.grid(color="#e8ebef")
+    figure.supxlabel("condition number of the eigenbasis")
+    figure.supylabel("largest deviation of the state")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 0.95))
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--orders", type=int, nargs="+", default=[8, 16, 32, 64, 128, 256])
+    parser.add_argument("--published", type=Path)
+    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--fresh", action="store_true")
+    arguments = parser.parse_args()
+    points: list[Point] = []
+    for order in arguments.orders:
+        for method, make in methods(order, fresh=arguments.fresh).items():
+            try:
+                points.append(measured(order, method, make))
+            except ValueError as error:
+                print(f"N = {order}, {method}: {error}")
+        points += published(arguments.published, order) if arguments.published else ()
+    print("\n".join(table(points)))
+    if arguments.picture:
+        picture(points, arguments.picture)
+
+
+if __name__ == "__main__":
+    main()
