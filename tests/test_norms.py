@@ -348,6 +348,19 @@ def test_finite_input_never_makes_nan(seed: int, order: int, inputs: int, output
     assert found.frequency >= 0
 
 
+@pytest.mark.parametrize("seed", [1615, 1751, 3267])
+def test_states_on_no_loop_are_not_balanced_beyond_the_range_of_floats(seed: int) -> None:
+    """Sparse chains, found by search, whose balancing goes on as long as LAPACK lets it."""
+    rng = np.random.default_rng(seed)
+    rng.integers(2, 7)
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.choice([-1, 0, 1], shape, p=[0.1, 0.7, 0.2]) * 10.0 ** rng.uniform(-300, 300, shape)
+
+    found = hinf(np.tril(draw(6, 6), -1) - np.diag(10.0 ** rng.uniform(-30, 300, 6)), draw(6, 1), draw(1, 6))
+    assert 0 <= found.lower <= found.upper
+
+
 @pytest.mark.parametrize("rounding", [1e-5, 1e-3])
 def test_the_bounds_hold_for_an_eigensolver_as_bad_as_assumed(rounding: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """E of the size allowed for, in random directions, and no search for peaks: the upper bound covers what is missed."""
