@@ -66,9 +66,9 @@ def minimize(
 
     Stability is kept by construction. Every E tried is first moved along the identity, E - s I with the least s >= 0 for which
     max Re Lambda <= alpha(A)/2 where A is stable and <= alpha(A) where it is not: V does not notice, and s has a gradient. The
-    minimum is a local one. It begins with seeded Gaussian perturbations, |E|_F = 0.03 |A|_F (`tries` of them, the best counts) and, if
-    A itself is no worse, ends with E = 0, as for a normal A. alpha(A) is the abscissa that LAPACK finds: a stable A so far from
-    normal that rounding errors move its eigenvalues across the axis counts as unstable.
+    minimum is a local one. It begins with seeded Gaussian perturbations, |E|_F = 0.03 |A|_F (`tries` of them, the best counts)
+    and, if A itself is no worse, ends with E = 0, as for a normal A. alpha(A) is the abscissa that LAPACK finds: a stable A so
+    far from normal that rounding errors move its eigenvalues across the axis counts as unstable.
 
     Each of three stages takes at most `iterations` steps of L-BFGS; `callback`, if given, is called after each evaluation with
     its number, kappa_2(V) and |E|_F/|A|_F. An interrupt (KeyboardInterrupt) ends the search and the best E so far is returned
