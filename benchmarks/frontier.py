@@ -2,10 +2,11 @@
 
     python benchmarks/frontier.py [--orders 8 16 32 64 128 256] [--published FOLDER] [--picture FILE.svg] [--fresh]
 
-Columns: kappa_2(V) with unit columns; the sum of the condition numbers of the eigenvalues over N; |E|_2/|A|_2; the transfer error
-sup_w |x~(iw) - x^(iw)| as attained and as certified by level sets or proved (the state of HiPPO-LegS is at most 1); the abscissa;
-seconds for the perturbation alone, without its certificate. `--published` names a folder with the matrices ptbHiPPO<N>.mat or
-.npz (Lam, V, Vinv) of the repository of Yu et al. 2024. `--fresh` searches again for what the package keeps of `optimal`.
+Columns: kappa_2(V) with unit columns; the sum of the condition numbers of the eigenvalues over N; |E|_2/|A|_2; the transfer
+error sup_w |x~(iw) - x^(iw)| as attained and as certified by level sets or proved (the state of HiPPO-LegS is at most 1);
+the abscissa; seconds for the perturbation alone, without its certificate. `--published` names a folder with the matrices
+ptbHiPPO<N>.mat or .npz (Lam, V, Vinv) of the repository of Yu et al. 2024. `--fresh` searches again for what the package
+keeps of `optimal`.
 """
 
 from __future__ import annotations
@@ -57,10 +58,12 @@ def methods(order: int, *, fresh: bool) -> dict[str, Callable[[], perturb.Diagon
 
 
 def optimal(legs: forms.NPLR, budget: float, *, fresh: bool) -> perturb.Diagonalization:
+    """As kept with the package, or searched for again."""
     return searched(legs, conditioning=budget) if fresh else perturb.optimal(legs, conditioning=budget)
 
 
 def measured(order: int, method: str, make: Callable[[], perturb.Diagonalization]) -> Point:
+    """One perturbation with its figures and the time it took."""
     start = time.perf_counter()
     found = make()
     seconds = time.perf_counter() - start
@@ -90,6 +93,7 @@ def published(folder: Path, order: int) -> Iterator[Point]:
 
 
 def table(points: list[Point]) -> Iterator[str]:
+    """The lines of the table, in Markdown."""
     yield "| N | | kappa(V) | sum kappa_j/N | \\|E\\|/\\|A\\| | transfer error | certified | max Re | seconds |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for p in points:
@@ -126,6 +130,7 @@ def picture(points: list[Point], path: Path) -> None:
 
 
 def main() -> None:
+    """Measure, print, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, nargs="+", default=[8, 16, 32, 64, 128, 256])
     parser.add_argument("--published", type=Path)

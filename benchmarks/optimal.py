@@ -1,9 +1,10 @@
 """Search again for the perturbations of HiPPO-LegS that the package keeps, and write them.
 
-    python benchmarks/optimal.py [--orders 8 16 32 64 128 256] [--budgets 4 8 16] [--output FILE] [--iterations 2000]
+    python benchmarks/optimal.py [--orders 8 16 32 64 128 256] [--budgets 4 8 16] [--output FILE]
 
-Prints a line for each: kappa_2(V) as delivered, the transfer error and its certified bound, seconds. Results that OUTPUT already
-holds are replaced where the new one is better, so the file only improves. The search is deterministic for one build of LAPACK.
+Prints a line for each: kappa_2(V) as delivered, the transfer error and its certified bound, seconds. Results that OUTPUT
+already holds are replaced where the new one is better, so the file only improves. The search is deterministic for one build of
+LAPACK.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ssmlinalg.perturb.search import System
 
 
 def main() -> None:
+    """Search, compare with what is kept, keep the better."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, nargs="+", default=[8, 16, 32, 64, 128, 256])
     parser.add_argument("--budgets", type=float, nargs="+", default=[4.0, 8.0, 16.0])

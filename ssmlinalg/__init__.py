@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from . import analysis as analysis
     from . import decompose as decompose
     from . import discretize as discretize
+    from . import eigen as eigen
     from . import export as export
     from . import forms as forms
     from . import hippo as hippo
     from . import inits as inits
     from . import kernels as kernels
+    from . import norms as norms
     from . import perturb as perturb
     from . import products as products
     from . import reference as reference
@@ -39,11 +41,13 @@ _ROOMS = (
     "analysis",
     "decompose",
     "discretize",
+    "eigen",
     "export",
     "forms",
     "hippo",
     "inits",
     "kernels",
+    "norms",
     "perturb",
     "products",
     "reference",

@@ -83,7 +83,7 @@ def test_legs_roots_and_slopes_are_exact_to_a_few_eps_at_any_order(order: int, t
 
 @given(st.integers(65, 5000), st.floats(-1, 1), st.floats(-2, 2))
 def test_the_closed_form_is_the_sum(order: int, direction: float, size: float) -> None:
-    """log Phi and its slope, from both ends, against sums over the chain, anywhere in the upper half plane but near the axis."""
+    """log Phi and its slope, from both ends, against sums over the chain, in the upper half plane but near the axis."""
     z = np.array([order**size * (direction + 0.2j) / 0.2])
     a = legs_chain(order)
     for low in (True, False):

@@ -96,12 +96,14 @@ def test_list_names_every_entry_of_every_table() -> None:
 
 def test_compare_agrees_with_the_theory() -> None:
     rows = {row["name"]: row for row in parsed("compare", "--order", "64")}
-    assert set(rows) == {"hippo-legs", *inits.INITS}
+    assert set(rows) == {"hippo-legs", "ptd-optimal", "ptd-last_column", "ptd-gaussian", *inits.INITS}
     assert rows["hippo-legs"]["condition"] == pytest.approx(3.2004e47, rel=1e-3)
     assert rows["s4d-legs"]["condition"] == pytest.approx(1, abs=1e-12)
     assert rows["s4d-legs"]["transfer_error"] == pytest.approx(40.70, abs=5e-3)
     assert 7.5 < rows["ptd"]["condition"] <= 8
     assert rows["ptd"]["transfer_error"] == pytest.approx(0.0666, abs=5e-4)
+    assert rows["ptd-optimal"]["condition"] <= 8
+    assert rows["ptd-optimal"]["transfer_error"] < 0.044
     assert rows["s4"]["transfer_error"] < 1e-12
     assert rows["s4d-lin"]["condition"] is None
     table = ssm("compare", "--order", "64").stdout

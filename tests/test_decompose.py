@@ -81,7 +81,7 @@ def test_cascade_and_skew_routes_agree(measure: str, order: int) -> None:
     # The same normal part without its low rank hides the cascade.
     hidden = NPLR(M, system.B, np.zeros((order, 0)))
     one, other = decompose.eigenbasis(system), decompose.eigenbasis(hidden)
-    scale = float(np.linalg.norm(M)) or 1.0
+    scale = float(np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2)
     np.testing.assert_allclose(one.Lambda, other.Lambda, rtol=0, atol=64 * EPS * scale)
     w = np.sort(one.Lambda.imag)
     gap = float(min(np.diff(w), default=1.0))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import EPS, seeds
 
 from ssmlinalg import hippo
-from ssmlinalg.perturb.column import column, last_column
+from ssmlinalg.perturb.columns import column, last_column
 from ssmlinalg.perturb.diagonalization import Diagonalization
 from ssmlinalg.perturb.gaussian import complex_gaussian, gaussian
 from ssmlinalg.perturb.minimize import conditioning_of, minimize, objective

@@ -34,7 +34,7 @@ ROWS = [
 ]
 
 
-def perturbed(nplr: forms.NPLR, tau: float) -> perturb.Diagonalization:
+def perturbed(nplr: forms.NPLR, tau: float) -> perturb.Lossless:
     """At this tau, or a little beside it where that is an exceptional point."""
     try:
         return perturb.lossless(nplr, tau=tau)

@@ -20,8 +20,8 @@ method               of                    what it is
 
 from collections.abc import Callable
 
-from .column import column as column
-from .column import last_column as last_column
+from .columns import column as column
+from .columns import last_column as last_column
 from .diagonalization import Diagonalization as Diagonalization
 from .diagonalization import Factors as Factors
 from .gaussian import complex_gaussian as complex_gaussian

@@ -115,7 +115,7 @@ class Diagonalization:
         drive = drive if np.iscomplexobj(perturbed) else drive.real
         # A state that neither moves nor is driven (the sine of frequency zero) is no mode of the transfer function.
         alive = A.any(axis=0) | A.any(axis=1) | perturbed.any(axis=0) | perturbed.any(axis=1) | (B != 0) | (drive != 0)
-        A, perturbed, unit = A[alive][:, alive], perturbed[alive][:, alive], np.eye(np.count_nonzero(alive))
+        A, perturbed, unit = A[alive][:, alive], perturbed[alive][:, alive], np.eye(int(np.count_nonzero(alive)))
         return norms.hinf_distance((perturbed, drive[alive], unit), (A, B[alive], unit))
 
     @property

@@ -30,15 +30,15 @@ def optimal(
 ) -> Diagonalization:
     r"""The smallest transfer error found under a budget for kappa(V): a search over V, Lambda and the input at once.
 
-    .. math::  \min_{V, \Lambda, \tilde B}\ \sup_\omega \left| V (i\omega - \Lambda)^{-1} \tilde B - (i\omega - A)^{-1} B \right|_2
+    .. math::  \min_{V, \Lambda, \tilde B} \sup_\omega \left| V (i\omega - \Lambda)^{-1} \tilde B - (i\omega - A)^{-1} B \right|
                \quad \text{subject to} \quad \kappa_2(V) \le K, \quad |V e_j| = 1,
 
-    V and Lambda closed under conjugation, Lambda stable; E = V Lambda V^{-1} - A is real and nothing is asked of its size. The
-    search starts from `lossless`, or from `minimize` where the system is not lossless, and ends in a local minimum about half as
-    far from HiPPO as it began. For `legs` of order 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept with the
+    V and Lambda closed under conjugation, Lambda stable; E = V Lambda V^{-1} - A is real and nothing is asked of its size.
+    The search starts from `lossless`, or from `minimize` where the system is not lossless, and ends in a local minimum about
+    half as far from HiPPO as it began. For `legs` of order 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept with the
     package (benchmarks/optimal.py makes them again) and returned at once; otherwise the search takes seconds at N = 32 and
     minutes at N = 256, O(N^3) a step. `seconds` ends it early; so does an interrupt (KeyboardInterrupt), with the best so far.
-    `progress`(p, error) is called after each stage.
+    `progress` is called after each stage with its p and the error on a grid.
 
     `transfer_error` and `transfer_bound` bracket the error over all frequencies, by level sets. `facts`: "conditioning" is the
     budget, "start_error" the error found at the start, "kept" 1 for a result that was kept.
