@@ -204,7 +204,7 @@ def _real_root(a: Real, log_c: float) -> float:
     return x
 
 
-def products(a: Real, z: np.ndarray, rows: np.ndarray) -> Complex:
+def products(a: Real, z: Complex, rows: np.ndarray) -> Complex:
     """The products of (z - a_m)/(z + a_m) over m < n for each n of `rows` (R,) and z (S,), off the real axis or on it: (R, S).
 
     One factor after another, with a leap by log Phi of the chain cut off at n where rows lie far apart and that is O(1).
@@ -223,7 +223,7 @@ def products(a: Real, z: np.ndarray, rows: np.ndarray) -> Complex:
     return found[place]
 
 
-def _leap(a: Real, z: np.ndarray, at: int, n: int, product: Complex) -> Complex:
+def _leap(a: Real, z: Complex, at: int, n: int, product: Complex) -> Complex:
     """The product up to n from scratch, or from `product` up to `at` where z is real or log Phi no cheaper."""
     evaluate, far = evaluator(a[:n]), (z.imag != 0) & (_equals(a) or _halves(a))
     upper = np.where(z.imag < 0, z.conj(), z)[far]

@@ -170,9 +170,11 @@ def _solve_waves(p: Real, spacing: float, tau: float) -> Spectrum | None:
     conjugate = np.concatenate([np.zeros(K), np.ones(K), [0]]) == 1
 
     def full(values: Complex, at_idle: float) -> Complex:
-        return np.concatenate([np.where(conjugate, values[k].conj(), values[k]), [at_idle] * idle])
+        return np.concatenate([np.where(conjugate, values[k].conj(), values[k]), np.full(idle, at_idle + 0j)])
 
-    beta = np.full(K + 1, p[0] ** 2 + 0j) if tau == 1 else -spacing * delta / (1 - tau)  # P^T u of u = delta (s - Omega)^{-1} P
+    beta: Complex = (
+        np.full(K + 1, p[0] ** 2 + 0j) if tau == 1 else -spacing * delta / (1 - tau)
+    )  # P^T u of u = delta (s - Omega)^{-1} P
     size = np.abs(beta) / np.sqrt(beta.real)  # |u|
     phase = beta / np.abs(beta)
     gain = size * phase / (p[0] ** 2 * _fourier.strengths(K, delta))  # of a row of V_inv

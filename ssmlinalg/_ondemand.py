@@ -56,7 +56,7 @@ class OnDemand:
     @property
     def T(self) -> OnDemand:
         """The transpose, on demand too."""
-        return OnDemand(self.shape[::-1], self.dtype, lambda rows, columns: self._block(columns, rows).T)
+        return OnDemand((self.shape[1], self.shape[0]), self.dtype, lambda rows, columns: self._block(columns, rows).T)
 
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
         rows, columns = (np.arange(size) for size in self.shape)

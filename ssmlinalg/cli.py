@@ -19,6 +19,7 @@ import rich.box
 import typer
 import typer.exceptions
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -120,8 +121,8 @@ def init_(
     refuse_existing([path for path in (output, page) if path is not None], force=force)
     if output is not None:
         _require.known("to", to, export.TARGETS)
-    with _screen.status(f"building {name} of order {order}"):
-        found = _perturbed(order, options) if name == "ptd" else None
+    with _screen.status(title := f"building {name} of order {order}") as status:
+        found = _perturbed(order, options, _telling(status, title)) if name == "ptd" else None
         form = _reading(found, options) if found else make(order, **options)
         figures = _figures(found) if found else {}
     shapes = {field: list(np.shape(array)) for field, array in form._asdict().items()}
@@ -186,8 +187,19 @@ def doctor_(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _perturbed(order: int, options: dict[str, Any]) -> perturb.Diagonalization:
-    return inits.perturbed(order, **_taken_by(inits.perturbed, options))
+def _perturbed(order: int, options: dict[str, Any], progress: Callable[..., None]) -> perturb.Diagonalization:
+    return inits.perturbed(order, progress=progress, **_taken_by(inits.perturbed, options))
+
+
+def _telling(status: Status, title: str) -> Callable[..., None]:
+    """What shows the figures of a long search beside the title: a bar where a fraction is known."""
+
+    def progress(**figures: float) -> None:
+        done = round(20 * figures.pop("fraction")) if "fraction" in figures else None
+        bar = "" if done is None else " " + "█" * done + "░" * (20 - done)
+        status.update(title + bar + "".join(f", {name} {value:.4g}" for name, value in figures.items()))
+
+    return progress
 
 
 def _reading(found: perturb.Diagonalization, options: dict[str, Any]) -> forms.Paired:

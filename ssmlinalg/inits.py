@@ -77,10 +77,12 @@ def perturbed(
     conditioning: float | None = None,
     tau: float | None = None,
     size: float | None = None,
+    progress: Callable[..., object] | None = None,
 ) -> perturb.Diagonalization:
     """The diagonalization that `ptd_init` reads, with the figures that certify it.
 
-    Raises ValueError for unknown names and for a size that the perturbation is not measured in.
+    `progress` is called as the perturbation says, if it takes long. Raises ValueError for unknown names and for a size that the
+    perturbation is not measured in.
 
     >>> perturbed(8, perturbation="gaussian", size=0.1).method
     'gaussian'
@@ -93,7 +95,8 @@ def perturbed(
         if name not in takes:
             own = " or ".join(name for name in ("conditioning", "tau", "size") if name in takes)
             raise ValueError(f"a {perturbation} perturbation is sized by {own}; got {name}. Leave it out, or take another.")
-    return method(_nplr(measure, order), **sizes)
+    told = {"progress": progress} if "progress" in takes else {}
+    return method(_nplr(measure, order), **sizes, **told)
 
 
 def reading(found: perturb.Diagonalization, *, channels: int | None = None, step: Step = STEP, seed: int = 0) -> Paired:

@@ -247,12 +247,12 @@ def test_the_perturbation_scales_with_the_matrix(power: int) -> None:
 def test_an_interrupt_keeps_the_best_so_far() -> None:
     sizes = []
 
-    def interrupt(evaluation: int, condition: float, size: float) -> None:
+    def interrupt(evaluations: int, condition: float, size: float) -> None:
         sizes.append((condition**2 + 300 * size, condition))
-        if evaluation == 25:
+        if evaluations == 25:
             raise KeyboardInterrupt
 
-    found = minimize(hippo.legs(12), gamma=300, callback=interrupt)
+    found = minimize(hippo.legs(12), gamma=300, progress=interrupt)
     assert found.facts["interrupted"] == 1
     assert found.facts["evaluations"] == 25
     best, condition = min(sizes)
@@ -264,22 +264,24 @@ def test_an_interrupted_column_is_the_best_so_far() -> None:
     for last in range(1, 20):
         conditions = []
 
-        def interrupt(evaluation: int, condition: float, size: float, last: int = last, seen: list[float] = conditions) -> None:
+        def interrupt(
+            evaluations: int, condition: float, size: float, last: int = last, seen: list[float] = conditions
+        ) -> None:
             seen.append(condition)
-            if evaluation == last:
+            if evaluations == last:
                 raise KeyboardInterrupt
 
-        found = column(hippo.legs(12), index=-1, callback=interrupt)
+        found = column(hippo.legs(12), index=-1, progress=interrupt)
         assert (found.facts["interrupted"], found.facts["evaluations"]) == (1, last)
         assert found.condition == pytest.approx(min(conditions), rel=1e-9)
 
 
 def test_an_interrupt_with_nothing_to_keep_is_an_interrupt() -> None:
-    def interrupt(*_: float) -> None:
+    def interrupt(**_: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        minimize(np.eye(8, k=1), conditioning=1.1, callback=interrupt)
+        minimize(np.eye(8, k=1), conditioning=1.1, progress=interrupt)
 
 
 @given(st.integers(1, 96), st.floats(1e-3, 0.49))

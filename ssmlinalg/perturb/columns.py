@@ -13,9 +13,9 @@ import numpy as np
 from .. import _require
 from .._array import Array
 from ..forms import NPLR, Dense
-from .diagonalization import EPS, Diagonalization, diagonalized, split
+from .diagonalization import EPS, Diagonalization, Progress, diagonalized, split
 from .gaussian import draw
-from .minimize import Callback, conditioning_of
+from .minimize import conditioning_of
 
 
 def last_column(system: NPLR | Dense | Array, *, size: float = 1e-5) -> Diagonalization:
@@ -73,7 +73,7 @@ def column(
     index: int | None = None,
     seed: int = 0,
     iterations: int = 100,
-    callback: Callback | None = None,
+    progress: Progress | None = None,
 ) -> Diagonalization:
     r"""The perturbation of one column of any square matrix A (N, N) that conditions it best, as far as descent finds it.
 
@@ -88,7 +88,7 @@ def column(
     One column cannot do everything: what x_j does not see stays as it is, and kappa_2(V) with it. Cascades (`legs`, a Jordan
     block) are seen whole from their end; Frank or companion matrices of large order are not from anywhere.
 
-    `callback` as in `minimize`; so is what happens on an interrupt. `facts`: `size`, `index`, `evaluations`, `interrupted`.
+    `progress` as in `minimize`; so is what happens on an interrupt. `facts`: `size`, `index`, `evaluations`, `interrupted`.
 
     Raises TypeError or ValueError for what is no finite square matrix, `size` <= 0, an `index` outside, and where no u met
     keeps a stable A stable and makes it diagonalizable in double precision. Cost O(N^3) an evaluation, some 20 to 300 of them.
@@ -128,8 +128,8 @@ def column(
         elif found.condition < lowest:
             best, lowest = v / length, found.condition
         evaluations += 1
-        if callback is not None:
-            callback(evaluations, found.condition, size)
+        if progress:
+            progress(evaluations=evaluations, condition=found.condition, size=size)
         slope = (slope - v * float(np.vdot(v, slope).real) / length**2) / length
         return value, slope.view(np.float64)
 

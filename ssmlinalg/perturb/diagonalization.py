@@ -16,6 +16,7 @@ from .._array import Array, Complex
 from ..forms import NPLR, Dense, Diagonal, Paired, check, pair
 
 EPS = float(np.finfo(np.float64).eps)
+Progress = Callable[..., object]  # called with figures by name while something takes long, as (evaluations=12, condition=8.1)
 
 
 class Defective(ValueError):

@@ -17,7 +17,7 @@ from .._axis import supremum
 from .._lossless import Spectrum, Structure, gain, recognize
 from .._ondemand import ORDER, OnDemand, by_formula
 from ..forms import NPLR, check
-from .diagonalization import EPS, Defective, Diagonalization, Factors, diagonalized
+from .diagonalization import EPS, Defective, Diagonalization, Factors, Progress, diagonalized
 
 _STEP = 1.005  # by which tau is raised where kappa(V) exceeds the budget
 _DENSE = 256  # order up to which V is formed anyway
@@ -32,13 +32,15 @@ class Lossless(Diagonalization):
     sigma: float
     structure: Structure | None = field(repr=False)
     spectrum: Spectrum | None = field(repr=False)
+    progress: Progress | None = field(repr=False)
 
     @cached_property
     def condition(self) -> float:
         """kappa_2(V): for large orders from the eigenvalues alone, whose Gram matrix of unit eigenvectors is known."""
         if self.spectrum is None or len(self.Lambda) <= _DENSE:
             return eigen.condition(self.V)
-        return _gram.condition(self.spectrum.z)
+        report = self.progress
+        return _gram.condition(self.spectrum.z, progress=report and (lambda done: report(fraction=done)))
 
     @cached_property
     def scaled_condition(self) -> float:
@@ -91,7 +93,13 @@ class Lossless(Diagonalization):
         return norms.Supremum(lower, upper, w)
 
 
-def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None = None) -> Lossless:
+def lossless(
+    nplr: NPLR,
+    *,
+    conditioning: float | None = None,
+    tau: float | None = None,
+    progress: Progress | None = None,
+) -> Lossless:
     r"""The perturbation with a guarantee: move A part of the way to its normal part.
 
     For a lossless system, A + A^T = 2 sigma I - 2 P P^T with B = P g, take
@@ -120,7 +128,8 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
     be diagonalized in double precision. Eigenvalues and B of `legs`, `lagt`, `tlagt` and the Fourier measures are closed
     forms with a relative accuracy of a few eps, in O(N), and V only on demand, unless roots have met (for `legs` at c beyond
     4 N log N); all else is LAPACK's, O(N^3), up to order 4096. kappa(V) is measured either way: up to order 256 from V, then
-    from the eigenvalues alone, beyond order 1024 as an upper estimate at most 1e-4 above it.
+    from the eigenvalues alone, beyond order 1024 as an upper estimate at most 1e-4 above it. `progress` is called with the
+    `fraction` done while that is measured.
 
     Sources: derived here; Yu et al. 2024 (arXiv 2310.01698) for the idea.
 
@@ -140,30 +149,30 @@ def lossless(nplr: NPLR, *, conditioning: float | None = None, tau: float | None
     structure = recognize(nplr.A, nplr.P)
     sigma, g = _axis(nplr, structure), _drive(nplr)
     if tau is not None:
-        return _diagonalize(nplr, structure, sigma, g, tau, {})
+        return _diagonalize(nplr, structure, sigma, g, tau, {}, progress)
     order, rank = nplr.P.shape
     exponent = order / (order - 1) / rank if order > 1 else 1.0
     slack = 1 + 2 * _gram.TOLERANCE if order > _gram.DENSE else 1.0  # within which kappa(V) is known there, from above
     law_tau = size = 2 / (min((budget / slack) ** exponent, 1 / EPS) + 1)
     steps = 0
-    while (found := _attempt(nplr, structure, sigma, g, size, budget, {"law_tau": law_tau, "steps": steps})) is None:
+    while True:
+        try:
+            found = _diagonalize(nplr, structure, sigma, g, size, {"law_tau": law_tau, "steps": steps}, progress)
+            if found.condition <= budget * (1 + 64 * order * EPS):
+                return found
+        except Defective:
+            pass  # an exceptional point
         size, steps = min(_STEP * size, 1.0), steps + 1
-    return found
-
-
-def _attempt(
-    nplr: NPLR, structure: Structure | None, sigma: float, g: Real, tau: float, budget: float, facts: dict[str, float]
-) -> Lossless | None:
-    """What that tau gives, if it keeps the budget."""
-    try:
-        found = _diagonalize(nplr, structure, sigma, g, tau, facts)
-    except Defective:
-        return None
-    return found if found.condition <= budget * (1 + 64 * len(nplr.B) * EPS) else None
 
 
 def _diagonalize(
-    nplr: NPLR, structure: Structure | None, sigma: float, g: Real, tau: float, facts: dict[str, float]
+    nplr: NPLR,
+    structure: Structure | None,
+    sigma: float,
+    g: Real,
+    tau: float,
+    facts: dict[str, float],
+    progress: Progress | None,
 ) -> Lossless:
     """At one tau: in closed form where that holds, else by LAPACK."""
     B, P = nplr.B, nplr.P
@@ -178,7 +187,8 @@ def _diagonalize(
         return Factors(V, V_inv, E) if order > ORDER else Factors(V[index], V_inv[index], E)
 
     Lambda, drive = sigma + spectrum.z, (1 - tau / 2) * float(g[0]) * spectrum.driven
-    return Lossless(nplr, Lambda, drive, factors, "lossless", MappingProxyType(facts), tau, sigma, structure, spectrum)
+    own = tau, sigma, structure, spectrum, progress
+    return Lossless(nplr, Lambda, drive, factors, "lossless", MappingProxyType(facts), *own)
 
 
 def _by_lapack(nplr: NPLR, structure: Structure | None, sigma: float, g: Real, tau: float, facts: dict[str, float]) -> Lossless:
@@ -191,7 +201,8 @@ def _by_lapack(nplr: NPLR, structure: Structure | None, sigma: float, g: Real, t
         found = diagonalized(nplr._replace(B=P @ g), tau * P @ P.T, method="lossless", facts=facts)
     else:
         found = diagonalized(nplr._replace(B=(1 - tau / 2) * B), tau * P @ P.T, method="lossless", facts=facts)
-    return Lossless(nplr, found.Lambda, found.B, found.factors, "lossless", found.facts, tau, sigma, structure, None)
+    own = tau, sigma, structure, None, None
+    return Lossless(nplr, found.Lambda, found.B, found.factors, "lossless", found.facts, *own)
 
 
 def _axis(nplr: NPLR, structure: Structure | None) -> float:

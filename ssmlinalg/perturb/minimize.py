@@ -29,10 +29,9 @@ import numpy as np
 from .. import _require
 from .._array import Array
 from ..forms import NPLR, Dense
-from .diagonalization import EPS, Diagonalization, diagonalized, split
+from .diagonalization import EPS, Diagonalization, Progress, diagonalized, split
 from .gaussian import draw
 
-Callback = Callable[[int, float, float], object]
 _STAGES = (4.0, 32.0, math.inf)  # p: nearly one minimum for every start, then the objective itself
 
 
@@ -54,7 +53,7 @@ def minimize(
     tries: int = 1,
     seed: int = 0,
     iterations: int = 300,
-    callback: Callback | None = None,
+    progress: Progress | None = None,
 ) -> Diagonalization:
     r"""The perturbation of any square matrix A (N, N) that trades conditioning for size best, as far as descent finds it.
 
@@ -70,10 +69,10 @@ def minimize(
     and, if A itself is no worse, ends with E = 0, as for a normal A. alpha(A) is the abscissa that LAPACK finds: a stable A so
     far from normal that rounding errors move its eigenvalues across the axis counts as unstable.
 
-    Each of three stages takes at most `iterations` steps of L-BFGS; `callback`, if given, is called after each evaluation with
-    its number, kappa_2(V) and |E|_F/|A|_F. An interrupt (KeyboardInterrupt) ends the search and the best E so far is returned
-    if there is one, with `interrupted` = 1 among the facts; these are `gamma`, `frobenius` = |E|_F/|A|_F, `evaluations` and
-    `interrupted`.
+    Each of three stages takes at most `iterations` steps of L-BFGS; `progress`, if given, is called after each evaluation with
+    `evaluations`, `condition` kappa_2(V) and `size` |E|_F/|A|_F. An interrupt (KeyboardInterrupt) ends the search and the best E
+    so far is returned if there is one, with `interrupted` = 1 among the facts; these are `gamma`, `frobenius` = |E|_F/|A|_F,
+    `evaluations` and `interrupted`.
 
     Raises TypeError or ValueError for what is no finite square matrix, `gamma` <= 0, `conditioning` <= 1, both given, and for a
     conditioning out of reach, saying what was reached. Cost O(N^3) for each evaluation, some hundred of them for a `gamma` and
@@ -115,8 +114,8 @@ def minimize(
         size, evaluations, reached = float(np.linalg.norm(E)) / scale, evaluations + 1, min(reached, condition)
         if merit(condition, size) < lowest:
             best, lowest = E, merit(condition, size)
-        if callback is not None:
-            callback(evaluations, condition, size)
+        if progress:
+            progress(evaluations=evaluations, condition=condition, size=size)
 
     trade, interrupted = gamma or 7 * budget**3, False  # where kappa(V) ~ 1/|E| and |E| is 0.3 |A| at kappa(V) = 1
     finished = as_it_is.condition <= (keeps if gamma is None else 1 + 64 * len(M) * EPS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from importlib.resources import as_file, files
 from types import MappingProxyType
 
@@ -13,7 +12,7 @@ from safetensors import safe_open
 from .. import _require, eigen
 from ..forms import NPLR, Dense
 from ..hippo import legs
-from .diagonalization import Diagonalization, Factors, canonical_eig, diagonalized, like_conjugates, split
+from .diagonalization import Diagonalization, Factors, Progress, canonical_eig, diagonalized, like_conjugates, split
 from .lossless import lossless
 from .minimize import minimize
 from .search import System, search
@@ -26,7 +25,7 @@ def optimal(
     *,
     conditioning: float = 8.0,
     seconds: float = math.inf,
-    progress: Callable[[float, float], object] | None = None,
+    progress: Progress | None = None,
 ) -> Diagonalization:
     r"""The smallest transfer error found under a budget for kappa(V): a search over V, Lambda and the input at once.
 
@@ -35,10 +34,10 @@ def optimal(
 
     V and Lambda closed under conjugation, Lambda stable; E = V Lambda V^{-1} - A is real and nothing is asked of its size.
     The search starts from `lossless`, or from `minimize` where the system is not lossless, and ends in a local minimum about
-    half as far from HiPPO as it began. For `legs` of order 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept with the
-    package (benchmarks/optimal.py makes them again) and returned at once; otherwise the search takes seconds at N = 32 and
-    minutes at N = 256, O(N^3) a step. `seconds` ends it early; so does an interrupt (KeyboardInterrupt), with the best so far.
-    `progress` is called after each stage with its p and the error on a grid.
+    half as far from HiPPO as it began. For `legs` of order 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept
+    with the package (benchmarks/optimal.py makes them again) and returned at once; otherwise the search takes seconds at N = 32
+    and minutes at N = 256, O(N^3) a step. `seconds` ends it early; so does an interrupt (KeyboardInterrupt), with the best so far.
+    `progress` is called after each stage with its `p` and the `error` on a grid.
 
     `transfer_error` and `transfer_bound` bracket the error over all frequencies, by level sets. `facts`: "conditioning" is the
     budget, "start_error" the error found at the start, "kept" 1 for a result that was kept.
@@ -74,12 +73,13 @@ def searched(
     *,
     conditioning: float = 8.0,
     seconds: float = math.inf,
-    progress: Callable[[float, float], object] | None = None,
+    progress: Progress | None = None,
 ) -> Diagonalization:
     """What `optimal` does for a system of which no result is kept: the search itself."""
     A, B, budget = np.asarray(system.A), system.B, conditioning
     start = _start(system, budget)
-    found = search(A, B, (start.Lambda, start.V, start.B), budget, seconds=seconds, progress=progress)
+    tell = progress and (lambda p, error: progress(p=p, error=error))
+    found = search(A, B, (start.Lambda, start.V, start.B), budget, seconds=seconds, progress=tell)
     return _certified(system, found, {"conditioning": budget, "start_error": start.transfer_error, "kept": 0.0})
 
 
