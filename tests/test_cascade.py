@@ -95,9 +95,9 @@ def test_the_closed_form_is_the_sum(order: int, direction: float, size: float) -
 
 @pytest.mark.parametrize("order", [2, 3, 8, 17, 40])
 def test_products_make_the_states_of_the_definition(order: int) -> None:
-    legs, s, rows = hippo.legs(order), np.array([0.3 + 2j, -0.2 - 0.5j, 0.2]), np.array([order - 1, 0, order // 2])
+    s: Any = np.array([0.3 + 2j, -0.2 - 0.5j, 0.2 + 0j])
+    legs, rows, a = hippo.legs(order), np.array([order - 1, 0, order // 2]), legs_chain(order)
     expected = np.array([[complex(x) for x in reference.legs_state(order, point)] for point in s]).T
-    a = legs_chain(order)
     got = legs.B[rows, None] / (s + 0.5 + a[rows, None]) * _cascade.products(a, s + 0.5, rows)
     np.testing.assert_allclose(got, expected[rows], rtol=16 * EPS * order)
 

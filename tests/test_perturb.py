@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr, orders, taus
 
@@ -171,3 +173,94 @@ def test_systems_that_are_not_lossless_are_refused() -> None:
         perturb.lossless(legs._replace(B=np.ones(8)))
     with pytest.raises(ValueError, match="not both"):
         perturb.lossless(legs, tau=0.1, conditioning=8)
+
+
+@given(st.sampled_from(sorted(perturb.PERTURBATIONS)), st.integers(1, 9))
+@settings(max_examples=30)
+def test_every_perturbation_certifies_what_it_returns(method: str, order: int) -> None:
+    """Factors, figures and the state, each recomputed from the definition."""
+    system = hippo.legs(order)
+    found = perturb.PERTURBATIONS[method](system)
+    unit, size = np.eye(order), float(np.linalg.norm(system.A))
+    condition = float(np.linalg.cond(found.V))
+    assert np.linalg.norm((found.V * found.Lambda) @ found.V_inv - system.A - found.E) <= 256 * EPS * order * condition * size
+    assert np.linalg.norm(found.V @ found.V_inv - unit) <= 64 * EPS * order * condition
+    assert found.condition == pytest.approx(condition, rel=64 * EPS * order * condition)
+    lengths = np.linalg.norm(found.V, axis=0) * np.linalg.norm(found.V_inv, axis=1)
+    assert found.scaled_condition == pytest.approx(np.sum(lengths), rel=64 * EPS * order * condition)
+    assert found.backward_error == pytest.approx(np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2), rel=1e-9, abs=EPS)
+    assert found.residual <= 256 * EPS * order * condition
+    np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=16 * EPS * order)
+    assert found.abscissa == found.Lambda.real.max()
+    assert found.proved_abscissa >= found.abscissa - 256 * EPS * order * condition * size
+    w = np.concatenate([[0.0], np.geomspace(1e-2, 30 * order**2, 300), np.abs(found.Lambda.imag)])
+    if found.abscissa < 0:
+        state = found.V @ (found.B[:, None] / (1j * w - found.Lambda[:, None]))
+        seen = np.linalg.norm(state - resolvent(system.A, system.B, 1j * w), axis=0).max()
+        slack = 256 * EPS * order * condition * (1 + size / -found.abscissa)
+        assert seen <= found.transfer_bound + slack
+        assert found.transfer_error <= found.transfer_bound
+    else:
+        assert found.transfer_error == np.inf
+
+
+BUDGETED = [name for name, method in perturb.PERTURBATIONS.items() if "conditioning" in signature(method).parameters]
+
+
+@given(st.sampled_from(BUDGETED), st.integers(1, 6), st.floats(1.5, 40))
+@settings(max_examples=12)
+def test_a_budget_given_is_a_budget_kept(method: str, order: int, budget: float) -> None:
+    found = perturb.PERTURBATIONS[method](hippo.legs(order), conditioning=budget)
+    assert np.linalg.cond(found.V) <= budget * (1 + 1e-9)
+
+
+@given(st.integers(2, 24), st.floats(0.03, 1))
+def test_legt_with_its_two_columns_is_exact_at_frequency_zero_and_follows_its_law(order: int, tau: float) -> None:
+    r"""x~ - x^ = tau/2 (s - A)^{-1} P M(s)^{-1} (Phi(0) - Phi(s)) g, M = (1 - tau/2) I + tau/2 Phi, by dense solves."""
+    system = hippo.legt(order)
+    found = perturb.lossless(system, tau=tau)
+    A, B, P = system
+    rank, g = P.shape[-1], np.linalg.lstsq(P, B)[0]
+    unit = np.eye(rank)
+
+    def H(s: complex) -> np.ndarray:
+        return P.T @ np.linalg.solve(s * np.eye(order) - A, P + 0j)
+
+    at_zero = unit - 2 * H(0)
+    scale = 64 * EPS * order * found.condition * np.linalg.norm(A)
+    for s in (0j, 0.3j, 2j, 40j):
+        Phi = unit - 2 * H(s)
+        M = (1 - tau / 2) * unit + tau / 2 * Phi
+        expected = tau / 2 * np.linalg.solve(s * np.eye(order) - A, P @ np.linalg.solve(M, (at_zero - Phi) @ g))
+        x = np.linalg.solve(s * np.eye(order) - A, B + 0j)
+        tilde = found.V @ (found.B / (s - found.Lambda))
+        room = scale * np.linalg.norm(np.linalg.inv(s * np.eye(order) - A - found.E)) * (1 + np.linalg.norm(x))
+        assert np.linalg.norm(tilde - x - expected) <= room
+    assert np.linalg.norm(found.V @ (found.B / -found.Lambda) - np.linalg.solve(-A, B)) <= scale * order
+    assert found.abscissa <= 64 * EPS * order * found.condition * np.linalg.norm(A)
+
+
+def test_orders_one_and_two_need_no_exception() -> None:
+    for order in (1, 2):
+        for method in perturb.PERTURBATIONS.values():
+            assert np.all(np.isfinite(method(hippo.legs(order)).Lambda))
+    assert perturb.optimal(hippo.legs(2), conditioning=8).backward_error == 0
+
+
+def test_what_was_done_is_reported() -> None:
+    """At order 4 and budget 20 the law's tau lies in a window (c = 2 / 0.0497 - 1): steps are taken and counted."""
+    found = perturb.lossless(hippo.legs(4), conditioning=20)
+    assert found.facts["steps"] >= 0
+    assert found.tau == pytest.approx(min(found.facts["law_tau"] * 1.005 ** found.facts["steps"], 1))
+    moved = perturb.lossless(hippo.legs(4), conditioning=float((2 / 0.0497 - 1) ** 0.75))
+    assert moved.facts["steps"] > 0
+    assert moved.tau > moved.facts["law_tau"]
+
+
+@pytest.mark.parametrize("order", [8, 33, 64, 300])
+@pytest.mark.parametrize("measure", ["legs", "fout"])
+def test_figures_in_closed_form_are_those_of_the_factors(measure: str, order: int) -> None:
+    found = perturb.lossless(nplr(measure, order), tau=0.2)
+    sizes = np.linalg.norm(found.E, 2), np.linalg.norm(found.A, 2)
+    assert found.condition == pytest.approx(np.linalg.cond(found.V), rel=64 * EPS * order * found.condition)
+    assert found.backward_error == pytest.approx(sizes[0] / sizes[1], rel=1e-9)
