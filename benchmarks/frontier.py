@@ -87,7 +87,7 @@ def published(folder: Path, order: int) -> Iterator[Point]:
         sensitivity = float(np.mean(np.linalg.norm(np.linalg.inv(V), axis=1)))
         size = float(np.linalg.norm(perturbed - A, 2) / np.linalg.norm(A, 2))
         error = norms.hinf_distance((perturbed, B, unit), (A, B, unit))
-        abscissa = float((sign * Lambda).real.max())
+        abscissa = float(np.real(sign * Lambda).max())
         condition = float(np.linalg.cond(V))
         yield Point(order, f"published {path.stem}", condition, sensitivity, size, error.lower, error.upper, abscissa, math.nan)
 

@@ -188,7 +188,7 @@ def roots(a: Real, tau: float) -> Complex | None:
         apart = np.all(z.imag > 1e-6 * np.abs(z)) and np.all(np.diff(z.imag) > 1e-9 * z.imag[1:])
         if not (apart and np.all(np.abs(value - log_c - phase) <= 64 * order * _EPS)):
             return None
-    return np.concatenate([z, z.conj(), real])
+    return np.concatenate([z, z.conj(), real + 0j])
 
 
 def _real_root(a: Real, log_c: float) -> float:

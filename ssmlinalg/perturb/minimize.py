@@ -70,8 +70,8 @@ def minimize(
     far from normal that rounding errors move its eigenvalues across the axis counts as unstable.
 
     Each of three stages takes at most `iterations` steps of L-BFGS; `progress`, if given, is called after each evaluation with
-    `evaluations`, `condition` kappa_2(V) and `size` |E|_F/|A|_F. An interrupt (KeyboardInterrupt) ends the search and the best E
-    so far is returned if there is one, with `interrupted` = 1 among the facts; these are `gamma`, `frobenius` = |E|_F/|A|_F,
+    `evaluations`, `condition` kappa_2(V) and `size` |E|_F/|A|_F. An interrupt (KeyboardInterrupt) ends the search and the best
+    E so far is returned if there is one, with `interrupted` = 1 among the facts; these are `gamma`, `frobenius` = |E|_F/|A|_F,
     `evaluations` and `interrupted`.
 
     Raises TypeError or ValueError for what is no finite square matrix, `gamma` <= 0, `conditioning` <= 1, both given, and for a

@@ -36,8 +36,8 @@ def optimal(
     The search starts from `lossless`, or from `minimize` where the system is not lossless, and ends in a local minimum about
     half as far from HiPPO as it began. For `legs` of order 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept
     with the package (benchmarks/optimal.py makes them again) and returned at once; otherwise the search takes seconds at N = 32
-    and minutes at N = 256, O(N^3) a step. `seconds` ends it early; so does an interrupt (KeyboardInterrupt), with the best so far.
-    `progress` is called after each stage with its `p` and the `error` on a grid.
+    and minutes at N = 256, O(N^3) a step. `seconds` ends it early; so does an interrupt (KeyboardInterrupt), with the best so
+    far. `progress` is called after each stage with its `p` and the `error` on a grid.
 
     `transfer_error` and `transfer_bound` bracket the error over all frequencies, by level sets. `facts`: "conditioning" is the
     budget, "start_error" the error found at the start, "kept" 1 for a result that was kept.
