@@ -15,7 +15,7 @@ from ..hippo import legs
 from .diagonalization import Diagonalization, Factors, Progress, canonical_eig, diagonalized, like_conjugates, split
 from .lossless import lossless
 from .minimize import minimize
-from .search import System, search
+from .search import System, fit, search, transport
 
 KEPT = files("ssmlinalg.perturb") / "optimal.safetensors"
 
@@ -40,7 +40,7 @@ def optimal(
     far. `progress` is called after each stage with its `p` and the `error` on a grid.
 
     `transfer_error` and `transfer_bound` bracket the error over all frequencies, by level sets. `facts`: "conditioning" is the
-    budget, "start_error" the error found at the start, "kept" 1 for a result that was kept.
+    budget, "kept" 1 for a result that was kept.
 
     Raises TypeError or ValueError for a mere matrix, an unstable or complex system, and conditioning not above 1.
 
@@ -72,24 +72,28 @@ def searched(
     system: NPLR | Dense,
     *,
     conditioning: float = 8.0,
+    iterations: int = 200,
     seconds: float = math.inf,
     progress: Progress | None = None,
 ) -> Diagonalization:
-    """What `optimal` does for a system of which no result is kept: the search itself."""
-    A, B, budget = np.asarray(system.A), system.B, conditioning
-    start = _start(system, budget)
+    """What `optimal` does for a system of which no result is kept: the search itself, `iterations` steps in each stage."""
+    start = _start(system, conditioning)
     tell = progress and (lambda p, error: progress(p=p, error=error))
-    found = search(A, B, (start.Lambda, start.V, start.B), budget, seconds=seconds, progress=tell)
-    return _certified(system, found, {"conditioning": budget, "start_error": start.transfer_error, "kept": 0.0})
+    limits = {"iterations": iterations, "seconds": seconds}
+    found = search(np.asarray(system.A), system.B, start, conditioning, **limits, progress=tell)
+    return _certified(system, found, {"conditioning": conditioning, "kept": 0.0})
 
 
-def _start(system: NPLR | Dense, budget: float) -> Diagonalization:
-    if isinstance(system, NPLR):
-        try:
-            return lossless(system, conditioning=budget)
-        except ValueError:
-            pass  # not lossless
-    return minimize(system, conditioning=budget)
+def _start(system: NPLR | Dense, budget: float) -> System:
+    """`lossless` where that is defined, and for `legs` its poles moved to where they are needed; else `minimize`."""
+    try:
+        found = lossless(system, conditioning=budget) if isinstance(system, NPLR) else minimize(system, conditioning=budget)
+    except ValueError:
+        found = minimize(system, conditioning=budget)
+    order = len(found.Lambda)
+    if np.array_equal(system.A, legs(order).A):
+        return fit(np.asarray(system.A), system.B, transport(found.Lambda, float(order), budget))
+    return System(found.Lambda, found.V, found.B)
 
 
 def _kept(system: NPLR | Dense, budget: float) -> System | None:

@@ -9,7 +9,7 @@ it an ordinary smooth problem:
              q = (s - a)^2 + \omega^2, \quad \lambda = a + i\omega, \quad b > 0;
 
 - *a budget that cannot be broken*: R = U diag(f) W^T of a free X = U diag(s) W^T, f = k^{sin(pi t/2)}, s = k^t, k = sqrt K;
-- *a smooth supremum*: the p-norm of the error over frequencies, p = 4, 8, ..., with points that follow the poles and the lobes;
+- *a smooth supremum*: the p-norm of the error over frequencies, p = 8, 16, ..., with points that follow poles and lobes;
 - *unit columns*: a penalty with multipliers on the logarithms of their lengths; an alternating projection makes them exact.
 
 L-BFGS does the rest. Nothing here is certified: that is the caller's part.
@@ -135,9 +135,9 @@ def transport(Lambda: Complex, corner: float, conditioning: float) -> Complex:
     `corner` is the frequency of half power, N for `legs`. Around it |Phi|^2 (1 - |Phi|^2) is largest, and a pole more in that
     region saves more than it costs where |x^| is small (above) or the history has faded (below):
 
-    .. math::  \log \omega'/\omega = \min(1.1, 5/K) \left(0.11 - 0.06 \log u - 0.2 \log(1 + u)\right), \qquad u = \omega/N,
+    .. math::  \log \omega'/\omega = \min(1.1, 5/K) \left(0.11 - 0.06 \log u - 0.2 \log(1 + u)\right), \qquad u = \omega/w,
 
-    and the depth that a pole had at the new frequency. Real poles stay.
+    where w is the corner, and the depth that a pole had at the new frequency. Real poles stay.
     """
     up = Lambda[Lambda.imag > 0]
     if len(up) == 0:
