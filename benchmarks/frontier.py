@@ -53,7 +53,7 @@ def methods(order: int, *, fresh: bool) -> dict[str, Callable[[], perturb.Diagon
         chosen[f"gaussian {size:g}"] = lambda size=size: perturb.gaussian(legs, size=size, tries=5)
     absolute = float(np.linalg.norm(legs.A, 2))
     for size in (0.01, 0.1):
-        chosen[f"last column, |E| = {size:g}"] = lambda size=size: perturb.last_column(legs, size=size / absolute)
+        chosen[f"last column, {size:g} absolute"] = lambda size=size: perturb.last_column(legs, size=size / absolute)
     return chosen
 
 

@@ -33,7 +33,7 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 
 _LENGTH = 1024  # samples of the kernels drawn: a memory of one unit of time at the smallest customary step, 1e-3
 
 _ABOUT_SPECTRUM = (
-    "PTD leaves the vertical line of S4D, on which all modes decay alike: the further, the smaller τ. "
+    "PTD leaves the vertical line of S4D, on which all modes decay alike. "
     "Both axes are logarithmic away from 0."
 )
 _ABOUT_RESPONSE = "The largest |G(iω)| that a readout of norm 1 can see; blue should lie on grey."

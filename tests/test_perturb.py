@@ -114,7 +114,7 @@ def test_the_whole_perturbation_is_s4d_and_its_error_grows_with_the_order() -> N
         found = perturb.lossless(hippo.legs(order), tau=1.0)
         assert found.condition == pytest.approx(1, abs=64 * EPS * order)
         assert found.transfer_error == pytest.approx(error, abs=5e-3)
-        assert found.transfer_bound == np.inf
+        assert error - 5e-3 <= found.transfer_bound <= error + 5e-3  # by level sets: the closed bound is infinite
 
 
 @given(st.integers(2, 40), st.floats(1.1, 300))

@@ -133,6 +133,8 @@ class Diagonalization:
         """The half-spectrum model that reads C (..., N) from the state in the coordinates of A, with `step` (...)."""
         if self.B is None:
             raise ValueError("`system` must have an input to become a model; got a matrix. Give an NPLR or Dense form.")
+        if np.iscomplexobj(self.E):
+            raise ValueError(f"A + E must be real for modes to come in pairs; got a complex E, by {self.method}. Take a real one.")
         D = np.zeros(np.shape(C)[:-1])
         return pair(Diagonal(self.Lambda, self.B, C @ self.V, D, np.asarray(step)))
 

@@ -89,7 +89,9 @@ class Lossless(Diagonalization):
             return np.abs(g * relative) * np.sqrt(np.maximum(0, square))
 
         lower, w = supremum(deviation, self.Lambda)
-        upper = super()._deviation.upper if sigma >= 0 and len(self.Lambda) <= _DENSE else _bound(g, sigma, self.tau)
+        upper = _bound(g, sigma, self.tau)
+        if math.isinf(upper) and len(self.Lambda) <= _DENSE:  # no closed form: by level sets
+            upper = super()._deviation.upper
         return norms.Supremum(lower, upper, w)
 
 
