@@ -19,7 +19,7 @@ import scipy.special
 
 from ._array import Complex, Real
 
-_EPS = float(np.finfo(np.float64).eps)
+_FAR = 16.0  # from here on eight terms of the asymptotic series of psi are good to eps
 
 
 def offsets(K: int, weight: float, tau: float) -> Complex | None:
@@ -54,8 +54,18 @@ def strengths(K: int, delta: Complex) -> Complex:
 def _rest(K: int, k: np.ndarray, delta: Complex) -> tuple[Complex, Complex]:
     """T(i k + delta) = (1/pi) sum_{|m| > K} 1/(y - i m) and its derivative."""
     up, down = K + 1 - k + 1j * delta, K + 1 + k - 1j * delta
-    T = -1j * (scipy.special.psi(up) - scipy.special.psi(down)) / math.pi
-    return T, (_trigamma(up) + _trigamma(down)) / math.pi
+    far = np.abs(up) >= _FAR  # there psi by its asymptotic series, for the difference of two logarithms is the small thing
+    difference = np.empty_like(up)
+    difference[~far] = scipy.special.psi(up[~far]) - scipy.special.psi(down[~far])
+    gap, up_far, down_far = 2j * (1j * k + delta)[far], up[far], down[far]
+    series = _asymptotic(1 / up_far**2) - _asymptotic(1 / down_far**2)
+    difference[far] = 2 * np.arctanh(gap / (2 * K + 2)) + gap / (2 * up_far * down_far) - series
+    return -1j * difference / math.pi, (_trigamma(up) + _trigamma(down)) / math.pi
+
+
+def _asymptotic(y: Complex) -> Complex:
+    """sum_k B_2k/(2 k) y^k: log x - 1/(2 x) - psi(x) at y = 1/x^2."""
+    return np.polynomial.polynomial.polyval(y, [0.0, *(scipy.special.bernoulli(16)[2::2] / np.arange(2, 17, 2))])
 
 
 def _trigamma(x: Complex) -> Complex:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr
+from test_cascade import precise_root
 
 from ssmlinalg import _lossless, decompose, hippo, perturb
 from ssmlinalg._ondemand import OnDemand
@@ -120,3 +123,56 @@ def test_diagonalize_agrees_with_the_dense_basis(measure: str) -> None:
         np.testing.assert_allclose(form.Lambda, basis.Lambda, atol=16 * EPS * order * scale)
         np.testing.assert_allclose(form.B, basis.V.conj().T @ system.B, atol=64 * EPS * order * float(np.linalg.norm(system.B)))
         np.testing.assert_allclose(form.C, basis.V[0], atol=64 * EPS * order)
+
+
+@pytest.mark.parametrize("order", [64, 65, 10_000, 1_000_000])
+@pytest.mark.parametrize("tau", [1.0, 0.2])
+def test_legs_is_exact_to_a_few_eps_in_the_eigenbasis(order: int, tau: float) -> None:
+    """Eigenvalues and B = V^{-1} B against 50 digits: |x|^2 = (c^2 - 1)/(-4 Re z), or -L'/2 at c = 1, and B = -g |x|/L'."""
+    found = perturb.lossless(hippo.legs(order), tau=tau)
+    pairs = order // 2
+    for j in [0, 1, pairs - 1, *np.random.default_rng(order).integers(0, pairs, 5)]:
+        z, slope = precise_root(order, tau, complex(found.Lambda[j] + 0.5))
+        ctx = z.context
+        c = 2 / ctx.mpf(tau) - 1
+        size = ctx.sqrt((c * c - 1) / (-4 * z.real) if tau < 1 else -slope.real / 2)
+        assert abs(ctx.mpc(complex(found.Lambda[j])) - (z - 0.5)) <= 8 * EPS * abs(z)
+        assert abs(ctx.mpc(complex(found.B[j])) + ctx.sqrt(2) * size / slope) <= 16 * EPS * abs(ctx.sqrt(2) * size / slope)
+
+
+@pytest.mark.parametrize("order", [1, 2, 64, 10_000])
+@pytest.mark.parametrize("tau", [0.9, 0.2, 0.01])
+def test_lagt_is_exact_to_a_few_eps(order: int, tau: float) -> None:
+    """The eigenvalues are the preimages of one point: z = (1 + q)/(1 - q)/2, q^N = -c."""
+    found = perturb.lossless(hippo.lagt(order), tau=tau)
+    ctx = mpmath.MPContext()
+    ctx.dps = 40
+    c = 2 / ctx.mpf(tau) - 1
+    some = sorted({0, order // 2 - 1, order // 4}) if order > 1 else []
+    for j in some:
+        m = order // 2 - j  # from the largest frequency down
+        q = ctx.exp((ctx.log(c) + ctx.mpc(0, 2 * m - 1) * ctx.pi) / order)
+        z = (1 + q) / (1 - q) / 2
+        near = min(abs(ctx.mpc(complex(root)) - z) for root in (found.Lambda[j], found.Lambda[j].conj()))
+        assert near <= 16 * EPS * abs(z)
+    if order % 2:
+        assert float(found.Lambda[-1].real) == pytest.approx(float(-(c - 1) / (c + 1) / 2), rel=16 * EPS)
+
+
+@pytest.mark.parametrize("order", [3, 65, 10_001])
+@pytest.mark.parametrize("tau", [0.9, 0.2, 0.01])
+def test_fout_is_exact_to_a_few_eps(order: int, tau: float) -> None:
+    """1 + (1 - tau)/pi S(y) = 0 at s = pi y (window 2), S a difference of digamma functions, and the input by its residue."""
+    found = perturb.lossless(hippo.fout(order), tau=tau)
+    ctx = mpmath.MPContext()
+    ctx.dps = 40
+    K = order // 2
+
+    def S(y: Any) -> Any:
+        return ctx.mpc(0, 1) * (ctx.digamma(ctx.mpc(0, 1) * y + K + 1) - ctx.digamma(ctx.mpc(0, 1) * y - K))
+
+    for j in sorted({0, K // 2, K - 1}):
+        y = ctx.findroot(lambda y: 1 + (1 - ctx.mpf(tau)) / ctx.pi * S(y), ctx.mpc(complex(found.Lambda[j])) / ctx.pi)
+        # The last digit of P P^T moves a root by c/2 of it: e^{-2 pi y} = c for a large order.
+        assert abs(ctx.mpc(complex(found.Lambda[j])) - ctx.pi * y) <= 4 * EPS * (abs(ctx.pi * y) + 2 / tau - 1)
+        assert abs(found.Lambda[j].real - ctx.pi * y.real) <= 8 * EPS * (abs(ctx.pi * y.real) + 2 / tau - 1)
