@@ -15,6 +15,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,13 +93,14 @@ def published(folder: Path, order: int) -> Iterator[Point]:
         yield Point(order, f"published {path.stem}", condition, sensitivity, size, error.lower, error.upper, abscissa, math.nan)
 
 
-def table(points: list[Point]) -> Iterator[str]:
-    """The lines of the table, in Markdown."""
-    yield "| N | | kappa(V) | sum kappa_j/N | \\|E\\|/\\|A\\| | transfer error | certified | max Re | seconds |"
-    yield "|---|---|---|---|---|---|---|---|---|"
-    for p in points:
-        numbers = [p.condition, p.mean_sensitivity, p.backward_error, p.transfer_error, p.transfer_bound, p.abscissa, p.seconds]
-        yield f"| {p.order} | {p.method} | " + " | ".join("-" if math.isnan(x) else f"{x:.4g}" for x in numbers) + " |"
+HEAD = """| N | | kappa(V) | sum kappa_j/N | \\|E\\|/\\|A\\| | transfer error | certified | max Re | seconds |
+|---|---|---|---|---|---|---|---|---|"""
+
+
+def line(p: Point) -> str:
+    """One line of the table, in Markdown."""
+    numbers = " | ".join("-" if math.isnan(x) else f"{x:.4g}" for x in p[2:])
+    return f"| {p.order} | {p.method} | {numbers} |"
 
 
 def picture(points: list[Point], path: Path) -> None:
@@ -138,14 +140,12 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true")
     arguments = parser.parse_args()
     points: list[Point] = []
+    print(HEAD)
     for order in arguments.orders:
-        for method, make in methods(order, fresh=arguments.fresh).items():
-            try:
-                points.append(measured(order, method, make))
-            except ValueError as error:
-                print(f"N = {order}, {method}: {error}")
-        points += published(arguments.published, order) if arguments.published else ()
-    print("\n".join(table(points)))
+        made = (measured(order, method, make) for method, make in methods(order, fresh=arguments.fresh).items())
+        for point in chain(made, published(arguments.published, order) if arguments.published else ()):
+            points.append(point)
+            print(line(point), flush=True)
     if arguments.picture:
         picture(points, arguments.picture)
 

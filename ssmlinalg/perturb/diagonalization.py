@@ -134,7 +134,8 @@ class Diagonalization:
         if self.B is None:
             raise ValueError("`system` must have an input to become a model; got a matrix. Give an NPLR or Dense form.")
         if np.iscomplexobj(self.E):
-            raise ValueError(f"A + E must be real for modes to come in pairs; got a complex E, by {self.method}. Take a real one.")
+            got = f"a complex E, by {self.method}"
+            raise ValueError(f"A + E must be real for modes to come in pairs; got {got}. Take a real one.")
         D = np.zeros(np.shape(C)[:-1])
         return pair(Diagonal(self.Lambda, self.B, C @ self.V, D, np.asarray(step)))
 
