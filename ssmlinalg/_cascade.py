@@ -165,9 +165,10 @@ def roots(a: Real, tau: float) -> Complex | None:
     two conjugate roots have met on the real axis, which they do for large c only: there roots of some phase no longer exist,
     and an eigensolver must look. Cost as for `frequencies`.
     """
-    order = len(a)
+    order, log_c = len(a), math.log1p(2 * (1 - tau) / tau)
+    if log_c > -math.log(_EPS):  # roots are nearer to poles than a double can tell
+        return None
     w = frequencies(a)
-    log_c = math.log1p(2 * (1 - tau) / tau)
     real = np.zeros(order % 2) if log_c == 0 else np.array([_real_root(a, log_c)] * (order % 2))
     z: Complex = 1j * w
     if log_c > 0 and len(w):

@@ -91,6 +91,11 @@ CASES: dict[str, Callable[[], Any]] = {
     "measure without correction": lambda: inits.s4_init(4, measure="chebt"),
     "perturbing what is not lossless": lambda: perturb.lossless(hippo.legs(4)._replace(P=np.ones((4, 1)))),
     "an input aside": lambda: perturb.lossless(hippo.legt(4)._replace(B=np.arange(4.0))),
+    "a form without P, lossless": lambda: perturb.lossless(hippo.lmu(4)),  # pyright: ignore[reportArgumentType]
+    "a matrix, lossless": lambda: perturb.lossless(np.eye(4)),  # pyright: ignore[reportArgumentType]
+    "complex, lossless": lambda: perturb.lossless(hippo.legs(4)._replace(A=hippo.legs(4).A + 0j)),
+    "seconds as text": lambda: perturb.optimal(hippo.legs(5), seconds="1"),  # pyright: ignore[reportArgumentType]
+    "no seconds at all": lambda: perturb.optimal(hippo.legs(5), seconds=0),
     "a size the perturbation is not measured in": lambda: inits.ptd_init(4, perturbation="gaussian", conditioning=8.0),
     "a complex perturbation of a real model": lambda: inits.ptd_init(4, perturbation="complex_gaussian"),
     "a complex perturbation of S5": lambda: inits.s5_ptd_init(4, perturbation="complex_gaussian"),

@@ -140,7 +140,14 @@ def lossless(
     >>> round(d.tau, 3), round(d.condition, 2), round(d.transfer_error, 3), round(d.abscissa, 2)
     (0.195, 8.96, 0.058, -0.7)
     """
+    if not isinstance(nplr, NPLR):
+        got = type(nplr).__name__
+        raise TypeError(
+            f"`nplr` must be an NPLR form, for P is perturbed along; got {got}. Use minimize or gaussian for others."
+        )
     nplr = check(nplr)
+    if any(np.iscomplexobj(array) for array in nplr if isinstance(array, np.ndarray)):
+        raise TypeError("`nplr` must be real; got complex entries. Take the real form, or use minimize.")
     if conditioning is not None and tau is not None:
         raise ValueError("give `conditioning` or `tau`, not both; got both. Leave one out.")
     if tau is not None:

@@ -52,6 +52,7 @@ def optimal(
     (True, True)
     """
     budget = _require.real("conditioning", conditioning, above=1)
+    seconds = math.inf if seconds == math.inf else _require.real("seconds", seconds, above=0)
     A, B = split(system)
     if B is None:
         raise TypeError("`system` must have an input to be near to; got a matrix. Give an NPLR or Dense form, or use minimize.")
