@@ -32,10 +32,7 @@ _INK, _FAINT, _GRID = "#1d2733", "#5d6975", "#e8ebef"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _LENGTH = 1024  # samples of the kernels drawn: a memory of one unit of time at the smallest customary step, 1e-3
 
-_ABOUT_SPECTRUM = (
-    "PTD leaves the vertical line of S4D, on which all modes decay alike. "
-    "Both axes are logarithmic away from 0."
-)
+_ABOUT_SPECTRUM = "PTD leaves the vertical line of S4D, on which all modes decay alike. Both axes are logarithmic away from 0."
 _ABOUT_RESPONSE = "The largest |G(iω)| that a readout of norm 1 can see; blue should lie on grey."
 _ABOUT_BOUND = "What is proved is the dashed line, and the blue curve never rises above it."
 _ABOUT_NO_BOUND = "How far blue and orange are from grey in the picture above; no bound is known for this system."

@@ -43,7 +43,7 @@ def test_what_is_kept_keeps_its_budget_and_is_as_near_as_it_says(order: int, bud
     error = np.linalg.norm(state - legs_state(order, 1j * w), axis=0).max()
     law = perturb.lossless(hippo.legs(order), conditioning=budget)
     assert 0.98 * found.transfer_error <= error <= found.transfer_bound * (1 + 1e-9)
-    assert found.transfer_error < 0.66 * law.transfer_error
+    assert found.transfer_error < 0.7 * law.transfer_error
     assert found.transfer_error < TO_BEAT.get((order, budget), np.inf)
 
 
