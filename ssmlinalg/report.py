@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import decimal
 import html
+import importlib.util
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -24,13 +25,15 @@ try:
 except ImportError as missing:
     raise ImportError(f"a report is drawn with plotly; got {missing}. Install it: pip install 'ssmlinalg[cli]'.") from missing
 
-from . import decompose, forms, kernels, perturb
+from . import decompose, eigen, forms, kernels, perturb
 from .analysis.compare import Row
 
 HIPPO, S4D, PTD = "#98a2ae", "#d9601a", "#0f6cbd"
 _INK, _FAINT, _GRID = "#1d2733", "#5d6975", "#e8ebef"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _LENGTH = 1024  # samples of the kernels drawn: a memory of one unit of time at the smallest customary step, 1e-3
+
+_ENCLOSED = 64  # order up to which the spectrum is enclosed where python-flint is installed: a tenth of a second
 
 _ABOUT_SPECTRUM = "PTD leaves the vertical line of S4D, on which all modes decay alike. Both axes are logarithmic away from 0."
 _ABOUT_RESPONSE = "The largest |G(iω)| that a readout of norm 1 can see; blue should lie on grey."
@@ -86,6 +89,11 @@ def ptd(found: perturb.Diagonalization, form: forms.Paired, *, title: str, facts
         ("residual", _number(found.residual), "‖(A + E) V − V Λ‖ / ‖A‖, of the size of rounding"),
         ("N", str(len(found.Lambda)), "order of the state"),
     ]
+    if len(found.Lambda) <= _ENCLOSED and importlib.util.find_spec("flint"):
+        radius = float(eigen.enclose(found.A + found.E).radius.max())
+        certificate.insert(
+            5, ("enclosed", _number(radius), "proved by FLINT: a disc of this radius or less about each eigenvalue")
+        )
     if isinstance(found, perturb.Lossless):
         certificate.insert(5, ("τ", _number(found.tau), "size of the perturbation, from 0 (HiPPO) to 1 (S4D)"))
     facts = {"perturbation": found.method} | {name: _number(value) for name, value in found.facts.items()} | dict(facts)
