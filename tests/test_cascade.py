@@ -102,7 +102,7 @@ def test_products_make_the_states_of_the_definition(order: int) -> None:
     np.testing.assert_allclose(got, expected[rows], rtol=16 * EPS * order)
 
 
-@given(chains, st.lists(st.integers(0, 2000), min_size=1, max_size=4), st.floats(-20, 300), st.floats(0.1, 300))
+@given(chains, st.lists(st.integers(0, 2000), min_size=1, max_size=4), st.floats(0, 300), st.floats(0.1, 300))
 def test_products_that_leap_are_those_that_walk(measure: str, rows: list[int], right: float, up: float) -> None:
     a, z = nplr(measure, 2001).P[:, 0] ** 2, np.array([complex(right, up), complex(right, -up), abs(right) + 0.25])
     walked = np.concatenate([np.ones((1, 3)), np.cumprod((z - a[:, None]) / (z + a[:, None]), axis=0)])[rows]

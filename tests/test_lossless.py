@@ -52,7 +52,7 @@ def test_phi_is_that_of_the_matrix(measure: str, order: int, right: float, up: f
     P, R = system.P[:, 0], np.linalg.inv((z + found.sigma) * np.eye(order) - system.A)
     value, slope = (part[0] for part in found.log_phi(np.array([z])))
     h = P @ R @ P
-    size = order * np.linalg.norm(P) ** 2 * np.linalg.norm(R) * np.linalg.cond(R)
+    size = 1 + order * np.linalg.norm(P) ** 2 * np.linalg.norm(R) * np.linalg.cond(R)
     assert abs(np.exp(value) - (1 - 2 * h)) <= 64 * EPS * size
     assert abs(slope * np.exp(value) - 2 * P @ R @ R @ P) <= 64 * EPS * size * np.linalg.norm(R)
 

@@ -127,7 +127,7 @@ def test_a_first_order_lag_has_its_gain_at_zero(exponent: float) -> None:
     rate = 10.0**exponent
     found = hinf(np.array([[-rate]]), np.array([1.0]), np.array([2.0]))
     assert_brackets(found, 2 / rate)
-    assert found.frequency == 0
+    assert abs(found.frequency) <= math.sqrt(EPS) * rate  # where the gain is that at 0 but for its last digit
 
 
 @given(st.floats(-7, -0.5), st.floats(-6, 6))
@@ -136,7 +136,8 @@ def test_a_resonance_has_the_known_peak(exponent: float, speed: float) -> None:
     A = np.array([[0.0, w], [-w, -2 * zeta * w]])
     found = hinf(A, np.array([0.0, w]), np.array([1.0, 0.0]))
     assert_brackets(found, 1 / (2 * zeta * math.sqrt(1 - zeta**2)), rounding=64 * EPS / zeta)
-    assert found.frequency == pytest.approx(w * math.sqrt(1 - 2 * zeta**2), rel=1e-6)
+    # A gain within TIGHT of the largest is found within sqrt(TIGHT) of the width of the peak.
+    assert abs(found.frequency - w * math.sqrt(1 - 2 * zeta**2)) <= 4 * math.sqrt(TIGHT) * zeta * w + 64 * EPS * w
 
 
 @given(seeds, orders, widths, st.booleans())

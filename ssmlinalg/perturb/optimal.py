@@ -36,10 +36,10 @@ def optimal(
     V and Lambda closed under conjugation, Lambda stable; E = V Lambda V^{-1} - A is real and nothing is asked of its size. The
     search starts from `lossless` (for `legs` with its poles moved), or from `minimize` where the system is not lossless, and
     ends in a local minimum; for `legs` the deviation is then 0.4 to 0.7 of that of `lossless`, and `error_floor` says how much
-    is left to gain at most. For `legs` of order 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept with the package
-    (benchmarks/optimal.py makes them again) and returned at once; otherwise the search takes seconds up to N = 64 and a minute
-    at N = 256, O(N^3) a step. `seconds` ends it early; so does an interrupt (KeyboardInterrupt), with the best so far.
-    `progress` is called after each stage with its `p` and the `error` on a grid.
+    is left to gain at most. For `legs` of order 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept with the
+    package (benchmarks/optimal.py makes them again) and returned at once; otherwise the search takes seconds up to N = 64 and
+    a minute at N = 256, O(N^3) a step. `seconds` ends it early; so does an interrupt (KeyboardInterrupt), with the best so
+    far. `progress` is called after each stage with its `p` and the `error` on a grid.
 
     `transfer_error` and `transfer_bound` bracket the error over all frequencies, by level sets. `facts`: "conditioning" is the
     budget, "kept" 1 for a result that was kept.
