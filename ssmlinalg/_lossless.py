@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -67,15 +68,14 @@ def recognize(A: Array, P: Array) -> Structure | None:
         times, rows = _chain(p, sigma)
         if _agrees(A, p, times, rows):
             evaluate = _cascade.evaluator(a)
-            phi = lambda z: evaluate(z, np.zeros(len(z), dtype=bool))  # noqa: E731
-            return Structure(sigma, lambda tau: _solve_chain(p, a, tau), times, phi)
+            return Structure(sigma, partial(_solve_chain, p, a), times, lambda z: evaluate(z, np.zeros(len(z), dtype=bool)))
     K = (len(p) - 1) // 2
     spacing = float(A[-1, -2] + p[-1] * p[-2]) / K if K else 1.0
     if spacing > 0:
         times, rows = _waves(p, spacing)
         if _agrees(A, p, times, rows):
-            phi = lambda s: _fourier.log_phi(K, p[0] ** 2, spacing, s)  # noqa: E731
-            return Structure(0.0, lambda tau: _solve_waves(p, spacing, tau), times, phi)
+            log_phi = partial(_fourier.log_phi, K, p[0] ** 2, spacing)
+            return Structure(0.0, partial(_solve_waves, p, spacing), times, log_phi)
     return None
 
 
