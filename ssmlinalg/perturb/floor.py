@@ -36,7 +36,7 @@ def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
 
     Lambda may be unstable or complex and of lower order, V scaled in any way. Returns 0 where nothing is shown, as for `legs`
     of order 8 from K = 8 on. How far the floor is from the least error is not known: `optimal` for `legs` with K = 4, 8, 16
-    attains 2.9, 4.8 and 7.2 times the floor at order 64 and 1.8, 2.4 and 3.3 times at order 256.
+    attains 2.9, 4.8 and 7.2 times the floor at order 64 and 1.8, 2.3 and 3.2 times at order 256.
 
     Accuracy: computed in floating point, not enclosed in intervals: it carries the rounding of two Lyapunov solves. States that
     only inputs above eps^{-1/4} times the usual size reach are left out, which is allowed. The maximum is a local one. Cost:
