@@ -114,6 +114,8 @@ def test_an_interrupt_and_a_deadline_keep_the_best_so_far() -> None:
     late = searched(legs, conditioning=5, seconds=1e-3)
     assert np.linalg.cond(late.V) <= 5 * (1 + 1e-12)
     assert np.isfinite(late.transfer_error)
+    assert late.facts["interrupted"] == 1
+    assert searched(legs, conditioning=5, iterations=2).facts["interrupted"] == 0
 
 
 def test_what_needs_nothing_is_left_alone() -> None:

@@ -42,7 +42,7 @@ def optimal(
     far. `progress` is called after each stage with its `p` and the `error` on a grid.
 
     `transfer_error` and `transfer_bound` bracket the error over all frequencies, by level sets. `facts`: "conditioning" is the
-    budget, "kept" 1 for a result that was kept.
+    budget, "kept" 1 for a result that was kept, "interrupted" 1 for a search that was stopped early.
 
     Raises TypeError or ValueError for a mere matrix, an unstable or complex system, and conditioning not above 1.
 
@@ -83,8 +83,8 @@ def searched(
     start = _start(system, conditioning)
     tell = progress and (lambda p, error: progress(p=p, error=error))
     limits = {"iterations": iterations, "seconds": seconds}
-    found = search(np.asarray(system.A), system.B, start, conditioning, **limits, progress=tell)
-    return _certified(system, found, {"conditioning": conditioning, "kept": 0.0})
+    found, stopped = search(np.asarray(system.A), system.B, start, conditioning, **limits, progress=tell)
+    return _certified(system, found, {"conditioning": conditioning, "kept": 0.0, "interrupted": float(stopped)})
 
 
 def _start(system: NPLR | Dense, budget: float) -> System:

@@ -71,19 +71,20 @@ def search(
     iterations: int = 200,
     seconds: float = math.inf,
     progress: Callable[[float, float], object] | None = None,
-) -> System:
+) -> tuple[System, bool]:
     r"""Lambda, V, B~ of a small sup_w |V (iw - Lambda)^{-1} B~ - (iw - A)^{-1} B| with kappa_2(V) <= `conditioning`.
 
     A (N, N) is real and stable, B (N,) real. `start` is (Lambda, V, B~) of any conditioning, stable, in canonical order (upper
     half plane, conjugates, real ones), which the result has too, with V of unit columns and B~ > 0. Each p of `powers` is
     worth at most `iterations` steps and is followed by `progress`(p, error on a grid). Stops after `seconds` or at a
-    KeyboardInterrupt with the best so far; without either it is deterministic. A local minimum, no more. Cost: O(N^3) a step.
+    KeyboardInterrupt with the best so far, and says whether it was stopped; otherwise it is deterministic. A local minimum, no
+    more. Cost: O(N^3) a step.
     """
     response, deadline = _response(A, B), time.monotonic() + seconds
     best = _finish(_halve(*start), conditioning)
     least = float(np.max(_error(best, response, _dense(best))))
     half = _within(_halve(*start), conditioning)
-    pull, multipliers = 1.0, np.zeros(len(half.a))
+    pull, multipliers, stopped = 1.0, np.zeros(len(half.a)), False
     latest = np.zeros(0)
 
     def watch(x: Real) -> None:
@@ -110,9 +111,10 @@ def search(
             best, least = found, error
         if progress:
             progress(p, error)
-        if time.monotonic() > deadline:
+        stopped = time.monotonic() > deadline
+        if stopped:
             break
-    return _whole(best)
+    return _whole(best), stopped
 
 
 def fit(A: Real, B: Real, Lambda: Complex) -> System:
