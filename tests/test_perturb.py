@@ -44,7 +44,7 @@ def test_the_spectrum_is_stable_and_closed_under_conjugation(measure: str, order
 
 @given(st.integers(1, 40), taus)
 def test_the_bound_is_the_highest_point_of_the_lobe(order: int, tau: float) -> None:
-    assume(tau < 1)
+    assume(tau < 1 - 1e-6)  # beyond, the lobe has no end in double precision and level sets take over
     q = np.linspace(0, 1, 100001)[:-1]
     lobe = tau / 2 * q * np.sqrt(1 - q**2) / (1 - tau / 2 * (1 + q))
     bound = perturb.lossless(hippo.legs(order), tau=tau).transfer_bound
@@ -214,7 +214,7 @@ def test_a_budget_given_is_a_budget_kept(method: str, order: int, budget: float)
     assert np.linalg.cond(found.V) <= budget * (1 + 1e-9)
 
 
-@given(st.integers(2, 24), st.floats(0.03, 1))
+@given(st.integers(2, 24), st.floats(0.03, 0.99))
 def test_legt_with_its_two_columns_is_exact_at_frequency_zero_and_follows_its_law(order: int, tau: float) -> None:
     r"""x~ - x^ = tau/2 (s - A)^{-1} P M(s)^{-1} (Phi(0) - Phi(s)) g, M = (1 - tau/2) I + tau/2 Phi, by dense solves."""
     system = hippo.legt(order)
