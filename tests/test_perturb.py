@@ -61,6 +61,18 @@ def test_eigenvectors_have_one_phase(measure: str, order: int, tau: float) -> No
     assert seen.real.min() >= -64 * EPS * order * np.linalg.norm(system.P)
 
 
+@given(st.integers(1, 40), st.floats(0.02, 0.99))
+def test_lagt_keeps_the_bound_that_its_gain_at_zero_gives(order: int, tau: float) -> None:
+    """t/(1 - tau) |x^(0)|, |x^(0)| = 2 sqrt(N), which no frequency of a dense grid exceeds."""
+    lagt = hippo.lagt(order)
+    found = perturb.lossless(lagt, tau=tau)
+    assert found.transfer_bound == pytest.approx(tau / 2 / (1 - tau) * 2 * np.sqrt(order), rel=64 * EPS * order)
+    w = np.geomspace(1e-4, 1e2, 400)
+    tilde = found.V @ (found.B[:, None] / (1j * w - found.Lambda[:, None]))
+    seen = np.linalg.norm(tilde - resolvent(lagt.A, lagt.B, 1j * w), axis=0).max()
+    assert max(seen, found.transfer_error) <= found.transfer_bound * (1 + 256 * EPS * order * found.condition)
+
+
 def test_an_undamped_system_has_an_infinite_error() -> None:
     assert perturb.lossless(hippo.lagt(4), tau=1.0).transfer_error == np.inf
 

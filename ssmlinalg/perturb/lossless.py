@@ -89,7 +89,7 @@ class Lossless(Diagonalization):
             return np.abs(g * relative) * np.sqrt(np.maximum(0, square))
 
         lower, w = supremum(deviation, self.Lambda)
-        upper = _bound(g, sigma, self.tau)
+        upper = _bound(self.nplr.P, g, sigma, self.tau)
         if math.isinf(upper) and len(self.Lambda) <= _DENSE:  # no closed form: by level sets
             upper = super()._deviation.upper
         return norms.Supremum(lower, upper, w)
@@ -257,11 +257,17 @@ def _norm(A: np.ndarray | OnDemand, P: Real, sigma: float, structure: Structure 
     return math.sqrt(float(top[0]))
 
 
-def _bound(g: float, sigma: float, tau: float) -> float:
-    """sup |x~ - x^| over every phase Phi(iw) might have: with q = |Phi| it is g t q sqrt(1 - q^2)/(1 - t - t q), t = tau/2."""
-    if sigma >= 0 or tau == 1:
-        return math.inf  # |Phi| = 1 on the whole axis says nothing of |x^|; at tau = 1 the denominator can vanish
+def _bound(P: Real, g: float, sigma: float, tau: float) -> float:
+    """sup |x~ - x^| over every phase Phi(iw) might have: with q = |Phi| it is g t q sqrt(1 - q^2)/(1 - t - t q), t = tau/2.
+
+    Where sigma = 0, q = 1 and the deviation is t/(1 - 2t) |x^| at most; of a chain, whose P has no zero, |x^|^2 = g^2 sum
+    a_n/(w^2 + a_n^2), a_n = P_n^2, is largest at w = 0.
+    """
     t = tau / 2
+    if sigma == 0 and P.all() and tau < 1:
+        return t / (1 - tau) * abs(g) * math.sqrt(float(np.sum(P**-2.0))) * (1 + 16 * EPS * len(P))
+    if sigma >= 0 or tau == 1:
+        return math.inf  # at tau = 1 the denominator can vanish
     stationary = np.roots([t, -2 * (1 - t), 0, 1 - t])
     q = min((float(root.real) for root in stationary if abs(root.imag) < 1e-9 and 0 < root.real < 1), default=1.0)
     if q == 1:
