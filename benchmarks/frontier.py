@@ -15,6 +15,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -93,6 +94,13 @@ def published(folder: Path, order: int) -> Iterator[Point]:
         yield Point(order, f"published {path.stem}", condition, sensitivity, size, error.lower, error.upper, abscissa, math.nan)
 
 
+def at_their_own(file: Point) -> Iterator[Point]:
+    """What we make of the conditioning that a published file has."""
+    legs, budget = hippo.legs(file.order), file.condition
+    for name, make in (("optimal", perturb.optimal), ("minimize", perturb.minimize)):
+        yield measured(file.order, f"{name}, budget {budget:.4g}", partial(make, legs, conditioning=budget))
+
+
 HEAD = """| N | | kappa(V) | sum kappa_j/N | \\|E\\|/\\|A\\| | transfer error | certified | max Re | seconds |
 |---|---|---|---|---|---|---|---|---|"""
 
@@ -143,7 +151,8 @@ def main() -> None:
     print(HEAD)
     for order in arguments.orders:
         made = (measured(order, method, make) for method, make in methods(order, fresh=arguments.fresh).items())
-        for point in chain(made, published(arguments.published, order) if arguments.published else ()):
+        files = list(published(arguments.published, order)) if arguments.published else []
+        for point in chain(made, files, *(at_their_own(file) for file in files)):
             points.append(point)
             print(line(point), flush=True)
     if arguments.picture:

@@ -59,11 +59,13 @@ class OnDemand:
         return OnDemand((self.shape[1], self.shape[0]), self.dtype, lambda rows, columns: self._block(columns, rows).T)
 
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
+        _require.shape("x", np.shape(x), f"({self.shape[1]}, ...)", np.shape(x)[:1] == (self.shape[1],) and np.ndim(x) <= 2)
         rows, columns = (np.arange(size) for size in self.shape)
         parts = np.array_split(rows, 1 + self.shape[0] * self.shape[1] // _BLOCK)
         return np.concatenate([self._block(part, columns) @ x for part in parts])
 
     def __rmatmul__(self, x: np.ndarray) -> np.ndarray:
+        _require.shape("x", np.shape(x), f"(..., {self.shape[0]})", np.shape(x)[-1:] == (self.shape[0],))
         product = self.T @ np.moveaxis(np.asarray(x), -1, 0).reshape(self.shape[0], -1)
         return np.moveaxis(product.reshape(-1, *np.shape(x)[:-1]), 0, -1)
 

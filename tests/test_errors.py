@@ -94,6 +94,10 @@ CASES: dict[str, Callable[[], Any]] = {
     "a form without P, lossless": lambda: perturb.lossless(hippo.lmu(4)),  # pyright: ignore[reportArgumentType]
     "a matrix, lossless": lambda: perturb.lossless(np.eye(4)),  # pyright: ignore[reportArgumentType]
     "complex, lossless": lambda: perturb.lossless(hippo.legs(4)._replace(A=hippo.legs(4).A + 0j)),
+    "a readout of another order": lambda: perturb.lossless(hippo.legs(8)).paired(np.ones(5)),
+    "a product on demand of another order": lambda: hippo.legs(5000).A @ np.ones(3),
+    "a product from the left of another order": lambda: np.ones(3) @ hippo.legs(5000).A,
+    "a proof beyond any memory": lambda: perturb.lossless(hippo.legs(10**6), tau=0.2).proved_abscissa,
     "seconds as text": lambda: perturb.optimal(hippo.legs(5), seconds="1"),  # pyright: ignore[reportArgumentType]
     "no seconds at all": lambda: perturb.optimal(hippo.legs(5), seconds=0),
     "a size the perturbation is not measured in": lambda: inits.ptd_init(4, perturbation="gaussian", conditioning=8.0),

@@ -74,6 +74,8 @@ def test_lagt_keeps_the_bound_that_its_gain_at_zero_gives(order: int, tau: float
 
 
 def test_an_undamped_system_has_an_infinite_error() -> None:
+    assert perturb.lossless(hippo.lagt(5000), tau=1.0).transfer_error == np.inf
+    assert perturb.lossless(hippo.fout(5), tau=1.0).transfer_bound == np.inf
     assert perturb.lossless(hippo.lagt(4), tau=1.0).transfer_error == np.inf
 
 
@@ -262,7 +264,6 @@ def test_orders_one_and_two_need_no_exception() -> None:
 def test_what_was_done_is_reported() -> None:
     """At order 4 and budget 20 the law's tau lies in a window (c = 2 / 0.0497 - 1): steps are taken and counted."""
     found = perturb.lossless(hippo.legs(4), conditioning=20)
-    assert found.facts["steps"] >= 0
     assert found.tau == pytest.approx(min(found.facts["law_tau"] * 1.005 ** found.facts["steps"], 1))
     moved = perturb.lossless(hippo.legs(4), conditioning=float((2 / 0.0497 - 1) ** 0.75))
     assert moved.facts["steps"] > 0

@@ -105,14 +105,14 @@ class Diagonalization:
     @cached_property
     def proved_abscissa(self) -> float:
         """A number that Re lambda of no eigenvalue of A + E exceeds, as proved in float64: below 0 a proof of stability."""
-        return eigen.proved_abscissa(np.asarray(self.A + self.E))
+        return eigen.proved_abscissa(np.asarray(self.A) + np.asarray(self.E))
 
     @cached_property
     def _deviation(self) -> norms.Supremum:
         A, B = split(self.system)
         if B is None:
             return norms.Supremum(math.nan, math.nan, math.nan)
-        perturbed, drive = A + self.E, self.V @ self.B
+        perturbed, drive = A + np.asarray(self.E), self.V @ self.B
         drive = drive if np.iscomplexobj(perturbed) else drive.real
         # A state that neither moves nor is driven (the sine of frequency zero) is no mode of the transfer function.
         alive = A.any(axis=0) | A.any(axis=1) | perturbed.any(axis=0) | perturbed.any(axis=1) | (B != 0) | (drive != 0)
@@ -133,6 +133,7 @@ class Diagonalization:
         """The half-spectrum model that reads C (..., N) from the state in the coordinates of A, with `step` (...)."""
         if self.B is None:
             raise ValueError("`system` must have an input to become a model; got a matrix. Give an NPLR or Dense form.")
+        _require.shape("C", np.shape(C), f"(..., {len(self.Lambda)})", np.shape(C)[-1:] == (len(self.Lambda),))
         if np.iscomplexobj(self.E):
             got = f"a complex E, by {self.method}"
             raise ValueError(f"A + E must be real for modes to come in pairs; got {got}. Take a real one.")

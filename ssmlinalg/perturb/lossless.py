@@ -78,8 +78,11 @@ class Lossless(Diagonalization):
     @cached_property
     def _deviation(self) -> norms.Supremum:
         g = gain(self.nplr.B, self.nplr.P)
-        if self.structure is None or g is None or (self.sigma >= 0 and self.tau == 1):
+        if self.structure is None or g is None:
             return super()._deviation
+        if self.sigma >= 0 and self.tau == 1:  # undamped
+            size = math.inf if g else 0.0
+            return norms.Supremum(size, size, float(np.abs(self.Lambda[0].imag)))
         log_phi, sigma, t = self.structure.log_phi, self.sigma, self.tau / 2
 
         def deviation(w: Real) -> Real:
