@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,16 @@ def test_a_kept_model_is_read_as_any_other() -> None:
     form = ptd_init(64, perturbation="optimal", channels=2)
     assert form.A.shape == (2, 32)
     assert np.all(form.A.real < 0)
+
+
+@pytest.mark.parametrize("broken", [None, b"", b"\x08\0\0\0\0\0\0\0nonsense"])
+def test_a_kept_file_that_is_lost_or_corrupt_is_named(tmp_path: Path, monkeypatch: Any, broken: bytes | None) -> None:
+    path = tmp_path / "optimal.safetensors"
+    if broken is not None:
+        path.write_bytes(broken)
+    monkeypatch.setattr(importlib.import_module("ssmlinalg.perturb.optimal"), "KEPT", path)
+    with pytest.raises(OSError, match=r"kept in optimal.safetensors must be readable; got .*\. Install ssmlinalg again\."):
+        perturb.optimal(hippo.legs(8), conditioning=4)
 
 
 def test_what_is_packed_is_unpacked() -> None:

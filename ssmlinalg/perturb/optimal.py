@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from .. import _require, eigen
 from ..forms import NPLR, Dense
@@ -104,18 +107,25 @@ def _kept(system: NPLR | Dense, budget: float) -> System | None:
     order = len(system.B)
     if (order, budget) not in kept() or np.any(legs(order).A != system.A) or np.any(legs(order).B != system.B):
         return None
-    with as_file(KEPT) as path, safe_open(path, "np") as file:
+    with _opened() as file:
         half, R, b = (file.get_tensor(f"{order}/{budget:g}/{field}") for field in ("Lambda", "R", "B"))
     return _unpacked(half.view(np.complex128), R, b)
 
 
 def kept() -> set[tuple[int, float]]:
     """The orders and budgets for which `optimal` of `legs` is kept with the package."""
-    if not KEPT.is_file():
-        return set()
-    with as_file(KEPT) as path, safe_open(path, "np") as file:
+    with _opened() as file:
         names = [name.split("/") for name in file.keys()]  # noqa: SIM118  (it is no mapping)
     return {(int(order), float(budget)) for order, budget, _ in names}
+
+
+@contextmanager
+def _opened() -> Iterator[Any]:
+    try:
+        with as_file(KEPT) as path, safe_open(path, "np") as file:
+            yield file
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"the results kept in {KEPT.name} must be readable; got {error}. Install ssmlinalg again.") from error
 
 
 def packed(found: System) -> dict[str, np.ndarray]:
