@@ -1,0 +1,82 @@
+"""What kernels and recurrences share: the sampled system, what is refused before any work, and shapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _array, _require
+from .._array import Array
+from ..discretize import Rule, discretize
+from ..forms import Delayed, DenseRecurrence, MIMORecurrence, PairedRecurrence, Recurrence, check
+
+_DISCRETE = (Recurrence, PairedRecurrence, MIMORecurrence, DenseRecurrence, Delayed)
+
+
+def sampled(form: Any, rule: Rule) -> Any:
+    """The discrete form: sampled by `rule`, or as it is."""
+    return check(form) if isinstance(form, _DISCRETE) else discretize(form, rule)
+
+
+def refuse_overflow(system: Any, length: int) -> None:
+    """On the host, refuse modes that grow past the largest number; under a compiler values cannot be looked at.
+
+    Of a dense matrix only the result tells (`finite`): its norm may exceed 1 for a while.
+    """
+    if not _array.is_numpy(system.A) or isinstance(system, DenseRecurrence):
+        return
+    size = float(np.max(np.abs(system.A), initial=0.0))
+    if size > 1 and length * np.log(size) > np.log(float(np.finfo(system.A.dtype).max)) - 1:
+        got = f"|A_d| = {size:.6g}, which overflows {system.A.dtype} within {length} samples"
+        raise ValueError(f"modes must not outgrow their precision; got {got}. Make Re A < 0, or shorten the signal.")
+
+
+def refuse_size(what: str, system: Any, length: int) -> None:
+    """A lower bound of what evaluation takes: the complex result, or for dense A the block of all states."""
+    each = system.A.shape[-1] if isinstance(system, DenseRecurrence) else 1
+    if isinstance(system, MIMORecurrence):
+        each = system.C.shape[-2] * system.B.shape[-1]
+    size = math.prod(batch_of(system)) * each * length * 2 * np.dtype(_array.precision(system.A)).itemsize
+    _require.room(what, size, host=_array.is_numpy(system.A))
+
+
+def finite(evaluate: Callable[[Any, Any], Array], one: Any, other: Any) -> Array:
+    """`evaluate`(one, other), refused on the host when it overflowed."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = evaluate(one, other)
+    if _array.is_numpy(result) and not np.all(np.isfinite(result)):
+        remedy = "Choose a stable rule or matrix, a smaller step, smaller weights, or a shorter signal."
+        raise ValueError(f"the result must fit its precision; got more than {result.dtype} can hold. {remedy}")
+    return result
+
+
+def batch_of(system: Any) -> tuple[int, ...]:
+    """The leading axes of all fields together."""
+    dense, several = isinstance(system, DenseRecurrence), isinstance(system, MIMORecurrence)
+    matrix = 2 if several else 1
+    leads = [system.A.shape[: -2 if dense else -1], system.B.shape[:-matrix], system.C.shape[:-matrix]]
+    return np.broadcast_shapes(*leads, system.D.shape[: -2 if several else None])
+
+
+def match(array: Array, like: Array) -> Array:
+    """The array, made complex if `like` is."""
+    return _array.as_complex(array) if _array.is_complex(like) and not _array.is_complex(array) else array
+
+
+def swap(matrix: Array) -> Array:
+    """The transpose of the last two axes."""
+    return _array.namespace(matrix=matrix).matrix_transpose(matrix)
+
+
+def real_signal(name: str, array: Array) -> None:
+    """Refuse a signal that is complex, empty, or on the host not finite."""
+    if _array.is_complex(array):
+        raise TypeError(f"`{name}` must be real; got {array.dtype}. Pass its real and imaginary parts one after the other.")
+    if array.ndim < 1 or array.shape[-1] < 1:
+        got = f"shape {tuple(array.shape)}"
+        raise ValueError(f"`{name}` must hold at least one sample on its last axis; got {got}. Add samples.")
+    if _array.is_numpy(array):
+        _require.finite(name, np.asarray(array))
