@@ -1,4 +1,4 @@
-"""Draw the picture of the README, docs/_static/ptd.svg: python docs/figures.py"""
+"""Draw the pictures of the README, docs/_static/ptd.svg, and of the growth of kernels, growth.svg: python docs/figures.py"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 
 from ssmlinalg import hippo, perturb, report
 
+PAGES = Path(__file__).parent
 INK, FAINT, RULE = "#1d2733", "#5d6975", "#c8ced6"
 
 
@@ -46,7 +47,37 @@ def ptd(path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def growth(path: Path) -> None:
+    """Milliseconds of a kernel against L, H and N, as benchmarks/kernels.py printed them and docs/benchmarks.md has them."""
+    lines = (PAGES / "benchmarks.md").read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| varied |"))
+    stop = next(i for i in range(start, len(lines)) if not lines[i])
+    head, _, *rows = ([cell.strip() for cell in line.strip("| ").split("|")] for line in lines[start:stop])
+    figure, panels = plt.subplots(1, 3, figsize=(9, 3.4), sharey=True, layout="constrained")
+    for axes, name in zip(panels, ("L", "H", "N"), strict=True):
+        shown = [row for row in rows if row[0] == name]
+        x = [int(row[head.index(name)]) for row in shown]
+        for column, color in zip(range(4, len(head), 2), (report.PTD, report.S4D, FAINT), strict=False):
+            ours, bound = ([float(row[at]) for row in shown] for at in (column, column + 1))
+            axes.loglog(x, ours, color=color, marker="o", markersize=3.5, linewidth=1.6, label=head[column])
+            axes.loglog(x, bound, color=color, linestyle=":", linewidth=1.2)
+        fixed = zip(("H", "N", "L"), shown[0][1:4], strict=True)
+        axes.set_title(", ".join(f"{other} = {size}" for other, size in fixed if other != name), fontsize=10, color=FAINT)
+        axes.set(xlabel=name, xticks=x)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.tick_params(color=RULE, labelcolor=FAINT)
+        axes.grid(color="#e8ebef", linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(RULE)
+    panels[0].set_ylabel("ms")
+    panels[0].legend(frameon=False, title="dotted: the product alone", title_fontsize=9, fontsize=9)
+    figure.savefig(path, metadata={"Date": None})
+
+
 if __name__ == "__main__":
     # No date and no random identifiers, so that the file changes only when the picture does.
     plt.rcParams |= {"font.size": 11, "text.color": INK, "axes.labelcolor": INK, "svg.hashsalt": "ptd"}
-    ptd(Path(__file__).parent / "_static" / "ptd.svg")
+    ptd(PAGES / "_static" / "ptd.svg")
+    growth(PAGES / "_static" / "growth.svg")
