@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat
@@ -30,20 +31,17 @@ def namespace(**arrays: Array) -> Namespace:
     """The library all `arrays` belong to; they must share it, their device and their precision."""
     first, *others = arrays
     for name, array in arrays.items():
-        if not array_api_compat.is_array_api_obj(array):
+        if kind(array) != "torch" and not array_api_compat.is_array_api_obj(array):
             raise TypeError(f"`{name}` must be an array; got {type(array).__name__}. Convert it with numpy.asarray.")
     for name, array in arrays.items():
         if precision(array) not in ("float32", "float64"):
             remedy = "Cast it to float32 or float64, or their complex types."
             raise TypeError(f"`{name}` must hold numbers in single or double precision; got {array.dtype}. {remedy}")
-    kinds = {name: type(array).__module__.partition(".")[0] for name, array in arrays.items()}
     for name in others:
         pair = arrays[first], arrays[name]
-        try:
-            array_api_compat.array_namespace(*pair)
-        except TypeError:
-            got = f"`{first}` of {kinds[first]} and `{name}` of {kinds[name]}"
-            raise TypeError(f"arrays must come from one library; got {got}. Bring them together with forms.move.") from None
+        if kind(pair[0]) != kind(pair[1]):
+            got = f"`{first}` of {kind(pair[0])} and `{name}` of {kind(pair[1])}"
+            raise TypeError(f"arrays must come from one library; got {got}. Bring them together with forms.move.")
         here, there = (device(array) for array in pair)
         if here is not None and there is not None and here != there:
             got = f"`{first}` on {here} and `{name}` on {there}"
@@ -51,11 +49,31 @@ def namespace(**arrays: Array) -> Namespace:
         if precision(pair[0]) != precision(pair[1]):
             got = f"`{first}` in {pair[0].dtype} and `{name}` in {pair[1].dtype}"
             raise TypeError(f"arrays must share one precision; got {got}. Cast one of them with astype.")
-    return array_api_compat.array_namespace(arrays[first])
+    return library(arrays[first])
+
+
+def kind(array: Array) -> str:
+    """The name of the library of an array: one of `LIBRARIES`, or another of the standard. Read from its type, so that a
+    compiler can follow."""
+    if is_numpy(array):
+        return "numpy"
+    name = type(array).__module__.partition(".")[0]
+    return "jax" if name.startswith("jax") else name
+
+
+def library(array: Array) -> Namespace:
+    """The library of an array that `namespace` has already seen."""
+    if kind(array) == "torch":
+        from array_api_compat import torch
+
+        return torch
+    return array_api_compat.array_namespace(array)
 
 
 def device(array: Array) -> Any:
     """Where the array lives; None while jax.jit traces it, for then it lives nowhere yet."""
+    if kind(array) == "torch":
+        return array.device
     return None if "Tracer" in type(array).__name__ else array_api_compat.device(array)
 
 
@@ -65,6 +83,31 @@ def precision(array: Array) -> str:
     return {"complex128": "float64", "complex64": "float32"}.get(name, name)
 
 
+def readable(array: Array) -> bool:
+    """Whether values may be looked at now: on the host, and not while a compiler or a transformation traces."""
+    if kind(array) == "torch":
+        import torch
+
+        traced = torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(array)  # pyright: ignore[reportAttributeAccessIssue]
+        return array.device.type == "cpu" and not traced
+    if kind(array) == "jax":
+        return "Tracer" not in type(array).__name__ and {place.platform for place in array.devices()} == {"cpu"}
+    return is_numpy(array)
+
+
+def half(array: Array) -> bool:
+    """Whether the array holds numbers of 16 bits (or complex ones of twice 16), which no kernel is evaluated in."""
+    return str(array.dtype).rpartition(".")[2] in ("float16", "bfloat16", "complex32")
+
+
+def widened(array: Array) -> Array:
+    """Numbers of 16 bits in single precision; others as they are."""
+    if not half(array):
+        return array
+    xp = library(array)
+    return xp.astype(array, xp.complex64 if is_complex(array) else xp.float32)
+
+
 def is_complex(array: Array) -> bool:
     """Whether the array holds complex numbers."""
     return "complex" in str(array.dtype)
@@ -72,39 +115,87 @@ def is_complex(array: Array) -> bool:
 
 def real(array: Array) -> Array:
     """The real part; of a real array, itself (the standard leaves that undefined)."""
-    return array_api_compat.array_namespace(array).real(array) if is_complex(array) else array
+    return library(array).real(array) if is_complex(array) else array
 
 
 def as_complex(array: Array) -> Array:
     """The array with complex numbers of its own precision."""
-    xp = array_api_compat.array_namespace(array)
+    xp = library(array)
     return xp.astype(array, {"float32": xp.complex64, "float64": xp.complex128}[precision(array)])
 
 
 def complex_of(real: Array, imag: Array) -> Array:
     """real + i imag, without the 0 times infinity that multiplying by i can make."""
-    if array_api_compat.is_torch_array(real):
+    if kind(real) == "torch":
         import torch
 
         return torch.complex(real, imag)
     return as_complex(real) + 1j * as_complex(imag)
 
 
+def constant(array: Array) -> Array:
+    """The same values, through which no derivative passes."""
+    if kind(array) == "torch":
+        return array.detach()
+    if kind(array) == "jax":
+        import jax
+
+        return jax.lax.stop_gradient(array)
+    return array
+
+
+def iterate(function: Callable[[Any], Any], start: Any, times: int) -> list[Any]:
+    """start, function(start), ...: `times` tuples of arrays. In JAX a loop: its compiler would fuse a chain without end."""
+    if kind(start[0]) == "jax":
+        import jax
+
+        _, found = jax.lax.scan(lambda value, _: (function(value), value), start, None, length=times)
+        return [jax.tree.map(lambda array, k=k: array[k], found) for k in range(times)]
+    found = [start]
+    while len(found) < times:
+        found.append(function(found[-1]))
+    return found[:times]
+
+
+def pairs(array: Array) -> Array:
+    """(..., n) complex as (..., 2 n) real: real and imaginary parts in turn. A view where the library has one."""
+    if kind(array) == "torch":
+        import torch
+
+        return torch.view_as_real(array.resolve_conj()).flatten(-2)
+    if is_numpy(array) or kind(array) == "cupy":
+        return library(array).ascontiguousarray(array).view(precision(array))
+    xp = library(array)
+    return xp.reshape(xp.stack([xp.real(array), xp.imag(array)], axis=-1), (*array.shape[:-1], 2 * array.shape[-1]))
+
+
+def from_pairs(array: Array) -> Array:
+    """(..., 2 n) real as (..., n) complex: what `pairs` undoes."""
+    if kind(array) == "torch":
+        import torch
+
+        return torch.view_as_complex(array.unflatten(-1, (-1, 2)))
+    if is_numpy(array) or kind(array) == "cupy":
+        xp = library(array)
+        return xp.ascontiguousarray(array).view({"float32": xp.complex64, "float64": xp.complex128}[precision(array)])
+    return complex_of(array[..., 0::2], array[..., 1::2])
+
+
 def arange(length: int, like: Array) -> Array:
     """0, 1, ..., length - 1 beside `like`: same library, device and precision, real."""
-    xp = array_api_compat.array_namespace(like)
+    xp = library(like)
     return xp.arange(length, dtype=getattr(xp, precision(like)), device=device(like))
 
 
 def zeros(shape: tuple[int, ...], like: Array) -> Array:
     """Zeros beside `like`: same library, device and type."""
-    xp = array_api_compat.array_namespace(like)
+    xp = library(like)
     return xp.zeros(shape, dtype=like.dtype, device=device(like))
 
 
 def eye(order: int, like: Array) -> Array:
     """The identity beside `like`: same library, device and type."""
-    xp = array_api_compat.array_namespace(like)
+    xp = library(like)
     return xp.eye(order, dtype=like.dtype, device=device(like))
 
 
@@ -112,7 +203,7 @@ def beside(value: Array | float, like: Array) -> Array:
     """A Python number as an array beside `like`; an array is returned as it is."""
     if not isinstance(value, (int, float, complex)):
         return value
-    xp = array_api_compat.array_namespace(like)
+    xp = library(like)
     dtype = like.dtype if isinstance(value, complex) else getattr(xp, precision(like))
     return xp.asarray(value, dtype=dtype, device=device(like))
 
@@ -123,11 +214,11 @@ def expm(Z: Array) -> Array:
     The standard has none; PyTorch's is up to 1e5 eps away for small matrices, CuPy's refuses complex ones, SciPy's can make NaN
     of a stiff triangular one. JAX's is kept, for under jit the number of squarings must not depend on values.
     """
-    if array_api_compat.is_jax_array(Z):
+    if kind(Z) == "jax":
         import jax.scipy.linalg
 
         return jax.scipy.linalg.expm(Z)
-    xp = array_api_compat.array_namespace(Z)
+    xp = library(Z)
     norm = to_numpy(xp.max(xp.sum(xp.abs(Z), axis=-2), axis=-1))
     squarings = np.maximum(0, np.ceil(np.log2(np.maximum(norm, 1e-300) / _PADE_RADIUS))).astype(int)
     scale = xp.asarray(0.5**squarings, dtype=getattr(xp, precision(Z)), device=device(Z))
@@ -154,11 +245,11 @@ _PADE = [math.factorial(26 - k) * math.factorial(13) / (math.factorial(26) * mat
 
 def to_numpy(array: Array) -> np.ndarray:
     """A copy of the values on the host, gradients left behind."""
-    if array_api_compat.is_torch_array(array):
+    if kind(array) == "torch":
         return array.detach().cpu().resolve_conj().numpy()
-    if array_api_compat.is_cupy_array(array):
+    if kind(array) == "cupy":
         return array.get()
-    xp = array_api_compat.array_namespace(array)
+    xp = library(array)
     if array_api_compat.is_array_api_strict_namespace(xp):  # the standard knows devices but not which one is the host
         return np.asarray(array.to_device(xp.Device("CPU_DEVICE")))
     return np.asarray(array)

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _array, _require
+from . import _array, _powers, _require, _words
 from ._array import Array
 from .forms import (
     DPLR,
@@ -58,7 +58,7 @@ class Samples(NamedTuple):
     before: Array | None = None
 
 
-ModeRule = Callable[[Array], Samples]  # z (..., n) to f(z), g(z)
+ModeRule = Callable[[Array, Array], Samples]  # z (..., n), and z modulo 2 pi i, to f(z), g(z)
 MatrixRule = Callable[[Array, Array], Samples]  # step A (..., N, N) and step B (..., N) to A_d, B_d
 
 
@@ -69,7 +69,7 @@ def zoh(form: Continuous) -> Recurrent:
     >>> zoh(Diagonal(np.array([0j, -1 + 0j]), np.ones(2) + 0j, np.ones(2) + 0j, 0.0, 0.5)).B.real.round(6)
     array([0.5     , 0.393469])
     """
-    return _one_tap(form, lambda z: Samples(_exp(z), _phi1(z)), partial(_hold_matrix, taps=1))
+    return _one_tap(form, lambda z, turned: Samples(_exp(turned), _phi1(z, turned)), partial(_hold_matrix, taps=1))
 
 
 def foh(form: Continuous) -> Delayed:
@@ -78,9 +78,9 @@ def foh(form: Continuous) -> Delayed:
     Source: Franklin, Powell & Workman 1990, Section 4.3 (triangle hold).
     """
 
-    def modes(z: Array) -> Samples:
-        newest = _phi2(z)
-        return Samples(_exp(z), newest, _phi1(z) - newest)
+    def modes(z: Array, turned: Array) -> Samples:
+        newest = _phi2(z, turned)
+        return Samples(_exp(turned), newest, _phi1(z, turned) - newest)
 
     kind, (A, now, before), C, D = _sample(form, modes, partial(_hold_matrix, taps=2))
     # In the state s_l = A x_l + before u_l, which foresees x_{l+1}, two taps are one: s_l = A s_{l-1} + (A now + before) u_l.
@@ -104,7 +104,7 @@ def gbt(form: Continuous, *, alpha: float) -> Recurrent:
     if not 0 <= alpha <= 1:
         raise ValueError(f"`alpha` must lie in [0, 1]; got {alpha:g}. 0.5 is the bilinear rule.")
 
-    def modes(z: Array) -> Samples:
+    def modes(z: Array, turned: Array) -> Samples:
         gain = 1 / (1 - alpha * z)
         return Samples((1 + (1 - alpha) * z) * gain, gain)
 
@@ -143,7 +143,7 @@ def impulse(form: Continuous) -> Recurrent:
 
     The same numbers are Mamba's mix, zero-order hold for A and Euler for B (Gu & Dao 2023, Section 3.6 of the code's notes).
     """
-    return _one_tap(form, lambda z: Samples(_exp(z), _one(z)), lambda Z, B: Samples(_array.expm(Z), B))
+    return _one_tap(form, lambda z, turned: Samples(_exp(turned), _one(z)), lambda Z, B: Samples(_array.expm(Z), B))
 
 
 RULES: dict[str, Callable[[Continuous], Discrete]] = {
@@ -157,6 +157,14 @@ RULES: dict[str, Callable[[Continuous], Discrete]] = {
 }
 
 Rule = str | Callable[[Continuous], Discrete]
+
+# What modes are raised to powers from, so that f(z)^l does not multiply the rounding of f(z) by l.
+BASES: dict[str, Callable[[Array, Array], _powers.Base]] = {
+    **dict.fromkeys(("zoh", "foh", "impulse", "mamba"), _powers.exponential),
+    "bilinear": partial(_powers.fraction, alpha=0.5),
+    "forward": partial(_powers.fraction, alpha=0.0),
+    "backward": partial(_powers.fraction, alpha=1.0),
+}
 
 
 def discretize(form: Continuous, rule: Rule = "zoh") -> Discrete:
@@ -177,9 +185,11 @@ def _sample(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> tuple[ty
     form = check(form)
     if not isinstance(form, (Dense, DPLR, MIMO, Diagonal, Paired)):
         raise TypeError(f"a rule takes a continuous form with an output; got {type(form).__name__}. Use forms.to_dense first.")
+    if not _array.is_numpy(form[0]):
+        return *_evaluate(form, modes, matrices), form.C, form.D
     with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):  # what went wrong shows in the result
         kind, samples = _evaluate(form, modes, matrices)
-        if not _array.is_numpy(samples.A) or all(np.all(np.isfinite(part)) for part in samples if part is not None):
+        if all(np.all(np.isfinite(part)) for part in samples if part is not None):
             return kind, samples, form.C, form.D
     remedy = "Choose another rule, a smaller step, or a stable A."
     raise ValueError(f"A sampled must be finite; got an overflow, or an eigenvalue at a pole of the rule. {remedy}")
@@ -190,10 +200,10 @@ def _evaluate(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> tuple[
         A, B, _, _, step = to_dense(form)
         return DenseRecurrence, matrices(step[..., None, None] * A, step[..., None] * B)
     if isinstance(form, MIMO):
-        f, *gains = modes(form.step * form.A)
+        f, *gains = modes(form.step * form.A, _words.reduced(form.step, form.A))
         return MIMORecurrence, Samples(f, *(None if gain is None else (gain * form.step)[..., None] * form.B for gain in gains))
     step = form.step[..., None]
-    f, *gains = modes(step * form.A)
+    f, *gains = modes(step * form.A, _words.reduced(step, form.A))
     kind = Recurrence if isinstance(form, Diagonal) else PairedRecurrence
     return kind, Samples(f, *(None if gain is None else gain * step * form.B for gain in gains))
 
@@ -224,14 +234,14 @@ def _one(z: Array) -> Array:
     return _array.namespace(z=z).ones_like(z)
 
 
-def _phi1(z: Array) -> Array:
-    """(e^z - 1)/z, and 1 at z = 0."""
-    return _phi(z, 1, _expm1(z))
+def _phi1(z: Array, turned: Array) -> Array:
+    """(e^z - 1)/z, and 1 at z = 0. `turned` is z modulo 2 pi i, without the rounding of a large phase."""
+    return _phi(z, 1, _expm1(turned))
 
 
-def _phi2(z: Array) -> Array:
+def _phi2(z: Array, turned: Array) -> Array:
     """(e^z - 1 - z)/z^2, and 1/2 at z = 0."""
-    return _phi(z, 2, _phi1(z) - 1)
+    return _phi(z, 2, _phi1(z, turned) - 1)
 
 
 def _phi(z: Array, index: int, numerator: Array) -> Array:

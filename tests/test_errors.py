@@ -53,7 +53,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "a list instead of an array": lambda: kernel(bad(A=[1, 2]), 4),
     "no form at all": lambda: kernel((1, 2, 3), 4),  # pyright: ignore[reportArgumentType]
     "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]
-    "length 0": lambda: kernel(GOOD, 0),
+    "a negative length": lambda: kernel(GOOD, -1),
+    "a fraction of a sample": lambda: kernel(GOOD, 2.5),  # pyright: ignore[reportArgumentType]
     "length beyond any memory": lambda: kernel(GOOD, 10**30),
     "dense length beyond any memory": lambda: kernel(inits.s4_init(4), 10**14),
     "no modes": lambda: kernel(forms.Paired(one[:0], one[:0], one[:0], 0.0, 1.0), 4),

@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from .. import _array, _require
+import numpy as np
+
+from .. import _array, _powers, _require
 from .._array import Array
-from ..discretize import Rule
-from ..forms import Continuous, Delayed, DenseRecurrence, Discrete, MIMORecurrence, PairedRecurrence
-from ..products import vandermonde
-from .sampled import batch_of, finite, match, refuse_overflow, refuse_size, sampled, swap
+from ..discretize import BASES, Rule
+from ..forms import (
+    DPLR,
+    MIMO,
+    Continuous,
+    Delayed,
+    DenseRecurrence,
+    Diagonal,
+    Discrete,
+    MIMORecurrence,
+    Paired,
+    PairedRecurrence,
+    check,
+)
+from ..products import MAX_BYTES, vandermonde
+from .dense import dense_kernel, dplr_kernel
+from .sampled import finite, half_of, refuse_overflow, refuse_size, sampled, swap, widened
 
 
-def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh") -> Array:
+def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh", max_bytes: int = MAX_BYTES) -> Array:
     r"""The impulse response K_0 .. K_{length-1} of the sampled model: K_l = C A_d^l B_d, and D added at l = 0.
 
-    Returns (..., length), (..., P, M, length) for several inputs: real, in the library, device and precision of the form.
-    A discrete form is taken as it is and `rule` not used.
+    .. math::  K_{a m + b} = \mathrm{Re} \sum_n (C_n B_n \bar A_n^{a m})\, \bar A_n^{b}, \qquad m \sim \sqrt{L}
 
-    Raises ValueError for an unknown rule, for a length below 1, and on the host for a model that outgrows its precision within
-    `length` samples. Accuracy: relative to sum |C A_d^l B_d| about l eps, from rounding A_d. Cost: O(N L) operations in one
-    matrix product and O(N sqrt(L)) memory beside the result for modes; for a dense A of order N, O(N^2 L) and O(N L).
+    Returns (..., length), (..., P, M, length) for several inputs: real, in the library, device and precision of the form.
+    Length 0 is legal. A discrete form is taken as it is and `rule` not used. A form of 16 bits is evaluated in single precision
+    and the result cast to the precision of its C. Channels of a diagonal form are worked off in groups that take `max_bytes`
+    of memory beside the result (JAX: all at once, its compiler decides).
+
+    Raises ValueError for an unknown rule, for a negative length, and, where values can be looked at, for a model that outgrows
+    its precision within `length` samples. Accuracy, relative to |D| + sum |C B A_d^l| and for any length and frequency: about
+    (n + log2(L)) eps for modes under a named rule or in a discrete form, for their powers and phases are exact until they are
+    rounded once; under a rule given as a function, l times the rounding of its A_d more. Of a dense A: see `products.krylov`.
+    Cost: 4 n L real operations in one matrix product, and O(n sqrt(L)) exponentials and memory beside the result.
+
+    Differentiable once with respect to every field, in PyTorch (also compiled, or under torch.func.vmap) and JAX (jit, vmap),
+    at the cost of two such products; nothing is stored for it but the fields.
 
     Sources: Gu et al. 2022 (S4D), equation 7 (Vandermonde product).
 
@@ -30,40 +55,60 @@ def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh") -> A
     >>> kernel(forms.Recurrence(0.5 * one, one, one, np.asarray(3.0)), 4)
     array([4.   , 0.5  , 0.25 , 0.125])
     """
-    length = _require.integer("length", length)
-    system = sampled(form, rule)
-    if isinstance(system, Delayed):
-        return _first_then(system.D, kernel(system.system, length))[..., :length]
-    refuse_overflow(system, length)
-    refuse_size("the kernel", system, length)
-    K = finite(_impulse_response, system, length)
-    xp = _array.namespace(K=K)
-    later = _array.zeros((*system.D.shape, length - 1), system.D)
-    return K + xp.concat([system.D[..., None], later], axis=-1)
+    length = _require.integer("length", length, least=0)
+    max_bytes = _require.integer("max_bytes", max_bytes)
+    narrow = half_of(form)
+    wide: Any = check(widened(form))
+    system = sampled(wide, rule)
+    inner, late = (system.system, 1) if isinstance(system, Delayed) else (system, 0)
+    refuse_size("the kernel", inner, length)
+    refuse_overflow(inner, length)
+    if length <= late:
+        return _cast(system.D[..., None][..., :length], narrow)
+    if isinstance(inner, DenseRecurrence):
+        bilinear = rule == "bilinear" and isinstance(wide, DPLR)
+        K = dplr_kernel(wide, length) if bilinear else dense_kernel(inner, length - late)
+        K = K if late else _first_then(K[..., 0] + system.D, K[..., 1:])
+    else:
+        K = _sum_of_modes(inner, _base(wide, rule, inner), None if late else system.D, length - late, max_bytes)
+    return _cast(_first_then(system.D, K) if late else K, narrow)
 
 
-def _impulse_response(system: Any, length: int) -> Array:
-    """What the state contributes to the kernel: C A^l B, as the form reads it."""
-    if isinstance(system, DenseRecurrence):
-        return _krylov(system, length)
-    if isinstance(system, MIMORecurrence):
-        weights = system.C[..., :, None, :] * swap(system.B)[..., None, :, :]
-        return 2 * _array.real(vandermonde(weights, system.A[..., None, None, :], length))
-    K = _array.real(vandermonde(system.C * system.B, system.A, length))
-    return 2 * K if isinstance(system, PairedRecurrence) else K
+def _base(form: Any, rule: Rule, system: Any) -> _powers.Base:
+    """What the modes are raised to powers from: under a named rule step A itself, else A_d as it is."""
+    if isinstance(form, (MIMO, Diagonal, Paired)) and isinstance(rule, str):
+        return BASES[rule](form.step if isinstance(form, MIMO) else form.step[..., None], form.A)
+    return _powers.number(system.A)
 
 
-def _krylov(system: DenseRecurrence, length: int) -> Array:
-    """C A^l B by doubling the block [B, AB, A^2 B, ...]."""
-    xp = _array.namespace(A=system.A)
-    A, block = system.A, system.B[..., None]
-    while block.shape[-1] < length:
-        block = xp.concat([xp.broadcast_to(block, (*batch_of(system), *block.shape[-2:])), xp.matmul(A, block)], axis=-1)
-        A = xp.matmul(A, A)
-    K = xp.matmul(match(system.C, block)[..., None, :], block)[..., 0, :length]
-    return _array.real(K)
+def _sum_of_modes(system: Any, base: _powers.Base, direct: Array | None, length: int, max_bytes: int) -> Array:
+    """Re sum C B A^l, doubled for half spectra, with `direct` added at l = 0."""
+    several = isinstance(system, MIMORecurrence)
+    factor = 2 if isinstance(system, (PairedRecurrence, MIMORecurrence)) else 1
+
+    def evaluate(C: Array, B: Array) -> Array:
+        weights = factor * (C[..., :, None, :] * swap(B)[..., None, :, :] if several else C * B)
+        nodes = _powers.reshaped(base, lambda part: part[..., None, None, :]) if several else base
+        return vandermonde(weights, nodes, length, direct=direct, max_bytes=max_bytes)
+
+    return (evaluate if _fits(system, length) else partial(finite, evaluate))(system.C, system.B)
+
+
+def _fits(system: Any, length: int) -> bool:
+    """Whether no sum can overflow, which spares looking at all of them."""
+    if not _array.is_numpy(system.A):
+        return True  # nobody would look
+    A, B, C, D = (np.log(max(1.0, np.max(np.abs(field), initial=0.0))) for field in system)
+    return bool(length * A + B + C + D + np.log(system.A.shape[-1]) < np.log(np.finfo(system.A.dtype).max) - 3)
 
 
 def _first_then(first: Array, rest: Array) -> Array:
     xp = _array.namespace(rest=rest)
-    return xp.concat([xp.broadcast_to(first[..., None], (*rest.shape[:-1], 1)), rest], axis=-1)
+    shape = np.broadcast_shapes(first.shape, rest.shape[:-1])
+    parts = xp.broadcast_to(first[..., None], (*shape, 1)), xp.broadcast_to(rest, (*shape, rest.shape[-1]))
+    return xp.concat(parts, axis=-1)
+
+
+def _cast(K: Array, narrow: Any) -> Array:
+    """K in the precision of a form of 16 bits."""
+    return K if narrow is None else finite(lambda K, dtype: _array.library(K).astype(K, dtype), K, narrow)

@@ -11,9 +11,26 @@ import numpy as np
 from .. import _array, _require
 from .._array import Array
 from ..discretize import Rule, discretize
-from ..forms import Delayed, DenseRecurrence, MIMORecurrence, PairedRecurrence, Recurrence, check
+from ..forms import FORMS, Delayed, DenseRecurrence, MIMORecurrence, PairedRecurrence, Recurrence, check
 
 _DISCRETE = (Recurrence, PairedRecurrence, MIMORecurrence, DenseRecurrence, Delayed)
+
+
+def half_of(form: Any) -> Any:
+    """The real type of 16 bits that C has, or None."""
+    C = form.system.C if isinstance(form, Delayed) else getattr(form, "C", None)
+    if not hasattr(C, "dtype") or not _array.half(C):
+        return None
+    return _array.real(C).dtype
+
+
+def widened(form: Any) -> Any:
+    """The form with fields of 16 bits in single precision."""
+    if isinstance(form, Delayed):
+        return form._replace(system=widened(form.system), D=_array.widened(form.D))
+    if type(form) not in FORMS.values():
+        return form  # `check` has the sentence
+    return type(form)(*(_array.widened(field) if hasattr(field, "dtype") else field for field in form))
 
 
 def sampled(form: Any, rule: Rule) -> Any:
@@ -22,15 +39,16 @@ def sampled(form: Any, rule: Rule) -> Any:
 
 
 def refuse_overflow(system: Any, length: int) -> None:
-    """On the host, refuse modes that grow past the largest number; under a compiler values cannot be looked at.
+    """Refuse modes that grow past the largest number, where values can be looked at: not on a GPU or under a compiler.
 
     Of a dense matrix only the result tells (`finite`): its norm may exceed 1 for a while.
     """
-    if not _array.is_numpy(system.A) or isinstance(system, DenseRecurrence):
+    if isinstance(system, DenseRecurrence) or not _array.readable(system.A):
         return
-    size = float(np.max(np.abs(system.A), initial=0.0))
-    if size > 1 and length * np.log(size) > np.log(float(np.finfo(system.A.dtype).max)) - 1:
-        got = f"|A_d| = {size:.6g}, which overflows {system.A.dtype} within {length} samples"
+    growth = math.log(max(1.0, float(np.max(np.abs(_array.to_numpy(system.A)), initial=0.0))))
+    most = math.log(float(np.finfo(_array.precision(system.A)).max)) - 1
+    if length * growth > most:
+        got = f"|A_d| = {math.exp(growth):.6g}, which overflows {_array.precision(system.A)} at sample {int(most / growth)}"
         raise ValueError(f"modes must not outgrow their precision; got {got}. Make Re A < 0, or shorten the signal.")
 
 
@@ -45,9 +63,11 @@ def refuse_size(what: str, system: Any, length: int) -> None:
 
 def finite(evaluate: Callable[[Any, Any], Array], one: Any, other: Any) -> Array:
     """`evaluate`(one, other), refused on the host when it overflowed."""
+    if not _array.is_numpy(one):
+        return evaluate(one, other)
     with np.errstate(over="ignore", invalid="ignore"):
         result = evaluate(one, other)
-    if _array.is_numpy(result) and not np.all(np.isfinite(result)):
+    if not np.all(np.isfinite(result)):
         remedy = "Choose a stable rule or matrix, a smaller step, smaller weights, or a shorter signal."
         raise ValueError(f"the result must fit its precision; got more than {result.dtype} can hold. {remedy}")
     return result

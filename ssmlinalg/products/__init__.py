@@ -1,5 +1,5 @@
 """Structured products: sums over modes that never form the (modes, length) table."""
 
-from .vandermonde import powers, vandermonde
+from .vandermonde import MAX_BYTES, vandermonde
 
-__all__ = ["powers", "vandermonde"]
+__all__ = ["MAX_BYTES", "vandermonde"]
