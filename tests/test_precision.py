@@ -1,0 +1,238 @@
+"""Kernels against multiple precision: every rule, any frequency, any length, in every library; and what rounding costs."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import EPS, seeds
+
+from ssmlinalg import discretize, forms, inits, kernel, reference
+from ssmlinalg._array import to_numpy
+from ssmlinalg.analysis.precision import Modes, _exact, _modes, precision_report, rounded
+
+BOUND = {"float64": 2e-13, "float32": 1e-6}
+RULES = [*sorted(set(discretize.RULES) - {"mamba"}), "none"]  # of forms born discrete
+NYQUIST = (0.0, 1e-6, 0.3137, 1 - 1e-6, 1.0, 1.7, 1000.0, 1000.37)  # frequencies, 1 the highest that sampling can tell
+MODAL = [name for name, init in sorted(inits.INITS.items()) if isinstance(init(2), Modes)]
+WHERE = [
+    ("numpy", "float64"),
+    ("torch", "float32"),
+    ("torch", "float64"),
+    ("jax", "float64"),
+    ("jax without 64 bits", "float32"),
+]
+
+
+def modes(rule: str, length: int, dtype: str, frequencies: tuple[float, ...] = NYQUIST) -> Any:
+    """One mode a channel: undamped, hardly damped and slowly growing ones of every frequency, in numbers of `dtype`.
+
+    B and C are of phases whose sum is nowhere near a right angle after sampling: the real part of that would be rounding only.
+    """
+    damping = np.array([0.0, -1e-7, 1 / length])
+    x = (damping[:, None] + 1j * math.pi * np.array(frequencies)).reshape(-1, 1)
+    slow = np.abs(x.imag) < math.pi
+    z = {"forward": np.where(slow, np.expm1(x), -1 + 0j), "backward": np.where(slow, -np.expm1(-x), x)}.get(rule, x)
+    A, B, C = np.exp(x) if rule == "none" else z / 0.0123, np.full(x.shape, 0.7 - 0.2j), np.full(x.shape, 1.1 + 0.9j)
+    if rule == "none":
+        return single(forms.Recurrence(A, B, C, np.zeros(len(x))), dtype)
+    return single(forms.Diagonal(A, B, C, np.zeros(len(x)), np.full(len(x), 0.0123)), dtype)
+
+
+def single(form: Any, dtype: str) -> Any:
+    return forms.move(form, "numpy", dtype=dtype)
+
+
+def lags_of(length: int, count: int = 40) -> np.ndarray:
+    drawn = np.random.default_rng(length).integers(0, length, count - 2)
+    return np.unique(np.concatenate([[0, length - 1], drawn]))
+
+
+def exact(form: Any, rule: str, lags: np.ndarray) -> np.ndarray:
+    """The kernels (K, lags) of these very numbers, in multiple precision."""
+    wide = _modes(single(form, "float64"))
+    return np.array([_exact(type(form), [array[k] for array in wide], lags, rule) for k in range(len(wide[0]))])
+
+
+def evaluate(form: Any, length: int, rule: str, where: str, lags: np.ndarray) -> np.ndarray:
+    rule = "zoh" if rule == "none" else rule
+    if where == "numpy":
+        return kernel(form, length, rule=rule)[..., lags]
+    if where == "torch":
+        pytest.importorskip("torch")
+        return to_numpy(kernel(forms.move(form, "torch"), length, rule=rule))[..., lags]
+    jax = pytest.importorskip("jax")
+    with jax.enable_x64(where == "jax"):
+        return to_numpy(jax.jit(lambda form: kernel(form, length, rule=rule))(forms.move(form, "jax")))[..., lags]
+
+
+def relative(got: np.ndarray, form: Any, rule: str, lags: np.ndarray) -> np.ndarray:
+    """The error of each kernel beside the largest |sum C A_d^l B_d|, of which the kernel is the real part."""
+    expected = exact(form, rule, lags)
+    quadrature = exact(form._replace(C=form.C * form.C.dtype.type(1j)), rule, lags)
+    return np.max(np.abs(got - expected), axis=-1) / np.max(np.hypot(expected, quadrature), axis=-1)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 1000, 1 << 14, 1 << 18])
+@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_keeps_the_phase_of_every_frequency_at_every_length(rule: str, dtype: str, length: int) -> None:
+    form, lags = modes(rule, length, dtype), lags_of(length)
+    errors = relative(evaluate(form, length, rule, "numpy", lags), form, rule, lags)
+    assert errors.max() <= BOUND[dtype], dict(zip(form.A[:, 0], errors, strict=True))
+
+
+@pytest.mark.parametrize(("where", "dtype"), WHERE[1:])
+@pytest.mark.parametrize("rule", RULES)
+def test_every_library_keeps_the_phase(rule: str, where: str, dtype: str) -> None:
+    length = 1 << 14
+    form, lags = modes(rule, length, dtype), lags_of(length)
+    errors = relative(evaluate(form, length, rule, where, lags), form, rule, lags)
+    assert errors.max() <= BOUND[dtype], dict(zip(form.A[:, 0], errors, strict=True))
+
+
+@pytest.mark.parametrize(("where", "dtype"), [("numpy", "float32"), *WHERE])
+@pytest.mark.parametrize("rule", ["impulse", "bilinear", "none"])
+def test_sixteen_million_samples_keep_the_phase(rule: str, where: str, dtype: str) -> None:
+    """Undamped modes in one sum: below Nyquist, just below, on it, and far past it."""
+    length, lags = 1 << 24, lags_of(1 << 24)
+    form = modes(rule, length, dtype, (0.3137, 1 - 1e-6, 1.0, 1000.37))
+    A, B, C = (array[:4, 0][None] for array in form[:3])
+    form = form._replace(A=A, B=B, C=C, **{name: getattr(form, name)[:1] for name in form._fields[3:]})
+    assert relative(evaluate(form, length, rule, where, lags), form, rule, lags).max() <= BOUND[dtype]
+
+
+@given(st.sampled_from(sorted(discretize.RULES)), seeds, st.floats(-8, 3))
+def test_the_exact_kernel_is_that_of_the_definition(rule: str, seed: int, magnitude: float) -> None:
+    rng = np.random.default_rng(seed)
+    A, B, C = rng.standard_normal((3, 2)) + 1j * rng.standard_normal((3, 2))
+    A = 10**magnitude * A
+    form = forms.Diagonal(A, B, C, np.asarray(0.5), np.asarray(0.1))
+    length = 7
+    expected = reference.kernel(np.diag(A), B, C, 0.5, 0.1, length, rule, digits=60)
+    expected = np.array([float(K.real) for K in expected])
+    got = exact(form, rule, np.arange(length))[0]
+    assert np.abs(got - expected).max() <= 4 * EPS * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", MODAL)
+def test_every_initialization_is_evaluated_within_the_bound(name: str) -> None:
+    for order in (1, 8, 33):
+        form: Any = inits.INITS[name](order, channels=2)
+        for row in precision_report(form, 1 << 12):
+            assert row.part != "evaluation" or row.error <= row.bound, row
+
+
+def test_nothing_overflows_at_order_1024_over_a_million_samples() -> None:
+    for step in (1e-6, 1e-3, 1.0):
+        form = single(inits.s4d_lin_init(1024, step=step), "float32")
+        assert np.all(np.isfinite(kernel(form, 1 << 20)))
+
+
+# The report.
+
+
+@given(st.floats(allow_nan=False), st.sampled_from(["float64", "float32", "float16", "bfloat16"]))
+def test_rounding_is_that_of_the_format(x: float, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    assume(math.isfinite(x))
+    y = rounded(np.array([x, -x]), dtype)
+    if dtype == "bfloat16":  # PyTorch rounds through float32, twice; what is in float32 already it rounds once
+        x = float(rounded(np.array([x]), "float32")[0])
+        y = rounded(np.array([x, -x]), dtype) if math.isfinite(x) else y
+    expected = torch.tensor([x, -x], dtype=torch.float64).to(getattr(torch, dtype)).to(torch.float64).numpy()
+    if dtype == "float16":
+        with np.errstate(over="ignore"):
+            expected = np.array([x, -x]).astype(np.float16).astype(np.float64)
+    np.testing.assert_array_equal(y, expected)
+
+
+def table(form: Any, length: int, rule: str = "zoh") -> dict[tuple[str, str], Any]:
+    return {(row.dtype, row.part): row for row in precision_report(form, length, rule=rule)}
+
+
+@st.composite
+def stable(draw: Any) -> Any:
+    """Modes from slow to stiff, on the boundary and off it, continuous or discrete."""
+    rng = np.random.default_rng(draw(seeds))
+    kind = draw(st.sampled_from([forms.Diagonal, forms.Paired, forms.MIMO, forms.Recurrence, forms.PairedRecurrence]))
+    n = draw(st.integers(1, 4))
+    B, C = rng.standard_normal((2, n)) + 1j * rng.standard_normal((2, n))
+    A = -rng.uniform(0, 1, n) * 10 ** rng.uniform(-6, 1, n) * draw(st.integers(0, 1)) + 1j * 10 ** rng.uniform(-4, 1.5, n)
+    D, step = np.asarray(rng.standard_normal()), np.asarray(10 ** rng.uniform(-4, 0))
+    if kind is forms.MIMO:
+        return forms.MIMO(A, B[:, None], C[None], D[None, None], np.full(n, step))
+    if kind in (forms.Recurrence, forms.PairedRecurrence):
+        return kind(rng.uniform(0.1, 0.999, n) * np.exp(1j * rng.uniform(0, 7, n)), B, C, D)
+    return kind(A, B, C, D, step)
+
+
+@given(stable(), st.sampled_from(["zoh", "foh", "impulse", "bilinear", "backward"]), st.sampled_from([1, 2, 50, 3000]))
+def test_no_error_of_storage_exceeds_its_bound(form: Any, rule: str, length: int) -> None:
+    """To first order: where a bound is below 1/10, within a tenth of it."""
+    for row in precision_report(form, length, rule=rule):
+        assert not math.isnan(row.error)
+        assert not math.isnan(row.bound)
+        if row.part != "evaluation" and row.bound < 0.1:
+            assert row.error <= 1.1 * row.bound + 2 * BOUND["float64"], row
+
+
+@given(stable(), st.sampled_from(["zoh", "bilinear"]))
+def test_fewer_digits_cost_more(form: Any, rule: str) -> None:
+    rows = table(form, 300, rule)
+    for part in {part for _, part in rows}:
+        fine, single, coarse = (rows[dtype, part] for dtype in ("float64", "float32", "bfloat16"))
+        assert fine.error <= single.error + 2 * BOUND["float64"]
+        assert single.error <= coarse.error + 2 * BOUND["float32"] or coarse.error > 0.1
+        assert fine.bound <= single.bound <= coarse.bound
+
+
+@given(st.floats(0.01, 3.1), st.integers(1, 60))
+def test_the_phase_error_of_an_undamped_mode_grows_with_the_lag(theta: float, length: int) -> None:
+    """|e^{il theta} - e^{il theta~}| = 2 |sin(l (theta - theta~)/2)|, seen by the real part of whatever phase."""
+    one = np.ones(1) + 0j
+    form = forms.Diagonal(1j * theta * one, one, one, np.asarray(0.0), np.asarray(1.0))
+    row = table(form, length, "impulse")["bfloat16", "A"]
+    off = abs(theta - float(rounded(np.array([theta]), "bfloat16")[0]))
+    lags = np.arange(length)
+    expected = np.abs(np.cos(theta * lags) - np.cos((theta - off) * lags))
+    other = np.abs(np.cos(theta * lags) - np.cos((theta + off) * lags))
+    assert min(abs(row.error - expected.max()), abs(row.error - other.max())) <= 2 * BOUND["float64"]
+    assert row.error <= length * off + 2 * BOUND["float64"] <= length * 2.0**-8 * theta + 2 * BOUND["float64"]
+
+
+def test_what_leaves_the_range_of_a_format_is_infinitely_wrong() -> None:
+    one = np.ones(1) + 0j
+    fast = table(forms.Diagonal(1e5j * one, one, one, 0.0, 1e-9), 9)
+    assert fast["float16", "A"].error == math.inf  # beyond 65504
+    assert fast["float16", "step"].error == math.inf  # below 2^-25: no time passes
+    assert fast["float16", "evaluation"].error == math.inf
+    assert fast["bfloat16", "A"].error < 1e-3
+    growing = table(forms.Recurrence(0.9999 * one, one, one, 0.0), 1 << 20)
+    assert growing["bfloat16", "A"].error > 0.9
+    silent = table(forms.Diagonal(1j * one, 0 * one, one, 0.0, 0.1), 5)
+    assert all(row.error == 0 for row in silent.values())
+
+
+def test_a_report_refuses_what_it_cannot_judge() -> None:
+    form = inits.s4d_lin_init(4)
+    for faulty in (
+        lambda: precision_report(forms.to_dense(form), 4),  # pyright: ignore[reportArgumentType]
+        lambda: precision_report(form, 0),
+        lambda: precision_report(form, 4, rule="tustin"),
+    ):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            faulty()
+        assert re.fullmatch(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]", str(caught.value))
+
+
+def test_any_library_may_ask() -> None:
+    pytest.importorskip("torch")
+    form = inits.s4d_lin_init(4)
+    ours, theirs = (precision_report(f, 64) for f in (form, forms.move(form, "torch")))
+    assert ours == theirs
