@@ -20,7 +20,9 @@ from ._words import Words
 
 
 class Base(NamedTuple):
-    """What is raised to powers, z (..., n): e^x of `words` if `exponential`, else `words` itself. `value` has derivatives."""
+    """What is raised to powers, z (..., n). `value` is z, with its derivatives; `words` is z in two words, or if `exponential`
+    the x of z = e^x, its imaginary part counted in turns.
+    """
 
     value: Array
     words: Words
@@ -29,8 +31,9 @@ class Base(NamedTuple):
 
 def exponential(step: Array, A: Array) -> Base:
     """e^{step A}."""
-    z = _words.reduced(step, A)
-    return Base(_array.library(z).exp(z), _words.scaled(step, A), exponential=True)
+    z, words = step * A, _words.turned(step, A)
+    turned = _words.radians(words) + (z - _array.constant(z))  # the second term is 0, and has the derivative
+    return Base(_array.library(z).exp(turned), words, exponential=True)
 
 
 def fraction(step: Array, A: Array, alpha: float) -> Base:
@@ -88,9 +91,9 @@ def _exponentials(x: Words, stride: int, count: int) -> Array:
     """e^{stride k x} for k < count: multiples of rate and turn are exact until they are rounded once."""
     xp = _array.library(x.hi)
     k, bits = _array.arange(count, x.hi)[:, None], (count - 1).bit_length()
-    rate, angle = (Words(part.hi[..., None, :], part.lo[..., None, :]) for part in _words.parts(x))
+    rate, turn = (Words(part.hi[..., None, :], part.lo[..., None, :]) for part in _words.parts(x))
     growth = _words.multiples(Words(stride * rate.hi, stride * rate.lo), k, bits)
-    turn = _words.scaled_turns(stride, _words.turns(angle))
+    turn = _words.scaled_turns(stride, turn)
     return xp.exp(growth.hi) * (1 + growth.lo) * _words.cis(_words.multiple_turns(turn, k, bits))
 
 

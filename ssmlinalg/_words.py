@@ -54,20 +54,25 @@ def divide(a: Words, b: Words) -> Words:
 def turns(angle: Words) -> Words:
     """angle / (2 pi) modulo 1, between -1/2 and 1/2: absolute error about eps^2 + eps^3 |angle|."""
     xp = _array.library(angle.hi)
-    c = _TURN[_array.precision(angle.hi)]
-    first, second = (_product(angle.hi, xp.full_like(angle.hi, c[k])) for k in (0, 1))
+    c0, c1, c2 = _TURN[_array.precision(angle.hi)]
+    first, second = _product(angle.hi, c0), _product(angle.hi, c1)
     total, rest = _fraction(first.hi), xp.zeros_like(angle.hi)
-    for part in (first.lo, second.hi, angle.lo * c[0]):
+    for part in (first.lo, second.hi, angle.lo * c0):
         total, error = _sum(total, _fraction(part))
         rest = rest + error
-    return _tidy(_fraction(total), rest + (second.lo + (angle.hi * c[2] + angle.lo * c[1])))
+    return _tidy(_fraction(total), rest + (second.lo + (angle.hi * c2 + angle.lo * c1)))
 
 
-def reduced(step: Array, A: Array) -> Array:
-    """z = step A modulo 2 pi i, with its imaginary part between -pi and pi and rounded once; has the derivative of z."""
-    z, (rate, angle) = step * A, parts(scaled(step, A))
-    turn = turns(angle)
-    return _array.complex_of(rate.hi, 2 * math.pi * (turn.hi + turn.lo)) + (z - _array.constant(z))
+def turned(step: Array, A: Array) -> Words:
+    """step A with its imaginary part counted in turns, modulo 1: e^{step A} = e^{Re} e^{2 pi i Im}."""
+    rate, angle = parts(scaled(step, A))
+    return _complex(rate, turns(angle))
+
+
+def radians(z: Words) -> Array:
+    """What `turned` counts in turns, in radians, rounded once."""
+    xp = _array.library(z.hi)
+    return _array.complex_of(xp.real(z.hi) + xp.real(z.lo), 2 * math.pi * (xp.imag(z.hi) + xp.imag(z.lo)))
 
 
 def cis(turn: Array) -> Array:
@@ -105,11 +110,11 @@ def _sum(a: Array, b: Array) -> Words:
     return Words(total, (a - (total - part)) + (b - part))
 
 
-def _product(a: Array, b: Array) -> Words:
-    """a b exactly (Dekker), but for underflow."""
+def _product(a: Array, b: Array | float) -> Words:
+    """a b exactly (Dekker), but for underflow; b an array or a constant of the precision of a."""
     product = a * b
     half = _DIGITS[_array.precision(product)] // 2 + 1
-    (a1, a2), (b1, b2) = _split(a, half), _split(b, half)
+    (a1, a2), (b1, b2) = _split(a, half), _split_constant(b, half) if isinstance(b, float) else _split(b, half)
     return Words(product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2)
 
 
@@ -119,6 +124,13 @@ def _split(a: Array, bits: int) -> tuple[Array, Array]:
     moved = (2.0**bits + 1) * a
     head = moved - (moved - a)
     head = xp.where(xp.abs(a) < _SPLITTABLE[_array.precision(a)], head, a)
+    return head, a - head
+
+
+def _split_constant(a: float, bits: int) -> tuple[float, float]:
+    mantissa, exponent = math.frexp(a)
+    digits = 24 if bits < 16 else 53
+    head = math.ldexp(round(math.ldexp(mantissa, digits - bits)), exponent - digits + bits)
     return head, a - head
 
 

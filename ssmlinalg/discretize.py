@@ -200,12 +200,18 @@ def _evaluate(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> tuple[
         A, B, _, _, step = to_dense(form)
         return DenseRecurrence, matrices(step[..., None, None] * A, step[..., None] * B)
     if isinstance(form, MIMO):
-        f, *gains = modes(form.step * form.A, _words.reduced(form.step, form.A))
+        f, *gains = modes(*_modulo(form.step, form.A))
         return MIMORecurrence, Samples(f, *(None if gain is None else (gain * form.step)[..., None] * form.B for gain in gains))
     step = form.step[..., None]
-    f, *gains = modes(step * form.A, _words.reduced(step, form.A))
+    f, *gains = modes(*_modulo(step, form.A))
     kind = Recurrence if isinstance(form, Diagonal) else PairedRecurrence
     return kind, Samples(f, *(None if gain is None else gain * step * form.B for gain in gains))
+
+
+def _modulo(step: Array, A: Array) -> tuple[Array, Array]:
+    """z = step A, and z modulo 2 pi i rounded once, both with the derivative of z."""
+    z = step * A
+    return z, _words.radians(_words.turned(step, A)) + (z - _array.constant(z))
 
 
 def _hold_matrix(Z: Array, B: Array, taps: int) -> Samples:
