@@ -1,0 +1,350 @@
+"""Dense and diagonal plus low-rank kernels: powers of a matrix = values of the generating function = its coefficients."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import EPS
+
+from ssmlinalg import discretize, forms, inits, reference
+from ssmlinalg._array import is_complex, to_numpy
+from ssmlinalg.forms import DPLR, DenseRecurrence
+from ssmlinalg.kernels import dense as rooms
+from ssmlinalg.kernels.dense import dense_kernel, dplr_kernel, prefers_series
+from ssmlinalg.products.cauchy import bilinear, cauchy, dense, generating, power_series
+from ssmlinalg.products.krylov import krylov
+
+SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
+EPS32 = float(np.finfo(np.float32).eps)
+
+
+def by_powers(*arguments: Any) -> Any:
+    Lambda, P, B, C, step, length = arguments
+    D, U, V, B_d = bilinear(Lambda, P, B, step)
+    return krylov(dense(D, U, V), B_d, C, length)
+
+
+ROUTES: dict[str, Callable[..., Any]] = {"powers": by_powers, "values": generating, "coefficients": power_series}
+routes = st.sampled_from(sorted(ROUTES))
+
+
+def system(order: int, rank: int, seed: int, *batch: int, integrator: bool = False) -> tuple[np.ndarray, ...]:
+    """Lambda, P, B, C, step of a dissipative system without conjugate symmetry; its first mode an integrator if asked for."""
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.standard_normal((*batch, *shape)) + 1j * rng.standard_normal((*batch, *shape))
+
+    Lambda, P = -rng.random((*batch, order)) + 4j * rng.standard_normal((*batch, order)), normal(order, rank)
+    if integrator:
+        Lambda[..., 0], P[..., 0, :] = 0, 0
+    return Lambda, P, normal(order), normal(order), rng.uniform(0.05, 0.5, batch)
+
+
+def slack(fields: tuple[np.ndarray, ...], length: int) -> float:
+    """l eps from raising A_d, a contraction, times its own rounding and the weight."""
+    Lambda, P, B, C, step = fields
+    size = np.max(np.abs(Lambda)) + np.max(np.linalg.norm(P, axis=(-2, -1)), initial=0.0) ** 2
+    weight = np.max(np.linalg.norm(step[..., None] * B, axis=-1)) * np.max(np.linalg.norm(C, axis=-1))
+    return 4 * EPS * (length + Lambda.shape[-1]) * (1 + np.max(step) * size) * weight
+
+
+def sizes() -> Any:
+    return given(routes, st.integers(1, 6), st.integers(0, 3), st.integers(0, 99), st.integers(1, 33), st.booleans())
+
+
+@settings(max_examples=60)
+@sizes()
+def test_every_route_gives_the_kernel_of_the_definition(
+    route: str, order: int, rank: int, seed: int, length: int, integrator: bool
+) -> None:
+    Lambda, P, B, C, step = fields = system(order, rank, seed, integrator=integrator)
+    A = np.diag(Lambda) - P @ P.conj().T
+    expected = np.array([complex(K).real for K in reference.kernel(A, B, C, 0.0, step, length, "bilinear", digits=30)])
+    assert np.abs(ROUTES[route](*fields, length) - expected).max() <= slack(fields, length)
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_every_library_gives_the_same(carry: Callable[[Any], Any], route: str, rank: int) -> None:
+    for length in (1, 3):
+        fields = system(3, rank, 1, 2, integrator=True)
+        got = ROUTES[route](*(carry(np.asarray(field)) for field in fields), length)
+        assert type(got).__module__.partition(".")[0] == type(carry(fields[0])).__module__.partition(".")[0]
+        assert not is_complex(got)
+        assert np.abs(to_numpy(got) - by_powers(*fields, length)).max() <= slack(fields, length)
+
+
+@given(st.integers(1, 6), st.integers(0, 3), st.integers(0, 99))
+def test_the_sampled_matrix_is_diagonal_plus_low_rank(order: int, rank: int, seed: int) -> None:
+    Lambda, P, B, C, step = fields = system(order, rank, seed)
+    expected: Any = discretize.bilinear(DPLR(Lambda, P, B, C, np.asarray(0.0), step))
+    D, U, V, B_d = bilinear(Lambda, P, B, step)
+    assert np.abs(dense(D, U, V) - expected.A).max() <= slack(fields, 1) / np.abs(step * B).min() / np.abs(C).min()
+    assert np.abs(B_d - expected.B).max() <= slack(fields, 1) / np.abs(C).min()
+
+
+@pytest.mark.parametrize("length", [15, 16, 64])
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_a_pole_at_every_root_of_unity_hurts_no_route(route: str, length: int) -> None:
+    """Undamped modes i (2/step) tan(pi k/L): their A_d is a root of unity, where published nodes lie."""
+    k = np.arange(length)[2 * np.arange(length) != length]
+    step = np.asarray(0.5)
+    Lambda = 2j / step * np.tan(np.pi * k / length)
+    one = np.ones(len(k)) + 0j
+    got = ROUTES[route](Lambda, np.zeros((len(k), 0)) + 0j, one, one, step, length)
+    gain = step / (1 - step / 2 * Lambda)
+    expected = np.real(gain @ np.exp(2j * np.pi / length * np.outer(k, np.arange(length))))
+    assert np.abs(got - expected).max() <= 4 * EPS * length * (1 + np.abs(step * Lambda).max()) * np.abs(gain).sum()
+
+
+@pytest.mark.parametrize("order", [1, 4])
+def test_an_unstable_system_has_a_kernel_too(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where sums of powers of its modes, which grow much faster than itself, would be cheaper."""
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes: True)
+    Lambda, P, B, C, step = fields = system(order, 1, 3)
+    fields = (Lambda + 2, P / 4, B, C, step)
+    A, length = np.diag(fields[0]) - fields[1] @ fields[1].conj().T, 40
+    expected = np.array([complex(K).real for K in reference.kernel(A, B, C, 0.0, step, length, "bilinear", digits=30)])
+    growth = np.abs(expected).max()
+    assert growth > 10
+    got = dplr_kernel(DPLR(fields[0], fields[1], B, C, np.asarray(0.0), step), length)
+    assert np.abs(got - expected).max() <= slack(fields, length) * growth
+
+
+# Single precision and long kernels.
+
+
+def s4(order: int, channels: int, dtype: str = "float64", **options: Any) -> DPLR:
+    return forms.move(inits.s4_init(order, channels=channels, **options), "numpy", dtype=dtype)
+
+
+def far(got: Any, expected: np.ndarray) -> float:
+    """The largest error relative to the largest value of its channel."""
+    return float((np.abs(got - expected).max(-1) / np.abs(expected).max(-1)).max())
+
+
+def test_long_kernels_in_single_precision_are_rounded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow, length = s4(64, 2, "float32", step=(1e-3, 1e-1)), 16384
+    wide = forms.move(narrow, "numpy", dtype="float64")  # the same numbers
+    for series in (False, True):
+        monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, series=series: series)
+        got = dplr_kernel(narrow, length)
+        assert got.dtype == np.float32
+        assert far(got, power_series(wide.Lambda, wide.P, wide.B, wide.C, wide.step, length)) <= EPS32
+
+
+def test_long_kernels_agree_in_double_precision() -> None:
+    form, length = s4(64, 2, step=(1e-3, 1e-1)), 16385
+    fields = form.Lambda, form.P, form.B, form.C, form.step
+    exact = power_series(*fields, length)
+    assert far(by_powers(*fields, length), exact) <= EPS * length
+    assert far(generating(*fields, length), exact) <= EPS * length
+
+
+def test_the_generating_function_is_not_singular_in_single_precision() -> None:
+    """Published nodes lose 3.8e-3 here: N = 64, L = 16384, step 0.1, complex64 throughout."""
+    narrow, length = s4(64, 1, "float32", step=0.1), 16384
+    wide = forms.move(narrow, "numpy", dtype="float64")
+    exact = power_series(wide.Lambda, wide.P, wide.B, wide.C, wide.step, length)
+    assert far(generating(narrow.Lambda, narrow.P, narrow.B, narrow.C, narrow.step, length), exact) <= 16 * EPS32
+
+
+# The parts.
+
+
+@given(st.integers(1, 7), st.integers(1, 40), st.integers(0, 99))
+def test_cauchy_sums_are_sums(order: int, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    w, nodes = rng.standard_normal((2, 3, order)) + 1j * rng.standard_normal((2, 3, order))
+    z = rng.standard_normal(count) + 1j * rng.standard_normal(count)
+    terms = w[:, :, None] / (z - nodes[:, :, None])
+    assert np.all(np.abs(cauchy(w, nodes, z) - terms.sum(-2)) <= 4 * order * EPS * np.abs(terms).sum(-2))
+
+
+def test_cauchy_sums_in_every_library(carry: Callable[[Any], Any]) -> None:
+    w, nodes, z = np.array([1.0, 2.0]), np.array([-1j, 0.5]), np.array([[0.0], [3.0]])
+    got = cauchy(*map(carry, (w, nodes, z)))
+    np.testing.assert_allclose(to_numpy(got), (w[:, None] / (z[:, None] - nodes[:, None])).sum(-2), rtol=8 * EPS)
+
+
+def test_a_point_on_a_node_is_refused() -> None:
+    with pytest.raises(ValueError, match=SENTENCE):
+        cauchy(np.ones(2), np.array([1.0, 2.0]), np.array([2.0]))
+
+
+@pytest.mark.parametrize("fields", list(itertools.product([False, True], repeat=3)))
+@given(st.integers(1, 7), st.integers(1, 70), st.integers(0, 99))
+def test_powers_of_any_matrix_real_or_complex(fields: tuple[bool, ...], order: int, length: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shapes = (order, order), (order,), (order,)
+    A, B, C = (
+        rng.standard_normal(shape) + (1j * rng.standard_normal(shape) if complex_ else 0)
+        for shape, complex_ in zip(shapes, fields, strict=True)
+    )
+    A = A / np.linalg.norm(A, 2)
+    expected, x = [], B
+    for _ in range(length):
+        expected.append(np.real(C @ x))
+        x = A @ x
+    tolerance = 4 * EPS * (length + order) * order * np.linalg.norm(B) * np.linalg.norm(C)
+    assert np.abs(krylov(A, B, C, length) - expected).max() <= tolerance
+
+
+def test_powers_of_integers_are_exact() -> None:
+    fibonacci = krylov(np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([0.0, 1.0]), np.array([1.0, 0.0]), 79)
+    assert fibonacci[-1] == 8944394323791464
+    assert np.array_equal(fibonacci[2:], fibonacci[1:-1] + fibonacci[:-2])
+
+
+def test_one_matrix_serves_many_readings() -> None:
+    rng = np.random.default_rng(0)
+    A, B, C = rng.standard_normal((4, 4)) / 4, rng.standard_normal(4), rng.standard_normal((5, 3, 4))
+    together = krylov(A, B, C, 50)
+    assert together.shape == (5, 3, 50)
+    tolerance = 64 * EPS * 50 * np.linalg.norm(B) * np.linalg.norm(C)
+    assert np.abs(together[4, 2] - krylov(A, B, C[4, 2], 50)).max() <= tolerance
+
+
+# The kernels.
+
+
+@pytest.mark.parametrize("series", [False, True])
+def test_parts_of_a_batch_make_the_whole(series: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes: series)
+    Lambda, P, B, C, step = system(5, 2, 1, 3)
+    irregular = {
+        "all": DPLR(Lambda, P, B, C, np.zeros(3), step),
+        "one A": DPLR(Lambda[0], P[0], B, C, np.zeros(3), step[0]),
+        "steps": DPLR(Lambda[0], P[0], B[0], C[0], np.zeros(3), step),
+        "axes of one": DPLR(Lambda[:1], P[:1], B[:1], C, np.zeros(3), step),
+        "two axes": DPLR(Lambda[:, None], P[:, None], B, C, np.zeros((3, 3)), step),
+        "inner": DPLR(Lambda, P, B[:, None], C, np.zeros((3, 3)), step),
+    }
+    for form in irregular.values():
+        lead = form.D.shape
+        each = [np.broadcast_to(a, (*lead, *a.shape[a.ndim - k :])) for a, k in zip(form, (1, 2, 1, 1, 0, 0), strict=True)]
+        got = dplr_kernel(form, 11, max_bytes=1)
+        assert got.shape == (*lead, 11)
+        for index in np.ndindex(lead):
+            fields = tuple(each[k][index] for k in (0, 1, 2, 3, 5))
+            assert np.abs(got[index] - by_powers(*fields, 11)).max() <= slack(fields, 11)
+
+
+def test_a_dense_recurrence_in_parts(carry: Callable[[Any], Any]) -> None:
+    rng = np.random.default_rng(0)
+    A, B, C = rng.standard_normal((3, 4, 4)) / 6, rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
+    scale = 20 * np.linalg.norm(B) * np.linalg.norm(C)
+    for dtype, eps in (("float64", EPS), ("float32", EPS32)):
+        narrow = forms.move(DenseRecurrence(A, B, C, np.zeros(3)), "numpy", dtype=dtype)
+        got = dense_kernel(carry(narrow), 20, max_bytes=1)
+        assert str(got.dtype).endswith(dtype)
+        assert np.abs(to_numpy(got) - krylov(A, B, C, 20)).max() <= 64 * eps * scale
+
+
+def test_the_cheaper_route_is_taken() -> None:
+    assert not prefers_series(64, 1, 1 << 14)
+    assert prefers_series(256, 1, 1 << 14)
+    assert not prefers_series(256, 1, 1 << 14, sharing=256)
+    assert prefers_series(64, 0, 256)
+
+
+def traced(work: Callable[[], Any]) -> tuple[Any, int]:
+    tracemalloc.start()
+    result = work()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return result, peak
+
+
+def test_large_orders_make_no_matrix() -> None:
+    order, length = 20_000, 64
+    fields = system(order, 1, 0)
+    form = DPLR(fields[0], fields[1] / order, fields[2], fields[3], np.asarray(0.0), fields[4])
+    K, peak = traced(lambda: dplr_kernel(form, length))
+    assert np.all(np.isfinite(K))
+    assert peak < 16 * 40 * order * np.sqrt(length) < 16 * order**2 / 10
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_no_table_of_modes_times_length_is_made(route: str) -> None:
+    form, length = s4(64, 8), 1 << 14
+    fields = form.Lambda, form.P, form.B, form.C, form.step
+    ROUTES[route](*fields, 64)
+    K, peak = traced(lambda: ROUTES[route](*fields, length))
+    budget = {"powers": 6, "values": 24, "coefficients": 48}[route]
+    assert peak < budget * K.nbytes < 16 * 64 * 8 * length / 2
+
+
+def test_memory_is_that_of_a_few_channels() -> None:
+    form = s4(32, 64, "float32")
+    dplr_kernel(form, 64)
+    held = 1 << 20
+    K, peak = traced(lambda: dplr_kernel(form, 1 << 14, max_bytes=held))
+    assert peak < 2 * K.nbytes + 3 * held
+
+
+# Derivatives and compilers.
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_gradients_in_torch(route: str) -> None:
+    torch = pytest.importorskip("torch")
+    leaves = [torch.asarray(field).requires_grad_(True) for field in system(2, 2, 0, integrator=True)]
+    assert torch.autograd.gradcheck(lambda *fields: ROUTES[route](*fields, 4), leaves)
+
+
+@pytest.mark.parametrize("series", [False, True])
+def test_compiled_and_differentiated_in_jax(series: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    jax = pytest.importorskip("jax")
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes: series)
+    Lambda, P, B, C, step = fields = system(3, 1, 0, 2)
+    form = forms.move(DPLR(Lambda, P, B, C, np.zeros(2), step), "jax")
+    length, h = 9, 1e-6
+    assert np.abs(jax.jit(lambda form: dplr_kernel(form, length))(form) - by_powers(*fields, length)).max() <= slack(
+        fields, length
+    )
+    gradient = jax.jit(jax.grad(lambda step: dplr_kernel(form._replace(step=step), length).sum()))(form.step)
+    numeric = (by_powers(Lambda, P, B, C, step + h, length) - by_powers(Lambda, P, B, C, step - h, length)).sum(-1) / (2 * h)
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6)
+
+
+def test_jax_without_double_precision_warns_of_nothing() -> None:
+    pytest.importorskip("jax")
+    code = """
+import os
+os.environ["JAX_PLATFORMS"] = "cpu"
+import jax, numpy as np
+from ssmlinalg import forms, inits
+from ssmlinalg.kernels.dense import dplr_kernel
+form = inits.s4_init(8, channels=2)
+K = dplr_kernel(forms.move(form, "jax", dtype="float32"), 100)
+assert str(K.dtype) == "float32"
+exact = dplr_kernel(form, 100)
+assert np.abs(K - exact).max() <= 100 * 1.2e-7 * np.abs(exact).max()
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True)
+
+
+# What is refused.
+
+
+def test_a_pole_of_the_rule_is_refused() -> None:
+    one = np.ones(1) + 0j
+    with pytest.raises(ValueError, match=SENTENCE):
+        dplr_kernel(DPLR(one, np.zeros((1, 0)) + 0j, one, one, np.asarray(0.0), np.asarray(2.0)), 3)
+
+
+def test_growth_beyond_the_precision_is_refused() -> None:
+    one = np.ones(1)
+    with pytest.raises(ValueError, match=SENTENCE):
+        dense_kernel(DenseRecurrence(2 * one[:, None], one, one, np.asarray(0.0)), 1100)
