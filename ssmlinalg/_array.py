@@ -208,6 +208,22 @@ def beside(value: Array | float, like: Array) -> Array:
     return xp.asarray(value, dtype=dtype, device=device(like))
 
 
+def fold(step: Callable[..., tuple[Any, Array]], state: Any, pieces: tuple[Array, ...]) -> tuple[Any, Array]:
+    """state, y_k <- step(state, piece_k of each array) along their first axis: the last state, and all y_k on a new first axis.
+
+    A loop; JAX compiles its body once (jax.lax.scan).
+    """
+    if array_api_compat.is_jax_array(pieces[0]):
+        import jax
+
+        return jax.lax.scan(lambda state, piece: step(state, *piece), state, pieces)
+    outputs = []
+    for k in range(pieces[0].shape[0]):
+        state, y = step(state, *(array[k, ...] for array in pieces))
+        outputs.append(y)
+    return state, array_api_compat.array_namespace(pieces[0]).stack(outputs)
+
+
 def expm(Z: Array) -> Array:
     """The matrix exponential of (..., N, N) by scaling, the Pade approximant of degree 13 and squaring (Higham 2005).
 

@@ -1,0 +1,316 @@
+"""A scan is the loop it stands for; states and free responses are parts of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import EPS, models, seeds, signal
+
+from ssmlinalg import convolve, discretize, forms, inits, kernel, scan, step
+from ssmlinalg._array import to_numpy
+from ssmlinalg.kernels.recurrence import final_state, free_response, states
+from ssmlinalg.products.scan import accumulate, causal, geometric, powers
+
+rules = st.sampled_from(["zoh", "bilinear", "backward", "impulse", "foh"])  # those that damp what is damped
+lengths = st.one_of(st.integers(1, 5), st.integers(62, 66), st.integers(126, 200))  # about the ends of chunks
+MANY = (forms.MIMO, forms.MIMORecurrence)
+DISCRETE = (forms.Recurrence, forms.PairedRecurrence, forms.MIMORecurrence, forms.DenseRecurrence, forms.Delayed)
+
+
+def sampled(form: Any, rule: str = "zoh") -> Any:
+    return form if isinstance(form, DISCRETE) else discretize.discretize(form, rule)
+
+
+def inner(system: Any) -> Any:
+    return system.system if isinstance(system, forms.Delayed) else system
+
+
+def drive(form: Any, seed: int, length: int, *lead: int) -> np.ndarray:
+    return signal(seed, *lead, *(form.B.shape[-1:] if isinstance(form, MANY) else form.C.shape[:-1]), length)
+
+
+def begin(system: Any, seed: int, *lead: int) -> np.ndarray:
+    """A state to begin with: a complex one for modes, a real one where all is real."""
+    core = inner(system)
+    batch = () if isinstance(core, forms.MIMORecurrence) else core.C.shape[:-1]
+    real, imag = signal(seed, 2, *lead, *batch, core.A.shape[-1])
+    return real + 1j * imag if np.iscomplexobj(core.A) else real
+
+
+def by_hand(system: Any, u: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs and all states, one sample after another."""
+    core, heard, visited = inner(system), [], []
+    half = isinstance(core, (forms.PairedRecurrence, forms.MIMORecurrence))
+    for now in np.moveaxis(u, -1, 0):
+        before = x
+        moved = np.squeeze(core.A @ x[..., None], -1) if isinstance(core, forms.DenseRecurrence) else core.A * x
+        if isinstance(core, forms.MIMORecurrence):
+            x = moved + np.squeeze(core.B @ now[..., None], -1)
+            read = np.squeeze(core.C @ (before if isinstance(system, forms.Delayed) else x)[..., None], -1)
+            direct = np.squeeze(system.D @ now[..., None], -1)
+        else:
+            x = moved + core.B * now[..., None]
+            read = np.sum(core.C * (before if isinstance(system, forms.Delayed) else x), axis=-1)
+            direct = system.D * now
+        heard.append((2 if half else 1) * np.real(read) + direct)
+        visited.append(x)
+    return np.stack(heard, axis=-1), np.stack(visited, axis=-2)
+
+
+def slack(system: Any, u: np.ndarray, x: np.ndarray, length: int) -> tuple[float, float]:
+    """How far rounding may take outputs and states: l eps from raising A to l, times the largest power, times what it meets."""
+    core = inner(system)
+    if isinstance(core, forms.DenseRecurrence):
+        growth = max(float(np.max(np.linalg.norm(np.linalg.matrix_power(core.A, k), 2, axis=(-2, -1)))) for k in range(length))
+    else:
+        growth = max(1.0, float(np.max(np.abs(core.A)))) ** length
+    terms = core.A.shape[-1] * (core.B.shape[-1] if isinstance(core, forms.MIMORecurrence) else 1)
+    reach = growth * (float(np.max(np.abs(core.B))) * terms * float(np.abs(u).sum(-1).max()) + np.abs(x).sum(-1).max())
+    output = 2 * float(np.abs(core.C).max()) * core.A.shape[-1] * reach
+    direct = float(np.abs(system.D).max() * np.abs(u).max()) * (u.shape[-2] if isinstance(core, forms.MIMORecurrence) else 1)
+    return 4 * EPS * length * growth * output + 4 * EPS * direct, 4 * EPS * length * growth * reach
+
+
+@settings(max_examples=60)
+@given(models(), rules, lengths, st.booleans(), seeds)
+def test_a_scan_is_the_loop_over_its_samples(form: Any, rule: str, length: int, rest: bool, seed: int) -> None:
+    system = sampled(form, rule)
+    u, x = drive(form, seed, length), begin(system, seed) * (not rest)
+    y, last = scan(system, u, None if rest else x)
+    expected, visited = by_hand(system, u, x)
+    of_output, of_state = slack(system, u, x, length)
+    assert np.abs(y - expected).max() <= of_output
+    assert np.abs(last - visited[..., -1, :]).max() <= of_state
+
+
+@settings(max_examples=30)
+@given(models(), rules, seeds)
+def test_a_step_is_a_scan_of_one_sample(form: Any, rule: str, seed: int) -> None:
+    system = sampled(form, rule)
+    u, x = drive(form, seed, 1), begin(system, seed)
+    y, last = step(form, u[..., 0], x, rule=rule)
+    expected, visited = by_hand(system, u, x)
+    of_output, of_state = slack(system, u, x, 1)
+    assert y.shape == expected.shape[:-1]
+    assert np.abs(y - expected[..., 0]).max() <= of_output
+    assert np.abs(last - visited[..., -1, :]).max() <= of_state
+
+
+@settings(max_examples=60)
+@given(models(), rules, lengths, seeds)
+def test_the_final_state_is_where_the_loop_ends(form: Any, rule: str, length: int, seed: int) -> None:
+    system = sampled(form, rule)
+    u, x = drive(form, seed, length), begin(system, seed)
+    _, visited = by_hand(system, u, x)
+    last = final_state(form, u, x, rule=rule)
+    assert last.shape == visited[..., -1, :].shape
+    assert np.abs(last - visited[..., -1, :]).max() <= slack(system, u, x, length)[1]
+
+
+@settings(max_examples=30)
+@given(models(), rules, st.sets(st.integers(0, 79), min_size=1, max_size=5), seeds)
+def test_states_are_those_the_loop_passes(form: Any, rule: str, at: set[int], seed: int) -> None:
+    system, chosen = sampled(form, rule), sorted(at)
+    u, x = drive(form, seed, 80), begin(system, seed)
+    _, visited = by_hand(system, u, x)
+    found = states(form, u, chosen, x, rule=rule)
+    assert np.abs(found - visited[..., chosen, :]).max() <= slack(system, u, x, 80)[1]
+
+
+@settings(max_examples=60)
+@given(models(), rules, lengths, seeds)
+def test_a_scan_is_the_convolution_and_the_free_response(form: Any, rule: str, length: int, seed: int) -> None:
+    system = sampled(form, rule)
+    u, x = drive(form, seed, length), begin(system, seed)
+    k, free = kernel(system, length), free_response(form, x, length, rule=rule)
+    driven = convolve(u[..., None, :, :], k).sum(-2) if isinstance(form, MANY) else convolve(u, k)
+    assert np.abs(driven + free - scan(system, u, x)[0]).max() <= 2 * slack(system, u, x, length)[0]
+    of_free = slack(system, 0 * u, x, length)[0]
+    assert np.abs(free - by_hand(system, 0 * u, x)[0]).max() <= of_free
+
+
+@settings(max_examples=30)
+@given(models(largest=5), rules, st.sampled_from([(2,), (2, 3), (0,)]), st.sampled_from([3, 70]))
+def test_signals_that_share_a_form_do_not_know_each_other(form: Any, rule: str, lead: tuple[int, ...], length: int) -> None:
+    system = sampled(form, rule)
+    u, x = drive(form, 5, length, *lead), begin(system, 6, *lead)
+    y, last = scan(system, u, x)
+    ends = final_state(system, u, x)
+    assert y.shape[: len(lead)] == last.shape[: len(lead)] == ends.shape[: len(lead)] == lead
+    for index in np.ndindex(*lead):
+        of_output, of_state = slack(system, u[index], x[index], length)
+        alone, end = scan(system, u[index], x[index])
+        assert np.abs(y[index] - alone).max() <= of_output
+        assert max(np.abs(last[index] - end).max(), np.abs(ends[index] - end).max()) <= of_state
+
+
+def test_one_signal_reaches_all_channels() -> None:
+    system = sampled(inits.ptd_init(6, channels=3))
+    u, x = signal(0, 130), begin(system, 1)
+    y, last = scan(system, u, x)
+    expected, visited = by_hand(system, u[None, :], x)
+    of_output, of_state = slack(system, u[None, :], x, 130)
+    assert np.abs(y - expected).max() <= of_output
+    assert np.abs(last - visited[..., -1, :]).max() <= of_state
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "length"), [("s4", "foh", 66), ("s4d-lin", "zoh", 66), ("dlr", "zoh", 3), ("s5", "foh", 9)]
+)
+def test_every_library_gives_the_same_states_and_responses(
+    carry: Callable[[Any], Any], name: str, rule: str, length: int
+) -> None:
+    form = inits.INITS[name](5, channels=2)
+    system = sampled(form, rule)
+    u, x = drive(form, 3, length, 2), begin(system, 4, 2)
+    of_output, of_state = slack(system, u, x, length)
+    there, v, z = carry(system), carry(u), carry(x)
+    expected, visited = by_hand(system, u, x)
+    y, last = scan(there, v, z)
+    assert type(y).__module__.partition(".")[0] == type(v).__module__.partition(".")[0]
+    assert np.abs(to_numpy(y) - expected).max() <= of_output
+    assert np.abs(to_numpy(last) - visited[..., -1, :]).max() <= of_state
+    assert np.abs(to_numpy(final_state(there, v, z)) - visited[..., -1, :]).max() <= of_state
+    assert np.abs(to_numpy(states(there, v, [length - 1], z)) - visited[..., [length - 1], :]).max() <= of_state
+    assert np.abs(to_numpy(free_response(there, z, length)) - by_hand(system, 0 * u, x)[0]).max() <= of_output
+    now, _ = step(there, v[..., 0], z)
+    assert np.abs(to_numpy(now) - expected[..., 0]).max() <= of_output
+
+
+@pytest.mark.parametrize("name", ["s4", "s4d-lin", "s5"])
+def test_single_precision_stays_single(name: str) -> None:
+    form = forms.move(inits.INITS[name](8), "numpy", dtype="float32")
+    u = drive(form, 0, 200).astype(np.float32)
+    system = sampled(form)
+    wide = type(system)(*(field.astype(np.complex128 if np.iscomplexobj(field) else np.float64) for field in system))
+    y, last = scan(system, u)
+    assert y.dtype == np.float32
+    assert last.dtype in (np.float32, np.complex64)
+    scale = np.finfo(np.float32).eps / EPS
+    assert np.abs(y - scan(wide, u.astype(np.float64))[0]).max() <= scale * slack(wide, u, np.zeros(1), 200)[0]
+
+
+@pytest.mark.parametrize("kind", ["PairedRecurrence", "DenseRecurrence", "MIMORecurrence"])
+def test_gradients_flow_through_chunks_in_torch(kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    name = {"PairedRecurrence": "s4d-lin", "DenseRecurrence": "s4", "MIMORecurrence": "s5"}[kind]
+    system = forms.move(sampled(inits.INITS[name](2)), "torch")
+    assert type(system).__name__ == kind
+    u, x = torch.asarray(drive(system, 0, 66)), torch.asarray(begin(forms.move(system, "numpy"), 1))
+    leaves = [array.clone().requires_grad_(True) for array in (*system, x)]
+
+    def observe(*arrays: Any) -> Any:
+        form, state = type(system)(*arrays[:4]), arrays[4]
+        y, last = scan(form, u, state)
+        return y[..., -3:], last, final_state(form, u, state), free_response(form, state, 3)
+
+    assert torch.autograd.gradcheck(observe, leaves)
+
+
+def test_a_scan_compiles_and_differentiates_in_jax() -> None:
+    jax = pytest.importorskip("jax")
+    form = inits.ptd_init(6, channels=2)
+    u = signal(0, 3, 2, 150)
+    there, v = forms.move(form, "jax"), jax.numpy.asarray(u)
+    expected, end = scan(form, u)
+    y, last = jax.jit(scan)(there, v)
+    of_output, of_state = slack(sampled(form), u, np.zeros(1), 150)
+    assert np.abs(to_numpy(y) - expected).max() <= of_output
+    assert np.abs(to_numpy(last) - end).max() <= of_state
+
+    def loss(h: Any) -> Any:
+        return (scan(there._replace(step=h), v)[0] ** 2).sum()
+
+    def on_host(h: np.ndarray) -> float:
+        return float((scan(form._replace(step=h), u)[0] ** 2).sum())
+
+    gradient, h = np.asarray(jax.jit(jax.grad(loss))(there.step)), 1e-6
+    numeric = [(on_host(form.step + h * e) - on_host(form.step - h * e)) / (2 * h) for e in np.eye(2)]
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6)
+
+
+def test_no_table_of_modes_times_samples_is_made() -> None:
+    import tracemalloc
+
+    form, u = sampled(inits.s4d_lin_init(64, channels=4)), signal(0, 4, 1 << 15)
+    tracemalloc.start()
+    scan(form, u)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    final_state(form, u)
+    _, least = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    table = 32 * u.nbytes * 2  # 32 complex modes
+    assert peak < table / 5
+    assert least < table / 8
+
+
+@given(st.integers(1, 20), seeds)
+def test_products_with_a_causal_matrix_are_convolutions(length: int, seed: int) -> None:
+    u, k = signal(seed, 3, length), signal(seed + 1, length)
+    expected = np.stack([np.convolve(row, k)[:length] for row in u])
+    assert np.abs(u @ causal(k) - expected).max() <= 2 * EPS * length * np.abs(u).max() * np.abs(k).sum()
+
+
+@given(st.integers(1, 40), st.integers(1, 3), seeds)
+def test_halving_is_the_loop(length: int, n: int, seed: int) -> None:
+    a, x = signal(seed, length, n), signal(seed + 1, 2, length, n)
+    state, bound = np.zeros((2, n)), np.zeros((2, n))
+    for k in range(length):
+        state, bound = a[k] * state + x[:, k], np.abs(a[k]) * bound + np.abs(x[:, k])
+    assert np.all(np.abs(accumulate(a, x)[..., -1, :] - state) <= 4 * EPS * length * bound)
+    constant = np.broadcast_to(a[:1] / (1 + np.abs(a[:1])), (length, n))
+    by_squares = geometric(constant[0], x, lambda A, x: A * x, lambda A: A * A)
+    assert np.abs(by_squares - accumulate(constant, x)).max() <= 4 * EPS * length * np.abs(x).sum(-2).max()
+
+
+@given(st.integers(1, 70), seeds)
+def test_powers_are_powers(length: int, seed: int) -> None:
+    z = signal(seed, 4) + 1j * signal(seed + 1, 4)
+    z = np.concatenate([z / np.abs(z), [0.0]])
+    expected = np.exp(1j * np.angle(z)[:, None] * np.arange(length))
+    expected[-1, 1:] = 0
+    assert np.abs(powers(z, length) - expected).max() <= 4 * EPS * length
+
+
+SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
+one = np.ones(2) + 0j
+GOOD = forms.Recurrence(0.5 * one, one, one, np.asarray(0.0))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: states(GOOD, np.ones(5), []),
+        lambda: states(GOOD, np.ones(5), [3, 2]),
+        lambda: states(GOOD, np.ones(5), [2, 2]),
+        lambda: states(GOOD, np.ones(5), [5]),
+        lambda: states(GOOD, np.ones(5), [-1]),
+        lambda: states(GOOD, np.ones(5), [True]),  # pyright: ignore[reportArgumentType]
+        lambda: final_state(GOOD, np.ones(5), np.ones(3) + 0j),
+        lambda: final_state(GOOD, np.ones(5), one.astype(np.complex64)),
+        lambda: final_state(GOOD, np.ones(5), one * np.nan),
+        lambda: final_state(GOOD, np.ones(5) * np.inf),
+        lambda: final_state(GOOD, np.ones(0)),
+        lambda: final_state(GOOD._replace(A=3 * one), np.ones(10**4)),
+        lambda: final_state(forms.DenseRecurrence(3 * np.eye(2), np.ones(2), np.ones(2), np.asarray(0.0)), np.ones(10**4)),
+        lambda: scan(forms.DenseRecurrence(3 * np.eye(2), np.ones(2), np.ones(2), np.asarray(0.0)), np.ones(10**4)),
+        lambda: step(GOOD, np.asarray(1.0), np.ones(3) + 0j),
+        lambda: step(GOOD._replace(A=1e300 * one), np.asarray(1.0), 1e300 * one),
+        lambda: free_response(GOOD, np.ones(3) + 0j, 4),
+        lambda: free_response(GOOD, np.asarray(1.0 + 0j), 4),
+        lambda: free_response(GOOD, np.array([np.inf, 0j]), 4),
+        lambda: free_response(GOOD, one, 0),
+        lambda: free_response(GOOD._replace(A=np.ones((3, 2)) + 0j), np.ones((2, 2)) + 0j, 3),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(call: Callable[[], Any]) -> None:
+    with pytest.raises((ValueError, TypeError)) as caught:
+        call()
+    assert SENTENCE.fullmatch(str(caught.value)), caught.value
