@@ -213,6 +213,9 @@ def test_a_second_derivative_is_refused_in_a_sentence() -> None:
     first = torch.autograd.grad(value(*arrays), arrays, create_graph=True)
     with pytest.raises(NotImplementedError, match=r"[^\n]+; got [^\n]+\. [A-Z][^\n]*\.$"):
         torch.autograd.grad(sum(part.abs().sum() for part in first), arrays)
+    *fields, step = (jax.numpy.asarray(array.detach().numpy()) for array in arrays)
+    with pytest.raises(NotImplementedError, match=r"[^\n]+; got [^\n]+\. [A-Z][^\n]*\."):
+        jax.grad(lambda step: jax.grad(value, argnums=4)(*fields, step).sum())(step)
 
 
 def test_little_is_kept_for_the_backward_pass() -> None:
@@ -230,3 +233,15 @@ def test_little_is_kept_for_the_backward_pass() -> None:
     with torch.autograd.graph.saved_tensors_hooks(count, lambda array: array):
         kernel(forms.Paired(*leaves), length)
     assert kept <= 16 * H * (length + 4 * n * math.isqrt(length)) < 16 * H * n * length / 8
+
+
+@pytest.mark.parametrize("name", ["s4d-lin", "s5"])
+def test_group_after_group_gives_the_same_gradient(name: str) -> None:
+    """The modes of `s5` are shared by all its inputs and outputs, whose parts add up."""
+    form: Any = inits.INITS[name](8, channels=3)
+    leaves = [torch.asarray(np.asarray(array)).requires_grad_(True) for array in form]
+    whole, split = (kernel(type(form)(*leaves), 300, max_bytes=size) for size in (1 << 30, 1))
+    assert (whole - split).abs().max() <= 64 * EPS * whole.abs().max()
+    g = torch.cos(torch.arange(300.0, dtype=torch.float64))
+    for one, other in zip(*(torch.autograd.grad((k * g).sum(), leaves) for k in (whole, split)), strict=True):
+        assert (one - other).abs().max() <= 64 * 300 * EPS * other.abs().max()
