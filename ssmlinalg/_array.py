@@ -5,9 +5,11 @@ No library is imported here that the caller has not imported: an array's own typ
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import array_api_compat
@@ -93,6 +95,11 @@ def readable(array: Array) -> bool:
     if kind(array) == "jax":
         return "Tracer" not in type(array).__name__ and {place.platform for place in array.devices()} == {"cpu"}
     return is_numpy(array)
+
+
+def quietly(array: Any) -> AbstractContextManager[Any]:
+    """Without NumPy's warnings, for the result will tell; nothing in other libraries, whose compilers may be reading."""
+    return contextlib.nullcontext() if kind(array) in ("torch", "jax", "cupy") else np.errstate(all="ignore")
 
 
 def half(array: Array) -> bool:

@@ -55,12 +55,12 @@ def turns(angle: Words) -> Words:
     """angle / (2 pi) modulo 1, between -1/2 and 1/2: absolute error about eps^2 + eps^3 |angle|."""
     xp = _array.library(angle.hi)
     c0, c1, c2 = _TURN[_array.precision(angle.hi)]
-    first, second = _product(angle.hi, c0), _product(angle.hi, c1)
+    first, second, third = _product(angle.hi, c0), _product(angle.hi, c1), _product(angle.lo, c0)
     total, rest = _fraction(first.hi), xp.zeros_like(angle.hi)
-    for part in (first.lo, second.hi, angle.lo * c0):
+    for part in (first.lo, second.hi, third.hi):
         total, error = _sum(total, _fraction(part))
         rest = rest + error
-    return _tidy(_fraction(total), rest + (second.lo + (angle.hi * c2 + angle.lo * c1)))
+    return _tidy(_fraction(total), rest + ((second.lo + third.lo) + (angle.hi * c2 + angle.lo * c1)))
 
 
 def turned(step: Array, A: Array) -> Words:

@@ -187,7 +187,7 @@ def _sample(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> tuple[ty
         raise TypeError(f"a rule takes a continuous form with an output; got {type(form).__name__}. Use forms.to_dense first.")
     if not _array.is_numpy(form[0]):
         return *_evaluate(form, modes, matrices), form.C, form.D
-    with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):  # what went wrong shows in the result
+    with _array.quietly(form[0]), suppress(np.linalg.LinAlgError):  # what went wrong shows in the result
         kind, samples = _evaluate(form, modes, matrices)
         if all(np.all(np.isfinite(part)) for part in samples if part is not None):
             return kind, samples, form.C, form.D

@@ -123,7 +123,7 @@ def _evaluate(kernel: Callable[..., Array], fields: _Fields, length: int, each: 
             mine.append(_widened(array[start : min(start + members, batch[0]), ...] if along else array))
         return xp.astype(kernel(*mine), getattr(xp, _array.precision(first)), copy=False)
 
-    with np.errstate(all="ignore"):  # the result tells
+    with _array.quietly(first):  # the result tells
         parts = [part(start) for start in range(0, batch[0] if split else 1, members)]
         K = parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
     return finite(lambda K, _: K, K, None)

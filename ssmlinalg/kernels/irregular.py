@@ -93,7 +93,7 @@ def scan_irregular(
             return x[..., -1, :], swap(heard(x, swap(readout(system)))) + xp.matmul(D, u)
         return x[..., -1, :], heard(x, readout(system)[..., None])[..., 0] + D[..., None] * u
 
-    with np.errstate(over="ignore", invalid="ignore"):
+    with _array.quietly(u):
         last, y = _in_pieces(piece, first, (u, steps), math.prod(first.shape))
     return fitting(y), fitting(last)
 
@@ -108,7 +108,7 @@ def kernel_at(form: Continuous, times: Array) -> Array:
 
     Raises TypeError for forms that are not continuous, ValueError on the host for negative times, for growth beyond the
     precision, and for a matrix too large for its times (below). Accuracy for modes: relative to
-    sum |C B e^{At}| about (n + |Re A| t) eps + eps^2 |Im A| t, for phases lose whole turns before they are rounded.
+    sum |C B e^{At}| about (n + |Re A| t) eps, for phases lose whole turns before they are rounded.
     Cost: n T exponentials, in pieces, so that memory is bounded.
 
     For a matrix t is read in binary: e^{At} B = (product of e^{A T 2^{-k}} over the digits k) (Taylor series of the rest), with
@@ -124,7 +124,7 @@ def kernel_at(form: Continuous, times: Array) -> Array:
     if _array.is_numpy(times) and np.any(times < 0):
         raise ValueError(f"`times` must not be negative; got {float(np.min(times)):g}. Before its impulse a system is at rest.")
     _require.broadcasts("times", tuple(times.shape[:-1]), batch_of(system), "the form")
-    with np.errstate(over="ignore", invalid="ignore"):
+    with _array.quietly(times):
         return fitting((_matrix_at if isinstance(system, DenseRecurrence) else _modes_at)(system, times))
 
 

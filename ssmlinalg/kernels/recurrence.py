@@ -46,7 +46,7 @@ def scan(form: Continuous | Discrete, u: Array, state: Array | None = None, *, r
     """
     system, inner, first = _admit(form, u, state, rule)
     evaluate = _through_states if isinstance(inner, MIMORecurrence) else _in_chunks
-    with np.errstate(over="ignore", invalid="ignore"):
+    with _array.quietly(u):
         y, last = evaluate(system, inner, u, first)
     return fitting(y), fitting(last)
 
@@ -64,7 +64,7 @@ def step(form: Continuous | Discrete, u: Array, state: Array | None = None, *, r
     system, inner, first = _admit(form, u[..., None], state, rule)
     xp, u = _array.namespace(u=u), u[..., None]
     several, B, C = isinstance(inner, MIMORecurrence), inner.B, readout(inner)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with _array.quietly(u):
         inputs = xp.matmul(B, match(u, B))[..., 0] if several else match(u, B) * B
         last = _times(inner.A, first[..., None, None, :], isinstance(inner, DenseRecurrence))[..., 0, 0, :] + inputs
         read = (first if isinstance(system, Delayed) else last)[..., None]
@@ -89,7 +89,7 @@ def final_state(form: Continuous | Discrete, u: Array, state: Array | None = Non
     """
     _, inner, first = _admit(form, u, state, rule)
     length = u.shape[-1]
-    with np.errstate(over="ignore", invalid="ignore"):
+    with _array.quietly(u):
         if isinstance(inner, DenseRecurrence):
             extra = _extra(u, inner)
             _, last = _chunk_states(inner, _cut(_fold(u, extra), min(_CHUNK, length)), _fold(first, extra), length)
@@ -154,7 +154,7 @@ def free_response(form: Continuous | Discrete, state: Array, length: int, *, rul
     _require.broadcasts("state", tuple(state.shape[:-1]), batch_of(inner), "the form")
     delayed, several = isinstance(system, Delayed), isinstance(inner, MIMORecurrence)
     state, A = match(state, inner.A), match(inner.A, state)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with _array.quietly(state):
         B = state if delayed else _times(A, state[..., None, None, :], isinstance(inner, DenseRecurrence))[..., 0, 0, :]
     if several:
         D = _array.zeros((inner.C.shape[-2], 1), inner.D)

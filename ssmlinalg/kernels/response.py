@@ -59,6 +59,8 @@ def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh", max_
     max_bytes = _require.integer("max_bytes", max_bytes)
     narrow = half_of(form)
     wide: Any = check(widened(form))
+    if rule == "bilinear" and isinstance(wide, DPLR) and length > 0:
+        return _cast(_first_added(wide.D, dplr_kernel(wide, length, max_bytes=max_bytes)), narrow)
     system = sampled(wide, rule)
     inner, late = (system.system, 1) if isinstance(system, Delayed) else (system, 0)
     refuse_size("the kernel", inner, length)
@@ -66,9 +68,8 @@ def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh", max_
     if length <= late:
         return _cast(system.D[..., None][..., :length], narrow)
     if isinstance(inner, DenseRecurrence):
-        bilinear = rule == "bilinear" and isinstance(wide, DPLR)
-        K = dplr_kernel(wide, length) if bilinear else dense_kernel(inner, length - late)
-        K = K if late else _first_then(K[..., 0] + system.D, K[..., 1:])
+        K = dense_kernel(inner, length - late, max_bytes=max_bytes)
+        K = K if late else _first_added(system.D, K)
     else:
         K = _sum_of_modes(inner, _base(wide, rule, inner), None if late else system.D, length - late, max_bytes)
     return _cast(_first_then(system.D, K) if late else K, narrow)
@@ -100,6 +101,10 @@ def _fits(system: Any, length: int) -> bool:
         return True  # nobody would look
     A, B, C, D = (np.log(max(1.0, np.max(np.abs(field), initial=0.0))) for field in system)
     return bool(length * A + B + C + D + np.log(system.A.shape[-1]) < np.log(np.finfo(system.A.dtype).max) - 3)
+
+
+def _first_added(first: Array, K: Array) -> Array:
+    return _first_then(K[..., 0] + first, K[..., 1:])
 
 
 def _first_then(first: Array, rest: Array) -> Array:

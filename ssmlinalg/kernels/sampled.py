@@ -53,19 +53,15 @@ def refuse_overflow(system: Any, length: int) -> None:
 
 
 def refuse_size(what: str, system: Any, length: int) -> None:
-    """A lower bound of what evaluation takes: the complex result, or for dense A the block of all states."""
-    each = system.A.shape[-1] if isinstance(system, DenseRecurrence) else 1
-    if isinstance(system, MIMORecurrence):
-        each = system.C.shape[-2] * system.B.shape[-1]
-    size = math.prod(batch_of(system)) * each * length * 2 * np.dtype(_array.precision(system.A)).itemsize
+    """A lower bound of what evaluation takes: the result."""
+    each = system.C.shape[-2] * system.B.shape[-1] if isinstance(system, MIMORecurrence) else 1
+    size = math.prod(batch_of(system)) * each * length * np.dtype(_array.precision(system.A)).itemsize
     _require.room(what, size, host=_array.is_numpy(system.A))
 
 
 def finite(evaluate: Callable[[Any, Any], Array], one: Any, other: Any) -> Array:
-    """`evaluate`(one, other), refused on the host when it overflowed."""
-    if {_array.kind(one), _array.kind(other)} & {"torch", "jax", "cupy"}:
-        return evaluate(one, other)  # a compiler may be reading this
-    with np.errstate(over="ignore", invalid="ignore"):
+    """What `evaluate` makes of one and other, refused on the host when it overflowed."""
+    with _array.quietly(one), _array.quietly(other):
         result = evaluate(one, other)
     if _array.is_numpy(result) and not np.all(np.isfinite(result)):
         remedy = "Choose a stable rule or matrix, a smaller step, smaller weights, or a shorter signal."

@@ -1,5 +1,8 @@
 """Structured products: sums over modes that never form the (modes, length) table."""
 
-from .vandermonde import MAX_BYTES, vandermonde
-
-__all__ = ["MAX_BYTES", "vandermonde"]
+from .cauchy import cauchy as cauchy
+from .cauchy import generating as generating
+from .cauchy import power_series as power_series
+from .krylov import krylov as krylov
+from .vandermonde import MAX_BYTES as MAX_BYTES
+from .vandermonde import vandermonde as vandermonde

@@ -80,7 +80,7 @@ def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
         weights, nodes, points = (_array.as_complex(array) for array in (weights, nodes, points))
     shape = np.broadcast_shapes(weights.shape[:-1], nodes.shape[:-1], points.shape[:-1])
     width = math.prod(shape) * nodes.shape[-1]
-    with np.errstate(divide="ignore", invalid="ignore"):  # the result tells
+    with _array.quietly(nodes):  # the result tells
         table = (1 / (points[..., None, part] - nodes[..., :, None]) for part in _parts(points.shape[-1], width))
         sums = xp.concat([xp.matmul(weights[..., None, :], part)[..., 0, :] for part in table], axis=-1)
     if _array.is_numpy(sums) and not np.all(np.isfinite(sums)):

@@ -63,7 +63,7 @@ def accumulate(a: Array, x: Array) -> Array:
 
 
 def geometric(A: Array, x: Array, apply: Callable[[Array, Array], Array], square: Callable[[Array], Array]) -> Array:
-    """The same with one A for all samples, a matrix or whatever `apply`(A, x) and `square`(A) take it for.
+    """The same with one A for all samples, a matrix or whatever `apply` and `square` take it for.
 
     >>> import numpy as np
     >>> geometric(np.asarray(0.5), np.ones((4, 1)), lambda A, x: A * x, lambda A: A * A)[:, 0]
