@@ -137,6 +137,10 @@ def complex_of(real: Array, imag: Array) -> Array:
         import torch
 
         return torch.complex(real, imag)
+    if is_numpy(real):
+        value = np.empty(np.broadcast_shapes(real.shape, imag.shape), np.result_type(real, imag, np.complex64))
+        value.real, value.imag = real, imag
+        return value
     return as_complex(real) + 1j * as_complex(imag)
 
 

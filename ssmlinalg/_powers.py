@@ -54,34 +54,24 @@ def reshaped(base: Base, each: Callable[[Array], Array]) -> Base:
     return Base(each(base.value), Words(*(each(word) for word in base.words)), base.exponential)
 
 
-def table(base: Base, stride: int, count: int) -> Array:
-    """z^{stride k} for k = 0 .. count - 1, as (..., count, n); `stride` is a power of two. No derivative passes through it.
+def factors(base: Base, stride: int, count: int) -> tuple[Array, Array]:
+    """What a table of z^{stride k}, k < count, is the `outer` product of: (z^{stride p})^a and (z^stride)^b for b < p.
 
-    Accuracy: about 6 eps relative for e^x, about (2 + log2(count)) eps for others, whatever the stride.
+    Shapes (..., count / p, n) and (..., p, n), with p of about sqrt(count); `stride` is a power of two. No derivative passes
+    through them. Accuracy, whatever the stride: about 3 eps relative for e^x, (1 + log2(p)) eps for others.
     """
-    short, long = _levels(base, stride, count)
-    return _outer(long, short, count)
-
-
-def weighted(weights: Array, base: Base, stride: int, count: int) -> Array:
-    """w z^{stride k} for weights (G, W, n) and a base (G, n), as (G, W, count, n)."""
-    short, long = _levels(base, stride, count)
-    return _outer(weights[..., None, :] * long[:, None, :, :], short[:, None, :, :], count)
-
-
-def _levels(base: Base, stride: int, count: int) -> tuple[Array, Array]:
-    """(z^stride)^b for b < p and (z^{stride p})^a for a < count / p, with p of about sqrt(count)."""
     p = 1 << (count - 1).bit_length() // 2
     if base.exponential:
-        return _exponentials(base.words, stride, p), _exponentials(base.words, stride * p, -(-count // p))
+        return _exponentials(base.words, stride * p, -(-count // p)), _exponentials(base.words, stride, p)
     squares = _array.iterate(_words.square, base.words, (stride * count - 1).bit_length())
     at = stride.bit_length() - 1
     between = at + p.bit_length() - 1
     one = _array.library(base.value).ones_like(base.words.hi)
-    return _doubled(one, squares[at:between]), _doubled(one, squares[between:])[..., : -(-count // p), :]
+    return _doubled(one, squares[between:])[..., : -(-count // p), :], _doubled(one, squares[at:between])
 
 
-def _outer(long: Array, short: Array, count: int) -> Array:
+def outer(long: Array, short: Array, count: int) -> Array:
+    """The table (..., count, n) of two factors."""
     product = long[..., :, None, :] * short[..., None, :, :]
     shape = *product.shape[:-3], product.shape[-3] * product.shape[-2], product.shape[-1]
     return _array.library(product).reshape(product, shape)[..., :count, :]
@@ -94,7 +84,7 @@ def _exponentials(x: Words, stride: int, count: int) -> Array:
     rate, turn = (Words(part.hi[..., None, :], part.lo[..., None, :]) for part in _words.parts(x))
     growth = _words.multiples(Words(stride * rate.hi, stride * rate.lo), k, bits)
     turn = _words.scaled_turns(stride, turn)
-    return xp.exp(growth.hi) * (1 + growth.lo) * _words.cis(_words.multiple_turns(turn, k, bits))
+    return _words.polar(xp.exp(growth.hi) * (1 + growth.lo), _words.multiple_turns(turn, k, bits))
 
 
 def _doubled(one: Array, squares: list[Words]) -> Array:

@@ -75,26 +75,24 @@ def radians(z: Words) -> Array:
     return _array.complex_of(xp.real(z.hi) + xp.real(z.lo), 2 * math.pi * (xp.imag(z.hi) + xp.imag(z.lo)))
 
 
-def cis(turn: Array) -> Array:
-    """e^{2 pi i turn} for |turn| up to 1/2: exact at quarter turns, else to the rounding of cosine and sine near 0."""
+def polar(size: Array, turn: Array) -> Array:
+    """size e^{2 pi i turn} for |turn| up to 1/2, by the cosine and sine of at most a quarter turn, rounded once or twice."""
     xp = _array.library(turn)
-    quarter = xp.round(4 * turn)
-    angle = 2 * math.pi * (turn - quarter / 4)
-    cosine, sine = xp.cos(angle), xp.sin(angle)
-    real, imag = 1 - xp.abs(quarter), quarter * (2 - xp.abs(quarter))  # i^quarter for quarter = -2 .. 2
-    return _array.complex_of(real * cosine - imag * sine, real * sine + imag * cosine)
+    half = xp.round(2 * turn)
+    angle, size = 2 * math.pi * (turn - half / 2), size * (1 - 2 * xp.abs(half))
+    return _array.complex_of(size * xp.cos(angle), size * xp.sin(angle))
 
 
 def multiples(a: Words, k: Array, bits: int) -> Words:
     """k a for real a and integers 0 <= k < 2^bits: relative error about 2^bits eps^2."""
     head, tail = _split(a.hi, bits)
-    return _tidy(k * head, k * tail + k * a.lo)
+    return _tidy(k * head, k * (tail + a.lo))
 
 
 def multiple_turns(turn: Words, k: Array, bits: int) -> Array:
     """k turn modulo 1, rounded once, for integers 0 <= k < 2^bits."""
     head, tail = _split(turn.hi, bits)
-    return _fraction(k * head) + (k * tail + k * turn.lo)
+    return _fraction(k * head) + k * (tail + turn.lo)
 
 
 def scaled_turns(factor: int, turn: Words) -> Words:

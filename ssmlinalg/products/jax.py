@@ -7,9 +7,9 @@ from typing import Any
 
 import jax
 
-from .._powers import Base
+from .._powers import Base, factors, outer, reshaped
 from .._words import Words
-from .vandermonde import group_gradients, group_sums
+from .vandermonde import product, split, transposed
 
 _ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
 
@@ -25,7 +25,10 @@ def power_sums(weights: Any, base: Base, direct: Any, length: int, max_bytes: in
 def _power_sums(length: int, exponential: bool, weights: Any, value: Any, words: Words) -> Any:
     if length == 0:
         return jax.numpy.zeros((*weights.shape[:-1], 0), weights.real.dtype)
-    return group_sums(weights, Base(value, words, exponential), length)
+    m, rows = split(weights.shape[1], length)
+    base = Base(value, words, exponential)
+    columns = outer(*factors(reshaped(base, jax.numpy.conj), 1, m), m)
+    return product(weights, *factors(base, m, rows), columns, rows)[..., :length]
 
 
 def _forward(length: int, exponential: bool, weights: Any, value: Any, words: Words) -> Any:
@@ -41,7 +44,12 @@ def _backward(length: int, exponential: bool, kept: Any, cotangent: Any) -> Any:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _gradients(exponential: bool, cotangent: Any, weights: Any, value: Any, words: Words) -> Any:
-    return group_gradients(cotangent, weights, Base(value, words, exponential))
+    first, base = cotangent[..., :1], Base(value, words, exponential)
+    if cotangent.shape[-1] < 2:
+        return jax.numpy.zeros_like(weights) + jax.numpy.sum(first, axis=-1, keepdims=True), jax.numpy.zeros_like(value)
+    m, rows = split(weights.shape[1], cotangent.shape[-1] - 1)
+    whole, slope = transposed(cotangent, weights, outer(*factors(base, m, rows), rows), outer(*factors(base, 1, m), m))
+    return first + value[:, None, :] * whole, slope
 
 
 def _refuse(*_: Any) -> Any:

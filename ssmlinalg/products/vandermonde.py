@@ -21,7 +21,8 @@ from .. import _array, _powers
 from .._array import Array
 from .._powers import Base
 
-MAX_BYTES = 1 << 25  # of tables at a time: more would not be faster
+MAX_BYTES = 1 << 25  # beside the result: more would not be faster
+_CACHE = 1 << 21  # of tables at a time, so that they are read again before they leave it
 
 
 def vandermonde(
@@ -73,49 +74,64 @@ def _body(array: Array) -> Callable[[Array, Base, Array, int, int], Array]:
 
 def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes: int) -> Array:
     """The sums (G, W, L), group after group, with `direct` (G, W) added at l = 0."""
-    parts = list(_groups(weights, length, max_bytes)) if length else []
-    if len(parts) == 1:
-        K = group_sums(weights, base, length)
-    else:
-        K = _array.zeros((*weights.shape[:-1], length), direct)
-        for g, w in parts:
-            K[g, w] = group_sums(weights[g, w], _powers.reshaped(base, lambda part, g=g: part[g]), length)
+    (G, W, n), size = weights.shape, _itemsize(weights)
+    K = _array.zeros((G, W, length), direct)
+    if not length:
+        return K
+    m, rows = split(W, length)
+    for few in _slices(range(G), size * n * _temporary(m, rows), max_bytes):
+        long, short = _powers.factors(_of(base, few), m, rows)
+        right = _powers.factors(_powers.reshaped(_of(base, few), _array.library(weights).conj), 1, m)
+        for g in _slices(range(few.start, few.stop), size * n * (m + W * rows), min(max_bytes, _CACHE)):
+            here = slice(g.start - few.start, g.stop - few.start)
+            columns = _powers.outer(right[0][here], right[1][here], m)
+            for w in _slices(range(W), size * n * rows, min(max_bytes, _CACHE)):
+                K[g, w] = product(weights[g, w], long[here], short[here], columns, rows)[..., :length]
     K[..., :1] += direct[..., None]
     return K
 
 
 def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> tuple[Array, Array]:
     """s (G, W, n) and r (G, n) of cotangents g (G, W, L): sum_l g_l dK_l = Re(sum s dw + sum r dz)."""
-    parts = list(_groups(weights, cotangent.shape[-1], max_bytes // 2))
-    if len(parts) == 1:
-        return group_gradients(cotangent, weights, base)
+    (G, W, n), size, length = weights.shape, _itemsize(weights), cotangent.shape[-1]
     s, r = _array.zeros(weights.shape, weights), _array.zeros(base.value.shape, weights)
-    for g, w in parts:
-        s[g, w], more = group_gradients(cotangent[g, w], weights[g, w], _powers.reshaped(base, lambda part, g=g: part[g]))
-        r[g] += more
+    s[...] = cotangent[..., :1]
+    if length < 2:
+        return s, r
+    m, rows = split(W, length - 1)
+    for few in _slices(range(G), size * n * _temporary(m, rows), max_bytes):
+        by_row, by_column = (_powers.factors(_of(base, few), stride, count) for stride, count in ((m, rows), (1, m)))
+        for g in _slices(range(few.start, few.stop), 2 * size * n * (m + W * rows), min(max_bytes, _CACHE)):
+            here = slice(g.start - few.start, g.stop - few.start)
+            long, short = (
+                _powers.outer(by_row[0][here], by_row[1][here], rows),
+                _powers.outer(by_column[0][here], by_column[1][here], m),
+            )
+            for w in _slices(range(W), 2 * size * n * rows, min(max_bytes, _CACHE)):
+                whole, slope = transposed(cotangent[g, w], weights[g, w], long, short)
+                s[g, w] += base.value[g, None, :] * whole
+                r[g, ...] += slope
     return s, r
 
 
-def group_sums(weights: Array, base: Base, length: int) -> Array:
-    """The sums of some groups, all at once."""
+def product(weights: Array, long: Array, short: Array, columns: Array, rows: int) -> Array:
+    """Re sum_n (w_n z_n^{am}) z_n^b of the factors of z^{am} and a table of conj(z)^b: (G, W, rows m)."""
     xp = _array.library(weights)
-    m, rows = _levels(weights.shape[1], length)
-    left = xp.reshape(_powers.weighted(weights, base, m, rows), (weights.shape[0], -1, weights.shape[2]))
-    right = _powers.table(_powers.reshaped(base, xp.conj), 1, m)
-    K = xp.matmul(_array.pairs(left), xp.matrix_transpose(_array.pairs(right)))
-    return xp.reshape(K, (*weights.shape[:2], rows * m))[..., :length]
+    left = _powers.outer(weights[..., None, :] * long[:, None, :, :], short[:, None, :, :], rows)
+    left = xp.reshape(left, (left.shape[0], -1, left.shape[-1]))
+    K = xp.matmul(_array.pairs(left), xp.matrix_transpose(_array.pairs(columns)))
+    return xp.reshape(K, (*weights.shape[:-1], -1))
 
 
-def group_gradients(g: Array, weights: Array, base: Base) -> tuple[Array, Array]:
-    """sum_l g_l z^l and sum_w w sum_l l g_l z^{l-1}, both from h_l = g_{l+1}, so that a node of zero needs no division."""
+def transposed(g: Array, weights: Array, long: Array, short: Array) -> tuple[Array, Array]:
+    """sum_l h_l z^l (G, W, n) and sum_w w sum_l (l + 1) h_l z^l (G, n) of h_l = g_{l+1}, with which no slope divides by z.
+
+    Of tables long (G, rows, n) of z^{am} and short (G, m, n) of z^b.
+    """
     xp = _array.library(g)
-    (G, W, n), length = weights.shape, g.shape[-1] - 1
-    if length < 1:
-        return xp.zeros_like(weights) + g, xp.zeros_like(base.value)
-    m, rows = _levels(W, length)
-    missing = _array.zeros((G, W, rows * m - length), g)
+    (G, W, n), rows, m = weights.shape, long.shape[-2], short.shape[-2]
+    missing = _array.zeros((G, W, rows * m - g.shape[-1] + 1), g)
     h = xp.reshape(xp.concat([g[..., 1:], missing], axis=-1), (G, W * rows, m))
-    short, long = _powers.table(base, 1, m), _powers.table(base, m, rows)
     inner = xp.reshape(_array.from_pairs(xp.matmul(h, _array.pairs(short))), (G, W, rows, n))  # sum_b h_{am+b} z^b
     a = _array.arange(rows, g) * m
     moments = xp.matmul(xp.stack([xp.ones_like(a), 1 + a]), _array.pairs(long[:, None, :, :] * inner))
@@ -123,25 +139,30 @@ def group_gradients(g: Array, weights: Array, base: Base) -> tuple[Array, Array]
     left = xp.reshape(weights[..., None, :] * long[:, None, :, :], (G, W * rows, n))
     outer = _array.from_pairs(xp.matmul(xp.matrix_transpose(h), _array.pairs(left)))  # sum_a h_{am+b} w z^{am}
     by_column = xp.matmul(_array.arange(m, g), _array.pairs(short * outer))
-    return g[..., :1] + base.value[:, None, :] * whole, xp.sum(weights * by_row, axis=1) + _array.from_pairs(by_column)
+    return whole, xp.sum(weights * by_row, axis=1) + _array.from_pairs(by_column)
 
 
-def _levels(shared: int, length: int) -> tuple[int, int]:
+def split(shared: int, length: int) -> tuple[int, int]:
     """m, a power of two near sqrt(L W), and L/m rounded up: the tables have m + W L/m rows together."""
     m = 1 << max(0, round(math.log2(max(1, length * shared)) / 2))
-    m = min(m, 1 << max(0, length - 1).bit_length())
+    m = min(m, 1 << (length - 1).bit_length())
     return m, -(-length // m)
 
 
-def _groups(weights: Array, length: int, max_bytes: int) -> Iterator[tuple[slice, slice]]:
-    """Slices of groups and sums whose tables and products take at most about `max_bytes`, but no less than one sum."""
-    G, W, n = weights.shape
-    size = 2 * np.dtype(_array.precision(weights)).itemsize * n
-    m, rows = _levels(W, length)
-    group = 2 * size * (m + W * rows)
-    if group <= max_bytes:
-        count = max(1, max_bytes // max(group, 1))
-        yield from ((slice(k, k + count), slice(0, W)) for k in range(0, G, count))
-    else:
-        count = max(1, max_bytes // (2 * size * 2 * math.isqrt(length)) - 1)
-        yield from ((slice(k, k + 1), slice(w, w + count)) for k in range(G) for w in range(0, W, count))
+def _slices(indices: range, each: int, most: int) -> Iterator[slice]:
+    """The indices in slices of at most `most` bytes, or of one, where an index takes `each`."""
+    count = max(1, most // max(1, each))
+    return (slice(k, min(k + count, indices.stop)) for k in range(indices.start, indices.stop, count))
+
+
+def _of(base: Base, groups: slice) -> Base:
+    return _powers.reshaped(base, lambda part: part[groups, ...])
+
+
+def _itemsize(weights: Array) -> int:
+    return 2 * np.dtype(_array.precision(weights)).itemsize
+
+
+def _temporary(m: int, rows: int) -> int:
+    """Rows of the factors of a base, and of what they are computed from."""
+    return 8 * (math.isqrt(m) + math.isqrt(rows) + 2)
