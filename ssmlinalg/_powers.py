@@ -70,8 +70,9 @@ def factors(base: Base, stride: int, count: int) -> tuple[Array, Array]:
     return _doubled(one, squares[between:])[..., : -(-count // p), :], _doubled(one, squares[at:between])
 
 
-def outer(long: Array, short: Array, count: int) -> Array:
+def outer(factors: tuple[Array, Array], count: int) -> Array:
     """The table (..., count, n) of two factors."""
+    long, short = factors
     product = long[..., :, None, :] * short[..., None, :, :]
     shape = *product.shape[:-3], product.shape[-3] * product.shape[-2], product.shape[-1]
     return _array.library(product).reshape(product, shape)[..., :count, :]

@@ -71,9 +71,15 @@ def known(name: str, value: Any, names: Iterable[str]) -> str:
     raise ValueError(f"`{name}` must be one of {', '.join(names)}; got {value!r}. {remedy}")
 
 
+def all_finite(array: np.ndarray) -> bool:
+    """Whether a host array holds neither NaN nor infinity; its sum tells in one pass, unless that overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.sum(array))) or bool(np.all(np.isfinite(array)))
+
+
 def finite(name: str, array: np.ndarray) -> None:
     """Refuse NaN and infinities in a host array."""
-    if not np.all(np.isfinite(array)):
+    if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"`{name}` must be finite; got {array[where]} at index {where}. Mend or remove that entry.")
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import _array, _require
+from .. import _array, _powers, _require
 from .._array import Array
 from ..discretize import Rule
 from ..forms import Continuous, Delayed, DenseRecurrence, Discrete, MIMORecurrence, PairedRecurrence
+from ..products import moments
 from ..products.scan import causal, driven, geometric, heard, powers
 from .response import kernel
-from .sampled import batch_of, finite, match, real_signal, refuse_overflow, refuse_size, sampled, swap
+from .sampled import base_of, batch_of, finite, match, real_signal, refuse_overflow, refuse_size, sampled, swap
 
 _CHUNK = 64  # samples; longer chunks spend more in their Toeplitz products, shorter ones more between them
 
@@ -95,11 +96,12 @@ def final_state(form: Continuous | Discrete, u: Array, state: Array | None = Non
             _, last = _chunk_states(inner, _cut(_fold(u, extra), min(_CHUNK, length)), _fold(first, extra), length)
             return fitting(_unfold(last, u.shape[:extra]))
         xp = _array.namespace(u=u)
-        backward = xp.flip(u, axis=-1)
+        backward, base = xp.flip(u, axis=-1), base_of(form, rule, inner)
         if isinstance(inner, MIMORecurrence):
-            inputs = xp.sum(swap(inner.B) * _moments(backward, inner.A[..., None, :]), axis=-2)
+            base = _powers.reshaped(base, lambda part: part[..., None, :])
+            inputs = xp.sum(swap(inner.B) * moments(backward, base), axis=-2)
         else:
-            inputs = inner.B * _moments(backward, inner.A)
+            inputs = inner.B * moments(backward, base)
         return fitting(_power(inner.A, length, dense=False) * first + inputs)
 
 
@@ -160,14 +162,6 @@ def free_response(form: Continuous | Discrete, state: Array, length: int, *, rul
         D = _array.zeros((inner.C.shape[-2], 1), inner.D)
         return kernel(inner._replace(B=B[..., None], D=D), length)[..., 0, :]
     return kernel(inner._replace(B=B, D=_array.zeros((), inner.D)), length)
-
-
-def _moments(signal: Array, nodes: Array) -> Array:
-    """s_n = sum_l g_l z_n^l of a real signal (..., L): with l = a m + b one matrix product, of powers z^b, and a sum over a."""
-    m = math.isqrt(signal.shape[-1] - 1) + 1
-    rows, short = -(-signal.shape[-1] // m), powers(nodes, m + 1)
-    inner = driven(_cut(signal, m), swap(short[..., :m]))
-    return _array.namespace(inner=inner).sum(swap(powers(short[..., m], rows)) * inner, axis=-2)
 
 
 def _inner(system: Any) -> Any:

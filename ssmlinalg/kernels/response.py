@@ -9,23 +9,20 @@ import numpy as np
 
 from .. import _array, _powers, _require
 from .._array import Array
-from ..discretize import BASES, Rule
+from ..discretize import Rule
 from ..forms import (
     DPLR,
-    MIMO,
     Continuous,
     Delayed,
     DenseRecurrence,
-    Diagonal,
     Discrete,
     MIMORecurrence,
-    Paired,
     PairedRecurrence,
     check,
 )
 from ..products import MAX_BYTES, vandermonde
 from .dense import dense_kernel, dplr_kernel
-from .sampled import finite, half_of, refuse_overflow, refuse_size, sampled, swap, widened
+from .sampled import base_of, finite, half_of, refuse_overflow, refuse_size, sampled, swap, widened
 
 
 def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh", max_bytes: int = MAX_BYTES) -> Array:
@@ -71,15 +68,8 @@ def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh", max_
         K = dense_kernel(inner, length - late, max_bytes=max_bytes)
         K = K if late else _first_added(system.D, K)
     else:
-        K = _sum_of_modes(inner, _base(wide, rule, inner), None if late else system.D, length - late, max_bytes)
+        K = _sum_of_modes(inner, base_of(wide, rule, inner), None if late else system.D, length - late, max_bytes)
     return _cast(_first_then(system.D, K) if late else K, narrow)
-
-
-def _base(form: Any, rule: Rule, system: Any) -> _powers.Base:
-    """What the modes are raised to powers from: under a named rule step A itself, else A_d as it is."""
-    if isinstance(form, (MIMO, Diagonal, Paired)) and isinstance(rule, str):
-        return BASES[rule](form.step if isinstance(form, MIMO) else form.step[..., None], form.A)
-    return _powers.number(system.A)
 
 
 def _sum_of_modes(system: Any, base: _powers.Base, direct: Array | None, length: int, max_bytes: int) -> Array:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import _array, _require
+from .. import _array, _powers, _require
 from .._array import Array
-from ..discretize import Rule, discretize
-from ..forms import FORMS, Delayed, DenseRecurrence, MIMORecurrence, PairedRecurrence, Recurrence, check
+from ..discretize import BASES, Rule, discretize
+from ..forms import FORMS, MIMO, Delayed, DenseRecurrence, Diagonal, MIMORecurrence, Paired, PairedRecurrence, Recurrence, check
 
 _DISCRETE = (Recurrence, PairedRecurrence, MIMORecurrence, DenseRecurrence, Delayed)
 
@@ -36,6 +36,14 @@ def widened(form: Any) -> Any:
 def sampled(form: Any, rule: Rule) -> Any:
     """The discrete form: sampled by `rule`, or as it is."""
     return check(form) if isinstance(form, _DISCRETE) else discretize(form, rule)
+
+
+def base_of(form: Any, rule: Rule, system: Any) -> _powers.Base:
+    """What the modes of a sampled form are raised to powers from: step A under a named rule, else A_d as it is."""
+    form = check(form)
+    if isinstance(form, (MIMO, Diagonal, Paired)) and isinstance(rule, str):
+        return BASES[rule](form.step if isinstance(form, MIMO) else form.step[..., None], form.A)
+    return _powers.number(system.A)
 
 
 def refuse_overflow(system: Any, length: int) -> None:
@@ -63,7 +71,7 @@ def finite(evaluate: Callable[[Any, Any], Array], one: Any, other: Any) -> Array
     """What `evaluate` makes of one and other, refused on the host when it overflowed."""
     with _array.quietly(one), _array.quietly(other):
         result = evaluate(one, other)
-    if _array.is_numpy(result) and not np.all(np.isfinite(result)):
+    if _array.is_numpy(result) and not _require.all_finite(result):
         remedy = "Choose a stable rule or matrix, a smaller step, smaller weights, or a shorter signal."
         raise ValueError(f"the result must fit its precision; got more than {result.dtype} can hold. {remedy}")
     return result

@@ -9,15 +9,19 @@ import torch
 
 from .._powers import Base
 from .._words import Words
-from .vandermonde import gradients
-from .vandermonde import power_sums as plain_sums
+from . import two_level
 
 _ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
 
 
 def power_sums(weights: torch.Tensor, base: Base, direct: torch.Tensor, length: int, max_bytes: int) -> torch.Tensor:
-    """`vandermonde.power_sums` with a derivative, in reverse mode and once."""
+    """`two_level.power_sums` with a derivative, in reverse mode and once."""
     return _Sums.apply(weights, base.value, *base.words, direct, base.exponential, length, max_bytes)
+
+
+def moments(signal: torch.Tensor, base: Base, max_bytes: int) -> torch.Tensor:
+    """`two_level.moments` with a derivative, in reverse mode and once."""
+    return _Moments.apply(signal, base.value, *base.words, base.exponential, max_bytes)
 
 
 def _mapped(operator: Callable[..., Any]) -> None:
@@ -46,7 +50,7 @@ def _mapped(operator: Callable[..., Any]) -> None:
     " bool exponential, int length, int max_bytes) -> Tensor",
 )
 def _sums(weights, value, hi, lo, direct, exponential, length, max_bytes):
-    return plain_sums(weights, Base(value, Words(hi, lo), exponential), direct, length, max_bytes).contiguous()
+    return two_level.power_sums(weights, Base(value, Words(hi, lo), exponential), direct, length, max_bytes).contiguous()
 
 
 @_sums.register_fake
@@ -61,7 +65,7 @@ def _(weights, value, hi, lo, direct, exponential, length, max_bytes):
     " bool exponential, int max_bytes) -> (Tensor, Tensor)",
 )
 def _gradient(cotangent, weights, value, hi, lo, exponential, max_bytes):
-    s, r = gradients(cotangent, weights, Base(value, Words(hi, lo), exponential), max_bytes)
+    s, r = two_level.gradients(cotangent, weights, Base(value, Words(hi, lo), exponential), max_bytes)
     return s.conj().resolve_conj().contiguous(), r.conj().resolve_conj().contiguous()
 
 
@@ -70,8 +74,23 @@ def _(cotangent, weights, value, hi, lo, exponential, max_bytes):
     return torch.empty_like(weights, memory_format=torch.contiguous_format), value.new_empty(value.shape)
 
 
+@torch.library.custom_op(
+    "ssmlinalg::moments",
+    mutates_args=(),
+    schema="(Tensor signal, Tensor value, Tensor hi, Tensor lo, bool exponential, int max_bytes) -> Tensor",
+)
+def _moments(signal, value, hi, lo, exponential, max_bytes):
+    return two_level.moments(signal, Base(value, Words(hi, lo), exponential), max_bytes).contiguous()
+
+
+@_moments.register_fake
+def _(signal, value, hi, lo, exponential, max_bytes):
+    return value.new_empty((*signal.shape[:-1], value.shape[-1]))
+
+
 _mapped(_sums)
 _mapped(_gradient)
+_mapped(_moments)
 
 
 class _Sums(torch.autograd.Function):
@@ -107,3 +126,25 @@ class _Gradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *_):
         raise NotImplementedError(_ONCE)
+
+
+class _Moments(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*arguments):
+        return _moments(*arguments)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        *tensors, ctx.exponential, ctx.max_bytes = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx, cotangent):  # pyright: ignore[reportIncompatibleMethodOverride]
+        signal, value, hi, lo = ctx.saved_tensors
+        weights, none = cotangent.conj().resolve_conj(), torch.zeros_like(signal[..., 0])
+        g = _Sums.apply(weights, value, hi, lo, none, ctx.exponential, signal.shape[-1], ctx.max_bytes)
+        gradient = _gradient if torch.compiler.is_compiling() else _Gradient.apply
+        _, slope = gradient(signal, weights, value, hi, lo, ctx.exponential, ctx.max_bytes)
+        return g, slope, None, None, None, None
