@@ -13,9 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._powers import Base, factors, outer, reshaped
+from .._powers import Base, factors
 from .._words import Words
-from .two_level import folded, product, split, transform, transposed
+from .two_level import product, split, transform, transposed
 
 _ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
 _CACHE = 1 << 22  # bytes of tables and products at a time
@@ -41,10 +41,10 @@ def _power_sums(length: int, exponential: bool, max_bytes: int, weights: Any, va
     base = Base(value, words, exponential)
 
     def part(weights: Any, row: Any, column: Any) -> Any:
-        return product(weights, row, outer(column, m), rows)[..., :length]
+        return product(weights, row, column, m, rows)[..., :length]
 
     each = weights.dtype.itemsize * n * (m + W * rows)
-    return _in_parts(part, each, max_bytes, weights, factors(base, m, rows), factors(reshaped(base, jnp.conj), 1, m))
+    return _in_parts(part, each, max_bytes, weights, factors(base, m, rows), factors(base, 1, m))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -56,7 +56,7 @@ def _gradients(exponential: bool, max_bytes: int, cotangent: Any, weights: Any, 
     base = Base(value, words, exponential)
 
     def part(cotangent: Any, weights: Any, value: Any, row: Any, column: Any) -> Any:
-        whole, slope = transposed(cotangent, weights, outer(row, rows), outer(column, m))
+        whole, slope = transposed(cotangent, weights, row, column, m, rows)
         return cotangent[..., :1] + value[:, None, :] * whole, slope
 
     each = 2 * weights.dtype.itemsize * n * (m + W * rows)
@@ -72,8 +72,7 @@ def _moments(exponential: bool, max_bytes: int, signal: Any, value: Any, words: 
     base = Base(value, words, exponential)
 
     def part(signal: Any, row: Any, column: Any) -> Any:
-        inner = transform(folded(signal, rows, m), outer(column, m), rows)
-        return jnp.sum(outer(row, rows)[:, None, :, :] * inner, axis=-2)
+        return transform(signal, row, column, m, rows)
 
     each = value.dtype.itemsize * n * (m + W * rows)
     return _in_parts(part, each, max_bytes, signal, factors(base, m, rows), factors(base, 1, m))

@@ -22,107 +22,77 @@ from .. import _array, _powers
 from .._array import Array
 from .._powers import Base
 
+Factors = tuple[Array, Array]
+
 _CACHE = 1 << 21  # bytes of tables at a time
+_FACTORS = 8  # arrays that are held while a factor is computed
 
 
 def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes: int) -> Array:
-    """The sums (G, W, L), group after group, with `direct` (G, W) added at l = 0."""
-    (G, W, n), size = weights.shape, _itemsize(weights)
-    K = _array.zeros((G, W, length), direct)
+    """The sums (G, W, L), with `direct` (G, W) added at l = 0."""
+    K = _array.zeros((*weights.shape[:-1], length), direct)
     if not length:
         return K
-    m, rows = split(W, length)
-    for few in _slices(range(G), size * n * _temporary(m, rows), max_bytes):
-        row = _powers.factors(_of(base, few), m, rows)
-        column = _powers.factors(_powers.reshaped(_of(base, few), _array.library(weights).conj), 1, m)
-        for g in _slices(range(few.start, few.stop), size * n * (m + W * rows), min(max_bytes, _CACHE)):
-            here = slice(g.start - few.start, g.stop - few.start)
-            columns = _powers.outer(_part(column, here), m)
-            for w in _slices(range(W), size * n * rows, min(max_bytes, _CACHE)):
-                K[g, w, ...] = product(weights[g, w, ...], _part(row, here), columns, rows)[..., :length]
+    m, rows = split(weights.shape[1], length)
+    for g, w, row, column in _parts(base, weights.shape[1], m, rows, max_bytes):
+        K[g, w, ...] = product(weights[g, w, ...], row, column, m, rows)[..., :length]
     K[..., :1] += direct[..., None]
     return K
 
 
 def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> tuple[Array, Array]:
     """s (G, W, n) and r (G, n) of cotangents g (G, W, L): sum_l g_l dK_l = Re(sum s dw + sum r dz)."""
-    (G, W, n), size, length = weights.shape, _itemsize(weights), cotangent.shape[-1]
     s, r = _array.zeros(weights.shape, weights), _array.zeros(base.value.shape, weights)
     s[...] = cotangent[..., :1]
-    if length < 2:
+    if cotangent.shape[-1] < 2:
         return s, r
-    m, rows = split(W, length - 1)
-    for few in _slices(range(G), size * n * _temporary(m, rows), max_bytes):
-        row, column = (_powers.factors(_of(base, few), stride, count) for stride, count in ((m, rows), (1, m)))
-        for g in _slices(range(few.start, few.stop), 2 * size * n * (m + W * rows), min(max_bytes, _CACHE)):
-            here = slice(g.start - few.start, g.stop - few.start)
-            long = _powers.outer(_part(row, here), rows)
-            short = _powers.outer(_part(column, here), m)
-            for w in _slices(range(W), 2 * size * n * rows, min(max_bytes, _CACHE)):
-                whole, slope = transposed(cotangent[g, w, ...], weights[g, w, ...], long, short)
-                s[g, w, ...] += base.value[g, None, :] * whole
-                r[g, ...] += slope
+    m, rows = split(weights.shape[1], cotangent.shape[-1] - 1)
+    for g, w, row, column in _parts(base, weights.shape[1], m, rows, max_bytes):
+        whole, slope = transposed(cotangent[g, w, ...], weights[g, w, ...], row, column, m, rows)
+        s[g, w, ...] += base.value[g, None, :] * whole
+        r[g, ...] += slope
     return s, r
 
 
 def moments(signal: Array, base: Base, max_bytes: int) -> Array:
     """s (G, W, n) of signals (G, W, L): s_n = sum_l g_l z_n^l."""
-    (G, W, length), n = signal.shape, base.value.shape[-1]
-    like, size = base.value, _itemsize(base.value)
-    s = _array.zeros((G, W, n), like)
-    if not length:
+    s = _array.zeros((*signal.shape[:-1], base.value.shape[-1]), base.value)
+    if not signal.shape[-1]:
         return s
-    m, rows = split(W, length)
-    for few in _slices(range(G), size * n * _temporary(m, rows), max_bytes):
-        row, column = (_powers.factors(_of(base, few), stride, count) for stride, count in ((m, rows), (1, m)))
-        for g in _slices(range(few.start, few.stop), size * n * (m + W * rows), min(max_bytes, _CACHE)):
-            here = slice(g.start - few.start, g.stop - few.start)
-            long = _powers.outer(_part(row, here), rows)
-            short = _powers.outer(_part(column, here), m)
-            for w in _slices(range(W), size * n * rows, min(max_bytes, _CACHE)):
-                inner = transform(folded(signal[g, w, ...], rows, m), short, rows)
-                s[g, w, ...] = _array.library(inner).sum(long[:, None, :, :] * inner, axis=-2)
+    m, rows = split(signal.shape[1], signal.shape[-1])
+    for g, w, row, column in _parts(base, signal.shape[1], m, rows, max_bytes):
+        s[g, w, ...] = transform(signal[g, w, ...], row, column, m, rows)
     return s
 
 
-def folded(signal: Array, rows: int, m: int) -> Array:
-    """A signal (G, W, L) in W rows of m samples for each, (G, W rows, m), zero beyond its end."""
-    G, W, length = signal.shape
-    xp, beyond = _array.library(signal), _array.zeros((G, W, rows * m - length), signal)
-    return xp.reshape(xp.concat([signal, beyond], axis=-1), (G, W * rows, m))
-
-
-def transform(h: Array, short: Array, rows: int) -> Array:
-    """sum_b h_{am+b} z^b, (G, W, rows, n), of a folded signal and a table (G, m, n) of z^b."""
-    xp, (G, _, n) = _array.library(h), short.shape
-    return xp.reshape(_array.from_pairs(xp.matmul(h, _array.pairs(short))), (G, h.shape[1] // rows, rows, n))
-
-
-def product(weights: Array, row: tuple[Array, Array], columns: Array, rows: int) -> Array:
-    """Re sum_n (w_n z_n^{am}) z_n^b of the factors of z^{am} and a table of conj(z)^b: (G, W, rows m)."""
+def product(weights: Array, row: Factors, column: Factors, m: int, rows: int) -> Array:
+    """Re sum_n (w_n z_n^{am}) z_n^b, (G, W, rows m), of the factors of z^{am} and of z^b."""
     xp, (long, short) = _array.library(weights), row
     left = _powers.outer((weights[..., None, :] * long[:, None, :, :], short[:, None, :, :]), rows)
     left = xp.reshape(left, (left.shape[0], -1, left.shape[-1]))
-    K = xp.matmul(_array.pairs(left), xp.matrix_transpose(_array.pairs(columns)))
+    right = _powers.outer((xp.conj(column[0]), xp.conj(column[1])), m)  # Re(x y) is the real product of x and conj(y) as pairs
+    K = xp.matmul(_array.pairs(left), xp.matrix_transpose(_array.pairs(right)))
     return xp.reshape(K, (*weights.shape[:-1], -1))
 
 
-def transposed(g: Array, weights: Array, long: Array, short: Array) -> tuple[Array, Array]:
-    """sum_l h_l z^l (G, W, n) and sum_w w sum_l (l + 1) h_l z^l (G, n) of h_l = g_{l+1}, with which no slope divides by z.
+def transform(signal: Array, row: Factors, column: Factors, m: int, rows: int) -> Array:
+    """sum_l g_l z^l, (G, W, n)."""
+    inner = _inner(_folded(signal, rows, m), _powers.outer(column, m), rows)
+    return _array.library(inner).sum(_powers.outer(row, rows)[:, None, :, :] * inner, axis=-2)
 
-    Of tables long (G, rows, n) of z^{am} and short (G, m, n) of z^b.
-    """
-    xp = _array.library(g)
-    (G, W, n), rows, m = weights.shape, long.shape[-2], short.shape[-2]
-    h = folded(g[..., 1:], rows, m)
-    inner = transform(h, short, rows)
+
+def transposed(g: Array, weights: Array, row: Factors, column: Factors, m: int, rows: int) -> tuple[Array, Array]:
+    """sum_l h_l z^l (G, W, n) and sum_w w sum_l (l + 1) h_l z^l (G, n) of h_l = g_{l+1}, with which no slope divides by z."""
+    xp, (G, W, n) = _array.library(g), weights.shape
+    long, short = _powers.outer(row, rows), _powers.outer(column, m)
+    h = _folded(g[..., 1:], rows, m)
     a = _array.arange(rows, g) * m
-    moments = xp.matmul(xp.stack([xp.ones_like(a), 1 + a]), _array.pairs(long[:, None, :, :] * inner))
-    whole, by_row = (_array.from_pairs(moments[..., k, :]) for k in (0, 1))
+    both = xp.matmul(xp.stack([xp.ones_like(a), 1 + a]), _array.pairs(long[:, None, :, :] * _inner(h, short, rows)))
+    whole, by_row = (_array.from_pairs(both[..., k, :]) for k in (0, 1))
     left = xp.reshape(weights[..., None, :] * long[:, None, :, :], (G, W * rows, n))
-    columns = xp.matmul(xp.matrix_transpose(h), _array.pairs(left))  # sum_a h_{am+b} w z^{am}
-    by_column = xp.matmul(_array.arange(m, g), _array.pairs(short * _array.from_pairs(columns)))
-    return whole, xp.sum(weights * by_row, axis=1) + _array.from_pairs(by_column)
+    outer = _array.from_pairs(xp.matmul(xp.matrix_transpose(h), _array.pairs(left)))  # sum_a h_{am+b} w z^{am}
+    by_column = _array.from_pairs(xp.matmul(_array.arange(m, g), _array.pairs(short * outer)))
+    return whole, xp.sum(weights * by_row, axis=1) + by_column
 
 
 def split(shared: int, length: int) -> tuple[int, int]:
@@ -132,24 +102,35 @@ def split(shared: int, length: int) -> tuple[int, int]:
     return m, -(-length // m)
 
 
-def _slices(indices: range, each: int, most: int) -> Iterator[slice]:
+def _inner(h: Array, short: Array, rows: int) -> Array:
+    """sum_b h_{am+b} z^b, (G, W, rows, n), of a folded signal and a table (G, m, n) of z^b."""
+    xp, (G, _, n) = _array.library(h), short.shape
+    return xp.reshape(_array.from_pairs(xp.matmul(h, _array.pairs(short))), (G, h.shape[1] // rows, rows, n))
+
+
+def _folded(signal: Array, rows: int, m: int) -> Array:
+    """A signal (G, W, L) in rows of m samples, (G, W rows, m), zero beyond its end."""
+    G, W, length = signal.shape
+    xp, beyond = _array.library(signal), _array.zeros((G, W, rows * m - length), signal)
+    return xp.reshape(xp.concat([signal, beyond], axis=-1), (G, W * rows, m))
+
+
+def _parts(base: Base, W: int, m: int, rows: int, max_bytes: int) -> Iterator[tuple[slice, slice, Factors, Factors]]:
+    """Slices of groups and of sums whose tables fit a cache, with the factors of z^{am} and of z^b for them."""
+    G, n = base.value.shape
+    each = 2 * np.dtype(_array.precision(base.value)).itemsize * n
+    most = min(max_bytes, _CACHE)
+    for few in _slices(0, G, each * _FACTORS * (math.isqrt(m) + math.isqrt(rows) + 2), max_bytes):
+        some = _powers.reshaped(base, lambda part, few=few: part[few, ...])
+        row, column = _powers.factors(some, m, rows), _powers.factors(some, 1, m)
+        for g in _slices(few.start, few.stop, each * (m + W * rows), most):
+            here = slice(g.start - few.start, g.stop - few.start)
+            mine = (row[0][here, ...], row[1][here, ...]), (column[0][here, ...], column[1][here, ...])
+            for w in _slices(0, W, each * rows, most):
+                yield g, w, *mine
+
+
+def _slices(start: int, stop: int, each: int, most: int) -> Iterator[slice]:
     """The indices in slices of at most `most` bytes, or of one, where an index takes `each`."""
     count = max(1, most // max(1, each))
-    return (slice(k, min(k + count, indices.stop)) for k in range(indices.start, indices.stop, count))
-
-
-def _of(base: Base, groups: slice) -> Base:
-    return _powers.reshaped(base, lambda part: part[groups, ...])
-
-
-def _part(factors: tuple[Array, Array], groups: slice) -> tuple[Array, Array]:
-    return factors[0][groups, ...], factors[1][groups, ...]
-
-
-def _itemsize(weights: Array) -> int:
-    return 2 * np.dtype(_array.precision(weights)).itemsize
-
-
-def _temporary(m: int, rows: int) -> int:
-    """Rows of the factors of a base, and of what they are computed from."""
-    return 8 * (math.isqrt(m) + math.isqrt(rows) + 2)
+    return (slice(k, min(k + count, stop)) for k in range(start, stop, count))
