@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import torch
 
 from .._powers import Base
 from .._words import Words
-from . import two_level
+from . import cuda, two_level
 
 _ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
 
@@ -22,6 +23,11 @@ def power_sums(weights: torch.Tensor, base: Base, direct: torch.Tensor, length: 
 def moments(signal: torch.Tensor, base: Base, max_bytes: int) -> torch.Tensor:
     """`two_level.moments` with a derivative, in reverse mode and once."""
     return _Moments.apply(signal, base.value, *base.words, base.exponential, max_bytes)
+
+
+def _bodies(tensor: torch.Tensor) -> ModuleType:
+    """On a GPU the kernels, if there is a CuPy to compile them."""
+    return cuda if tensor.is_cuda and cuda.available() else two_level
 
 
 def _mapped(operator: Callable[..., Any]) -> None:
@@ -50,7 +56,7 @@ def _mapped(operator: Callable[..., Any]) -> None:
     " bool exponential, int length, int max_bytes) -> Tensor",
 )
 def _sums(weights, value, hi, lo, direct, exponential, length, max_bytes):
-    return two_level.power_sums(weights, Base(value, Words(hi, lo), exponential), direct, length, max_bytes).contiguous()
+    return _bodies(weights).power_sums(weights, Base(value, Words(hi, lo), exponential), direct, length, max_bytes).contiguous()
 
 
 @_sums.register_fake
@@ -65,7 +71,7 @@ def _(weights, value, hi, lo, direct, exponential, length, max_bytes):
     " bool exponential, int max_bytes) -> (Tensor, Tensor)",
 )
 def _gradient(cotangent, weights, value, hi, lo, exponential, max_bytes):
-    s, r = two_level.gradients(cotangent, weights, Base(value, Words(hi, lo), exponential), max_bytes)
+    s, r = _bodies(weights).gradients(cotangent, weights, Base(value, Words(hi, lo), exponential), max_bytes)
     return s.conj().resolve_conj().contiguous(), r.conj().resolve_conj().contiguous()
 
 
@@ -80,7 +86,7 @@ def _(cotangent, weights, value, hi, lo, exponential, max_bytes):
     schema="(Tensor signal, Tensor value, Tensor hi, Tensor lo, bool exponential, int max_bytes) -> Tensor",
 )
 def _moments(signal, value, hi, lo, exponential, max_bytes):
-    return two_level.moments(signal, Base(value, Words(hi, lo), exponential), max_bytes).contiguous()
+    return _bodies(signal).moments(signal, Base(value, Words(hi, lo), exponential), max_bytes).contiguous()
 
 
 @_moments.register_fake

@@ -85,6 +85,8 @@ def _bodies(array: Array) -> ModuleType:
         from . import torch as bodies
     elif _array.kind(array) == "jax":
         from . import jax as bodies
+    elif _array.kind(array) == "cupy":
+        from . import cuda as bodies
     else:
         from . import two_level as bodies
     return bodies
