@@ -55,6 +55,9 @@ CASES: dict[str, Callable[[], Any]] = {
     "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]
     "a negative length": lambda: kernel(GOOD, -1),
     "a fraction of a sample": lambda: kernel(GOOD, 2.5),  # pyright: ignore[reportArgumentType]
+    "no memory at all": lambda: kernel(GOOD, 4, max_bytes=0),
+    "an integer step": lambda: kernel(bad(step=np.asarray(1)), 4),
+    "an unknown library": lambda: kernel(bad(A=memoryview(b"ab")), 4),
     "length beyond any memory": lambda: kernel(GOOD, 10**30),
     "dense length beyond any memory": lambda: kernel(inits.s4_init(4), 10**14),
     "no modes": lambda: kernel(forms.Paired(one[:0], one[:0], one[:0], 0.0, 1.0), 4),

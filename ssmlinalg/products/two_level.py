@@ -34,8 +34,9 @@ def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes
     if not length:
         return K
     m, rows = split(weights.shape[1], length)
-    for g, w, row, column in _parts(base, weights.shape[1], m, rows, max_bytes):
-        K[g, w, ...] = product(weights[g, w, ...], row, column, m, rows)[..., :length]
+    with _array.quietly(weights):  # powers beyond the last sample may overflow; none of them is read
+        for g, w, row, column in _parts(base, weights.shape[1], m, rows, max_bytes):
+            K[g, w, ...] = product(weights[g, w, ...], row, column, m, rows)[..., :length]
     K[..., :1] += direct[..., None]
     return K
 
