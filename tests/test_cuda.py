@@ -287,8 +287,6 @@ def test_the_operators_of_pytorch_run_on_the_kernels(host: None, monkeypatch: py
         (K.square().sum() + state.abs().square().sum()).backward()
         rows = torch.stack([fields[2], 2 * fields[2]])
         several = torch.func.vmap(lambda C: kernel(Form(*fields)._replace(C=C), 50))(rows)
-            torch.stack([fields[2], 2 * fields[2]])
-        )
         return [_array.to_numpy(part) for part in (K, state, several, *(leaf.grad for leaf in leaves))]
 
     expected, used = answers(), []
