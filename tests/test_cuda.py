@@ -94,17 +94,16 @@ def gpus() -> int:
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not gpus(), reason="needs a GPU and CuPy")]
 
 
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The kernels compiled for the host."""
+@pytest.fixture(scope="session", params=["off", "fast"])
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The kernels compiled for the host, without and with products fused into sums, as a GPU fuses them."""
     compiler = shutil.which("g++")
     if compiler is None or sys.platform != "linux":
         pytest.skip("needs g++ and Linux")
     folder = tmp_path_factory.mktemp("cuda")
     (folder / "host.cpp").write_text(ON_HOST)
-    where = f'-DKERNELS_FILE="{KERNELS}"'
-    arguments = ["-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", where, "host.cpp", "-o", "host.so"]
-    subprocess.run([compiler, *arguments], cwd=folder, check=True)
+    options = ["-std=c++17", "-O1", "-march=native", f"-ffp-contract={request.param}", f'-DKERNELS_FILE="{KERNELS}"']
+    subprocess.run([compiler, *options, "-shared", "-fPIC", "host.cpp", "-o", "host.so"], cwd=folder, check=True)
     return ctypes.CDLL(str(folder / "host.so"))
 
 
@@ -193,6 +192,17 @@ def test_a_million_samples_are_as_exact_as_ten(host: None, rule: str, dtype: str
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_mode_that_has_almost_died_keeps_its_digits(host: None, dtype: str) -> None:
+    length, rate = 20000, {"float32": -4.3e-3, "float64": -3.3e-2}[dtype]  # to e^-86 and e^-660
+    real, whole = drawn((1, 1), dtype, real=True).dtype, drawn((1, 1), dtype).dtype
+    step, A = np.full((1, 1), 0.7, real), np.array([[rate / 0.7]], whole)
+    one, base = np.ones((1, 1, 1), whole), _powers.exponential(step, A)
+    got, lags = cuda.power_sums(one, base, np.zeros((1, 1), real), length, MAX_BYTES), lags_of(length)
+    expected = powers(step, A, "zoh", lags)[0, 0].real
+    assert np.all(abs(got[0, 0, lags] - expected) <= 5 * EPS[dtype] * expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", ["zoh", "bilinear"])
 @pytest.mark.parametrize("size", SIZES)
 def test_moments_and_slopes_are_the_transpose(host: None, size: tuple[int, ...], rule: str, dtype: str) -> None:
@@ -233,6 +243,31 @@ def test_the_kernels_agree_with_the_host(host: None, dtype: str, length: int) ->
     assert np.all(abs(mine - plain) <= 32 * np.sqrt(length) * eps * scale)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [(1, 1, 1), (2, 3, 700), (2, 33, 17), (1, 9000, 20)])
+def test_cauchy_sums_and_their_slopes_are_the_plain_ones(host: None, size: tuple[int, ...], dtype: str) -> None:
+    B, n, count = size
+    w, nodes, points, g = (drawn((B, size), dtype, seed) for seed, size in enumerate((n, n, count, count)))
+    C = np.clongdouble(1) / (points[:, None, :].astype(np.clongdouble) - nodes[:, :, None])
+    tolerance = (np.sqrt(max(n, count)) + 16) * EPS[dtype]
+
+    def close(got: np.ndarray, formula: str, *parts: np.ndarray) -> bool:
+        expected, scale = np.einsum(formula, *parts), np.einsum(formula, *map(abs, parts))
+        return got.dtype == w.dtype and bool(np.all(abs(got - expected) <= tolerance * scale))
+
+    s, r, t = cuda.cauchy_gradients(g, w, nodes, points)
+    assert close(cuda.cauchy(w, nodes, points), "bn,bnk->bk", w, C)
+    assert close(s, "bk,bnk->bn", g, C)
+    assert close(r, "bn,bk,bnk->bn", w, g, C**2)
+    assert close(-t, "bk,bn,bnk->bk", g, w, C**2)
+
+
+def test_a_cauchy_sum_near_the_smallest_numbers_does_not_overflow(host: None) -> None:
+    one, near = np.ones((1, 1), np.complex64), np.full((1, 1), 1e-30 + 1e-30j, np.complex64)
+    assert np.allclose(cuda.cauchy(one, 0 * one, near), 1 / near.astype(complex), rtol=1e-6)
+    assert cuda.cauchy(one[:, :0], one[:, :0], near) == 0
+
+
 @pytest.mark.parametrize("shape", [(0, 1, 2, 3), (1, 0, 2, 3), (1, 1, 0, 3), (1, 1, 2, 0)])
 def test_empty_sums_are_legal(host: None, shape: tuple[int, ...]) -> None:
     G, W, n, length = shape
@@ -270,6 +305,17 @@ def test_tensors_are_read_where_they_lie_however_they_lie(host: None) -> None:
     parts = cuda.gradients(signal, turned, tensors, MAX_BYTES)
     expected = cuda.gradients(g.transpose(2, 1, 0), plain, base, MAX_BYTES)
     assert all(np.allclose(a.numpy(), b, rtol=1e-13) for a, b in zip(parts, expected, strict=True))
+
+
+def test_conjugation_and_negation_are_done_before_an_address_is_taken(host: None) -> None:
+    torch = pytest.importorskip("torch")
+    base = _powers.reshaped(modes(1, 5, "float64")[0], torch.asarray)
+    weights, direct = torch.asarray(drawn((1, 1, 5), "float64")).conj(), torch.asarray(drawn((1, 1), "float64")).conj().imag
+    assert weights.is_contiguous()
+    assert direct.is_contiguous()
+    got = cuda.power_sums(weights, base, direct, 9, MAX_BYTES)
+    assert torch.equal(got, cuda.power_sums(weights.resolve_conj(), base, direct.resolve_neg(), 9, MAX_BYTES))
+    assert abs(got[..., 0] - (weights.real.sum(-1) + direct)) <= 8 * EPS["float64"] * weights.abs().sum()
 
 
 def test_the_operators_of_pytorch_run_on_the_kernels(host: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-r"""Sums of powers on a GPU, by the kernels of `powers.cu`: the bodies of the Vandermonde products for CuPy and PyTorch.
+r"""Sums of powers and Cauchy sums on a GPU, by the kernels of `powers.cu`, for arrays of CuPy and PyTorch.
 
 CuPy compiles the kernels when they are first used, without headers, and keeps what it compiled on disk. Their arguments are
 addresses, so that arrays of either library are read where they lie; results belong to the caller's library, work is queued on
@@ -25,6 +25,8 @@ from .._powers import Base
 
 _SIDE = 16  # as in powers.cu
 _THREADS = _SIDE * _SIDE
+_PIECE = 1 << 12  # terms of a Cauchy sum that one block adds up
+_MOST_PARTS = 1 << 24  # parts of Cauchy sums a batch entry may have
 _BLOCKS = (1 << 31) - 1  # the most a grid may have; the kernels go round for more
 
 
@@ -77,6 +79,35 @@ def _moments(signal: Array, base: Base, offset: int, *, slopes: bool) -> tuple[A
         name = "slopes" if slopes else "moments"
         _launch(f"{name}_{_name(signal)}_{height}", G * W * tiles, *parts, signal, hi, lo, *sizes)
     sums = [_array.library(part).sum(part, axis=2) for part in parts]
+    return sums[0], sums[-1]
+
+
+def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
+    """`cauchy.cauchy` of complex weights, nodes (B, n) and points (B, K): (B, K)."""
+    return _cauchy(weights, nodes, points, slopes=False)[0]
+
+
+def cauchy_gradients(cotangent: Array, weights: Array, nodes: Array, points: Array) -> tuple[Array, Array, Array]:
+    """s, r (B, n) and t (B, K) of cotangents g (B, K): sum_k g_k df_k = sum s dw + sum r dlambda + sum t dz, complex.
+
+    Sums over points are Cauchy sums with points and nodes exchanged.
+    """
+    to_nodes, steep = _cauchy(cotangent, points, nodes, slopes=True)
+    return -to_nodes, weights * steep, -cotangent * _cauchy(weights, nodes, points, slopes=True)[1]
+
+
+def _cauchy(weights: Array, nodes: Array, points: Array, *, slopes: bool) -> tuple[Array, Array]:
+    """sum_n w_n / (z_k - lambda_n) and, or else the same again, sum_n w_n / (z_k - lambda_n)^2: (B, K)."""
+    (B, n), count = weights.shape, points.shape[-1]
+    lanes = 1 if count >= n else 16  # threads for a point
+    each = max(_PIECE, -(-n * count // _MOST_PARTS))
+    pieces, tiles = -(-n // each), -(-count // (_THREADS // lanes))
+    parts = [_empty((B, pieces, count), weights) for _ in range(1 + slopes)]
+    if B * n * count:
+        weights, nodes, points = (_plain(array) for array in (weights, nodes, points))
+        name = "cauchy_slopes" if slopes else "cauchy"
+        _launch(f"{name}_{_name(weights)}_{lanes}", B * pieces * tiles, *parts, weights, nodes, points, B, n, count, each)
+    sums = [_array.library(part).sum(part, axis=1) for part in parts]
     return sums[0], sums[-1]
 
 

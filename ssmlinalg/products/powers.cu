@@ -1,6 +1,7 @@
-// Sums of powers on a GPU: K_l = Re sum_n w_n z_n^l, and sum_l h_l z_n^l with its derivative. No header is included.
+// Sums of powers on a GPU: K_l = Re sum_n w_n z_n^l, and sum_l h_l z_n^l with its derivative; and Cauchy sums. No header is
+// included.
 //
-// A block works on a tile of R M samples of one sum, l = start + a M + b, and on a few modes at a time. Of each mode it makes
+// Of powers, a block works on a tile of R M samples of one sum, l = start + a M + b, and on a few modes at a time. Of each mode it makes
 // R + M powers, outer products of TR + 16 and TC + 16 exact ones, and multiplies the two tables from registers: 2 multiply-adds
 // a sample and mode, where a recurrence in each thread takes 5. All indices have 64 bits, all arguments 8 bytes.
 
@@ -205,6 +206,80 @@ __device__ void moments(T *whole, T *slope, const T *signal, Base<T> z, Int sums
         }
     }
 }
+
+// 1/a by its larger part, so that no square overflows.
+template <typename T> __device__ Complex<T> inverse(Complex<T> a) {
+    const T size = fabs(a.re) > fabs(a.im) ? fabs(a.re) : fabs(a.im), x = a.re / size, y = a.im / size;
+    const T q = 1 / size / (x * x + y * y);
+    return {x * q, -y * q};
+}
+
+// Of w, lambda (sums, n) and z (sums, count): sum_n w_n / (z_k - lambda_n), and with SLOPE sum_n w_n / (z_k - lambda_n)^2, of
+// `piece` of the n at a time, (sums, pieces, count). A point has LANES threads.
+template <typename T, int LANES, bool SLOPE>
+__device__ void cauchy(T *whole, T *slope, const T *weights, const T *nodes, const T *points, Int sums, Int n, Int count,
+                       Int piece) {
+    const int POINTS = THREADS / LANES;
+    __shared__ Complex<T> w[THREADS], lambda[THREADS];
+    const int thread = threadIdx.x, lane = thread % LANES;
+    const Int pieces = (n + piece - 1) / piece, tiles = (count + POINTS - 1) / POINTS;
+    for (Int block = blockIdx.x; block < sums * pieces * tiles; block += gridDim.x) {
+        const Int both = block / tiles, sum = both / pieces, k = block % tiles * POINTS + thread / LANES;
+        const Int begin = both % pieces * piece, end = begin + piece < n ? begin + piece : n;
+        const Complex<T> z = k < count ? at(points, sum * count + k) : Complex<T>{0, 0};
+        Complex<T> sum1 = {0, 0}, sum2 = {0, 0};
+        for (Int first = begin; first < end; first += THREADS) {
+            const int few = (int)(end - first < THREADS ? end - first : THREADS);
+            if (thread < few) {
+                w[thread] = at(weights, sum * n + first + thread);
+                lambda[thread] = at(nodes, sum * n + first + thread);
+            }
+            __syncthreads();
+            for (int c = lane; c < few && k < count; c += LANES) {
+                const Complex<T> inverted = inverse(Complex<T>{z.re - lambda[c].re, z.im - lambda[c].im});
+                const Complex<T> term = w[c] * inverted;
+                sum1 = {sum1.re + term.re, sum1.im + term.im};
+                if (SLOPE) {
+                    const Complex<T> second = term * inverted;
+                    sum2 = {sum2.re + second.re, sum2.im + second.im};
+                }
+            }
+            __syncthreads();
+        }
+        for (int which = 0; which < (SLOPE ? 2 : 1); ++which) {
+            w[thread] = which ? sum2 : sum1;
+            __syncthreads();
+            if (lane == 0 && k < count) {
+                Complex<T> all = w[thread];
+                for (int other = 1; other < LANES; ++other) {
+                    all.re += w[thread + other].re;
+                    all.im += w[thread + other].im;
+                }
+                T *out = (which ? slope : whole) + 2 * (both * count + k);
+                out[0] = all.re;
+                out[1] = all.im;
+            }
+            __syncthreads();
+        }
+    }
+}
+
+#define CAUCHY(T, LANES)                                                                                                        \
+    extern "C" __global__ void __launch_bounds__(256)                                                                           \
+        cauchy_##T##_##LANES(T *whole, const T *weights, const T *nodes, const T *points, Int sums, Int n, Int count,           \
+                             Int piece) {                                                                                       \
+        cauchy<T, LANES, false>(whole, whole, weights, nodes, points, sums, n, count, piece);                                   \
+    }                                                                                                                           \
+    extern "C" __global__ void __launch_bounds__(256)                                                                           \
+        cauchy_slopes_##T##_##LANES(T *whole, T *slope, const T *weights, const T *nodes, const T *points, Int sums, Int n,     \
+                                    Int count, Int piece) {                                                                     \
+        cauchy<T, LANES, true>(whole, slope, weights, nodes, points, sums, n, count, piece);                                    \
+    }
+
+CAUCHY(float, 1)
+CAUCHY(float, 16)
+CAUCHY(double, 1)
+CAUCHY(double, 16)
 
 // Tiles of 128 rows for long sums, of 16 for short ones; in double precision with half as many columns, for registers.
 #define KERNELS(T, TR, TC)                                                                                                      \
