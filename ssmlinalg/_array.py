@@ -293,14 +293,38 @@ def move(array: Array, library: str, dtype: str | None = None, where: Any = None
         xp = importlib.import_module("jax.numpy" if library == "jax" else library)
     except ImportError as error:
         remedy = f"Install it with: pip install 'ssmlinalg[{library}]'."
-        raise ImportError(f"`library` must be installed; got {library!r} ({error}). {remedy}") from error
+        why = error.__cause__ or error  # CuPy wraps the cause in a page of advice
+        raise ImportError(f"`library` must be installed; got {library!r} ({why}). {remedy}") from error
     if library == "torch":
         return xp.asarray(host, device=where)
     if library == "cupy":
-        with xp.cuda.Device(where):
-            return xp.asarray(host)
+        try:
+            with xp.cuda.Device(where):
+                return xp.asarray(host)
+        except xp.cuda.runtime.CUDARuntimeError as error:
+            raise _no_gpu(xp.cuda.runtime, error, where) from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`device` must be the number of a GPU; got {where!r}. The first is 0.") from error
     moved = xp.asarray(host, device=where)
     if precision(moved) != wanted:
         remedy = 'Call jax.config.update("jax_enable_x64", True) first, or pass dtype="float32".'
         raise ValueError(f"JAX must hold {wanted} to receive this array; got 64-bit types switched off. {remedy}")
     return moved
+
+
+def _no_gpu(runtime: Any, error: Any, where: Any) -> Exception:
+    """What CuPy needs and did not find, in a sentence."""
+    driver, needed = (f"{v // 1000}.{v % 1000 // 10}" for v in (runtime.driverGetVersion(), runtime.runtimeGetVersion()))
+    if driver == "0.0":
+        remedy = 'Install the driver of the GPU, or move to "numpy", "torch" or "jax".'
+        return RuntimeError(f"CuPy must find an NVIDIA driver; got none ({error}). {remedy}")
+    if error.status == _INSUFFICIENT_DRIVER:
+        remedy = f"Update the driver, or install the CuPy made for it, cupy-cuda{driver.partition('.')[0]}x."
+        return RuntimeError(f"the NVIDIA driver must know CUDA {needed}; got one that knows {driver}. {remedy}")
+    if error.status == _INVALID_DEVICE:
+        count = runtime.getDeviceCount()
+        return ValueError(f"`device` must be below the number of GPUs, {count}; got {where}. The first is 0.")
+    return RuntimeError(f"CuPy must reach a GPU; got {error}. See what nvidia-smi lists, and CUDA_VISIBLE_DEVICES.")
+
+
+_INSUFFICIENT_DRIVER, _INVALID_DEVICE = 35, 101  # of cudaError_t

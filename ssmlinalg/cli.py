@@ -173,16 +173,18 @@ def compare_(
 
 @app.command("doctor")
 def doctor_(as_json: Json = False) -> None:
-    """Run a small model on every array library and compare it with NumPy; status 1 if one that is installed is wrong."""
+    """Run a small model on every array library and compare it with NumPy; status 1 if one differs. List what a GPU needs."""
     with _screen.status("running each array library"):
-        findings = doctor.examine()
+        findings, parts = doctor.examine(), doctor.graphics()
     if as_json:
-        _print_json([finding._asdict() for finding in findings])
+        _print_json({"libraries": [finding._asdict() for finding in findings], "gpu": [part._asdict() for part in parts]})
     else:
         rows = (
-            (f.library, f.dtype, f.version or "-", "works" if f.works else "no", _show(f.error), f.reason) for f in findings
+            (f.library, f.dtype, f.version or "-", f.device or "-", "works" if f.works else "no", _show(f.error), f.reason)
+            for f in findings
         )
-        _print_table("array libraries", ("library", "precision", "version", "", "error", "why not"), rows)
+        _print_table("array libraries", ("library", "precision", "version", "device", "", "error", "why not"), rows)
+        _print_table("on a GPU", ("part", "found", "why not"), ((p.name, p.found or "-", p.reason) for p in parts))
     if any(not finding.works and not math.isnan(finding.error) for finding in findings):
         raise typer.Exit(1)
 

@@ -118,17 +118,19 @@ def test_compare_draws_a_page(tmp_path: Path) -> None:
 
 
 def test_doctor_runs_every_library_and_says_why_not() -> None:
-    findings = {(finding["library"], finding["dtype"]): finding for finding in parsed("doctor")}
+    report = parsed("doctor")
+    findings = {(finding["library"], finding["dtype"]): finding for finding in report["libraries"]}
     assert findings["numpy", "float64"]["works"]
     assert findings["torch", "float32"]["works"]
     assert findings["torch", "float64"]["error"] < 1e-13
     for finding in findings.values():
         assert finding["works"] or finding["reason"]
+    assert "NVIDIA driver" in [part["name"] for part in report["gpu"]]
 
 
 def test_doctor_ends_with_status_1_when_an_installed_library_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = doctor.Finding("torch", "float32", "0", False, 0.5, 1e-6, "differs from NumPy by 0.5")
-    missing = doctor.Finding("cupy", "float32", "", False, float("nan"), 1e-6, "No module named 'cupy'")
+    wrong = doctor.Finding("torch", "float32", "0", "cpu", False, 0.5, 1e-6, "differs from NumPy by 0.5")
+    missing = doctor.Finding("cupy", "float32", "", "", False, float("nan"), 1e-6, "No module named 'cupy'")
     monkeypatch.setattr(doctor, "examine", lambda: [wrong, missing])
     assert cli.main(["doctor"]) == 1
     monkeypatch.setattr(doctor, "examine", lambda: [missing])
