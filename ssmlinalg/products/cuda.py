@@ -153,11 +153,10 @@ def _empty(shape: tuple[int, ...], like: Array) -> Array:
 
 def _launch(name: str, blocks: int, *arguments: Any) -> None:
     """Queue a kernel on the current stream of the library of the arrays, the first argument's."""
-    cupy = _cupy()
-    kernel, out = _module().get_function(name), arguments[0]
+    out = arguments[0]
     values = tuple(np.int64(value) if isinstance(value, int) else _address(value) for value in arguments)
-    with cupy.cuda.Device(_index(out)), _stream(out):
-        kernel((min(blocks, _BLOCKS),), (_THREADS,), values)
+    with _cupy().cuda.Device(_index(out)), _stream(out):
+        _module().get_function(name)((min(blocks, _BLOCKS),), (_THREADS,), values)
 
 
 def _address(array: Array) -> np.uint64:
@@ -190,9 +189,8 @@ def _module() -> Any:
         module = cupy.RawModule(code=source(), options=("-std=c++17",))
         module.compile()
     except (RuntimeError, OSError, cupy.cuda.compiler.CompileException) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         remedy = "Install a CuPy made for the CUDA version of the driver, with NVRTC: cupy-cuda12x[ctk] or cupy-cuda13x[ctk]."
-        raise RuntimeError(f"CuPy must be able to compile for this GPU; got {reason}. {remedy}") from error
+        raise RuntimeError(f"CuPy must be able to compile for this GPU; got {_first_line(error)}. {remedy}") from error
     return module
 
 
@@ -202,13 +200,17 @@ def _cupy() -> Any:
         cupy = importlib.import_module("cupy")
     except ImportError as error:
         remedy = "Install it with: pip install 'ssmlinalg[cupy]'."
-        raise ImportError(f"sums on a GPU must have CuPy; got {error}. {remedy}") from error
+        raise ImportError(f"sums on a GPU must have CuPy; got {_first_line(error.__cause__ or error)}. {remedy}") from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        count, reason = 0, str(error)
+        count, reason = 0, _first_line(error)
     else:
         reason = "a machine without one"
     if not count:
         raise RuntimeError(f"CuPy must find a GPU and its driver; got {reason}. Look at nvidia-smi, or use NumPy arrays.")
     return cupy
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
