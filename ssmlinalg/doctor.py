@@ -114,10 +114,10 @@ def _driver() -> list[Part]:
 def _cupy() -> list[Part]:
     try:
         cupy: Any = importlib.import_module("cupy")
-    except ImportError as error:
+        parts = [Part("CuPy", cupy.__version__, ""), Part("CUDA runtime", _dotted(cupy.cuda.runtime.runtimeGetVersion()), "")]
+    except Exception as error:  # what is missing, or what is there under that name, may fail in any way
         remedy = "Install it with: pip install 'ssmlinalg[cupy]'; PyTorch takes matrix products without it."
         return [Part("CuPy", "", _sentence("CuPy must be installed", error.__cause__ or error, remedy))]
-    parts = [Part("CuPy", cupy.__version__, ""), Part("CUDA runtime", _dotted(cupy.cuda.runtime.runtimeGetVersion()), "")]
     try:
         return [*parts, Part("NVRTC", "{}.{}".format(*cupy.cuda.nvrtc.getVersion()), "")]
     except Exception as error:  # a library that is loaded when it is first asked can fail in many ways

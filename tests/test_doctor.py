@@ -154,6 +154,7 @@ def test_a_whole_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         (Driver((), status=4711), cupy(), "GPU", "got error 4711. See nvidia-smi"),
         (Driver(()), cupy(), "GPU", "got none. See nvidia-smi"),
         (Driver(("One",)), None, "CuPy", "pip install 'ssmlinalg[cupy]'"),
+        (Driver(("One",)), ModuleType("cupy"), "CuPy", "AttributeError (module 'cupy' has no attribute"),
         (
             Driver(("One",)),
             cupy(nvrtc=None),
@@ -161,7 +162,7 @@ def test_a_whole_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
             'NoCompiler (Failure finding "libnvrtc.so.12"). Install the CUDA toolkit',
         ),
     ],
-    ids=["no driver", "no device", "an error without a name", "no devices", "no CuPy", "no NVRTC"],
+    ids=["no driver", "no device", "an error without a name", "no devices", "no CuPy", "an empty CuPy", "no NVRTC"],
 )
 def test_each_missing_part_is_named_and_no_other(
     monkeypatch: pytest.MonkeyPatch, driver: Driver | None, module: ModuleType | None, missing: str, said: str
