@@ -216,8 +216,8 @@ def move(form: AnyForm, library: str, *, dtype: str | None = None, device: Any =
 
     `library` is "numpy", "torch", "jax" or "cupy"; `dtype` the precision "float32" or "float64" (None keeps it); `device` is
     passed to the library. Values are copied through the host and gradients are left behind: construct on the host, evaluate
-    anywhere. Raises ValueError for unknown names and, with JAX, for 64-bit numbers while JAX has them switched off;
-    ImportError when the library is missing.
+    anywhere. Raises ValueError for unknown names, for a GPU of a number there is not, and, with JAX, for 64-bit numbers while
+    JAX has them switched off; ImportError when the library is missing; RuntimeError for CuPy without a driver or a GPU.
 
     >>> from ssmlinalg import s4d_lin_init
     >>> move(s4d_lin_init(4), "numpy", dtype="float32").A.dtype

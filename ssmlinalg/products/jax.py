@@ -87,7 +87,8 @@ def _in_parts(function: Callable[..., Any], each: int, max_bytes: int, *arrays: 
         found = function(*jax.tree.map(lambda array: array[None], arrays))
         return jax.tree.map(lambda array: array[0], found)
 
-    return jax.lax.map(alone, arrays, batch_size=count)
+    with jax.default_matmul_precision("highest"):  # on some accelerators single precision is not what it says
+        return jax.lax.map(alone, arrays, batch_size=count)
 
 
 def _sums_forward(length: int, exponential: bool, max_bytes: int, *arguments: Any) -> Any:
