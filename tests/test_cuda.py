@@ -68,8 +68,8 @@ extern "C" void launch(void *address, int64_t blocks, const int64_t *values) {
             done[k] = false;
         }
         for (int left = 256; left;)
-            for (int k = left = 0; k < 256; ++k)
-                if (!done[k]) {
+            for (int i = left = 0; i < 256; ++i)
+                if (const int k = FORWARD ? i : 255 - i; !done[k]) {
                     threadIdx.x = k;
                     swapcontext(&scheduler, &fibres[k]);
                     left += !done[k];
@@ -91,15 +91,23 @@ def gpus() -> int:
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not gpus(), reason="needs a GPU and CuPy")]
 
 
-@pytest.fixture(scope="session", params=["off", "fast"])
+@pytest.fixture(scope="session", params=[True, False], ids=["plain", "fused"])
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The kernels compiled for the host, without and with products fused into sums, as a GPU fuses them."""
+    """The kernels compiled for the host: products fused into sums or not, as a GPU may, and threads in turn from either end."""
     compiler = shutil.which("g++")
     if compiler is None or sys.platform != "linux":
         pytest.skip("needs g++ and Linux")
     folder = tmp_path_factory.mktemp("cuda")
     (folder / "host.cpp").write_text(ON_HOST)
-    options = ["-std=c++17", "-O2", "-march=native", f"-ffp-contract={request.param}", f'-DKERNELS_FILE="{KERNELS}"']
+    fused = "off" if request.param else "fast"
+    options = [
+        "-std=c++17",
+        f"-ffp-contract={fused}",
+        "-O2",
+        "-march=native",
+        f"-DFORWARD={request.param:d}",
+        f'-DKERNELS_FILE="{KERNELS}"',
+    ]
     subprocess.run([compiler, *options, "-shared", "-fPIC", "host.cpp", "-o", "host.so"], cwd=folder, check=True)
     return ctypes.CDLL(str(folder / "host.so"))
 

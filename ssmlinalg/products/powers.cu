@@ -26,6 +26,9 @@ template <typename T> __device__ Complex<T> at(const T *array, Int index) { retu
 __device__ inline void sine_cosine(float angle, float *sine, float *cosine) { sincosf(angle, sine, cosine); }
 __device__ inline void sine_cosine(double angle, double *sine, double *cosine) { sincos(angle, sine, cosine); }
 
+__device__ inline float fused(float a, float b, float c) { return fmaf(a, b, c); }
+__device__ inline double fused(double a, double b, double c) { return fma(a, b, c); }
+
 // e^{k (hi + lo)}: the product is rounded once to p, and what is left of it multiplies.
 __device__ inline float growth(double k, float hi, float lo) {
     double product = k * ((double)hi + (double)lo);
@@ -110,11 +113,11 @@ __device__ void power_sums(T *K, const T *weights, Base<T> z, const T *direct, I
             __syncthreads();
             for (int c = 0; c < few; ++c) {
                 Complex<T> left[TR], right[TC];
-                for (int i = 0; i < TR; ++i) left[i] = rows[c][SIDE * i + y];
+                for (int i = 0; i < TR; ++i) left[i] = {rows[c][SIDE * i + y].re, -rows[c][SIDE * i + y].im};
                 for (int j = 0; j < TC; ++j) right[j] = columns[c][SIDE * j + x];
                 for (int i = 0; i < TR; ++i)
-                    for (int j = 0; j < TC; ++j)
-                        total[i][j] = total[i][j] + left[i].re * right[j].re - left[i].im * right[j].im;
+                    for (int j = 0; j < TC; ++j)  // said outright: the compiler leaves a difference of products unfused
+                        total[i][j] = fused(left[i].im, right[j].im, fused(left[i].re, right[j].re, total[i][j]));
             }
         }
         for (int i = 0; i < TR; ++i)
@@ -122,7 +125,6 @@ __device__ void power_sums(T *K, const T *weights, Base<T> z, const T *direct, I
                 const Int l = start + (Int)(SIDE * i + y) * M + SIDE * j + x;
                 if (l < length) K[sum * length + l] = total[i][j] + (l == 0 ? direct[sum] : 0);
             }
-        __syncthreads();
     }
 }
 
@@ -166,12 +168,8 @@ __device__ void moments(T *whole, T *slope, const T *signal, Base<T> z, Int sums
                     const Complex<T> column = columns[x][piece + b], rising = {(piece + b) * column.re, (piece + b) * column.im};
                     for (int i = 0; i < TR; ++i) {
                         const T value = h[SIDE * i + y][b];
-                        inner[i].re = inner[i].re + value * column.re;
-                        inner[i].im = inner[i].im + value * column.im;
-                        if (SLOPE) {
-                            risen[i].re = risen[i].re + value * rising.re;
-                            risen[i].im = risen[i].im + value * rising.im;
-                        }
+                        inner[i] = {fused(value, column.re, inner[i].re), fused(value, column.im, inner[i].im)};
+                        if (SLOPE) risen[i] = {fused(value, rising.re, risen[i].re), fused(value, rising.im, risen[i].im)};
                     }
                 }
             }
@@ -202,7 +200,6 @@ __device__ void moments(T *whole, T *slope, const T *signal, Base<T> z, Int sums
                     out[1] = all.im;
                 }
             }
-            __syncthreads();
         }
     }
 }
