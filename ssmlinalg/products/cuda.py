@@ -4,7 +4,7 @@ CuPy compiles the kernels when they are first used, without headers, and keeps w
 addresses, so that arrays of either library are read where they lie; results belong to the caller's library, work is queued on
 the caller's current stream, and nothing waits for it.
 
-Cost: 4 n L real operations a sum, twice that for moments and twice again with slopes; no memory beside the result but, of
+Cost: 4 n L real operations for sums and for moments, twice that for moments with slopes. No memory beside the result but, of
 moments, a number a mode for each tile of up to 16384 samples, and of bases that are no exponentials 2 log2(L) numbers a mode.
 """
 

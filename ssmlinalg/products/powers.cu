@@ -1,9 +1,9 @@
 // Sums of powers on a GPU: K_l = Re sum_n w_n z_n^l, and sum_l h_l z_n^l with its derivative; and Cauchy sums. No header is
 // included.
 //
-// Of powers, a block works on a tile of R M samples of one sum, l = start + a M + b, and on a few modes at a time. Of each mode it makes
-// R + M powers, outer products of TR + 16 and TC + 16 exact ones, and multiplies the two tables from registers: 2 multiply-adds
-// a sample and mode, where a recurrence in each thread takes 5. All indices have 64 bits, all arguments 8 bytes.
+// Of powers, a block works on a tile of R M samples of one sum, l = start + a M + b, and on a few modes at a time. Of each mode
+// it makes R + M powers, outer products of TR + 16 and TC + 16 exact ones, and multiplies the two tables from registers: 2
+// multiply-adds a sample and mode, where a recurrence in each thread takes 5. All indices have 64 bits, all arguments 8 bytes.
 
 typedef long long Int;
 typedef unsigned long long Bits;
@@ -165,7 +165,8 @@ __device__ void moments(T *whole, T *slope, const T *signal, Base<T> z, Int sums
                 }
                 __syncthreads();
                 for (int b = 0; b < SIDE; ++b) {
-                    const Complex<T> column = columns[x][piece + b], rising = {(piece + b) * column.re, (piece + b) * column.im};
+                    const Complex<T> column = columns[x][piece + b];
+                    const Complex<T> rising = {(piece + b) * column.re, (piece + b) * column.im};
                     for (int i = 0; i < TR; ++i) {
                         const T value = h[SIDE * i + y][b];
                         inner[i] = {fused(value, column.re, inner[i].re), fused(value, column.im, inner[i].im)};
