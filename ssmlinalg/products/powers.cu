@@ -262,16 +262,16 @@ __device__ void cauchy(T *whole, T *slope, const T *weights, const T *nodes, con
     }
 }
 
-#define CAUCHY(T, LANES)                                                                                                        \
-    extern "C" __global__ void __launch_bounds__(256)                                                                           \
-        cauchy_##T##_##LANES(T *whole, const T *weights, const T *nodes, const T *points, Int sums, Int n, Int count,           \
-                             Int piece) {                                                                                       \
-        cauchy<T, LANES, false>(whole, whole, weights, nodes, points, sums, n, count, piece);                                   \
-    }                                                                                                                           \
-    extern "C" __global__ void __launch_bounds__(256)                                                                           \
-        cauchy_slopes_##T##_##LANES(T *whole, T *slope, const T *weights, const T *nodes, const T *points, Int sums, Int n,     \
-                                    Int count, Int piece) {                                                                     \
-        cauchy<T, LANES, true>(whole, slope, weights, nodes, points, sums, n, count, piece);                                    \
+#define CAUCHY(T, LANES) \
+    extern "C" __global__ void __launch_bounds__(256) \
+        cauchy_##T##_##LANES(T *whole, const T *weights, const T *nodes, const T *points, Int sums, Int n, Int count, \
+                             Int piece) { \
+        cauchy<T, LANES, false>(whole, whole, weights, nodes, points, sums, n, count, piece); \
+    } \
+    extern "C" __global__ void __launch_bounds__(256) \
+        cauchy_slopes_##T##_##LANES(T *whole, T *slope, const T *weights, const T *nodes, const T *points, Int sums, Int n, \
+                                    Int count, Int piece) { \
+        cauchy<T, LANES, true>(whole, slope, weights, nodes, points, sums, n, count, piece); \
     }
 
 CAUCHY(float, 1)
@@ -280,21 +280,21 @@ CAUCHY(double, 1)
 CAUCHY(double, 16)
 
 // Tiles of 128 rows for long sums, of 16 for short ones; in double precision with half as many columns, for registers.
-#define KERNELS(T, TR, TC)                                                                                                      \
-    extern "C" __global__ void __launch_bounds__(256)                                                                           \
-        power_sums_##T##_##TR(T *K, const T *weights, const T *hi, const T *lo, Int modes, Int exponential, const T *direct,    \
-                              Int sums, Int shared, Int n, Int length) {                                                        \
-        power_sums<T, TR, TC>(K, weights, {hi, lo, modes, exponential}, direct, sums, shared, n, length);                       \
-    }                                                                                                                           \
-    extern "C" __global__ void __launch_bounds__(256)                                                                           \
-        moments_##T##_##TR(T *whole, const T *signal, const T *hi, const T *lo, Int modes, Int exponential, Int sums,           \
-                           Int shared, Int n, Int length, Int stride, Int offset) {                                             \
+#define KERNELS(T, TR, TC) \
+    extern "C" __global__ void __launch_bounds__(256) \
+        power_sums_##T##_##TR(T *K, const T *weights, const T *hi, const T *lo, Int modes, Int exponential, const T *direct, \
+                              Int sums, Int shared, Int n, Int length) { \
+        power_sums<T, TR, TC>(K, weights, {hi, lo, modes, exponential}, direct, sums, shared, n, length); \
+    } \
+    extern "C" __global__ void __launch_bounds__(256) \
+        moments_##T##_##TR(T *whole, const T *signal, const T *hi, const T *lo, Int modes, Int exponential, Int sums, \
+                           Int shared, Int n, Int length, Int stride, Int offset) { \
         moments<T, TR, TC, false>(whole, whole, signal, {hi, lo, modes, exponential}, sums, shared, n, length, stride, offset); \
-    }                                                                                                                           \
-    extern "C" __global__ void __launch_bounds__(256)                                                                           \
-        slopes_##T##_##TR(T *whole, T *slope, const T *signal, const T *hi, const T *lo, Int modes, Int exponential, Int sums,  \
-                          Int shared, Int n, Int length, Int stride, Int offset) {                                              \
-        moments<T, TR, TC, true>(whole, slope, signal, {hi, lo, modes, exponential}, sums, shared, n, length, stride, offset);  \
+    } \
+    extern "C" __global__ void __launch_bounds__(256) \
+        slopes_##T##_##TR(T *whole, T *slope, const T *signal, const T *hi, const T *lo, Int modes, Int exponential, Int sums, \
+                          Int shared, Int n, Int length, Int stride, Int offset) { \
+        moments<T, TR, TC, true>(whole, slope, signal, {hi, lo, modes, exponential}, sums, shared, n, length, stride, offset); \
     }
 
 KERNELS(float, 1, 8)
