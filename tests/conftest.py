@@ -59,13 +59,46 @@ def _torch(array: np.ndarray) -> Any:
     return torch.asarray(array)
 
 
+def _cupy(array: np.ndarray) -> Any:
+    import cupy  # pyright: ignore[reportMissingImports]
+
+    return cupy.asarray(array)
+
+
+def _cuda(array: np.ndarray) -> Any:
+    import torch
+
+    return torch.asarray(array, device="cuda")
+
+
 def _jax(array: np.ndarray) -> Any:
     import jax.numpy
 
     return jax.numpy.asarray(array)
 
 
-@pytest.fixture(params=list(LIBRARIES))
+def gpus() -> int:
+    """How many GPUs CuPy finds, none without it."""
+    from ssmlinalg.products import cuda
+
+    try:
+        return cuda._cupy().cuda.runtime.getDeviceCount()
+    except (ImportError, RuntimeError):
+        return 0
+
+
+# On a GPU the same laws; `pytest -m gpu` runs them alone.
+ON_A_GPU: dict[str, Callable[[Any], Any]] = {
+    "cupy": lambda thing: forms.move(thing, "cupy") if type(thing) in forms.FORMS.values() else _cupy(thing),
+    "torch-cuda": lambda thing: (
+        forms.move(thing, "torch", device="cuda") if type(thing) in forms.FORMS.values() else _cuda(thing)
+    ),
+}
+if gpus():
+    LIBRARIES |= ON_A_GPU
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.gpu] * (name in ON_A_GPU)) for name in LIBRARIES])
 def carry(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
     """A function that takes forms and arrays from the host into one of the libraries."""
     return LIBRARIES[request.param]

@@ -17,6 +17,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from conftest import gpus
 
 from ssmlinalg import _array, _powers, forms, inits, kernel
 from ssmlinalg.discretize import BASES
@@ -78,14 +79,6 @@ extern "C" void launch(void *address, int64_t blocks, const int64_t *values) {
 }
 """
 KERNELS = Path(str(importlib.resources.files("ssmlinalg.products").joinpath("powers.cu")))
-
-
-def gpus() -> int:
-    """How many there are, asked of CuPy."""
-    try:
-        return cuda._cupy().cuda.runtime.getDeviceCount()
-    except (ImportError, RuntimeError):
-        return 0
 
 
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not gpus(), reason="needs a GPU and CuPy")]

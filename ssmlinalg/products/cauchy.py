@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from .. import _array, _powers
 from .._array import Array
+from . import cuda
 from .vandermonde import vandermonde
 
 _TABLE = 1 << 18  # numbers in the part of a table of modes and points that is held at a time: 4 MiB
@@ -79,6 +80,9 @@ def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
     if any(map(_array.is_complex, (weights, nodes, points))):
         weights, nodes, points = (_array.as_complex(array) for array in (weights, nodes, points))
     shape = np.broadcast_shapes(weights.shape[:-1], nodes.shape[:-1], points.shape[:-1])
+    if _array.kind(nodes) == "cupy" and _array.is_complex(nodes):
+        rows = (xp.broadcast_to(x, (*shape, x.shape[-1])).reshape(-1, x.shape[-1]) for x in (weights, nodes, points))
+        return cuda.cauchy(*rows).reshape(*shape, points.shape[-1])
     width = math.prod(shape) * nodes.shape[-1]
     with _array.quietly(nodes):  # the result tells
         table = (1 / (points[..., None, part] - nodes[..., :, None]) for part in _parts(points.shape[-1], width))
