@@ -17,6 +17,7 @@ import numpy as np
 from .. import _array, _require
 from .._array import Array
 from ..forms import Delayed, DenseRecurrence
+from ..products.scan import powers
 from .sampled import finite
 
 _TABLE = 1 << 20  # entries of the largest table made at a time
@@ -76,7 +77,7 @@ def hope_recurrence(h: Array, step: Array) -> Delayed:
     _require.broadcasts("step", tuple(step.shape), tuple(h.shape[:-1]), "`h`")
     rho = (1 - step) / (1 + step)
     gamma = (2 * xp.sqrt(step) / (1 + step))[..., None]
-    p = _successive(-rho, N)
+    p = powers(-rho, N)
     lag = np.tril(np.subtract.outer(np.arange(N), np.arange(N)))
     flat = xp.take(p, xp.asarray(lag.ravel(), device=_array.device(h)), axis=-1)
     T = xp.tril(xp.reshape(flat, (*p.shape[:-1], N, N)))  # (-rho)^{i-j}
@@ -106,8 +107,8 @@ def _samples(h: Array, step: Array, length: int) -> Array:
         size = xp.hypot(c, s)
         root = _array.complex_of(c / size, -s / size)
         delay = root * root
-        short = _successive(delay, m)
-        long = _successive(short[..., -1] * delay, rows)
+        short = powers(delay, m)
+        long = powers(short[..., -1] * delay, rows)
         inner = _array.complex_of(xp.matmul(xp.real(short), columns), xp.matmul(xp.imag(short), columns))
         samples.append(delay * xp.sum(long * inner, axis=-1))
     return xp.concat(samples, axis=-1)
@@ -127,16 +128,6 @@ def _markov(h: Array, step: Array) -> tuple[Array, Array]:
     if _array.is_numpy(step) and not np.all(step > 0):
         raise ValueError(f"`step` must be positive; got {float(np.min(step)):g}. It is a time: take its absolute value.")
     return h, step
-
-
-def _successive(z: Array, count: int) -> Array:
-    """z^0, z^1, ..., z^{count-1} along a new last axis, by doubling."""
-    xp = _array.namespace(z=z)
-    table, stride = xp.ones_like(z)[..., None], z[..., None]
-    while table.shape[-1] < count:
-        table = xp.concat([table, table * stride], axis=-1)
-        stride = stride * stride
-    return table[..., :count]
 
 
 def _constant(values: np.ndarray, like: Array) -> Array:
