@@ -111,8 +111,9 @@ def _sum(a: Array, b: Array) -> Words:
 def _product(a: Array, b: Array | float) -> Words:
     """a b exactly (Dekker), but for underflow; b an array or a constant of the precision of a."""
     product = a * b
-    half = _DIGITS[_array.precision(product)] // 2 + 1
-    (a1, a2), (b1, b2) = _split(a, half), _split_constant(b, half) if isinstance(b, float) else _split(b, half)
+    digits = _DIGITS[_array.precision(product)]
+    half = digits // 2 + 1
+    (a1, a2), (b1, b2) = _split(a, half), _split_constant(b, digits - half) if isinstance(b, float) else _split(b, half)
     return Words(product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2)
 
 
@@ -125,10 +126,10 @@ def _split(a: Array, bits: int) -> tuple[Array, Array]:
     return head, a - head
 
 
-def _split_constant(a: float, bits: int) -> tuple[float, float]:
+def _split_constant(a: float, kept: int) -> tuple[float, float]:
+    """The same for a number of Python, the head of `kept` bits."""
     mantissa, exponent = math.frexp(a)
-    digits = 24 if bits < 16 else 53
-    head = math.ldexp(round(math.ldexp(mantissa, digits - bits)), exponent - digits + bits)
+    head = math.ldexp(round(math.ldexp(mantissa, kept)), exponent - kept)
     return head, a - head
 
 
@@ -153,6 +154,7 @@ def _negative(a: Words) -> Words:
 
 
 def parts(a: Words) -> tuple[Words, Words]:
+    """The real and the imaginary part."""
     xp = _array.library(a.hi)
     return Words(xp.real(a.hi), xp.real(a.lo)), Words(xp.imag(a.hi), xp.imag(a.lo))
 

@@ -13,6 +13,7 @@ from strategies import EPS
 from ssmlinalg import discretize, forms, inits, kernel
 from ssmlinalg._array import to_numpy
 from ssmlinalg.analysis.precision import _sampled_mode
+from ssmlinalg.products import moments
 
 torch = pytest.importorskip("torch")
 jax = pytest.importorskip("jax")
@@ -245,3 +246,25 @@ def test_group_after_group_gives_the_same_gradient(name: str) -> None:
     g = torch.cos(torch.arange(300.0, dtype=torch.float64))
     for one, other in zip(*(torch.autograd.grad((k * g).sum(), leaves) for k in (whole, split)), strict=True):
         assert (one - other).abs().max() <= 64 * 300 * EPS * other.abs().max()
+
+
+def test_moments_have_the_derivatives_of_their_sum() -> None:
+    """sum_l g_l z^l, at a node of zero as well, in g and in z; JAX's convention is the conjugate of PyTorch's."""
+    z = np.array([0.9 + 0.3j, 0j, -0.5 + 0j])
+    g, c = np.random.default_rng(0).standard_normal((2, 9)), np.array([1 - 2j, 0.5j, 2.0])
+    lag, seen = np.arange(9), np.ones((2, 1))
+    by_g = seen * np.real(c[:, None] * z[:, None] ** lag).sum(0)
+    by_z = c * ((g.sum(0) * lag)[1:] * z[:, None] ** lag[:-1]).sum(-1)
+
+    def loss(g: Any, z: Any, xp: Any, c: Any) -> Any:
+        return xp.real(xp.sum(c * moments(g, z)))
+
+    leaves = [torch.asarray(x).requires_grad_(True) for x in (g, z)]
+    theirs = [x.numpy() for x in torch.autograd.grad(loss(*leaves, torch, torch.asarray(c)), leaves)]
+    tolerance = 32 * EPS * np.abs(g).sum() * 9 * np.abs(c).max()
+    assert np.abs(theirs[0] - by_g).max() <= tolerance
+    assert np.abs(theirs[1].conj() - by_z).max() <= tolerance
+    arrays = [jax.numpy.asarray(x) for x in (g, z)]
+    ours = jax.grad(loss, argnums=(0, 1))(*arrays, jax.numpy, jax.numpy.asarray(c))
+    assert np.abs(ours[0] - by_g).max() <= tolerance
+    assert np.abs(ours[1] - by_z).max() <= tolerance

@@ -99,6 +99,11 @@ _mapped(_gradient)
 _mapped(_moments)
 
 
+def _derivative() -> Callable[..., Any]:
+    """The gradient, refusing to be differentiated again; compiled, no second derivative is traced."""
+    return _gradient if torch.compiler.is_compiling() else _Gradient.apply
+
+
 class _Sums(torch.autograd.Function):
     generate_vmap_rule = True
 
@@ -113,8 +118,7 @@ class _Sums(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, cotangent):  # pyright: ignore[reportIncompatibleMethodOverride]
-        gradient = _gradient if torch.compiler.is_compiling() else _Gradient.apply  # compiled, no second derivative is traced
-        s, r = gradient(cotangent, *ctx.saved_tensors, ctx.exponential, ctx.max_bytes)
+        s, r = _derivative()(cotangent, *ctx.saved_tensors, ctx.exponential, ctx.max_bytes)
         return s, r, None, None, cotangent[..., 0], None, None, None
 
 
@@ -151,6 +155,5 @@ class _Moments(torch.autograd.Function):
         signal, value, hi, lo = ctx.saved_tensors
         weights, none = cotangent.conj().resolve_conj(), torch.zeros_like(signal[..., 0])
         g = _Sums.apply(weights, value, hi, lo, none, ctx.exponential, signal.shape[-1], ctx.max_bytes)
-        gradient = _gradient if torch.compiler.is_compiling() else _Gradient.apply
-        _, slope = gradient(signal, weights, value, hi, lo, ctx.exponential, ctx.max_bytes)
+        _, slope = _derivative()(signal, weights, value, hi, lo, ctx.exponential, ctx.max_bytes)
         return g, slope, None, None, None, None
