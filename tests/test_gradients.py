@@ -260,11 +260,11 @@ def test_moments_have_the_derivatives_of_their_sum() -> None:
         return xp.real(xp.sum(c * moments(g, z)))
 
     leaves = [torch.asarray(x).requires_grad_(True) for x in (g, z)]
-    theirs = [x.numpy() for x in torch.autograd.grad(loss(*leaves, torch, torch.asarray(c)), leaves)]
+    theirs = [x.numpy() for x in torch.autograd.grad(loss(leaves[0], leaves[1], torch, torch.asarray(c)), leaves)]
     tolerance = 32 * EPS * np.abs(g).sum() * 9 * np.abs(c).max()
     assert np.abs(theirs[0] - by_g).max() <= tolerance
     assert np.abs(theirs[1].conj() - by_z).max() <= tolerance
     arrays = [jax.numpy.asarray(x) for x in (g, z)]
-    ours = jax.grad(loss, argnums=(0, 1))(*arrays, jax.numpy, jax.numpy.asarray(c))
+    ours = jax.grad(loss, argnums=(0, 1))(arrays[0], arrays[1], jax.numpy, jax.numpy.asarray(c))
     assert np.abs(ours[0] - by_g).max() <= tolerance
     assert np.abs(ours[1] - by_z).max() <= tolerance
