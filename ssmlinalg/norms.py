@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from . import _array, _require
+from . import _array, _require, _shifted
 from ._array import Array, Complex, Real
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -238,7 +238,12 @@ def _scaled(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray) -> tuple
     elif not D.any():
         direct = through
     gain = max(through, direct)
-    A, B, C, D = _shifted(A, -rate), _shifted(B, -drive), _shifted(_shifted(C, -view), through - gain), _shifted(D, -gain)
+    A, B, C, D = (
+        _times_power(A, -rate),
+        _times_power(B, -drive),
+        _times_power(_times_power(C, -view), through - gain),
+        _times_power(D, -gain),
+    )
     if P > N + M:  # rotations of inputs and outputs leave the gain alone
         C, D = np.split(np.linalg.qr(np.concatenate([C, D], axis=1), mode="r"), [N], axis=1)
     if N + len(D) < M:
@@ -260,13 +265,7 @@ def _balanced(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: Real, level: float
     scale = np.log2(gebal(loop, scale=1, permute=0)[3])
     scale = np.exp2(np.clip(scale[:N] - scale[N], -100, 100))  # states on no loop would be scaled on and on
     A, B, C = A / scale[:, None] * scale, B / scale[:, None], C * scale
-    if N == 0:
-        return _System(A, B, C, D, A + 0j, B + 0j, C + 0j)
-    T: np.ndarray
-    Q: np.ndarray
-    T, Q = scipy.linalg.schur(A, output="complex" if np.iscomplexobj(A) else "real")  # pyright: ignore[reportAssignmentType]
-    if not np.iscomplexobj(A):
-        T, Q = scipy.linalg.rsf2csf(T, Q)
+    T, Q = _shifted.triangular(A)
     return _System(A, B, C, D, T, Q.conj().T @ B, C @ Q)
 
 
@@ -275,7 +274,7 @@ def _exponent(X: np.ndarray) -> int:
     return math.frexp(float(np.max(np.abs([np.real(X), np.imag(X)]), initial=0.0)))[1]
 
 
-def _shifted(X: np.ndarray, exponent: int) -> np.ndarray:
+def _times_power(X: np.ndarray, exponent: int) -> np.ndarray:
     """2^exponent X, where the power itself may overflow."""
     if np.iscomplexobj(X):
         return np.ldexp(np.real(X), exponent) + 1j * np.ldexp(np.imag(X), exponent)
@@ -324,20 +323,9 @@ def _largest(G: Complex) -> Real:
 def _response(system: _System, w: Real) -> tuple[Complex, Complex]:
     """The states (N, M, F) that each input drives at each frequency, and the response (F, P, M)."""
     B = np.repeat(system.TB[:, :, None], len(w), axis=2)
-    X = _resolvent(system.T, B, 1j * w)
+    X = _shifted.solve(system.T, B, 1j * w)
     G = np.tensordot(system.TC, X, axes=1) + system.D[:, :, None]
     return X, np.moveaxis(G, -1, 0)
-
-
-def _resolvent(T: Complex, B: Complex, s: Complex) -> Complex:
-    """(s - T)^{-1} B for upper triangular T, s (F,) and B (N, M, F): back substitution for all s at once, in blocks of rows."""
-    X = B.astype(np.complex128)
-    for stop in range(len(T), 0, -32):
-        start = max(0, stop - 32)
-        for k in reversed(range(start, stop)):
-            X[k] = (X[k] + np.tensordot(T[k, k + 1 : stop], X[k + 1 : stop], axes=1)) / (s - T[k, k])
-        X[:start] += np.tensordot(T[:start, start:stop], X[start:stop], axes=1)
-    return X
 
 
 def _leverage(system: _System, w: Real) -> Real:
@@ -352,7 +340,7 @@ def _state_and_costate(system: _System, w: Real) -> tuple[Real, Real]:
     U, _, Vh = np.linalg.svd(G, full_matrices=False)
     x = np.einsum("nmf,fm->nf", X, Vh[:, 0].conj())
     v = system.TC.conj().T @ U[:, :, 0].T
-    z = _resolvent(system.T.conj().T[::-1, ::-1], v[::-1, None], -1j * w)[:, 0]  # upside down a lower triangle is an upper one
+    z = _shifted.solve_adjoint(system.T, v, 1j * w)
     return np.linalg.norm(x, axis=0), np.linalg.norm(z, axis=0)
 
 

@@ -25,7 +25,7 @@ try:
 except ImportError as missing:
     raise ImportError(f"a report is drawn with plotly; got {missing}. Install it: pip install 'ssmlinalg[cli]'.") from missing
 
-from . import decompose, eigen, forms, kernels, perturb
+from . import _shifted, decompose, eigen, forms, kernels, perturb
 from .analysis.compare import Row
 
 HIPPO, S4D, PTD = "#98a2ae", "#d9601a", "#0f6cbd"
@@ -137,9 +137,10 @@ def curves(found: perturb.Diagonalization) -> Curves:
     """
     A, B, _ = nplr = _hippo(found)
     normal = decompose.eigenbasis(nplr)
-    T, Q = scipy.linalg.schur(A, output="complex")[:2]
+    T, Q = _shifted.triangular(A)
     w = _frequencies(np.diag(T), normal.Lambda, found.Lambda)
-    exact = Q @ _back_substitution(T, Q.conj().T @ B, 1j * w)
+    driven = np.repeat((Q.conj().T @ B)[:, None], len(w), axis=1)
+    exact = Q @ _shifted.solve(T, driven, 1j * w)
     s4d = normal.V @ (normal.V.conj().T @ B / 2 / (1j * w[:, None] - normal.Lambda)).T
     ours = found.V @ (found.B / (1j * w[:, None] - found.Lambda)).T
     states = (exact, s4d, ours, s4d - exact, ours - exact)
@@ -283,14 +284,6 @@ def _frequencies(*spectra: np.ndarray) -> np.ndarray:
     w = w[np.concatenate([[True], np.diff(w) > 1e-12 * w[1:]])]
     distance = np.min(np.abs(1j * w - poles[:, None]), axis=0)
     return w[distance > 1e-12 * high]
-
-
-def _back_substitution(T: np.ndarray, b: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """x (N, S) of (s - T) x = b for upper triangular T (N, N), all s (S,) at once."""
-    x = np.zeros((len(b), len(s)), dtype=np.complex128)
-    for n in range(len(b) - 1, -1, -1):
-        x[n] = (b[n] + T[n, n + 1 :] @ x[n + 1 :]) / (s - T[n, n])
-    return x
 
 
 def _spikes(found: perturb.Diagonalization, shown: Curves) -> str:
