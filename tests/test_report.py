@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from ssmlinalg import forms, hippo, kernel, perturb, report
 from ssmlinalg.analysis import Row
+from ssmlinalg.report import _style
 
 EPS = float(np.finfo(np.float64).eps)
 systems = st.builds(lambda name, order: hippo.MEASURES[name](order), strategies.lossless, st.integers(1, 17))
@@ -202,7 +203,7 @@ def test_the_certificate_holds_every_number_and_fact():
 
 @given(st.floats(1e-12, 1e6))
 def test_a_bound_is_never_rounded_down(value):
-    assert value <= report._not_below(value) <= 1.0101 * value
+    assert value <= _style.not_below(value) <= 1.0101 * value
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_a_bound_is_never_rounded_down(value):
     ],
 )
 def test_numbers_are_written_as_people_write_them(value, text):
-    assert report._number(value) == text
+    assert _style.number(value) == text
 
 
 def test_text_from_outside_stays_text():

@@ -1,0 +1,25 @@
+"""What was found, on one page to look at before reading: self-contained HTML that opens anywhere, offline.
+
+`ptd` certifies one perturbed-then-diagonalized model, `comparison` sets several initializations side by side; both return the
+text of a page with plotly.js inside. The pictures on it are functions of their own, for notebooks: `spectrum`, `response`,
+`deviation`, `impulse` and `frontier` return plotly figures. One colour for each system throughout: grey is HiPPO, orange is
+S4D (the normal part with half the input), blue is what was found. Needs plotly, which the extra `cli` installs.
+"""
+
+try:
+    import plotly.graph_objects  # noqa: F401
+except ImportError as missing:
+    raise ImportError(f"a report is drawn with plotly; got {missing}. Install it: pip install 'ssmlinalg[cli]'.") from missing
+
+from ._style import HIPPO as HIPPO
+from ._style import PTD as PTD
+from ._style import S4D as S4D
+from .pages import comparison as comparison
+from .pages import ptd as ptd
+from .pictures import Curves as Curves
+from .pictures import curves as curves
+from .pictures import deviation as deviation
+from .pictures import frontier as frontier
+from .pictures import impulse as impulse
+from .pictures import response as response
+from .pictures import spectrum as spectrum

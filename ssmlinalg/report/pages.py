@@ -1,0 +1,111 @@
+"""Pages: a certificate of one perturbation, and all initializations side by side."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .. import eigen, forms, perturb
+from ..analysis.compare import Row
+from ._page import certificate, page, table
+from ._style import not_below, number
+from .pictures import LENGTH, Curves, curves, deviation, frontier, impulse, response, spectrum
+
+_ENCLOSED = 64  # order up to which the spectrum is enclosed where python-flint is installed: a tenth of a second
+
+_ABOUT_SPECTRUM = "PTD leaves the vertical line of S4D, on which all modes decay alike. Both axes are logarithmic away from 0."
+_ABOUT_RESPONSE = "The largest |G(iω)| that a readout of norm 1 can see; blue should lie on grey."
+_ABOUT_BOUND = "What is proved is the dashed line, and the blue curve never rises above it."
+_ABOUT_NO_BOUND = "How far blue and orange are from grey in the picture above; no bound is known for this system."
+_ABOUT_KERNELS = (
+    f"The first {LENGTH} samples of what the model convolves its input with, under a zero-order hold. "
+    "The smaller the step, the longer a channel remembers."
+)
+_ABOUT_FRONTIER = "Left is better conditioned, down is nearer to HiPPO. Triangles lie far outside, in the direction they point."
+
+
+def ptd(found: perturb.Diagonalization, form: forms.Paired, *, title: str, facts: Mapping[str, str]) -> str:
+    """The page that certifies `found` and shows `form`, the model built from it, as HTML text.
+
+    A table of the numbers and the `facts` (version, seed, command ...), then the spectrum, the size of the state over
+    frequency, its deviation from HiPPO with the bound, and the kernels of a few channels. Cost O(N^3 + N^2 S) for S of about
+    800 + 15 N frequencies, seconds at N = 256; about 5 MB of text, nearly all of it plotly.js. Raises ValueError for a model
+    that outgrows its precision within the samples drawn.
+
+    >>> from ssmlinalg import hippo
+    >>> found = perturb.lossless(hippo.legs(8))
+    >>> page = ptd(found, found.paired(np.eye(8)), title="S4-PTD, order 8", facts={"seed": "0"})
+    >>> page.startswith("<!DOCTYPE html>")
+    True
+    """
+    shown = curves(found)
+    error, proved = number(found.transfer_error), math.isfinite(found.transfer_bound)
+    bound = number(not_below(found.transfer_bound)) if proved else "none"
+    within = f"Provably within {bound}" if proved else f"By measurement within {error}"
+    numbers = [
+        ("κ₂(V)", number(found.condition), "condition number of the eigenbasis: by how much it can magnify rounding"),
+        ("sup |x̃ − x̂|", error, "transfer error: the largest deviation of the state, over all frequencies"),
+        ("bound", bound, "proved: the transfer error is no larger" if proved else "nothing is proved of this system"),
+        ("‖E‖₂ / ‖A‖₂", number(found.backward_error), "backward error: the perturbation beside the matrix"),
+        ("max Re λ", number(found.abscissa), _stability(found.proved_abscissa)),
+        (
+            "Σ κⱼ",
+            number(found.scaled_condition),
+            "condition numbers of the eigenvalues: the best scaling of V has κ₂ below it",
+        ),
+        ("residual", number(found.residual), "‖(A + E) V − V Λ‖ / ‖A‖, of the size of rounding"),
+        ("N", str(len(found.Lambda)), "order of the state"),
+    ]
+    if len(found.Lambda) <= _ENCLOSED and importlib.util.find_spec("flint"):
+        radius = float(eigen.enclose(found.A + found.E).radius.max())
+        numbers.insert(5, ("enclosed", number(radius), "proved by FLINT: a disc of this radius or less about each eigenvalue"))
+    if isinstance(found, perturb.Lossless):
+        numbers.insert(5, ("τ", number(found.tau), "size of the perturbation, from 0 (HiPPO) to 1 (S4D)"))
+    facts = {"perturbation": found.method} | {name: number(value) for name, value in found.facts.items()} | dict(facts)
+    sections = [
+        ("Spectrum", spectrum(found), _ABOUT_SPECTRUM),
+        ("Size of the state at each frequency", response(shown), f"{_ABOUT_RESPONSE} {_spikes(found, shown)}"),
+        ("Deviation from HiPPO", deviation(shown, found.transfer_bound), _ABOUT_BOUND if proved else _ABOUT_NO_BOUND),
+        ("Kernels", impulse(form), _ABOUT_KERNELS),
+    ]
+    lead = f"{within} of the HiPPO state at every frequency, with κ(V) = {number(found.condition)}."
+    return page(title, lead, [certificate(numbers, facts)], sections)
+
+
+def comparison(rows: Sequence[Row], *, title: str) -> str:
+    """The page that sets the `rows` of `analysis.compare` side by side, as HTML text: conditioning against transfer error, and
+    every number in a table, where a dash stands for what does not apply.
+
+    Raises ValueError when there are no rows.
+
+    >>> page = comparison([Row("ptd", 8.0, 0.17, 0.064, -0.57, 612.0, 32)], title="Order 64")
+    >>> "0.064" in page
+    True
+    """
+    if not rows:
+        raise ValueError("`rows` must hold at least one initialization; got none. Pass the result of analysis.compare.")
+    placed = [row for row in rows if not math.isnan(row.condition + row.transfer_error)]
+    sections = [("Conditioning against transfer error", frontier(placed), _ABOUT_FRONTIER)] if placed else []
+    heads = ("", "κ₂(V)", "‖E‖₂ / ‖A‖₂", "sup |x̃ − x̂|", "max Re λ", "max |Im λ|", "modes")
+    numbers = [(row.name, *map(number, row[1:-1]), str(row.modes)) for row in rows]
+    return page(title, "Every initialization of one order, against HiPPO.", [table(heads, numbers)], sections)
+
+
+def _spikes(found: perturb.Diagonalization, shown: Curves) -> str:
+    assert isinstance(found.system, forms.NPLR), "curves has refused everything else"
+    A, P = np.asarray(found.system.A), found.system.P
+    if abs(np.trace(A + P @ P.T)) <= 1e-9 * len(A) * np.linalg.norm(A):
+        return "The modes of S4D are undamped here, and its spikes without end."
+    worst = int(np.argmax(shown.s4d_error))
+    there, s4d, hippo = (number(float(values[worst])) for values in (shown.w, shown.s4d, shown.hippo))
+    return f"S4D is furthest off at ω = {there}, with {s4d} instead of {hippo}."
+
+
+def _stability(proved: float) -> str:
+    """What is proved of the abscissa: the bound rounded up, for it must not become less true."""
+    if math.isinf(proved):
+        return "abscissa: the slowest decay; stable below 0"
+    return f"abscissa: the slowest decay; proved: Re λ ≤ {number(not_below(proved))} for every eigenvalue of A + E"
