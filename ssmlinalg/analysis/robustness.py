@@ -1,0 +1,292 @@
+r"""Robustness to Fourier modes: what a model at initialization makes of a sinusoid, at every frequency.
+
+The state that HiPPO-LegS of order N answers cos(wt) with has the amplitude |x^(iw)| = N/sqrt(w^2 + N^2). S4D-LegS replaces A by
+its normal part A + B B^T/2 and B by B/2, and with the product h(s) = prod_{k<N} (s-k)/(s+k+1) its state is
+
+.. math::  \tilde x(s) = \frac{\hat x(s)}{1 + h(s)}, \qquad |h(i\omega)| = \frac{\omega}{\sqrt{\omega^2 + N^2}},
+
+which has a spike wherever h(iw) comes near -1: beside every eigenvalue -1/2 + i mu. They grow with mu, the last one, at
+mu ~ N^2/pi, to 2N/pi, so the worst frequency of S4D-LegS lies far beyond what the state is there to remember. Noise at that
+frequency is the experiment of Yu et al. 2024 (PTD, arXiv 2310.01698), Section 5.2: 325.4 at N = 32. A perturbation keeps away
+from it, for 1 + h becomes 1 - tau/2 + (tau/2) h.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _array, _require, decompose, hippo, perturb
+from .._array import Array, Complex, Real
+from .._axis import supremum
+from ..discretize import Rule, discretize
+from ..forms import DPLR, Continuous, Delayed, Dense, DenseRecurrence, Diagonal, Paired, PairedRecurrence, check, unpair
+from ..inits import perturbed
+from .compare import _clipped_state, legs_state
+
+_PART = 512  # frequencies at a time: no table of all states
+
+
+class Sweep(NamedTuple):
+    """One initialization swept over S frequencies w (S,), rising.
+
+    `gain` (S,) is |x~(iw)|, the amplitude of its state under cos(wt); `error` (S,) is |x~(iw) - x^(iw)|, how far that is from
+    the state of HiPPO-LegS; `worst_error` the largest error found at any w >= 0, swept or not, and `worst_frequency` its w.
+    """
+
+    name: str
+    w: Real
+    gain: Real
+    error: Real
+    worst_frequency: float
+    worst_error: float
+
+
+class _Model(NamedTuple):
+    """Its eigenvalues (N,), over which the lobes are, and the amplitudes of state and error at w (S,)."""
+
+    name: str
+    Lambda: Complex
+    sizes: Callable[[Real], tuple[Real, Real]]
+
+
+def fourier_sweep(
+    order: int,
+    *,
+    conditioning: float = 8.0,
+    perturbations: Sequence[str] | None = None,
+    frequencies: Array | Sequence[float] | None = None,
+) -> list[Sweep]:
+    r"""The initializations that stand for HiPPO-LegS of one order, each swept over frequency against its closed form.
+
+    .. math::  \omega \mapsto |\tilde x(i\omega)|, \ |\tilde x(i\omega) - \hat x(i\omega)|, \qquad
+               \hat x_n(s) = \frac{\sqrt{2n+1}}{s+n+1} \prod_{m<n} \frac{s-m}{s+m+1}
+
+    In this order:
+
+    - "hippo-legs", the closed form itself;
+    - "s4d-legs", its normal part with B/2; "s4d-legs-unhalved" with B; "s4d-legs-clipped" with B cut as released;
+    - "s4", diagonal plus low rank, which is HiPPO-LegS up to rounding;
+    - "ptd", the lossless perturbation, and "ptd-" and the name for the `perturbations`, entries of `perturb.PERTURBATIONS`;
+      None stands for those that take no search, among them "optimal" where a result is kept. Those that take a budget get
+      `conditioning`, the others their default size;
+    - "s5" and "s5-ptd", whose input b is not that of HiPPO but drawn with variance 1/N: root mean squares over the draw, and
+      x^ is the state of HiPPO-LegS with the same b. No b of norm one is further off than sqrt(N) times this `error`, and that
+      is below 2 for "s5": its spikes do not grow.
+
+    `frequencies` (S,) are at least 0; None stands for each model's own, a logarithmic grid and on every eigenvalue a cluster
+    as wide as that is deep, and the worst. All in radians per unit of time: w `step` is the angle between two samples. Where
+    A + E is complex, the larger value of w and -w counts. An unstable model has no steady state: `gain` and `error` are inf,
+    and `worst_frequency` is that of the rightmost eigenvalue.
+
+    Raises TypeError or ValueError for what is no order, a conditioning not above 1, unknown names, and frequencies that are
+    negative, not finite or none. Accuracy: N eps kappa(V) |B|/depth for the state, where the eigenvalues are `depth` below the
+    axis, and for a spike mu eps/depth of its height; `worst_error` is found by search and so a lower bound. Cost O(N^3) but for
+    searches, and O(N^2 S).
+
+    Sources: Yu et al. 2024 (PTD, arXiv 2310.01698), Sections 3.4 and 5.2, for the experiment; derived here: the formulas.
+
+    >>> s4d, ptd = (row for row in fourier_sweep(32) if row.name in ("s4d-legs", "ptd"))
+    >>> round(s4d.worst_frequency, 3), round(s4d.worst_error, 2)
+    (325.426, 20.29)
+    >>> round(ptd.worst_error, 3)
+    0.064
+    """
+    order = _require.integer("order", order)
+    conditioning = _require.real("conditioning", conditioning, above=1)
+    if perturbations is None:
+        kept = ["optimal"] if (order, conditioning) in perturb.kept() else []
+        perturbations = [*kept, "last_column", "gaussian", "complex_gaussian"]
+    for name in perturbations:
+        _require.known("perturbations", name, perturb.PERTURBATIONS)
+    w = None if frequencies is None else _checked(frequencies)
+    own = _grid(-np.arange(1.0, order + 1) + 0j, order) if w is None else w
+    exact = np.linalg.norm(legs_state(order, 1j * own), axis=0)
+    legs = Sweep("hippo-legs", own, exact, np.zeros(len(own)), 0.0, 0.0)
+    return [legs, *(_swept(model, order, w) for model in _models(order, conditioning, perturbations))]
+
+
+def noise_gain(form: Continuous, w: Array, *, rule: Rule = "zoh") -> Array:
+    r"""The amplitude at which the sampled model passes on cos(w step l), l = 0, 1, ... the samples, once it has settled.
+
+    .. math::  |G_d(e^{i\omega\Delta})|, \qquad G_d(z) = C\,(1 - \bar A/z)^{-1}\, \bar B + D
+
+    w (S,) in radians per unit of time; returns (..., S), real, in the library, device and precision of the form. The angle
+    w step may exceed pi: the wave then aliases, and so does the mode, whose A_d is e^{step Lambda} under most rules: a wave on
+    an eigenvalue stays on it at any step, and what a hold takes off the spike is its own sinc, |sin(w step/2)|/(w step/2).
+
+    Raises TypeError for what is no continuous form with one input and one output (an S5 layer has a step for each mode, and
+    no common angle); ValueError for shapes, and on the host for values that are not finite and for a sampled model that
+    is not stable, whose output does not settle. Accuracy: relative to sum |C B_d|/(1 - |A_d|) a few eps for modes, and the
+    rounding of the angle, eps w step, over 1 - |A_d|. Cost O(N S) for modes, O(N^3 S) for Dense and DPLR forms.
+
+    >>> from ssmlinalg import forms
+    >>> one = np.ones(1) + 0j
+    >>> noise_gain(forms.Paired(-one, one / 2, one, np.asarray(0.0), np.asarray(0.1)), np.array([0.0, 10 * np.pi])).round(6)
+    array([1.      , 0.049958])
+    """
+    if not isinstance(form, (Dense, DPLR, Diagonal, Paired)):
+        got = type(form).__name__
+        raise TypeError(
+            f"noise_gain takes a continuous form with one input and one output; got {got}. Take its channels apart."
+        )
+    form = check(form)
+    _array.namespace(w=w, step=form.step)
+    _require.shape("w", tuple(w.shape), "(S,)", w.ndim == 1)
+    if _array.is_complex(w):
+        raise TypeError(f"`w` must be real; got {w.dtype}. It is the w of s = i w.")
+    with _array.quietly(w):
+        angle = form.step[..., None] * w
+    if _array.is_numpy(w):
+        _require.finite("w step", np.asarray(angle))
+    system = discretize(form, rule)
+    inner: Any = system.system if isinstance(system, Delayed) else system
+    _refuse_unsettled(inner)
+    xp = _array.namespace(w=w)
+    late = _array.complex_of(xp.cos(angle), -xp.sin(angle))  # 1/z
+    G = _heard(inner, late)
+    if isinstance(system, Delayed):
+        G = late * G
+    return xp.abs(G + system.D[..., None])
+
+
+def _heard(system: Any, late: Array) -> Array:
+    """C (1 - A/z)^{-1} B of the real system for which "Re" and "2 Re" outputs stand, `late` = 1/z (..., S)."""
+    xp = _array.namespace(late=late)
+    if isinstance(system, DenseRecurrence):
+        G = _solved(system, late)
+        return (G + xp.conj(_solved(system, xp.conj(late)))) / 2 if any(map(_array.is_complex, system[:3])) else G
+    weights, A = (system.C * system.B)[..., None, :], system.A[..., None, :]
+    late = late[..., None]
+    G = xp.sum(weights / (1 - A * late) + xp.conj(weights) / (1 - xp.conj(A) * late), axis=-1)
+    return G if isinstance(system, PairedRecurrence) else G / 2
+
+
+def _solved(system: DenseRecurrence, late: Array) -> Array:
+    xp = _array.namespace(late=late)
+    shifted = _array.eye(system.A.shape[-1], late) - late[..., None, None] * system.A[..., None, :, :]
+    B = _array.as_complex(system.B)[..., None, :, None]
+    x = xp.linalg.solve(shifted, xp.broadcast_to(B, (*shifted.shape[:-1], 1)))[..., 0]
+    return xp.sum(system.C[..., None, :] * x, axis=-1)
+
+
+def _refuse_unsettled(system: Any) -> None:
+    """Refuse what never forgets its start, where values can be looked at."""
+    if not _array.readable(system.A):
+        return
+    A = _array.to_numpy(system.A)
+    size = float(np.max(np.abs(np.linalg.eigvals(A) if isinstance(system, DenseRecurrence) else A)))
+    if size >= 1:
+        remedy = "Make Re A < 0, or choose another rule or a smaller step."
+        raise ValueError(f"a model must forget its start to settle; got |A_d| = {size:.6g}. {remedy}")
+
+
+def _checked(frequencies: Array | Sequence[float]) -> Real:
+    """Rising, and known to be what can be swept over."""
+    w = np.asarray(frequencies)
+    if w.dtype.kind not in "fiu" and w.size:
+        raise TypeError(f"`frequencies` must be real numbers; got {w.dtype}. They are the w of s = i w.")
+    _require.shape("frequencies", w.shape, "(S,) with S of at least 1", w.ndim == 1 and w.size > 0)
+    w = np.sort(w.astype(np.float64))
+    _require.finite("frequencies", w)
+    if w[0] < 0:
+        raise ValueError(f"`frequencies` must be at least 0; got {w[0]:g}. Take absolute values: the models are real.")
+    return w
+
+
+def _models(order: int, conditioning: float, perturbations: Sequence[str]) -> list[_Model]:
+    legs = hippo.legs(order)
+    ptd, normal = perturb.lossless(legs, conditioning=conditioning), perturb.lossless(legs, tau=1.0)
+    clipped = unpair(_clipped_state(order))
+    found: dict[str, perturb.Diagonalization] = {"ptd": ptd}
+    for method in perturbations:
+        if method != "lossless":
+            takes = inspect.signature(perturb.PERTURBATIONS[method]).parameters
+            budget = conditioning if "conditioning" in takes else None
+            found[f"ptd-{method}"] = perturbed(order, perturbation=method, conditioning=budget)
+    return [
+        _diagonal("s4d-legs", normal.Lambda, normal.B, normal.V),
+        _diagonal("s4d-legs-unhalved", normal.Lambda, 2 * normal.B, normal.V),
+        _diagonal("s4d-legs-clipped", clipped.A[0], clipped.B[0], clipped.C),
+        _s4(order),
+        *(_diagonal(name, one.Lambda, one.B, one.V, both=np.iscomplexobj(one.E)) for name, one in found.items()),
+        _drawn("s5", normal),
+        _drawn("s5-ptd", ptd),
+    ]
+
+
+def _diagonal(name: str, Lambda: Complex, B: Complex, V: Complex, *, both: bool = False) -> _Model:
+    """The state V (s - Lambda)^{-1} B; the larger amplitude of w and -w if `both`."""
+
+    def sizes(w: Real) -> tuple[Real, Real]:
+        return _sizes(V @ (B[:, None] / (1j * w - Lambda[:, None])), w)
+
+    def larger(w: Real) -> tuple[Real, Real]:
+        (gain, error), (back, off) = sizes(w), sizes(-w)
+        return np.maximum(gain, back), np.maximum(error, off)
+
+    return _Model(name, Lambda, larger if both else sizes)
+
+
+def _s4(order: int) -> _Model:
+    """Woodbury in the eigenbasis of the normal part: (Lambda - P P^*)."""
+    legs = hippo.legs(order)
+    Lambda, V, _, _ = decompose.eigenbasis(legs)
+    adjoint = V.conj().T
+    P, B = (adjoint @ legs.P)[:, 0], adjoint @ legs.B
+
+    def sizes(w: Real) -> tuple[Real, Real]:
+        R = 1 / (1j * w - Lambda[:, None])
+        feedback = (P.conj() * B) @ R / (1 + np.abs(P) ** 2 @ R)
+        return _sizes(V @ (R * (B[:, None] - P[:, None] * feedback)), w)
+
+    return _Model("s4", Lambda, sizes)
+
+
+def _drawn(name: str, found: perturb.Lossless) -> _Model:
+    r"""Root mean squares over b of variance 1/N: of a matrix M, E |M b|^2 = |M|_F^2/N.
+
+    (s - A - tau P P^T)^{-1} - (s - A)^{-1} = (tau/2) x^ y^T/(1 - tau/2 + (tau/2) h) is of rank one, with y = (s - A^T)^{-1} B,
+    and |x^| = |y| on the imaginary axis, for both are 1 - |h|^2 squared.
+    """
+    order, t = len(found.Lambda), found.tau / 2
+    gram = (found.V.conj().T @ found.V) * (found.V_inv @ found.V_inv.conj().T).T
+
+    def sizes(w: Real) -> tuple[Real, Real]:
+        r = 1 / (1j * w - found.Lambda[:, None])
+        x = legs_state(order, 1j * w)
+        h = (1j * w - order + 1) * x[-1] / math.sqrt(2 * order - 1)
+        gain = np.sqrt(np.sum(r.conj() * (gram @ r), axis=0).real / order)
+        return gain, t * np.sum(np.abs(x) ** 2, axis=0) / np.abs(1 - t + t * h) / math.sqrt(order)
+
+    return _Model(name, found.Lambda, sizes)
+
+
+def _sizes(state: Complex, w: Real) -> tuple[Real, Real]:
+    return np.linalg.norm(state, axis=0), np.linalg.norm(state - legs_state(len(state), 1j * w), axis=0)
+
+
+def _swept(model: _Model, order: int, w: Real | None) -> Sweep:
+    name, Lambda, sizes = model
+    if Lambda.real.max() >= 0:
+        w = _grid(Lambda, order) if w is None else w
+        endless = np.full(len(w), math.inf)
+        return Sweep(name, w, endless, endless, float(np.abs(Lambda.imag[np.argmax(Lambda.real)])), math.inf)
+    worst, at = supremum(lambda w: sizes(w)[1], Lambda)
+    w = np.union1d(_grid(Lambda, order), [at]) if w is None else w
+    parts = [sizes(part) for part in np.array_split(w, 1 + len(w) // _PART)]
+    gain, error = (np.concatenate(part) for part in zip(*parts, strict=True))
+    still, top = float(sizes(np.zeros(1))[1][0]), int(np.argmax(error))
+    worst, at = max((worst, at), (still, 0.0), (float(error[top]), float(w[top])))
+    return Sweep(name, w, gain, error, at, worst)
+
+
+def _grid(Lambda: Complex, order: int) -> Real:
+    """A logarithmic grid, and about every eigenvalue a cluster as wide as that is deep."""
+    depth, height = np.abs(Lambda.real)[:, None], np.abs(Lambda.imag)[:, None]
+    near = np.abs(height + depth * np.tan(np.linspace(-1.5, 1.5, 15))).ravel()
+    return np.union1d(np.geomspace(0.1, 10 * order**2, 400), near[near > 0])

@@ -1,0 +1,370 @@
+"""What a sinusoid does to models at initialization, against closed forms, dense solves and signals that are really filtered."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.optimize
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import EPS, models
+
+from ssmlinalg import compare, convolve, forms, hippo, inits, kernel, perturb, scan, transfer
+from ssmlinalg.analysis.robustness import Sweep, fourier_sweep, noise_gain
+
+orders = st.integers(2, 24)
+methods = st.sampled_from(["last_column", "gaussian", "complex_gaussian", "column"])
+frequencies = st.lists(st.floats(0, 1e4), min_size=1, max_size=8)
+
+
+def row(name: str, order: int, **options: Any) -> Sweep:
+    return next(one for one in fourier_sweep(order, **options) if one.name == name)
+
+
+def resolvent(A: np.ndarray, w: float) -> np.ndarray:
+    return np.linalg.inv(1j * w * np.eye(len(A)) - A)
+
+
+def heights(order: int) -> tuple[np.ndarray, np.ndarray]:
+    """mu_m of the spikes, falling, by bisection of sum arctan((k+1/2)/mu) = pi (m + 1/2), and 2/|v_m| over them."""
+    k = np.arange(order) + 0.5
+
+    def missing(mu: float, m: int) -> float:
+        return float(np.sum(np.arctan(k / mu)) - math.pi * (m + 0.5))
+
+    mu = np.array([scipy.optimize.brentq(missing, 1e-3, order**2, (m,), xtol=1e-13) for m in range(order // 2)])
+    return mu, 2 / np.sqrt(np.sum(2 * k / (mu[:, None] ** 2 + k**2), axis=1))
+
+
+# S4D
+
+
+def test_the_worst_frequency_of_s4d_at_order_32_is_that_of_the_published_noise() -> None:
+    s4d = row("s4d-legs", 32)
+    assert s4d.worst_frequency == pytest.approx(325.426, abs=1e-3)
+    assert s4d.worst_frequency == pytest.approx(heights(32)[0][0], abs=1e-4)
+    assert s4d.w[np.argmax(s4d.gain)] == pytest.approx(325.426, abs=1e-3)
+
+
+@pytest.mark.parametrize(("order", "height"), [(16, 10.02), (32, 20.29), (64, 40.70), (128, 81.47)])
+def test_the_worst_error_of_s4d_grows_like_two_n_over_pi(order: int, height: float) -> None:
+    s4d = row("s4d-legs", order)
+    assert s4d.worst_error == pytest.approx(height, abs=0.005)
+    assert abs(s4d.worst_error * math.pi / (2 * order) - 1) <= 4.5 / order**2
+
+
+@given(orders, frequencies)
+def test_the_state_of_s4d_is_that_of_hippo_over_one_plus_h(order: int, w: list[float]) -> None:
+    s4d = row("s4d-legs", order, frequencies=w)
+    top = heights(order)[0][0]
+    for w_, gain, error in zip(s4d.w, s4d.gain, s4d.error, strict=True):
+        with mpmath.workdps(40):
+            s = mpmath.mpc(0, float(w_))
+            h = mpmath.fprod((s - k) / (s + k + 1) for k in range(order))
+            exact = order / mpmath.sqrt(mpmath.mpf(float(w_)) ** 2 + order**2)
+            expected, off = float(exact / abs(1 + h)), float(exact * abs(h / (1 + h)))
+        slack = 16 * EPS * (order + 2 * top) * expected + 4 * EPS * order
+        assert abs(gain - expected) <= slack
+        assert abs(error - off) <= slack
+
+
+@given(orders)
+def test_over_every_eigenvalue_of_s4d_there_is_a_spike(order: int) -> None:
+    """At i mu_m one mode alone has the amplitude 2/|v_m|, the modes are orthogonal, and HiPPO is below N/mu_m."""
+    mu, height = heights(order)
+    s4d = row("s4d-legs", order, frequencies=mu)
+    assert np.all(s4d.gain[::-1] >= height * (1 - 64 * EPS * mu[0]))
+    assert np.all(s4d.error[::-1] >= height - order / np.hypot(mu, order) - 64 * EPS * mu[0] * height)
+    assert s4d.gain[-1] <= height[0] * (1 + 1 / order)
+
+
+@given(orders, frequencies)
+def test_an_input_not_halved_doubles_the_state(order: int, w: list[float]) -> None:
+    once, twice = (row(name, order, frequencies=w).gain for name in ("s4d-legs", "s4d-legs-unhalved"))
+    np.testing.assert_array_equal(twice, 2 * once)
+
+
+@pytest.mark.parametrize("order", [8, 16, 32, 64])
+def test_clipping_bounds_the_spikes_and_keeps_some(order: int) -> None:
+    """A mode of |Im B| <= 2 that is 1/2 below the axis has the amplitude 4 at most, and the top mode has it."""
+    clipped = row("s4d-legs-clipped", order)
+    assert clipped.worst_frequency == pytest.approx(heights(order)[0][0], abs=1e-2)
+    assert 3.5 < clipped.worst_error < 4.1
+
+
+# All of them
+
+
+@given(orders)
+def test_hippo_passes_n_over_the_hypotenuse(order: int) -> None:
+    legs = row("hippo-legs", order)
+    np.testing.assert_allclose(legs.gain, order / np.hypot(legs.w, order), rtol=8 * EPS * order)
+    assert not legs.error.any()
+    assert legs.worst_error == 0
+
+
+@given(orders)
+def test_s4_is_hippo_up_to_rounding(order: int) -> None:
+    s4 = row("s4", order)
+    assert s4.worst_error <= 16 * EPS * order * (1 + order)
+    np.testing.assert_allclose(s4.gain, order / np.hypot(s4.w, order), atol=16 * EPS * order * (1 + order))
+
+
+@given(orders, methods)
+def test_the_worst_error_is_the_transfer_error(order: int, method: str) -> None:
+    swept = {one.name: one for one in fourier_sweep(order, perturbations=[method])}
+    compared = {one.name: one for one in compare(order, perturbations=[method])}
+    shared = ["s4d-legs", "s4d-legs-clipped", "ptd", f"ptd-{method}"]
+    for name in shared:
+        assert swept[name].worst_error == pytest.approx(compared[name].transfer_error, rel=1e-5)
+
+
+@pytest.mark.parametrize("order", [8, 16, 32])
+def test_what_is_kept_is_swept_unasked(order: int) -> None:
+    found = perturb.optimal(hippo.legs(order), conditioning=8)
+    optimal = row("ptd-optimal", order)
+    assert optimal.worst_error == pytest.approx(found.transfer_error, rel=1e-6)
+    assert "ptd-optimal" not in {one.name for one in fourier_sweep(order, conditioning=7.5)}
+
+
+@given(orders, methods)
+def test_no_row_misses_its_worst(order: int, method: str) -> None:
+    for one in fourier_sweep(order, perturbations=[method]):
+        assert np.all(np.diff(one.w) > 0)
+        assert not np.isnan(one.gain).any()
+        assert one.error.max() == pytest.approx(one.worst_error, rel=2e-3, abs=64 * EPS * order**2)
+        assert one.error.max() <= one.worst_error
+
+
+@given(orders, methods, frequencies)
+def test_no_frequency_is_worse_than_the_worst(order: int, method: str, w: list[float]) -> None:
+    freely, given_ = (fourier_sweep(order, perturbations=[method], frequencies=grid) for grid in (None, w))
+    for one, other in zip(freely, given_, strict=True):
+        assert np.all(other.error <= one.worst_error * (1 + 1e-6) + 64 * EPS * order**2)
+        np.testing.assert_array_equal(other.w, np.sort(w))
+
+
+@given(orders, st.floats(1.5, 50), frequencies)
+def test_the_lossless_perturbation_keeps_its_bound_at_every_frequency(order: int, budget: float, w: list[float]) -> None:
+    bound = perturb.lossless(hippo.legs(order), conditioning=budget).transfer_bound
+    for grid in (None, w):
+        ptd = row("ptd", order, conditioning=budget, frequencies=grid)
+        assert ptd.error.max() <= bound + 64 * EPS * order * budget
+        assert ptd.worst_error <= bound + 64 * EPS * order * budget
+
+
+@given(orders, methods, st.lists(st.floats(0, 300), min_size=1, max_size=4, unique=True))
+def test_a_perturbed_state_is_that_of_a_plus_e(order: int, method: str, w: list[float]) -> None:
+    legs = hippo.legs(order)
+    found = inits.perturbed(order, perturbation=method)
+    assume(found.abscissa < -1e-2)
+    swept = row(f"ptd-{method}", order, perturbations=[method], frequencies=w)
+    for w_, gain, error in zip(swept.w, swept.gain, swept.error, strict=True):
+        both = [resolvent(legs.A + found.E, sign * w_) @ legs.B for sign in (1, -1)]
+        exact = [resolvent(legs.A, sign * w_) @ legs.B for sign in (1, -1)]
+        slack = 256 * EPS * order**2 * found.condition / -found.abscissa * np.linalg.norm(both[0])
+        assert abs(gain - max(map(np.linalg.norm, both))) <= slack
+        assert abs(error - max(np.linalg.norm(a - b) for a, b in zip(both, exact, strict=True))) <= slack
+
+
+def test_a_complex_perturbation_is_judged_on_both_sides() -> None:
+    found = perturb.complex_gaussian(hippo.legs(8))
+    one = row("ptd-complex_gaussian", 8)
+    assert one.worst_error == pytest.approx(found.transfer_error, rel=1e-6)
+
+
+def test_an_unstable_model_has_no_steady_state() -> None:
+    one = row("ptd-gaussian", 32)
+    found = inits.perturbed(32, perturbation="gaussian")
+    assert found.abscissa > 0
+    assert one.worst_error == math.inf
+    assert np.all(np.isinf(one.gain))
+    assert np.all(np.isinf(one.error))
+    assert one.worst_frequency == abs(found.Lambda.imag[np.argmax(found.Lambda.real)])
+
+
+# S5
+
+
+@given(orders, st.floats(0, 500))
+def test_s5_is_the_mean_over_what_it_draws(order: int, w: float) -> None:
+    """E |M b|^2 = |M|_F^2/N for b of variance 1/N, with M from dense inverses."""
+    legs = hippo.legs(order)
+    exact = resolvent(legs.A, w)
+    for name, found in (("s5", perturb.lossless(legs, tau=1.0)), ("s5-ptd", perturb.lossless(legs))):
+        one = row(name, order, frequencies=[w])
+        ours = resolvent(legs.A + found.E, w)
+        slack = 64 * EPS * order**2 * found.condition**2 / -(found.abscissa**2)
+        slack = abs(slack) * (1 + order**2)
+        assert one.gain[0] == pytest.approx(np.linalg.norm(ours) / math.sqrt(order), abs=slack)
+        assert one.error[0] == pytest.approx(np.linalg.norm(ours - exact) / math.sqrt(order), abs=slack)
+
+
+@pytest.mark.parametrize("order", [2, 3, 8, 32, 64])
+def test_no_input_of_norm_one_moves_s5_by_two(order: int) -> None:
+    s5 = row("s5", order)
+    assert s5.worst_error * math.sqrt(order) < 2
+    assert s5.worst_error * math.sqrt(order) > 2 - 5 / order
+
+
+# Sampled models
+
+settling = st.sampled_from(["ptd", "s4d-lin", "s4d-inv", "s4d-real", "s4d-legs", "s4d-legs-clipped", "s4", "dss", "mamba"])
+rules = st.sampled_from(["zoh", "bilinear", "backward", "impulse", "foh"])
+
+
+def amplitude(y: np.ndarray, angle: float, after: int) -> float:
+    """Of the wave of that angle a sample in y, once it has settled, by least squares."""
+    late = np.arange(after, len(y)) * angle
+    basis = np.stack([np.cos(late), np.sin(late)], axis=1)
+    return float(np.linalg.norm(np.linalg.lstsq(basis, y[after:])[0]))
+
+
+@given(models(settling, 6), rules, st.floats(0.05, 1.0), st.floats(0.1, 3.0))
+def test_the_gain_is_the_amplitude_of_a_signal_that_is_filtered(form: Any, rule: str, step: float, angle: float) -> None:
+    lead = form.D.shape
+    form = form._replace(step=np.full(lead, step))
+    gain = noise_gain(form, np.array([angle / step]), rule=rule)
+    assert gain.shape == (*lead, 1)
+    decay = -math.log(np.max(np.abs(kernel_tail(form, rule))))
+    settled = math.ceil(36 / decay)
+    assume(settled < 20000)
+    u = np.cos(angle * np.arange(settled + 400))
+    K = kernel(form, len(u), rule=rule)
+    scale = np.sum(np.abs(K), axis=-1)
+    heard, run = convolve(u, K), scan(form, np.broadcast_to(u, (*lead, len(u))), rule=rule)[0]
+    for k in np.ndindex(lead):
+        slack = 64 * EPS * math.log2(len(u)) * math.sqrt(len(u)) * float(scale[k]) + 1e-14 * float(scale[k])
+        assert abs(amplitude(heard[k], angle, settled) - gain[k][0]) <= slack
+        assert abs(amplitude(run[k], angle, settled) - gain[k][0]) <= slack + 4 * len(u) * EPS * float(scale[k])
+
+
+def kernel_tail(form: Any, rule: str) -> np.ndarray:
+    """The eigenvalues of A_d from A."""
+    A = np.linalg.eigvals(forms.to_dense(form).A) if isinstance(form, forms.DPLR) else form.A
+    z = form.step[..., None] * A
+    if rule == "bilinear":
+        return (1 + z / 2) / (1 - z / 2)
+    return 1 / (1 - z) if rule == "backward" else np.exp(z)
+
+
+@given(models(settling), st.floats(1e-3, 1.0), st.floats(0, 3.0))
+def test_the_bilinear_rule_bends_the_frequency_and_adds_half_a_sample(form: Any, step: float, angle: float) -> None:
+    """It weighs the newest sample where Tustin averages two: one (1 + 1/z)/2 less, of modulus cos(angle/2)."""
+    form = form._replace(step=np.full(form.D.shape, step), D=np.zeros(form.D.shape))
+    s = np.array([2j / step * math.tan(angle / 2)])
+    seen = noise_gain(form, np.array([angle / step]), rule="bilinear")
+    order = form[0].shape[-1]
+    weight = np.sum(np.abs(form.C * form.B), axis=-1, keepdims=True)
+    slack = 64 * EPS * order * (1 + order**2) * weight * (1 + 4 / step)
+    assert np.all(np.abs(math.cos(angle / 2) * seen - np.abs(transfer(form, s))) <= slack)
+
+
+@given(models(settling), rules, st.floats(1e-2, 1.0), st.floats(0, 3.0), st.integers(1, 5))
+def test_waves_that_alias_are_one_wave(form: Any, rule: str, step: float, angle: float, turns: int) -> None:
+    form = form._replace(step=np.full(form.D.shape, step))
+    w = np.array([angle, -angle, angle + 2 * math.pi * turns]) / step
+    gain = noise_gain(form, w, rule=rule)
+    scale = np.sum(np.abs(form.C * form.B), axis=-1, keepdims=True) * (2 + 4 / step) * 4
+    slack = 64 * EPS * (1 + angle + 2 * math.pi * turns) * (scale * (2 + 4 / step) + np.abs(form.D)[..., None])
+    assert np.all(np.abs(gain[..., 1:] - gain[..., :1]) <= slack * form[0].shape[-1])
+
+
+@pytest.mark.parametrize("step", [1e-3, 1e-2, 0.1])
+def test_a_wave_on_a_mode_stays_on_it_at_any_step(step: float) -> None:
+    """One mode and its conjugate: the peak over w is at Im A, though w step is up to ten turns."""
+    mu = 325.426
+    form = forms.Paired(np.array([-0.5 + 1j * mu]), np.ones(1) + 0j, np.ones(1) + 0j, np.asarray(0.0), np.asarray(step))
+    near = noise_gain(form, mu + np.linspace(-5, 5, 201))
+    assert abs(np.argmax(near) - 100) <= 3
+    held = abs(math.sin(mu * step / 2)) / (mu * step / 2)
+    assert near[100] == pytest.approx(2 * held, rel=0.2)
+
+
+def test_each_channel_has_its_own_step() -> None:
+    form = inits.ptd_init(8, channels=3, step=(1e-3, 1e-1), seed=1)
+    w = np.array([0.5, 20.0, 325.4])
+    for k, gain in enumerate(noise_gain(form, w)):
+        alone = forms.Paired(*(np.asarray(field)[k] for field in form))
+        np.testing.assert_allclose(gain, noise_gain(alone, w), rtol=64 * EPS)
+
+
+@pytest.mark.parametrize(("name", "rule"), [("s4d-legs", "zoh"), ("s4", "bilinear"), ("ptd", "foh")])
+def test_every_library_gives_the_same(carry: Callable[[Any], Any], name: str, rule: str) -> None:
+    form: Any = inits.INITS[name](8, channels=2, seed=3)
+    w = np.array([0.0, 1.0, 30.0])
+    there = noise_gain(carry(form), carry(w), rule=rule)
+    np.testing.assert_allclose(_host(there), noise_gain(form, w, rule=rule), rtol=1e-9)
+
+
+def test_jax_compiles_and_differentiates_it() -> None:
+    import jax
+
+    form, w = inits.s4d_legs_init(6, seed=2), np.array([2.0, 7.0])
+    there = forms.move(form, "jax")
+
+    def gain(B: Any) -> Any:
+        return noise_gain(there._replace(B=B), jax.numpy.asarray(w)).sum()
+
+    assert float(jax.jit(gain)(there.B)) == pytest.approx(float(noise_gain(form, w).sum()), rel=1e-12)
+    slope = jax.grad(lambda scale: gain(scale * there.B))(1.0)
+    assert float(slope) == pytest.approx(float(gain(there.B)), rel=1e-9)  # homogeneous of degree one, for D = 0
+
+
+def _host(array: Any) -> np.ndarray:
+    from ssmlinalg import _array
+
+    return _array.to_numpy(array)
+
+
+# What is refused
+
+SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
+
+form = inits.s4d_legs_init(4)
+CASES: dict[str, tuple[type[Exception], Callable[[], object]]] = {
+    "order 0": (ValueError, lambda: fourier_sweep(0)),
+    "fractional order": (TypeError, lambda: fourier_sweep(2.5)),  # pyright: ignore[reportArgumentType]
+    "conditioning of one": (ValueError, lambda: fourier_sweep(4, conditioning=1.0)),
+    "conditioning NaN": (ValueError, lambda: fourier_sweep(4, conditioning=math.nan)),
+    "unknown perturbation": (ValueError, lambda: fourier_sweep(4, perturbations=["gausian"])),
+    "no frequencies": (ValueError, lambda: fourier_sweep(4, frequencies=[])),
+    "negative frequency": (ValueError, lambda: fourier_sweep(4, frequencies=[1.0, -1.0])),
+    "frequency NaN": (ValueError, lambda: fourier_sweep(4, frequencies=[math.nan])),
+    "frequency infinite": (ValueError, lambda: fourier_sweep(4, frequencies=[math.inf])),
+    "complex frequency": (TypeError, lambda: fourier_sweep(4, frequencies=np.array([1j]))),
+    "frequencies in a table": (ValueError, lambda: fourier_sweep(4, frequencies=np.ones((2, 2)))),
+    "several inputs": (TypeError, lambda: noise_gain(inits.s5_init(4), np.ones(1))),  # pyright: ignore[reportArgumentType]
+    "a recurrence": (TypeError, lambda: noise_gain(inits.dlr_init(4), np.ones(1))),  # pyright: ignore[reportArgumentType]
+    "a table of w": (ValueError, lambda: noise_gain(form, np.ones((1, 1)))),
+    "complex w": (TypeError, lambda: noise_gain(form, np.ones(1) + 0j)),
+    "w NaN": (ValueError, lambda: noise_gain(form, np.array([math.nan]))),
+    "w step overflows": (ValueError, lambda: noise_gain(form._replace(step=np.asarray(9.0)), np.array([1e308]))),
+    "no array": (TypeError, lambda: noise_gain(form, 3.0)),
+    "unknown rule": (ValueError, lambda: noise_gain(form, np.ones(1), rule="zho")),
+    "unstable": (ValueError, lambda: noise_gain(form._replace(A=-form.A), np.ones(1))),
+    "unstable by its rule": (ValueError, lambda: noise_gain(form._replace(step=np.asarray(9.0)), np.ones(1), rule="forward")),
+    "unstable dense": (ValueError, lambda: noise_gain(forms.Dense(np.eye(2), np.ones(2), np.ones(2), 0.0, 1.0), np.ones(1))),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_errors_say_the_rule_what_was_got_and_the_remedy(case: str) -> None:
+    error, call = CASES[case]
+    with pytest.raises(error) as caught:
+        call()
+    assert SENTENCE.fullmatch(str(caught.value)), str(caught.value)
+
+
+@pytest.mark.parametrize("order", [1, 2, 9])
+def test_the_ends_of_the_numbers_are_no_trouble(order: int) -> None:
+    for one in fourier_sweep(order, frequencies=[0.0, 5e-324, 1e-300, 1e300, 1e308]):
+        assert np.all(np.isfinite(one.gain))
+        assert np.all(np.isfinite(one.error))
+        assert math.isfinite(one.worst_error)
