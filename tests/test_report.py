@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmlinalg import forms, hippo, kernel, perturb, report
-from ssmlinalg.analysis import Row
+from ssmlinalg.analysis import Row, compare
+from ssmlinalg.analysis.robustness import Sweep, fourier_sweep
 from ssmlinalg.report import _style
 
 EPS = float(np.finfo(np.float64).eps)
@@ -249,6 +250,50 @@ def test_what_the_frontier_cannot_hold_lies_on_its_rim():
     assert place["hippo-legs"][1] == place["s4"][1] < place["ptd"][1]
 
 
+def test_what_is_unstable_lies_on_the_upper_rim():
+    rows = [
+        *ROWS,
+        Row("ptd-gaussian", 1006.0, 0.01, math.inf, 4.92, 268.0, 34),
+        Row("s4d-rand", math.inf, 1.0, math.inf, 1, 1, 1),
+    ]
+    points = traces(report.frontier(rows))[0]
+    place = dict(zip(points.text, zip(points.x, points.y, points.marker.symbol, strict=True), strict=True))
+    assert set(place) == {"hippo-legs", "ptd", "s4d-legs", "s4", "ptd-gaussian", "s4d-rand"}
+    assert np.all(np.isfinite([at[:2] for at in place.values()]))
+    assert place["ptd-gaussian"] == (1006.0, 407.0, "triangle-up")
+    assert place["s4d-rand"][2] == "triangle-ne"
+
+
+@given(st.integers(2, 24))
+def test_the_worst_frequency_of_every_system_is_marked_and_no_curve_rises_above_its_mark(order):
+    sweeps = fourier_sweep(order)
+    shown = traces(report.robustness(sweeps))
+    curves = {trace.name: trace for trace in shown if trace.mode == "lines"}
+    marks = {trace.name: trace for trace in shown if trace.mode == "markers"}
+    drawable = {sweep.name: sweep for sweep in sweeps if 1e-6 < sweep.worst_error < math.inf}
+    assert set(curves) == set(marks) == set(drawable)
+    assert len({(trace.line.color, trace.line.dash) for trace in curves.values()}) == len(curves)
+    for name, sweep in drawable.items():
+        assert marks[name].y[0] == sweep.worst_error >= np.max(curves[name].y)
+        assert marks[name].x[0] == max(sweep.worst_frequency, np.min(curves[name].x))
+        assert marks[name].legendgroup == curves[name].legendgroup, "hidden together"
+
+
+def test_a_comparison_names_the_published_noise_as_the_worst_of_s4d():
+    page = report.comparison(compare(32), fourier_sweep(32), title="all")
+    assert '<th scope="row">s4d-legs</th><td>325.426</td><td>20.3</td>' in page
+    assert "Exact but for rounding and not drawn: hippo-legs, s4." in prose(page)
+
+
+def test_what_is_unstable_is_named_and_not_drawn():
+    w = np.array([0.0, 1.0])
+    sweep = Sweep("ptd-gaussian", w, w + math.inf, w + math.inf, 3.0, math.inf)
+    page = report.comparison(ROWS, [sweep], title="all")
+    assert not traces(report.robustness([sweep]))
+    assert "Unstable and not drawn: ptd-gaussian." in prose(page)
+    assert not re.search(r"\b(nan|inf)\b", prose(page), flags=re.IGNORECASE)
+
+
 def test_errors_say_rule_got_and_remedy(monkeypatch):
     with pytest.raises(ValueError, match="`rows` must hold at least one initialization; got none"):
         report.comparison([], title="")
@@ -260,29 +305,87 @@ def test_errors_say_rule_got_and_remedy(monkeypatch):
 # in a browser
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SCREENS: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {"viewport": {"width": 375, "height": 667}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2},
+}
+# Where on the screen point `at` of trace `trace` of a figure is.
+PLACE = """([name, trace, at]) => {
+  const figure = document.getElementById(name), drawn = figure._fullData[trace], layout = figure._fullLayout;
+  const box = figure.getBoundingClientRect();
+  const [x, y] = ["x", "y"].map(letter => {
+    const axis = layout[drawn[letter + "axis"].replace(letter, letter + "axis")];
+    return axis._offset + axis.d2p(figure._fullData[trace][letter][at]);
+  });
+  return [box.left + x, box.top + y];
+}"""
+VISIBLE = "([name, trace, value]) => (document.getElementById(name).data[trace].visible ?? true) === value"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to open the page in")
-@pytest.mark.parametrize(
-    ("page", "names", "pictures"),
-    [
-        (lambda: certificate(64), ["HiPPO", "S4D", "PTD", "bound", "step 0.001"], 4),
-        (lambda: report.comparison(ROWS, title="all"), ["ptd", "s4d-legs", "hippo-legs"], 1),
-    ],
-    ids=["ptd", "comparison"],
-)
-def test_a_browser_without_network_draws_the_page(page: Callable[[], str], names: list[str], pictures: int, tmp_path: Path):
-    (tmp_path / "page.html").write_text(page(), encoding="utf-8")
-    quiet = ("quic", "background-networking", "component-update", "sync")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
-    flags += ["--proxy-server=127.0.0.1:9", f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--v=0"]
-    order = ["--virtual-time-budget=10000", "--dump-dom", (tmp_path / "page.html").as_uri()]
-    done = subprocess.run([str(CHROMIUM), *flags, *order], capture_output=True, text=True, timeout=60)
-    assert "CONSOLE" not in done.stderr
-    dom = done.stdout.replace(plotly.offline.get_plotlyjs(), "")
-    for number in range(1, pictures + 1):
-        figure = dom.split(f'id="figure-{number}"')[1].split("<script")[0]
-        assert 'class="main-svg"' in figure
-        assert re.search(r'<path class="(js-line|point)\b', figure)
-    for name in names:
-        assert re.search(rf">{re.escape(name)}</", dom), name
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium to open the page in")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield chromium
+        chromium.close()
+
+
+@contextlib.contextmanager
+def opened(browser: Any, screen: str, path: Path) -> Iterator[Any]:
+    """A page without a network, of which nothing is heard: no message, no error, no request."""
+    heard: list[str] = []
+    context = browser.new_context(**SCREENS[screen])
+    context.set_offline(True)
+    page = context.new_page()
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("request", lambda request: heard.append(request.url))
+    page.goto(path.as_uri())
+    yield page
+    context.close()
+    assert heard == [path.as_uri()]
+
+
+def shown_at(page: Any, screen: str, figure: str, trace: int, at: int) -> tuple[float, float]:
+    """The two numbers the page shows where a mouse or a finger is on a point: y, and at which x."""
+    page.locator(f"#{figure}").scroll_into_view_if_needed()
+    x, y = page.evaluate(PLACE, [figure, trace, at])
+    page.touchscreen.tap(x, y) if screen == "phone" else page.mouse.move(x, y)
+    text = page.locator(f"#{figure} .hoverlayer .hovertext .nums").first.text_content(timeout=5000)
+    y, x = re.findall(r"[−-]?\d[\d.]*(?:e[−+-]?\d+)?", text)[:2]
+    return float(x.replace("−", "-")), float(y.replace("−", "-"))
+
+
+def certified() -> tuple[str, int, int, Any]:
+    return certificate(64), 4, 2, report.response(report.curves(perturb.lossless(hippo.legs(64))))
+
+
+def compared() -> tuple[str, int, int, Any]:
+    sweeps = fourier_sweep(16)
+    return report.comparison(compare(16), sweeps, title="all"), 2, 2, report.robustness(sweeps)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("kind", [certified, compared])
+def test_a_page_is_drawn_answers_and_fits(browser: Any, kind: Callable[[], Any], screen: str, tmp_path: Path):
+    text, pictures, place, figure = kind()
+    name = f"figure-{place}"
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    with opened(browser, screen, tmp_path / "page.html") as page:
+        for number in range(1, pictures + 1):
+            assert page.locator(f"#figure-{number} svg.main-svg").count() > 0
+            assert page.locator(f"#figure-{number} :is(path.js-line, path.point)").count() > 0
+        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+
+        entry = page.locator(f"#{name} .legendtoggle").first
+        for visible in ("legendonly", True):
+            entry.tap() if screen == "phone" else entry.click()
+            page.wait_for_function(VISIBLE, arg=[name, 0, visible])
+
+        x, y = shown_at(page, screen, name, 0, len(figure.data[0].x) // 2)
+        drawn = np.stack([np.concatenate([trace[axis] for trace in figure.data]) for axis in ("x", "y")])
+        assert np.any(np.all(np.abs(drawn - [[x], [y]]) <= 5e-4 * drawn, axis=0))

@@ -14,12 +14,16 @@ except ImportError as missing:
 from ._style import HIPPO as HIPPO
 from ._style import PTD as PTD
 from ._style import S4D as S4D
+from .models import gain as gain
+from .models import impulse as impulse
 from .pages import comparison as comparison
 from .pages import ptd as ptd
 from .pictures import Curves as Curves
 from .pictures import curves as curves
 from .pictures import deviation as deviation
 from .pictures import frontier as frontier
-from .pictures import impulse as impulse
 from .pictures import response as response
+from .pictures import robustness as robustness
 from .pictures import spectrum as spectrum
+from .static import FORMATS as FORMATS
+from .static import images as images

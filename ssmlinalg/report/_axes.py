@@ -15,7 +15,7 @@ from ._style import FAINT, FONT, GRID, INK, RULE, number
 def empty(across: str, along: str) -> go.Figure:
     """A figure with nothing on it yet but the titles of its axes."""
     axis = {"gridcolor": GRID, "zerolinecolor": RULE, "zeroline": False, "linecolor": RULE, "ticks": "outside"}
-    axis |= {"tickcolor": RULE, "automargin": True, "exponentformat": "power"}
+    axis |= {"tickcolor": RULE, "automargin": True, "exponentformat": "power", "tickangle": 0}
     return go.Figure(
         layout={
             "template": {"layout": {"xaxis": axis, "yaxis": axis}},
@@ -32,10 +32,10 @@ def empty(across: str, along: str) -> go.Figure:
     )
 
 
-def curve(figure: go.Figure, name: str, x: np.ndarray, y: np.ndarray, line: Mapping[str, Any]) -> None:
+def curve(figure: go.Figure, name: str, x: np.ndarray, y: np.ndarray, line: Mapping[str, Any], **more: Any) -> None:
     """Add y over the frequencies x."""
     hover = "%{y:.4g} at ω = %{x:.4g}<extra>" + name + "</extra>"
-    figure.add_scatter(x=x, y=y, mode="lines", name=name, line=line, hovertemplate=hover)
+    figure.add_scatter(x=x, y=y, mode="lines", name=name, line=line, hovertemplate=hover, **more)
 
 
 def log_axes(figure: go.Figure, x: np.ndarray, y: np.ndarray) -> None:
@@ -81,3 +81,20 @@ def asinh_axis(values: np.ndarray) -> Scale:
     ticks = np.array([*(-tick for tick in kept[1:]), 0.0, *kept[:0:-1]])
     ticks = ticks[(ticks >= min(values.min(), 0.0)) & (ticks <= max(values.max(), 0.0))]
     return Scale(unit, np.arcsinh(ticks / unit), [number(tick) for tick in ticks])
+
+
+def frequencies(*spectra: np.ndarray) -> np.ndarray:
+    """A logarithmic grid past both ends of all spectra, and on every pole of the later ones a cluster as wide as it is deep."""
+    poles = np.concatenate(spectra)
+    size = np.abs(poles)
+    size = size[size > 1e-9 * size.max()]
+    low, high = (size.min() / 8, 8 * size.max()) if len(size) else (0.1, 10.0)
+    sharp = np.concatenate(spectra[1:])
+    depth, height = np.abs(np.real(sharp)), np.abs(np.imag(sharp))
+    depth = np.maximum(depth, 1e-4 * height)  # undamped poles have no width of their own
+    near = height[:, None] + depth[:, None] * np.tan(np.linspace(-1.5, 1.5, 15))
+    w = np.unique(np.concatenate([np.geomspace(low, high, 800), near[(near > low) & (near < high)]]))
+    # Conjugates put their clusters on the same frequencies but for the last digit.
+    w = w[np.concatenate([[True], np.diff(w) > 1e-12 * w[1:]])]
+    distance = np.min(np.abs(1j * w - poles[:, None]), axis=0)
+    return w[distance > 1e-12 * high]

@@ -12,10 +12,10 @@ import plotly.offline
 from ._style import FAINT, FONT, GRID, INK
 
 
-def page(title: str, lead: str, cards: Sequence[str], sections: Sequence[tuple[str, go.Figure, str]]) -> str:
-    """The text of a page: the sentence `lead`, the tables `cards`, then each section with its heading, picture and words."""
+def page(title: str, lead: str, cards: Sequence[tuple[str, str]], sections: Sequence[tuple[str, go.Figure, str]]) -> str:
+    """The text of a page: a sentence, the tables with their headings, then the sections with heading, picture and words."""
     drawn = "".join(
-        f"<section><h2>{html.escape(heading)}</h2><p>{html.escape(words)}</p>{_drawing(figure, f'figure-{place}')}</section>"
+        f"<section>{_heading(heading)}<p>{html.escape(words)}</p>{_drawing(figure, f'figure-{place}')}</section>"
         for place, (heading, figure, words) in enumerate(sections, 1)
     )
     return _TEMPLATE.format(
@@ -23,7 +23,7 @@ def page(title: str, lead: str, cards: Sequence[str], sections: Sequence[tuple[s
         style=_STYLE,
         plotly=plotly.offline.get_plotlyjs(),
         lead=html.escape(lead),
-        cards="".join(f'<div class="card">{card}</div>' for card in cards),
+        cards="".join(f'<div class="card">{_heading(heading)}{card}</div>' for heading, card in cards),
         sections=drawn,
     )
 
@@ -51,6 +51,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
+def _heading(text: str) -> str:
+    return f"<h2>{html.escape(text)}</h2>" if text else ""
+
+
 def _drawing(figure: go.Figure, name: str) -> str:
     return plotly.io.to_html(
         figure,
@@ -70,6 +74,7 @@ _STYLE = (
     f":root{{color-scheme:light}}body{{margin:0;background:#f5f6f8;color:{INK};font:16px/1.5 {FONT}}}"
     "main{max-width:60rem;margin:0 auto;padding:2rem 1rem 4rem}"
     "h1{font-size:1.6rem;line-height:1.25;margin:0 0 .3rem;font-weight:650}h2{font-size:1.1rem;margin:0;font-weight:650}"
+    ".card h2{margin-bottom:.5rem}"
     f".lead{{color:{FAINT};margin:0 0 1.5rem;font-size:1.05rem}}section p{{color:{FAINT};margin:.2rem 0 1rem}}"
     "section,.card{background:#fff;border:1px solid #e3e6ea;border-radius:12px;padding:1.2rem;margin:0 0 1.2rem}"
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}"

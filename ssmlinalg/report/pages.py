@@ -10,9 +10,11 @@ import numpy as np
 
 from .. import eigen, forms, perturb
 from ..analysis.compare import Row
+from ..analysis.robustness import Sweep
 from ._page import certificate, page, table
 from ._style import not_below, number
-from .pictures import LENGTH, Curves, curves, deviation, frontier, impulse, response, spectrum
+from .models import LENGTH, impulse
+from .pictures import EXACT, Curves, curves, deviation, frontier, response, robustness, spectrum
 
 _ENCLOSED = 64  # order up to which the spectrum is enclosed where python-flint is installed: a tenth of a second
 
@@ -23,6 +25,10 @@ _ABOUT_NO_BOUND = "How far blue and orange are from grey in the picture above; n
 _ABOUT_KERNELS = (
     f"The first {LENGTH} samples of what the model convolves its input with, under a zero-order hold. "
     "The smaller the step, the longer a channel remembers."
+)
+_ABOUT_ROBUSTNESS = (
+    "How far the state of each is from that of HiPPO when the input is a sinusoid of frequency ω and amplitude 1. "
+    "The marks are the worst frequencies."
 )
 _ABOUT_FRONTIER = "Left is better conditioned, down is nearer to HiPPO. Triangles lie far outside, in the direction they point."
 
@@ -72,14 +78,15 @@ def ptd(found: perturb.Diagonalization, form: forms.Paired, *, title: str, facts
         ("Kernels", impulse(form), _ABOUT_KERNELS),
     ]
     lead = f"{within} of the HiPPO state at every frequency, with κ(V) = {number(found.condition)}."
-    return page(title, lead, [certificate(numbers, facts)], sections)
+    return page(title, lead, [("", certificate(numbers, facts))], sections)
 
 
-def comparison(rows: Sequence[Row], *, title: str) -> str:
+def comparison(rows: Sequence[Row], sweeps: Sequence[Sweep] = (), *, title: str) -> str:
     """The page that sets the `rows` of `analysis.compare` side by side, as HTML text: conditioning against transfer error, and
     every number in a table, where a dash stands for what does not apply.
 
-    Raises ValueError when there are no rows.
+    With the `sweeps` of `analysis.robustness.fourier_sweep`, also how far each is from HiPPO under a sinusoid, over its
+    frequency, and a table of the worst frequencies. Raises ValueError when there are no rows.
 
     >>> page = comparison([Row("ptd", 8.0, 0.17, 0.064, -0.57, 612.0, 32)], title="Order 64")
     >>> "0.064" in page
@@ -87,11 +94,23 @@ def comparison(rows: Sequence[Row], *, title: str) -> str:
     """
     if not rows:
         raise ValueError("`rows` must hold at least one initialization; got none. Pass the result of analysis.compare.")
-    placed = [row for row in rows if not math.isnan(row.condition + row.transfer_error)]
-    sections = [("Conditioning against transfer error", frontier(placed), _ABOUT_FRONTIER)] if placed else []
     heads = ("", "κ₂(V)", "‖E‖₂ / ‖A‖₂", "sup |x̃ − x̂|", "max Re λ", "max |Im λ|", "modes")
-    numbers = [(row.name, *map(number, row[1:-1]), str(row.modes)) for row in rows]
-    return page(title, "Every initialization of one order, against HiPPO.", [table(heads, numbers)], sections)
+    cards = [("", table(heads, [(row.name, *map(number, row[1:-1]), str(row.modes)) for row in rows]))]
+    sections = []
+    if any(not math.isnan(row.condition + row.transfer_error) for row in rows):
+        sections.append(("Conditioning against transfer error", frontier(rows), _ABOUT_FRONTIER))
+    if sweeps:
+        worst = [(sweep.name, f"{sweep.worst_frequency:.6g}", number(sweep.worst_error)) for sweep in sweeps]
+        cards.append(("Robustness to Fourier modes", table(("", "worst ω", "|x̃ − x̂| there"), worst)))
+        sections.append(("Robustness to Fourier modes", robustness(sweeps), f"{_ABOUT_ROBUSTNESS}{_left_out(sweeps)}"))
+    return page(title, "Every initialization of one order, against HiPPO.", cards, sections)
+
+
+def _left_out(sweeps: Sequence[Sweep]) -> str:
+    exact = [sweep.name for sweep in sweeps if sweep.worst_error <= EXACT]
+    unstable = [sweep.name for sweep in sweeps if math.isinf(sweep.worst_error)]
+    reasons = [(exact, "Exact but for rounding"), (unstable, "Unstable")]
+    return "".join(f" {why} and not drawn: {', '.join(names)}." for names, why in reasons if names)
 
 
 def _spikes(found: perturb.Diagonalization, shown: Curves) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,12 +12,15 @@ import numpy as np
 import plotly.graph_objects as go
 import scipy.linalg
 
-from .. import _shifted, decompose, forms, kernels, perturb
+from .. import _shifted, decompose, forms, perturb
 from ..analysis.compare import Row
-from ._axes import asinh_axis, capped, curve, empty, log_axes
-from ._style import FAINT, HIPPO, PTD, S4D, number
+from ..analysis.robustness import Sweep
+from ._axes import asinh_axis, capped, curve, empty, frequencies, log_axes
+from ._style import HIPPO, PTD, S4D, number
 
-LENGTH = 1024  # samples of the kernels drawn: a memory of one unit of time at the smallest customary step, 1e-3
+EXACT = 1e-6  # errors below are drawn as none
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+_MARKS = ("circle", "diamond", "square", "triangle-up", "x", "star")
 
 
 class Curves(NamedTuple):
@@ -44,7 +48,7 @@ def curves(found: perturb.Diagonalization) -> Curves:
     A, B, _ = nplr = _hippo(found)
     normal = decompose.eigenbasis(nplr)
     T, Q = _shifted.triangular(A)
-    w = _frequencies(np.diag(T), normal.Lambda, found.Lambda)
+    w = frequencies(np.diag(T), normal.Lambda, found.Lambda)
     driven = np.repeat((Q.conj().T @ B)[:, None], len(w), axis=1)
     exact = Q @ _shifted.solve(T, driven, 1j * w)
     s4d = normal.V @ (normal.V.conj().T @ B / 2 / (1j * w[:, None] - normal.Lambda)).T
@@ -99,42 +103,20 @@ def deviation(shown: Curves, bound: float = math.inf) -> go.Figure:
     return figure
 
 
-def impulse(form: forms.Paired) -> go.Figure:
-    """The kernels of at most four channels of a model on the host, from the smallest step to the largest."""
-    form = forms.check(form)
-    lead = np.broadcast_shapes(form.D.shape, form.step.shape, *(modes.shape[:-1] for modes in (form.A, form.B, form.C)))
-    step = np.broadcast_to(form.step, lead).ravel()
-    chosen = np.argsort(step, kind="stable")[np.unique(np.linspace(0, len(step) - 1, 4).round().astype(int))]
-    n = form.A.shape[-1]
-    A, B, C = (np.broadcast_to(array, (*lead, n)).reshape(-1, n)[chosen] for array in (form.A, form.B, form.C))
-    few = forms.Paired(A, B, C, np.broadcast_to(form.D, lead).ravel()[chosen], step[chosen])
-    figure = empty("sample", "").set_subplots(rows=len(chosen), cols=1, shared_xaxes=True, vertical_spacing=0.07)
-    figure.update_layout(showlegend=False, margin_t=32)
-    figure.update_xaxes(type="log", dtick=1, title="").update_yaxes(nticks=4, title="K")
-    figure.update_xaxes(title="sample", row=len(chosen))
-    samples, line = np.arange(1, LENGTH + 1), {"color": PTD, "width": 1.5}
-    for row, (channel, K) in enumerate(zip(chosen, kernels.kernel(few, LENGTH), strict=True), 1):
-        name = f"step {number(float(step[channel]))}"
-        hover = f"%{{y:.4g}} at sample %{{x}}<extra>channel {channel}, {name}</extra>"
-        figure.add_scatter(x=samples, y=K, mode="lines", name=name, line=line, hovertemplate=hover, row=row, col=1)
-        above = {"xref": "x domain", "yref": "y domain", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"}
-        figure.add_annotation(text=name, showarrow=False, font={"size": 12, "color": FAINT}, row=row, col=1, **above)
-    return figure
-
-
 def frontier(rows: Sequence[Row]) -> go.Figure:
-    """kappa(V) against transfer error for `rows` in which neither is NaN.
+    """kappa(V) against transfer error for those of `rows` that have both.
 
-    Beyond a million or below a millionth, exact ones included, a row lies on the rim of the picture as a triangle.
+    Beyond a million (unstable ones have an infinite error) or below a millionth, a row lies on the rim as a triangle.
     """
+    rows = [row for row in rows if not math.isnan(row.condition + row.transfer_error)]
     condition = np.array([row.condition for row in rows])
     error = np.array([row.transfer_error for row in rows])
-    right, below = condition > 1e6, error < 1e-6
+    right, below, above = condition > 1e6, error < 1e-6, error > 1e6
     wall, floor = 10 * np.max(condition[~right], initial=1.0), np.min(error[~below], initial=1.0) / 10
-    x, y = np.where(right, wall, condition), np.where(below, floor, error)
-    symbols = np.array([["circle", "triangle-down"], ["triangle-right", "triangle-se"]])[right.astype(int), below.astype(int)]
-    # What is neither S4D nor PTD and still has a place here is HiPPO in other coordinates.
-    colours = [S4D if row.name.startswith("s4d") else PTD if "ptd" in row.name else HIPPO for row in rows]
+    ceiling = 10 * np.max(error[~above], initial=1.0)
+    x, y = np.where(right, wall, condition), np.where(below, floor, np.where(above, ceiling, error))
+    marks = np.array([["circle", "triangle-down", "triangle-up"], ["triangle-right", "triangle-se", "triangle-ne"]])
+    symbols = marks[right.astype(int), below + 2 * above]
     figure = empty("κ₂(V)", "sup |x̃ − x̂|")
     log_axes(figure, np.concatenate([x, [3 * wall]]), y)
     figure.update_layout(showlegend=False, margin_t=32)
@@ -143,30 +125,56 @@ def frontier(rows: Sequence[Row]) -> go.Figure:
         y=y,
         mode="markers+text",
         text=[html.escape(row.name) for row in rows],
-        textposition=np.where(right, "middle left", "middle right"),
+        textposition=np.where(x**2 > wall, "middle left", "middle right"),  # inwards from the middle of the axis
         customdata=[[number(row.condition), number(row.transfer_error)] for row in rows],
         hovertemplate="κ = %{customdata[0]}<br>transfer error %{customdata[1]}<extra>%{text}</extra>",
-        marker={"size": 11, "symbol": symbols, "color": colours},
+        marker={"size": 11, "symbol": symbols, "color": [_colour(row.name) for row in rows]},
         cliponaxis=False,
     )
     return figure
 
 
-def _frequencies(*spectra: np.ndarray) -> np.ndarray:
-    """A logarithmic grid past both ends of all spectra, and on every pole of the later ones a cluster as wide as it is deep."""
-    poles = np.concatenate(spectra)
-    size = np.abs(poles)
-    size = size[size > 1e-9 * size.max()]
-    low, high = (size.min() / 8, 8 * size.max()) if len(size) else (0.1, 10.0)
-    sharp = np.concatenate(spectra[1:])
-    depth, height = np.abs(np.real(sharp)), np.abs(np.imag(sharp))
-    depth = np.maximum(depth, 1e-4 * height)  # undamped poles have no width of their own
-    near = height[:, None] + depth[:, None] * np.tan(np.linspace(-1.5, 1.5, 15))
-    w = np.unique(np.concatenate([np.geomspace(low, high, 800), near[(near > low) & (near < high)]]))
-    # Conjugates put their clusters on the same frequencies but for the last digit.
-    w = w[np.concatenate([[True], np.diff(w) > 1e-12 * w[1:]])]
-    distance = np.min(np.abs(1j * w - poles[:, None]), axis=0)
-    return w[distance > 1e-12 * high]
+def robustness(sweeps: Sequence[Sweep]) -> go.Figure:
+    """How far the state is from that of HiPPO under a sinusoid, over its frequency, the worst of each system marked.
+
+    Systems of one family have one colour, and each its own dashes and mark. Left out is what would be no line on logarithmic
+    axes: what is exact but for rounding, and what is unstable.
+    """
+    figure = empty("ω  (rad / unit time)", "|x̃(iω) − x̂(iω)|")
+    figure.update_layout(margin_t=32)
+    drawn = [sweep for sweep in sweeps if EXACT < sweep.worst_error < math.inf]
+    drawn.sort(key=lambda sweep: _colour(sweep.name) == PTD)  # on top of the spikes
+    if not drawn:
+        return figure
+    worst = np.array([sweep.worst_error for sweep in drawn])
+    log_axes(figure, np.concatenate([sweep.w for sweep in drawn]), np.append(worst, worst.min() / 10))
+    family: Counter[str] = Counter()
+    for sweep in drawn:
+        colour = _colour(sweep.name)
+        shape = family[colour] % len(_DASHES)
+        family[colour] += 1
+        name = html.escape(sweep.name)
+        seen = sweep.w > 0  # a logarithmic axis has no 0
+        line = {"color": colour, "width": 1.8, "dash": _DASHES[shape]}
+        curve(figure, name, sweep.w[seen], sweep.error[seen], line, legendgroup=name)
+        figure.add_scatter(
+            x=[max(sweep.worst_frequency, float(sweep.w[seen].min(initial=math.inf)))],
+            y=[sweep.worst_error],
+            mode="markers",
+            name=name,
+            legendgroup=name,
+            showlegend=False,
+            customdata=[[number(sweep.worst_error), f"{sweep.worst_frequency:.6g}"]],
+            hovertemplate=f"worst: %{{customdata[0]}} at ω = %{{customdata[1]}}<extra>{name}</extra>",
+            marker={"size": 10, "color": colour, "symbol": _MARKS[shape], "line": {"color": "white", "width": 1}},
+            cliponaxis=False,
+        )
+    return figure
+
+
+def _colour(name: str) -> str:
+    """Of the family of an initialization; what is neither S4D nor PTD is HiPPO in other coordinates."""
+    return PTD if "ptd" in name else S4D if name.startswith("s4d") or name == "s5" else HIPPO
 
 
 def _hippo(found: perturb.Diagonalization) -> forms.NPLR:
