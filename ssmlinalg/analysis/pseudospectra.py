@@ -23,7 +23,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _FAILURE = 1e-6  # probability, over start vectors, with which a point may exceed the tolerance at the last step
 _TILE = 2**17  # entries of an array (N, points) of one tile, 2 MiB, but where N is large:
 _NARROW = 128  # points are enough for matrix products
-_NEWTON = 4  # steps from the Ritz value of one subspace to that of the next; with fewer, many lose their way
+_NEWTON = 20  # steps from one Ritz value to the next at most; two or three are usual
 
 
 def pseudospectrum(
@@ -45,8 +45,9 @@ def pseudospectrum(
     done after each tile. What it raises goes through, as a KeyboardInterrupt does, once the tiles begun are finished.
 
     Accuracy: Lanczos' method gives an upper bound of sigma_min. A point is finished when the residual shows that a singular
-    value is less than the relative `tolerance` below what was found; the start vector being random (always the same), that is
-    the smallest one, and the error mostly far below the tolerance. At the latest a point is finished after k steps, where
+    value is at most `tolerance`/4, relative, below what was found. That is the smallest, for the start vector is random (always
+    the same), but where another is as near as that and the start vector favours it 16 to 1: of 10 000 points about the spectra
+    of random normal matrices one exceeded the tolerance, 3.6 times. At the latest it is finished after 4 N, or k, steps, where
 
     .. math::  \cosh\frac{\operatorname{arsinh} \tan\phi}{2 k - 1} = 1 + \mathrm{tolerance}:
 
@@ -134,14 +135,17 @@ def window(A: np.ndarray, points: int = 200, *, level: float = 1e-3) -> tuple[Re
 @np.errstate(all="ignore")  # what overflows is told by `overflow`
 def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
     """sigma_min(z I - T) for each z (S,): Lanczos' method for all of them at once."""
-    N, last, slack = len(T), _steps(len(T), tolerance), tolerance * (2 + tolerance)
+    N, last = len(T), _steps(len(T), tolerance)
+    slack = tolerance * (2 + tolerance)  # of 1/sigma^2
+    enough = max(slack / 4, 16 * N * _EPS)
     upward, downward = _shifted.plain(T), _shifted.plain(T.conj().T[::-1, ::-1])  # R, and R^* upside down
     sigma = np.zeros(len(z))
     point = np.flatnonzero(np.all(z != np.diag(T)[:, None], axis=0))
     inverse = 1 / (z[point] - np.diag(T)[:, None])
     v = np.repeat(_start(N)[:, None], len(point), axis=1)
     previous = np.zeros_like(v)
-    theta = ahead = alpha = beta = unit = np.ones(len(point))
+    ahead = alpha = beta = unit = np.ones(len(point))
+    theta = np.zeros(len(point))
     a: list[Real] = []
     b: list[Real] = []
     live = np.ones(len(point), dtype=bool)
@@ -159,15 +163,15 @@ def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
         unit = alpha if k == 1 else unit
         a.append((alpha / unit) ** 2)
         b.append(alpha / unit * (beta / unit))
-        theta, ahead, residual = _ritz(a, b, theta, ahead)
+        (theta, ahead, residual), before = _ritz(a, b, theta, ahead, 1e-6 * enough), theta
         overflow = ~np.isfinite(beta)
-        exhausted = (b[-1] <= 8 * _EPS * theta) | (k == last)
-        doubtful = ~(residual > slack * theta) | exhausted  # finished if it is the largest; NaN too needs a second look
+        # Finished, if it is the largest; Ritz values rise, and one that fell, or is NaN, has been lost.
+        doubtful = ~(residual > enough * theta) | ~(theta >= before * (1 - 64 * _EPS)) | (k == last)
         astray = np.flatnonzero(live & doubtful & ~overflow & ~_exceeds(a, b, theta * (1 + slack)))
         if len(astray):
             theta[astray], ahead[astray] = _ritz_dense([c[astray] for c in a], [c[astray] for c in b])
             residual[astray] = ahead[astray]
-        ready = live & ((residual <= slack * theta) | exhausted | overflow)
+        ready = live & ((residual <= enough * theta) | overflow | (k == last))
         sigma[point[ready]] = np.where(overflow, 0.0, 1 / (unit * np.sqrt(theta)))[ready]
         live = live & ~ready
         if not np.any(live):
@@ -180,19 +184,24 @@ def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
     return sigma
 
 
-def _ritz(a: list[Real], b: list[Real], theta: Real, ahead: Real) -> tuple[Real, Real, Real]:
+def _ritz(a: list[Real], b: list[Real], theta: Real, ahead: Real, close: float) -> tuple[Real, Real, Real]:
     """The largest eigenvalue theta of Lanczos' matrix H of order k, b_k p_k/|p|, and how far R^* R may be from it.
 
     Given are the first two for k - 1. The vector p (k,) of `_polynomials` satisfies H p = theta p but in row k, and R^* R, of
     which H is a corner, adds b_k p_k in row k + 1: an eigenvalue of R^* R lies within the residual of any theta. Newton's next
-    theta is the Rayleigh quotient of p, a lower bound.
+    theta is the Rayleigh quotient of p, a lower bound; it is taken while it is more than `close`, relative, from the last.
     """
-    theta = (theta + a[-1]) / 2 + np.hypot((theta - a[-1]) / 2, ahead) if len(a) > 1 else a[0]
+    theta = (theta + a[-1]) / 2 + np.hypot((theta - a[-1]) / 2, ahead) if len(a) > 1 else a[0].copy()
     p, defect, square, _ = _polynomials(a, b, theta)
-    for _ in range(_NEWTON - 1):
-        theta = theta + defect * p / square
-        p, defect, square, _ = _polynomials(a, b, theta)
-    move, ahead = defect * p / square, b[-1] * np.abs(p) / np.sqrt(square)
+    move = defect * p / square
+    for _ in range(_NEWTON):
+        far = np.flatnonzero(np.abs(move) > max(close, 16 * _EPS) * theta)
+        if len(far) == 0:
+            break
+        theta[far] += move[far]
+        p[far], defect[far], square[far], _ = _polynomials([c[far] for c in a], [c[far] for c in b], theta[far])
+        move[far] = defect[far] * p[far] / square[far]
+    ahead = b[-1] * np.abs(p) / np.sqrt(square)
     return theta + move, ahead, np.sqrt(np.maximum(defect**2 / square - move**2, 0) + ahead**2)
 
 
@@ -244,8 +253,8 @@ def _start(N: int) -> Complex:
 
 
 def _steps(N: int, tolerance: float) -> int:
-    """The k of the docstring of `pseudospectrum`, tan(phi) = sqrt(N/failure)."""
-    return math.ceil((1 + math.asinh(math.sqrt(N / _FAILURE)) / math.acosh(1 + tolerance)) / 2)
+    """The k of the docstring of `pseudospectrum`, tan(phi) = sqrt(N/failure); without rounding N would do."""
+    return min(4 * N, math.ceil((1 + math.asinh(math.sqrt(N / _FAILURE)) / math.acosh(1 + tolerance)) / 2))
 
 
 def _tiles(order: int, row: np.ndarray, sigma: Real) -> Iterator[np.ndarray]:
@@ -293,7 +302,7 @@ def _axis(name: str, values: Any) -> Real:
     if not _array.is_numpy(values):
         raise TypeError(f"`{name}` must be a NumPy array; got {type(values).__name__}. Convert it with numpy.asarray.")
     if values.dtype.kind not in "iuf":
-        raise TypeError(f"`{name}` must hold real numbers; got {values.dtype}. z = x + i y is formed from both.")
+        raise TypeError(f"`{name}` must hold real numbers; got {values.dtype}. Give Re z as `x` and Im z as `y`.")
     _require.shape(name, values.shape, f"({name.upper()},)", values.ndim == 1)
     if len(values) == 0:
         raise ValueError(f"`{name}` must hold at least one value; got none. Take one from window(A).")
