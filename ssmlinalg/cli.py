@@ -1,4 +1,4 @@
-"""The command line: `ssmlinalg list | init | compare | doctor`. Every choice is read from the library's own tables.
+"""The command line: `ssmlinalg list | init | verify | compare | doctor`. Every choice is read from the library's own tables.
 
 Exit status: 0 done, 1 a check failed, 2 the request could not be understood or carried out, 130 interrupted.
 """
@@ -10,6 +10,8 @@ import json
 import math
 import platform
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,16 +30,34 @@ from ._array import LIBRARIES
 from ._files import refuse_existing, write_atomically
 from ._version import __version__
 from .analysis import compare as compare_inits
+from .analysis.robustness import fourier_sweep
+from .analysis.verify import verify as verify_form
 
 app = typer.Typer(
     help="Initializations of state space models, with proof.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False,
 )  # fmt: skip
 _screen = Console(stderr=True)
+_LENGTH = 1024  # samples a model is verified over
+_ARRAYS = [name for name in forms.FORMS if name not in ("NPLR", "Delayed")]  # what a file of arrays may be a form of
 _PROVED = 512  # order up to which stability is proved with every certificate: a second or two
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+Pictures = Annotated[
+    Path | None, typer.Option(help="Pictures for papers, .svg, .pdf or .png; x.svg makes files x-kernels.svg and so on.")
+]
+# What initializations take; each refuses what it does not.
+Channels = Annotated[int | None, typer.Option("--channels", "-H", help="Channels, or the width for several inputs.")]
+Perturbation = Annotated[
+    str | None, typer.Option(help="For ptd and s5-ptd: " + ", ".join(perturb.PERTURBATIONS), show_default=False)
+]
+Conditioning = Annotated[float | None, typer.Option(help="Budget for kappa(V): lossless, minimize, optimal; 8 if unset.")]
+Tau = Annotated[float | None, typer.Option(help="Size of a lossless perturbation, instead of a budget.")]
+Size = Annotated[float | None, typer.Option(help="|E|/|A| of the perturbations that are measured so.")]
+Measure = Annotated[str | None, typer.Option(help="Measure, for ptd and s4.")]
+Blocks = Annotated[int | None, typer.Option(help="Blocks, for s5 and s5-ptd.")]
+Steps = Annotated[tuple[float, float] | None, typer.Option(help="Interval the steps are drawn from.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,43 +102,34 @@ def list_(as_json: Json = False) -> None:
 def init_(
     name: Annotated[str, typer.Argument(help="Which initialization; `ssmlinalg list` names them.", show_default=False)],
     order: Annotated[int, typer.Option("--order", "-N", help="Order of the state.")] = 64,
-    channels: Annotated[int | None, typer.Option("--channels", "-H", help="Channels, or the width for several inputs.")] = None,
-    perturbation: Annotated[
-        str | None, typer.Option(help="For ptd and s5-ptd: " + ", ".join(perturb.PERTURBATIONS), show_default=False)
-    ] = None,
-    conditioning: Annotated[
-        float | None, typer.Option(help="Budget for kappa(V): lossless, minimize, optimal; 8 if unset.")
-    ] = None,
-    tau: Annotated[float | None, typer.Option(help="Size of a lossless perturbation, instead of a budget.")] = None,
-    size: Annotated[float | None, typer.Option(help="|E|/|A| of the perturbations that are measured so.")] = None,
-    measure: Annotated[str | None, typer.Option(help="Measure, for ptd and s4.")] = None,
-    blocks: Annotated[int | None, typer.Option(help="Blocks, for s5 and s5-ptd.")] = None,
-    step: Annotated[tuple[float, float] | None, typer.Option(help="Interval the steps are drawn from.")] = None,
+    channels: Channels = None,
+    perturbation: Perturbation = None,
+    conditioning: Conditioning = None,
+    tau: Tau = None,
+    size: Size = None,
+    measure: Measure = None,
+    blocks: Blocks = None,
+    step: Steps = None,
     seed: Annotated[int, typer.Option(help="Seed of C and of the steps.")] = 0,
     to: Annotated[str, typer.Option("--to", help="Layout of the file: " + ", ".join(export.TARGETS))] = "s4d",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The safetensors file to write.")] = None,
     page: Annotated[Path | None, typer.Option("--report", help="The HTML page to write, for ptd.")] = None,
+    figure: Pictures = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Build an initialization, certify it, and write it in a framework's layout."""
-    _require.known("name", name, inits.INITS)
-    make = inits.INITS[name]
-    options = {
-        "channels": channels,
-        "perturbation": perturbation,
-        "conditioning": conditioning,
-        "tau": tau,
-        "size": size,
-        "measure": measure,
-        "blocks": blocks,
-        "step": step,
-    }
-    options = {option: value for option, value in options.items() if value is not None} | {"seed": seed}
-    _refuse_unknown(name, make, options)
+    options = _given(
+        channels=channels, perturbation=perturbation, conditioning=conditioning, tau=tau, size=size, measure=measure,
+        blocks=blocks, step=step, seed=seed,
+    )  # fmt: skip
+    make = _init(name, options)
     if page is not None and name != "ptd":
         raise ValueError(f"`--report` draws the certificate of a ptd; got {name}. Use `ssmlinalg compare --html` for it.")
-    refuse_existing([path for path in (output, page) if path is not None], force=force)
+    if figure is not None and name != "ptd":
+        raise ValueError(f"`--figure` draws the certificate of a ptd; got {name}. Use `ssmlinalg verify --figure` for it.")
+    drawn = _files(figure, "spectrum", "response", "deviation", "kernels")
+    refuse_existing([path for path in (output, page, *drawn) if path is not None], force=force)
     if output is not None:
         _require.known("to", to, export.TARGETS)
     with _screen.status(title := f"building {name} of order {order}") as status:
@@ -127,9 +138,8 @@ def init_(
         figures = _figures(found) if found else {}
     shapes = {field: list(np.shape(array)) for field, array in form._asdict().items()}
     figures = {"order": order, "form": type(form).__name__} | (figures or shapes)
-    given = [f"--{option} {_plain(value)}" for option, value in options.items()]
-    built = " ".join(["ssmlinalg init", name, f"--order {order}", *given])
-    facts = {"built": built, "ssmlinalg": __version__, "numpy": np.__version__, "python": platform.python_version()}
+    built = _command("init", name, {"order": order} | options)
+    facts = _facts(built)
     if output is not None:
         with _screen.status(f"writing {output}"):
             export.save(output, form, to, metadata={"built": built, "seed": seed, "figures": figures}, force=force)
@@ -140,10 +150,94 @@ def init_(
             text = report.ptd(found, form, title=f"{name}, order {order}", facts=facts)
             write_atomically(page, text.encode(), force=force)
         figures["report"] = str(page)
+    if drawn and found is not None:
+        assert isinstance(form, forms.Paired)
+        with _screen.status("drawing pictures"):
+            shown = report.curves(found)
+            deviation = report.deviation(shown, found.transfer_bound)
+            _draw(drawn, [report.spectrum(found), report.response(shown), deviation, report.impulse(form)], force=force)
     if as_json:
         return _print_json(facts | figures)
     _print_table(built, ("figure", "value"), ((key, _show(value)) for key, value in figures.items()))
     return None
+
+
+@app.command("verify")
+def verify_(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="An initialization that `ssmlinalg list` names, a .safetensors file that `init` wrote, or a .npz file whose"
+            " arrays are the fields of a form.",
+            show_default=False,
+        ),
+    ],
+    order: Annotated[int | None, typer.Option("--order", "-N", help="Order of the state; 64 if unset.")] = None,
+    channels: Channels = None,
+    perturbation: Perturbation = None,
+    conditioning: Conditioning = None,
+    tau: Tau = None,
+    size: Size = None,
+    measure: Measure = None,
+    blocks: Blocks = None,
+    step: Steps = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of C and of the steps; 0 if unset.")] = None,
+    form: Annotated[
+        str | None, typer.Option(help="What the arrays of a .npz file are: " + ", ".join(_ARRAYS) + "; Paired if unset.")
+    ] = None,
+    rule: Annotated[str, typer.Option(help="How it is sampled: " + ", ".join(discretize.RULES))] = "zoh",
+    length: Annotated[
+        int | None, typer.Option("--length", "-L", help="Samples; 1024 if unset, or those of your kernel.")
+    ] = None,
+    kernel: Annotated[
+        Path | None, typer.Option(help="Your own kernel of this model, .npy of (L,) or (H, L): why does it differ?")
+    ] = None,
+    page: Annotated[Path | None, typer.Option("--html", help="The HTML page to write.")] = None,
+    figure: Pictures = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Check a model against the laws every model keeps; say why where one fails. Status 1 if one does.
+
+    With a kernel of your own, from another framework say, the first finding is the best explanation of the difference.
+    """
+    drawn = _files(figure, "kernels", "gain", "modes")
+    refuse_existing([path for path in (page, *drawn) if path is not None], force=force)
+    options = _given(
+        channels=channels, perturbation=perturbation, conditioning=conditioning, tau=tau, size=size, measure=measure,
+        blocks=blocks, step=step, seed=seed,
+    )  # fmt: skip
+    _require.known("rule", rule, discretize.RULES)
+    theirs = None if kernel is None else _kernel(kernel)
+    samples = length if length is not None else _LENGTH if theirs is None else theirs.shape[-1]
+    with _screen.status(f"verifying {source}"):
+        model = _source(source, _given(order=order) | options, form)
+        found = verify_form(model, samples, rule=rule, kernel=theirs)
+        asked = _given(order=order) | options | _given(form=form, kernel=kernel) | {"rule": rule, "length": samples}
+        facts = _facts(_command("verify", source, asked))
+        if page is not None:
+            text = report.verification(
+                found, model, title=f"Verification of {source}", facts=facts, length=samples, rule=rule, kernel=theirs
+            )
+            write_atomically(page, text.encode(), force=force)
+    scales = report.timetable(found.timescales)
+    if as_json:
+        checks, findings = ([entry._asdict() for entry in entries] for entries in (found.checks, found.findings))
+        shares = {name: getattr(found.timescales, name) for name in ("beyond_nyquist", "dead", "outlives")}
+        _print_json(facts | {"checks": checks, "findings": findings, "timescales": shares})
+    else:
+        laws = [(c.law, "holds" if c.holds else "fails", _show(c.error), _show(c.allowed), c.remark) for c in found.checks]
+        _print_table(f"laws of {source}", ("law", "", "error", "allowed", "what was compared"), laws)
+        if found.findings:
+            causes = [(f.cause, _show(f.number), _show(f.residual), f.remark) for f in found.findings]
+            _print_table("why it differs, best explanation first", ("cause", "number", "left over", ""), causes)
+        _print_table("time scales", ("", "", "what it is"), scales)
+    if drawn:
+        with _screen.status("drawing pictures"):
+            pictures = report.impulse(model, samples, rule=rule, theirs=theirs), report.gain(model, rule=rule)
+            _draw(drawn, [*pictures, report.modes(found.timescales, samples)], force=force)
+    if not all(check.holds for check in found.checks) or any(finding.cause != "rounding" for finding in found.findings[:1]):
+        raise typer.Exit(1)
 
 
 @app.command("compare")
@@ -154,16 +248,22 @@ def compare_(
         list[str] | None, typer.Option(help="Add a row for it, may be repeated; unset: those that take no search.")
     ] = None,
     page: Annotated[Path | None, typer.Option("--html", help="The HTML page to write.")] = None,
+    figure: Pictures = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Put all initializations of one order side by side: conditioning, distance from HiPPO-LegS, stability."""
-    refuse_existing([] if page is None else [page], force=force)
+    drawn = _files(figure, "frontier", "robustness")
+    refuse_existing([path for path in (page, *drawn) if path is not None], force=force)
+    chosen: Any = {"conditioning": conditioning, "perturbations": perturbation or None}
     with _screen.status(f"comparing all initializations of order {order}"):
-        rows = compare_inits(order, conditioning=conditioning, perturbations=perturbation or None)
+        rows = compare_inits(order, **chosen)
+        sweeps = fourier_sweep(order, **chosen) if drawn or page is not None else []
         if page is not None:
-            text = report.comparison(rows, title=f"All initializations at order {order}")
+            text = report.comparison(rows, sweeps, title=f"All initializations at order {order}")
             write_atomically(page, text.encode(), force=force)
+        if drawn:
+            _draw(drawn, [report.frontier(rows), report.robustness(sweeps)], force=force)
     if as_json:
         return _print_json([row._asdict() for row in rows])
     heads = ("init", "kappa(V)", "|E|/|A|", "transfer error", "max Re", "max |Im|", "modes")
@@ -221,12 +321,108 @@ def _figures(found: perturb.Diagonalization) -> dict[str, Any]:
     return figures | proved | dict(found.facts)
 
 
-def _refuse_unknown(name: str, make: Callable[..., Any], options: dict[str, Any]) -> None:
+def _given(**options: Any) -> dict[str, Any]:
+    return {option: value for option, value in options.items() if value is not None}
+
+
+def _init(name: str, options: dict[str, Any]) -> Callable[..., Any]:
+    """The initialization of that name, once it is known to take the options."""
+    _require.known("name", name, inits.INITS)
+    make = inits.INITS[name]
     takes = inspect.signature(make).parameters
     for option in options:
         if option not in takes:
             rest = ", ".join(f"--{key}" for key in takes)
             raise ValueError(f"{name} must be given options it has; got --{option}. It takes {rest}.")
+    return make
+
+
+def _source(source: str, options: dict[str, Any], form: str | None) -> Any:
+    """The model that is meant: of an initialization, or of a file, which takes no options of one."""
+    path = Path(source)
+    if path.suffix not in (".npz", ".safetensors"):
+        if source not in inits.INITS and (path.suffix or path.exists()):
+            got = f"got {source}. Save its arrays A, B, C, D and step with numpy.savez."
+            raise ValueError(f"SOURCE must be an initialization, a .safetensors file or a .npz file; {got}")
+        make = _init(source, {option: value for option, value in options.items() if option != "order"})
+        if form is not None:
+            raise ValueError(f"`--form` says what the arrays of a .npz file are; got {source}. Leave it out.")
+        return make(**{"order": 64} | options)
+    if options:
+        raise ValueError(f"a file must be taken as it is; got --{next(iter(options))} for {source}. Leave that option out.")
+    if path.suffix == ".npz":
+        return _fields(path, form or "Paired")
+    if form is not None:
+        raise ValueError(f"`--form` says what the arrays of a .npz file are; got {source}. Leave it out.")
+    return export.load(path)[0]
+
+
+def _fields(path: Path, name: str) -> Any:
+    """The form whose fields are the arrays of a file."""
+    _require.known("form", name, _ARRAYS)
+    form: Any = forms.FORMS[name]
+    arrays = _numbers(path)
+    if set(arrays) != set(form._fields):
+        needed, got = ", ".join(form._fields), ", ".join(arrays) or "nothing"
+        raise ValueError(f"a {name} must be given as {needed}; got {got} in {path}. Rename the arrays, or say `--form`.")
+    return forms.check(form(**arrays))
+
+
+def _kernel(path: Path) -> np.ndarray:
+    if path.suffix != ".npy":
+        raise ValueError(f"a kernel must be given as a .npy file; got {path}. Write it with numpy.save.")
+    K = _numbers(path).get("kernel", np.zeros(0))
+    if np.iscomplexobj(K) or K.ndim == 0 or K.size == 0:
+        got = f"{K.dtype} of shape {K.shape} in {path}"
+        raise ValueError(
+            f"a kernel must hold real numbers, samples on its last axis; got {got}. Take its real part, or fill it."
+        )
+    _require.finite("kernel", K)
+    return K
+
+
+def _numbers(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a .npz file, or the one of a .npy file as "kernel"; nothing in them is run."""
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            arrays = {"kernel": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise type(error)(f"a file must be one that can be read; got {path} ({reason}). Check its name.") from error
+    # What damage makes of a file, as NumPy and its archive report it; a pickle is a ValueError as well.
+    except (ValueError, EOFError, KeyError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        remedy = "Write it with numpy.savez, or numpy.save for a kernel; pickles are not opened, for they can run code."
+        got = f"{path} ({type(error).__name__})"
+        raise ValueError(f"a file of arrays must be whole and hold plain numbers; got {got}. {remedy}") from error
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fciu":
+            raise ValueError(f"`{name}` must be an array of numbers; got {array.dtype} in {path}. Convert or remove it.")
+    return {name: array.astype(np.float64) if array.dtype.kind in "iu" else array for name, array in arrays.items()}
+
+
+def _files(path: Path | None, *names: str) -> list[Path]:
+    """Where the pictures of these names go: legs.svg to legs-frontier.svg and so on."""
+    if path is None:
+        return []
+    if path.suffix.removeprefix(".") not in report.FORMATS:
+        endings = ", ".join(f".{ending}" for ending in report.FORMATS)
+        raise ValueError(f"`--figure` must end in one of {endings}; got {path}. Choose one of these endings.")
+    return [path.with_stem(f"{path.stem}-{name}") for name in names]
+
+
+def _draw(paths: Sequence[Path], figures: Sequence[Any], *, force: bool) -> None:
+    kind = paths[0].suffix.removeprefix(".")
+    for path, data in zip(paths, report.images(figures, kind), strict=True):
+        write_atomically(path, data, force=force)
+
+
+def _command(name: str, source: str, options: dict[str, Any]) -> str:
+    return " ".join(["ssmlinalg", name, source, *(f"--{option} {_plain(value)}" for option, value in options.items())])
+
+
+def _facts(built: str) -> dict[str, str]:
+    return {"built": built, "ssmlinalg": __version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
 def _summaries(table: dict[str, Callable[..., Any]]) -> dict[str, str]:

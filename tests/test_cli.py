@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +17,9 @@ import safetensors.numpy
 
 import ssmlinalg
 from ssmlinalg import cli, doctor, export, forms, inits, perturb
+from ssmlinalg.analysis.laws import LAWS
+
+CHROMIUM = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
 
 
 def ssm(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -115,6 +121,205 @@ def test_compare_draws_a_page(tmp_path: Path) -> None:
     done = ssm("compare", "--order", "8", "--html", tmp_path / "all.html")
     assert done.returncode == 0, done.stderr
     assert "s4d-legs" in (tmp_path / "all.html").read_text()
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium to draw pictures with")
+def test_compare_draws_pictures_for_papers_of_unstable_ones_too(tmp_path: Path) -> None:
+    done = ssm("compare", "-N", "64", "--html", "all.html", "--figure", "all.svg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all-frontier.svg", "all-robustness.svg", "all.html"]
+    assert "ptd-gaussian" in (tmp_path / "all-frontier.svg").read_text()
+    assert "s4d-legs" in (tmp_path / "all-robustness.svg").read_text()
+
+
+# verify
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, Any]:
+    """Status and parsed output, in this process."""
+    status = cli.main([*map(str, arguments), "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def stored(path: Path, **arrays: Any) -> None:
+    np.savez(path, **arrays)
+
+
+@pytest.fixture
+def arrays() -> dict[str, np.ndarray]:
+    return {name: np.asarray(value) for name, value in inits.s4d_lin_init(6, channels=3, seed=1)._asdict().items()}
+
+
+@pytest.mark.parametrize("name", inits.INITS)
+def test_every_initialization_is_verified(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, found = asked(capsys, "verify", name, "-N", "6", "-L", "50")
+    assert [check["law"] for check in found["checks"]] == list(LAWS)
+    assert all(check["holds"] for check in found["checks"])
+    assert status == 0
+    assert found["findings"] == []
+
+
+def test_a_model_verifies_alike_from_its_name_its_file_and_its_arrays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("-N", "8", "-H", "3", "--seed", "5", "--tau", "0.3")
+    assert cli.main(["init", "ptd", *options, "-o", str(tmp_path / "a.safetensors"), "--json"]) == 0
+    capsys.readouterr()
+    stored(tmp_path / "a.npz", **inits.ptd_init(8, channels=3, seed=5, tau=0.3)._asdict())
+    named = asked(capsys, "verify", "ptd", *options)
+    loaded = asked(capsys, "verify", tmp_path / "a.npz")
+    filed = asked(capsys, "verify", tmp_path / "a.safetensors")
+    assert named[0] == loaded[0] == filed[0] == 0
+    assert named[1]["checks"] == loaded[1]["checks"]
+    assert named[1]["timescales"] == loaded[1]["timescales"]
+    for scale, value in named[1]["timescales"].items():
+        assert filed[1]["timescales"][scale] == pytest.approx(value, abs=1e-6)
+
+
+def test_a_model_that_grows_ends_with_status_1_and_names_the_law(
+    tmp_path: Path, arrays: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored(tmp_path / "grows.npz", **arrays | {"A": -arrays["A"].conj()})
+    status, found = asked(capsys, "verify", tmp_path / "grows.npz")
+    assert status == 1
+    assert {check["law"]: check["holds"] for check in found["checks"]}["stable"] is False
+    assert cli.main(["verify", str(tmp_path / "grows.npz")]) == 1
+    assert "fails" in capsys.readouterr().out
+
+
+def test_what_no_kernel_can_be_made_of_has_its_page_and_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = np.ones(1) + 0j
+    stored(tmp_path / "a.npz", A=1e9 * one, B=one, C=one, D=0, step=1.0)
+    status, _ = asked(capsys, "verify", tmp_path / "a.npz", "--html", tmp_path / "a.html")
+    assert status == 1
+    assert "Not drawn" in (tmp_path / "a.html").read_text()
+
+
+def test_other_forms_are_read_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = np.ones(1) + 0j
+    stored(tmp_path / "a.npz", A=one / 2, B=one, C=one, D=0.0)
+    assert asked(capsys, "verify", tmp_path / "a.npz", "--form", "Recurrence")[0] == 0
+
+
+def test_a_kernel_of_ones_own_is_compared_and_a_wrong_one_explained(
+    tmp_path: Path, arrays: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored(tmp_path / "a.npz", **arrays)
+    K = ssmlinalg.kernel(forms.Paired(**arrays), 200)
+    np.save(tmp_path / "same.npy", K)
+    np.save(tmp_path / "twice.npy", 2 * K)
+    assert asked(capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / "same.npy")[0] == 0
+    page = tmp_path / "twice.html"
+    status, found = asked(capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / "twice.npy", "--html", page)
+    assert status == 1
+    assert found["findings"][0]["cause"] == "factor"
+    assert found["findings"][0]["number"] == pytest.approx(2)
+    assert found["built"].endswith("--rule zoh --length 200")
+    assert "yours" in page.read_text()
+
+
+def test_verify_tells_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["verify", "s4d-lin", "-N", "64", "--step", "0.05", "0.05", "--rule", "bilinear"]) == 0
+    shown = capsys.readouterr().out
+    for said in (*LAWS, "holds", "half-life", "beyond Nyquist", "34.4 %"):
+        assert said in shown
+
+
+def damaged(name: str, path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """A file no model can be read from, and what is asked of it."""
+    stored(path / "a.npz", **arrays)
+    whole, bad, kernel = (path / "a.npz").read_bytes(), path / "bad.npz", path / "bad.npy"
+    match name:
+        case "cut short":
+            bad.write_bytes(whole[: len(whole) // 2])
+        case "not an archive":
+            bad.write_bytes(b"precious")
+        case "empty":
+            bad.write_bytes(b"")
+        case "damaged inside":
+            at = len(whole) // 3
+            bad.write_bytes(whole[:at] + bytes(255 - byte for byte in whole[at : at + 40]) + whole[at + 40 :])
+        case "a pickle":
+            bad.write_bytes(pickle.dumps(arrays))
+        case "a pickle inside":
+            stored(bad, **arrays | {"A": np.array([None, arrays])}, allow_pickle=True)
+        case "text":
+            stored(bad, **arrays | {"A": np.array(["-1"])})
+        case "fields missing":
+            stored(bad, A=arrays["A"], B=arrays["B"])
+        case "fields of another form":
+            stored(bad, **arrays | {"P": arrays["B"]})
+        case "shapes that do not fit":
+            stored(bad, **arrays | {"B": arrays["B"][..., :2]})
+        case "not a number":
+            stored(bad, **arrays | {"C": arrays["C"] * np.nan})
+        case "no such file":
+            pass
+        case "another ending":
+            (path / "bad.pt").write_bytes(b"\x80\x02")
+            return (str(path / "bad.pt"),)
+        case "an option for a file":
+            return str(path / "a.npz"), "--order", "8"
+        case "a form for a name":
+            return "s4d-lin", "--form", "Dense"
+        case "unknown form":
+            return str(path / "a.npz"), "--form", "NPLR"
+        case "unknown rule":
+            return "s4d-lin", "--rule", "zho"
+        case "no samples":
+            return "s4d-lin", "--length", "0"
+        case "a complex kernel":
+            np.save(kernel, np.ones(8) + 1j)
+            return str(path / "a.npz"), "--kernel", str(kernel)
+        case "a kernel of other channels":
+            np.save(kernel, np.ones((7, 50)))
+            return str(path / "a.npz"), "--kernel", str(kernel)
+        case "a kernel that is no array":
+            kernel.write_bytes(pickle.dumps([1.0]))
+            return str(path / "a.npz"), "--kernel", str(kernel)
+        case "a kernel in an archive":
+            return str(path / "a.npz"), "--kernel", str(path / "a.npz")
+        case "pictures of another kind":
+            return str(path / "a.npz"), "--figure", str(path / "a.gif")
+        case "an option it does not take":
+            return "s4d-lin", "--tau", "0.5"
+    return (str(bad),)
+
+
+DAMAGES = (
+    "cut short", "not an archive", "empty", "damaged inside", "a pickle", "a pickle inside", "text", "fields missing",
+    "fields of another form", "shapes that do not fit", "not a number", "no such file", "another ending",
+    "an option for a file", "a form for a name", "unknown form", "unknown rule", "no samples", "a complex kernel",
+    "a kernel of other channels", "a kernel that is no array", "a kernel in an archive", "pictures of another kind",
+    "an option it does not take",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_what_is_no_model_is_refused_in_one_sentence(
+    name: str, tmp_path: Path, arrays: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked_for = damaged(name, tmp_path, arrays)
+    there = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert cli.main(["verify", *asked_for, "--html", str(tmp_path / "page.html")]) == 2
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"ssmlinalg: [^\n]+; got [^\n]+\. [A-Z0-9`-][^\n]*[.?]\n", said)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == there
+
+
+def test_verify_draws_a_page_and_pictures_and_keeps_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = tmp_path / "a-gain.svg"
+    kept.write_text("precious")
+    request = ["verify", "s4d-lin", "-N", "4", "--html", str(tmp_path / "a.html"), "--figure", str(tmp_path / "a.svg")]
+    assert cli.main(request) == 2
+    assert "must not exist" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a-gain.svg"]
+    if not CHROMIUM:
+        pytest.skip("no Chromium to draw pictures with")
+    assert cli.main([*request, "--force"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-gain.svg", "a-kernels.svg", "a-modes.svg", "a.html"]
+    assert kept.read_text().startswith("<svg")
 
 
 def test_doctor_runs_every_library_and_says_why_not() -> None:

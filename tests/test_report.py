@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import importlib
 import math
 import re
@@ -19,9 +20,12 @@ import strategies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssmlinalg import forms, hippo, kernel, perturb, report
-from ssmlinalg.analysis import Row, compare
+from ssmlinalg import forms, hippo, inits, kernel, perturb, report
+from ssmlinalg.analysis import Row, compare, transfer
+from ssmlinalg.analysis.laws import Check
 from ssmlinalg.analysis.robustness import Sweep, fourier_sweep
+from ssmlinalg.analysis.timescales import timescales
+from ssmlinalg.analysis.verify import Finding, Verification
 from ssmlinalg.report import _style
 
 EPS = float(np.finfo(np.float64).eps)
@@ -171,6 +175,75 @@ def test_a_model_may_have_any_leading_axes(lead):
     assert len(traces(report.impulse(form))) == min(4, math.prod(lead))
 
 
+def rows_of(figure: Any, name: str) -> list[Any]:
+    return [trace for trace in figure.data if trace.name == name]
+
+
+def place_of(trace: Any) -> int:
+    return int(re.search(r"channel (\d+)", trace.hovertemplate)[1])  # pyright: ignore[reportOptionalSubscript]
+
+
+@given(strategies.models(), st.sampled_from(["zoh", "bilinear"]))
+def test_kernels_of_every_form_are_drawn_as_they_are(form, rule):
+    everything = np.asarray(kernel(form, 40, rule=rule)).reshape(-1, 40)
+    shown = traces(report.impulse(form, 40, rule=rule))
+    assert len(shown) == min(4, len(everything))
+    for trace in shown:
+        K = everything[place_of(trace)]
+        assert np.max(np.abs(trace.y - K)) <= 256 * EPS * max(1.0, np.max(np.abs(everything)))
+
+
+@given(strategies.models(), st.integers(0, 2**32 - 1))
+def test_the_channel_that_differs_most_is_among_those_drawn(form, seed):
+    K = np.asarray(kernel(form, 30))
+    which = np.random.default_rng(seed).integers(K.size // 30)
+    theirs = K.reshape(-1, 30).copy()
+    theirs[which, 7] += 1.0
+    figure = report.impulse(form, 1024, theirs=theirs.reshape(K.shape))
+    yours = {place_of(trace): trace.y for trace in rows_of(figure, "yours")}
+    assert which in yours
+    assert all(np.array_equal(y, theirs[place]) for place, y in yours.items())
+    assert len(rows_of(figure, "ours")) == len(yours) <= 4
+
+
+@given(strategies.models(strategies.continuous_names))
+def test_gain_is_the_size_of_the_transfer_function_and_of_the_sum_over_the_kernel(form):
+    """Continuous by `transfer` in the time of the form, sampled by the defining sum over the kernel, as far as it reaches."""
+    figure = report.gain(form)
+    continuous, sampled = rows_of(figure, "continuous"), rows_of(figure, "sampled")
+    length = 512
+    everything = np.asarray(kernel(form, 2 * length)).reshape(-1, 2 * length)
+    for trace, discrete in zip(continuous, sampled, strict=True):
+        place, at = place_of(trace), slice(None, None, 97)
+        assert place == place_of(discrete)
+        assert np.max(discrete.x) < 0.5 < np.max(trace.x)
+        if not isinstance(form, forms.MIMO):
+            step = np.broadcast_to(form.step, np.shape(kernel(form, 1))[:-1]).ravel()[place]
+            G = np.asarray(transfer(form, 2j * np.pi * trace.x[at] / step)).reshape(len(everything), -1)[place]
+            assert np.allclose(trace.y[at], np.abs(G), rtol=1e-9, atol=1e-12)
+        K = everything[place]
+        rest = np.sum(np.abs(K[length:]))
+        if rest < 1e-9 * np.sum(np.abs(K)):
+            direct = np.abs(np.exp(-2j * np.pi * np.outer(discrete.x[at], np.arange(2 * length))) @ K)
+            assert np.max(np.abs(discrete.y[at] - direct)) <= 2 * rest + 1e-8 * np.sum(np.abs(K))
+
+
+@given(strategies.models())
+def test_modes_stand_at_their_half_life_and_frequency_and_the_shades_hold_the_shares_counted(form):
+    scales = timescales(form, 100)
+    figure = report.modes(scales, 100)
+    x, y = traces(figure)[0].x, traces(figure)[0].y
+    assert np.all(np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0))
+    decays, turns = np.isfinite(scales.half_life).ravel(), scales.frequency.ravel() > 0
+    assert np.array_equal(y[decays], scales.half_life.ravel()[decays])
+    assert np.array_equal(x[turns], scales.frequency.ravel()[turns])
+    assert np.all(x[~turns] < np.min(x[turns], initial=0.5))
+    alias, dead, end = figure.layout.shapes
+    assert np.mean(x > alias.x0) == pytest.approx(scales.beyond_nyquist)
+    assert np.mean(y < dead.y1) == pytest.approx(scales.dead)
+    assert np.mean(y >= end.y0) == pytest.approx(scales.outlives)
+
+
 # what is written
 
 
@@ -225,6 +298,55 @@ def test_text_from_outside_stays_text():
     other = report.comparison([ROWS[1]._replace(name=evil)], title=evil)
     assert evil not in page
     assert evil not in other
+
+
+# a model held against the laws
+
+SOUND = [Check("stable", True, 0.0, 1e-15, "All modes decay."), Check("transfer", True, 3e-15, 1e-12, "They agree.")]
+BROKEN = Check("recurrence", False, 0.25, 1e-12, "Scan and kernel differ by 0.25 <of their size>.")
+FACTOR = Finding("factor", 1e-16, 2.0, "Yours is 2 times ours: count each conjugate pair once.")
+
+
+def verified(checks: list[Check], findings: list[Finding], **more: Any) -> str:
+    form = inits.s4d_lin_init(6, channels=3)
+    found = Verification(checks, findings, timescales(form, 64))
+    return report.verification(found, form, title="model", facts={"seed": "7"}, length=64, **more)
+
+
+def test_a_verification_says_first_what_holds_what_does_not_and_why():
+    page = verified([*SOUND, BROKEN], [FACTOR])
+    lead = re.search(r'<p class="lead">(.*?)</p>', page)
+    assert lead
+    assert lead[1].startswith("Not everything holds. recurrence: Scan and kernel differ by 0.25 &lt;of their size&gt;.")
+    assert "Yours is 2 times ours" in lead[1]
+    assert lead[1].endswith("What holds: stable, transfer.")
+    for said in ("0.25 > 1·10⁻¹²", "3·10⁻¹⁵ ≤ 1·10⁻¹²", "1·10⁻¹⁶ left", "beyond Nyquist", "seed"):
+        assert html.escape(said) in page
+
+
+def test_where_everything_holds_nothing_else_is_said():
+    page = verified(SOUND, [])
+    assert "Every law holds: stable, transfer." in page
+    assert not re.search("fails|differs|Not everything", prose(page))
+
+
+def test_what_has_no_kernel_has_a_page_all_the_same():
+    one = np.ones(1) + 0j
+    form = forms.Recurrence(1e4 * one, one, one, np.asarray(0.0))
+    found = Verification([Check("finite", False, math.inf, 0.0, "It overflows.")], [], timescales(form))
+    page = report.verification(found, form, title="growing", facts={}, length=1024)
+    assert "Not drawn: modes must not outgrow their precision" in page
+    assert "∞ > 0" in prose(html.unescape(page))
+    assert not re.search(r"\b(nan|inf)\b", prose(page), flags=re.IGNORECASE)
+
+
+@given(strategies.models())
+def test_every_initialization_has_a_page(form):
+    found = Verification(SOUND, [], timescales(form, 16))
+    page = report.verification(found, form, title="any", facts={}, length=16)
+    assert page.count("<section>") == 3
+    assert "Not drawn" not in page
+    assert not re.search(r"\b(nan|inf)\b", prose(page), flags=re.IGNORECASE)
 
 
 # side by side
@@ -369,8 +491,16 @@ def compared() -> tuple[str, int, int, Any]:
     return report.comparison(compare(16), sweeps, title="all"), 2, 2, report.robustness(sweeps)
 
 
+def held() -> tuple[str, int, int, Any]:
+    form = inits.ptd_init(64, channels=8)
+    K = 1.1 * np.asarray(kernel(form, 256))
+    found = Verification([*SOUND, BROKEN], [FACTOR], timescales(form, 256))
+    page = report.verification(found, form, title="a model", facts={"command": "ssmlinalg verify ptd"}, length=256, kernel=K)
+    return page, 3, 1, report.impulse(form, 256, theirs=K)
+
+
 @pytest.mark.parametrize("screen", SCREENS)
-@pytest.mark.parametrize("kind", [certified, compared])
+@pytest.mark.parametrize("kind", [certified, compared, held])
 def test_a_page_is_drawn_answers_and_fits(browser: Any, kind: Callable[[], Any], screen: str, tmp_path: Path):
     text, pictures, place, figure = kind()
     name = f"figure-{place}"
@@ -388,4 +518,4 @@ def test_a_page_is_drawn_answers_and_fits(browser: Any, kind: Callable[[], Any],
 
         x, y = shown_at(page, screen, name, 0, len(figure.data[0].x) // 2)
         drawn = np.stack([np.concatenate([trace[axis] for trace in figure.data]) for axis in ("x", "y")])
-        assert np.any(np.all(np.abs(drawn - [[x], [y]]) <= 5e-4 * drawn, axis=0))
+        assert np.any(np.all(np.abs(drawn - [[x], [y]]) <= 5e-4 * np.abs(drawn), axis=0))

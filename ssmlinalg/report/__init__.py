@@ -1,9 +1,11 @@
 """What was found, on one page to look at before reading: self-contained HTML that opens anywhere, offline.
 
-`ptd` certifies one perturbed-then-diagonalized model, `comparison` sets several initializations side by side; both return the
-text of a page with plotly.js inside. The pictures on it are functions of their own, for notebooks: `spectrum`, `response`,
-`deviation`, `impulse` and `frontier` return plotly figures. One colour for each system throughout: grey is HiPPO, orange is
-S4D (the normal part with half the input), blue is what was found. Needs plotly, which the extra `cli` installs.
+`ptd` certifies one perturbed-then-diagonalized model, `comparison` sets all initializations side by side, `verification`
+holds a model against the laws every model keeps; all return the text of a page with plotly.js inside. The pictures on it are
+functions of their own, for notebooks: `spectrum`, `response` and `deviation` of a perturbation, `frontier` and `robustness`
+of many, `impulse`, `gain` and `modes` of any model return plotly figures; `images` makes SVG, PDF or PNG files of them. One
+colour for each system throughout: grey is HiPPO, orange is S4D (the normal part with half the input), blue is what was found.
+Needs plotly, which the extra `cli` installs.
 """
 
 try:
@@ -16,8 +18,11 @@ from ._style import PTD as PTD
 from ._style import S4D as S4D
 from .models import gain as gain
 from .models import impulse as impulse
+from .models import modes as modes
 from .pages import comparison as comparison
 from .pages import ptd as ptd
+from .pages import timetable as timetable
+from .pages import verification as verification
 from .pictures import Curves as Curves
 from .pictures import curves as curves
 from .pictures import deviation as deviation

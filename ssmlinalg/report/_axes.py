@@ -40,8 +40,9 @@ def curve(figure: go.Figure, name: str, x: np.ndarray, y: np.ndarray, line: Mapp
 
 def log_axes(figure: go.Figure, x: np.ndarray, y: np.ndarray) -> None:
     """Logarithmic axes over the positive values of x and y with a little air, and a tick for each decade if they are many."""
-    for update, (low, high) in ((figure.update_xaxes, _decades(x)), (figure.update_yaxes, _decades(y))):
-        update(type="log", range=[low, high], dtick=max(1, round((high - low) / 8)) if high - low > 1.5 else "D2")
+    for update, values, most in ((figure.update_xaxes, x, 6), (figure.update_yaxes, y, 8)):
+        low, high = _decades(values)
+        update(type="log", range=[low, high], dtick=math.ceil((high - low) / most) if high - low > 1.5 else "D2")
 
 
 def _decades(values: np.ndarray) -> tuple[float, float]:

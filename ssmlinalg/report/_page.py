@@ -12,7 +12,7 @@ import plotly.offline
 from ._style import FAINT, FONT, GRID, INK
 
 
-def page(title: str, lead: str, cards: Sequence[tuple[str, str]], sections: Sequence[tuple[str, go.Figure, str]]) -> str:
+def page(title: str, lead: str, cards: Sequence[tuple[str, str]], sections: Sequence[tuple[str, go.Figure | None, str]]) -> str:
     """The text of a page: a sentence, the tables with their headings, then the sections with heading, picture and words."""
     drawn = "".join(
         f"<section>{_heading(heading)}<p>{html.escape(words)}</p>{_drawing(figure, f'figure-{place}')}</section>"
@@ -55,7 +55,9 @@ def _heading(text: str) -> str:
     return f"<h2>{html.escape(text)}</h2>" if text else ""
 
 
-def _drawing(figure: go.Figure, name: str) -> str:
+def _drawing(figure: go.Figure | None, name: str) -> str:
+    if figure is None:
+        return ""
     return plotly.io.to_html(
         figure,
         full_html=False,
@@ -87,6 +89,7 @@ _STYLE = (
     "@media(max-width:40rem){main{padding:1.2rem .6rem 3rem}section,.card{padding:.9rem}"
     f".certificate tr{{display:grid;grid-template-columns:7rem 1fr;padding:.4rem 0;border-top:1px solid {GRID}}}"
     ".certificate tr:first-child{border-top:0}.certificate tr>*{border:0;padding:0;width:auto}"
+    ".certificate th,.certificate .number{white-space:normal}"
     ".certificate .gloss{grid-column:1/-1;font-size:.9rem}}"
     "@media(pointer:coarse),(max-width:40rem){.modebar{display:none}}"
 )

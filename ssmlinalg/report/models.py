@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from .. import forms, kernels
+from ..analysis.timescales import Timescales
 from ..analysis.transfer import transfer
 from ..discretize import Rule, discretize
 from ..forms import DPLR, MIMO, Delayed, Dense, DenseRecurrence, MIMORecurrence, Paired, PairedRecurrence
-from ._axes import empty, frequencies
+from ._axes import empty, frequencies, log_axes
 from ._style import FAINT, INK, PTD, number
 
 LENGTH = 1024  # samples of the kernels drawn: a memory of one unit of time at the smallest customary step, 1e-3
@@ -30,7 +32,7 @@ def impulse(form: Any, length: int = LENGTH, *, rule: Rule = "zoh", theirs: np.n
     `theirs` (..., L), a kernel of the same model from elsewhere, is drawn over them, and the channel where it is furthest off
     is among the four.
     """
-    single = _single(forms.check(form))
+    single = _single(forms.move(form, "numpy", dtype="float64"))
     lead = _lead(single)
     worst = None
     if theirs is not None:
@@ -60,7 +62,7 @@ def gain(form: Any, *, rule: Rule = "zoh") -> go.Figure:
     The line marks half a cycle per sample, the Nyquist frequency. What lies beyond is no frequency of its own to the sampled
     model, whose curve ends there. A discrete form has the dashed curve only.
     """
-    chosen = _channels(_single(forms.check(form)))
+    chosen = _channels(_single(forms.move(form, "numpy", dtype="float64")))
     figure = _rows(chosen, "f  (cycles / sample)", "|G|")
     for row, (name, place, one) in enumerate(chosen, 1):
         angles = np.union1d(frequencies(np.zeros(0), _poles(one)), np.geomspace(*_ANGLES, 200))
@@ -73,10 +75,53 @@ def gain(form: Any, *, rule: Rule = "zoh") -> go.Figure:
             one = discretize(one, rule)
         size = np.abs(transfer(one, np.exp(1j * angles[f < 0.5])))
         _in_legend(figure, "sampled", x=f[f < 0.5], y=size, line={"color": INK, "width": 1.5, "dash": "dash"}, **common)
+        decades = np.ptp(np.log10(size[size > 0])) if np.any(size > 0) else 0.0
+        figure.update_yaxes(dtick=max(1, math.ceil(decades / 3)), row=row)
         figure.add_vline(x=0.5, line={"color": FAINT, "width": 1.5, "dash": "dot"}, row=row, col=1)  # pyright: ignore
     figure.update_yaxes(type="log", exponentformat="power")
     note = {"xref": "x", "yref": "y domain", "x": np.log10(0.5), "y": 1, "xanchor": "left", "yanchor": "bottom"}
     return figure.add_annotation(text="Nyquist", showarrow=False, font={"size": 12, "color": FAINT}, **note)
+
+
+def modes(scales: Timescales, length: int = LENGTH) -> go.Figure:
+    """The modes in the plane of frequency and half-life, both told in samples, at most 4096 of them.
+
+    Shaded is what `Timescales` counts as beyond Nyquist and as dead, 1/e left within a sample; above the line is what has more
+    than 1/e left after `length` samples. On the rim lie modes that do not oscillate, on the left, and those that do not decay,
+    at the top.
+    """
+    life, f = (np.ravel(values) for values in np.broadcast_arrays(scales.half_life, scales.frequency))
+    every = np.unique(np.linspace(0, len(life) - 1, 4096).round().astype(int))
+    life, f = life[every], f[every]
+    decays, turns = np.isfinite(life) & (life > 0), f > 0
+    dead, ends = math.log(2), math.log(2) * length  # half-lives of the decay times 1 and length
+    left = min(1e-3, float(np.min(f[turns], initial=1.0)) / 4)
+    top = max(4.0 * length, float(np.max(life[decays], initial=1.0)) * 4)
+    bottom, right = min(0.25, float(np.min(life[decays], initial=1.0)) / 2), max(2.0, float(np.max(f, initial=0.0)) * 2)
+    figure = empty("frequency  (cycles / sample)", "half-life  (samples)")
+    log_axes(figure, np.array([left, right]), np.array([bottom, top]))
+    figure.update_layout(showlegend=False, margin_t=32)
+    shade = {"fillcolor": FAINT, "opacity": 0.12, "line_width": 0, "layer": "below"}
+    figure.add_vrect(x0=0.5, x1=10 * right, **shade).add_hrect(y0=bottom / 10, y1=dead, **shade)
+    figure.add_hline(y=ends, line={"color": FAINT, "width": 1.5, "dash": "dot"})
+    words = {"showarrow": False, "font": {"size": 12, "color": FAINT}}
+    for text, at in (
+        ("beyond Nyquist", {"x": 1, "xref": "paper", "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "bottom"}),
+        ("dead within a sample", {"x": 0, "xref": "paper", "y": np.log10(dead), "xanchor": "left", "yanchor": "top"}),
+        (f"outlives {length} samples", {"x": 1, "xref": "paper", "y": np.log10(ends), "xanchor": "right", "yanchor": "bottom"}),
+    ):
+        figure.add_annotation(text=text, **words, **at)
+    figure.add_scatter(
+        x=np.where(turns, f, left),
+        y=np.where(decays, life, top),
+        mode="markers",
+        name="modes",
+        customdata=[[number(float(one)), number(float(other))] for one, other in zip(life, f, strict=True)],
+        hovertemplate="half-life %{customdata[0]} samples<br>%{customdata[1]} cycles a sample<extra></extra>",
+        marker={"size": 7, "color": PTD, "opacity": 0.6, "symbol": np.where(decays, "circle", "triangle-up")},
+        cliponaxis=False,
+    )
+    return figure
 
 
 def _rows(channels: list[_Channel], across: str, along: str) -> go.Figure:
@@ -118,7 +163,8 @@ def _channels(form: Any, worst: int | None = None) -> list[_Channel]:
     if worst is not None:
         places = np.union1d(places, np.flatnonzero(rank == worst))
     chosen = rank[places]
-    timed = hasattr(form, "step") and len(set(step[chosen])) == len(chosen)
+    # Where all steps are one, or each mode has its own, they name no channel.
+    timed = hasattr(form, "step") and form.step.ndim == len(lead) and len(set(step[chosen])) == len(chosen)
     names = [f"step {number(float(step[place]))}" if timed else f"channel {place}" for place in chosen]
     return [
         _Channel(name, int(place), _at(form, lead, np.unravel_index(place, lead)))

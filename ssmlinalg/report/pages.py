@@ -1,19 +1,25 @@
-"""Pages: a certificate of one perturbation, and all initializations side by side."""
+"""Pages: a certificate of one perturbation, all initializations side by side, a model held against the laws."""
 
 from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 
 from .. import eigen, forms, perturb
 from ..analysis.compare import Row
+from ..analysis.laws import Check
 from ..analysis.robustness import Sweep
+from ..analysis.timescales import Timescales
+from ..analysis.verify import Verification
+from ..discretize import Rule
 from ._page import certificate, page, table
 from ._style import not_below, number
-from .models import LENGTH, impulse
+from .models import LENGTH, gain, impulse, modes
 from .pictures import EXACT, Curves, curves, deviation, frontier, response, robustness, spectrum
 
 _ENCLOSED = 64  # order up to which the spectrum is enclosed where python-flint is installed: a tenth of a second
@@ -25,6 +31,16 @@ _ABOUT_NO_BOUND = "How far blue and orange are from grey in the picture above; n
 _ABOUT_KERNELS = (
     f"The first {LENGTH} samples of what the model convolves its input with, under a zero-order hold. "
     "The smaller the step, the longer a channel remembers."
+)
+_ABOUT_OURS = "What the model convolves its input with. The smaller the step, the longer a channel remembers."
+_ABOUT_YOURS = "Yours, thin, over ours. Among the channels shown is the one where they differ most."
+_ABOUT_GAIN = (
+    "What is passed on of a sinusoid. Beyond the dotted line, half a cycle per sample, no sampled signal has anything: "
+    "peaks there are heard, if at all, at another frequency."
+)
+_ABOUT_MODES = (
+    "Each dot is a mode. On the right, in the shade, it turns faster than sampling can follow; below, in the shade, it is gone "
+    "within a sample; above the dotted line it outlives what was looked at."
 )
 _ABOUT_ROBUSTNESS = (
     "How far the state of each is from that of HiPPO when the input is a sinusoid of frequency ω and amplitude 1. "
@@ -104,6 +120,87 @@ def comparison(rows: Sequence[Row], sweeps: Sequence[Sweep] = (), *, title: str)
         cards.append(("Robustness to Fourier modes", table(("", "worst ω", "|x̃ − x̂| there"), worst)))
         sections.append(("Robustness to Fourier modes", robustness(sweeps), f"{_ABOUT_ROBUSTNESS}{_left_out(sweeps)}"))
     return page(title, "Every initialization of one order, against HiPPO.", cards, sections)
+
+
+def verification(
+    found: Verification,
+    form: Any,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    length: int = LENGTH,
+    rule: Rule = "zoh",
+    kernel: np.ndarray | None = None,
+) -> str:
+    """The page of what `analysis.verify` found of `form`, as HTML text: the verdict, then every law with its error.
+
+    `length`, `rule` and `kernel` (..., L) are what it was verified with. Below the laws stand the findings, if something
+    differs, best explanation first, the time scales and the `facts`; then the kernels, with yours over ours where `kernel` is
+    given, the gain over frequency, and the modes by half-life and frequency.
+
+    >>> from ssmlinalg import inits
+    >>> from ssmlinalg.analysis.verify import verify
+    >>> form = inits.s4d_lin_init(8)
+    >>> "Every law holds" in verification(verify(form), form, title="S4D-Lin, order 8", facts={"seed": "0"})
+    True
+    """
+    laws = [(check.law, "holds" if check.holds else "fails", f"{_measured(check)}. {check.remark}") for check in found.checks]
+    cards = [("Laws", certificate(laws, {}))]
+    if found.findings:
+        causes = [(one.cause, f"{number(one.residual)} left", one.remark) for one in found.findings]
+        cards.append(("Why it differs, best explanation first", certificate(causes, {})))
+    cards.append(("Time scales", certificate(timetable(found.timescales), facts)))
+    about = _ABOUT_OURS if kernel is None else _ABOUT_YOURS
+    sections = [
+        ("Kernels", *_drawn(lambda: impulse(form, length, rule=rule, theirs=kernel), about)),
+        ("Gain at each frequency", *_drawn(lambda: gain(form, rule=rule), _ABOUT_GAIN)),
+        ("Modes", modes(found.timescales, length), _ABOUT_MODES),
+    ]
+    return page(title, _judgement(found), cards, sections)
+
+
+def timetable(scales: Timescales) -> list[tuple[str, str, str]]:
+    """The time scales of all modes together: a name, a number as text, and what it means."""
+    life, cycles = np.asarray(scales.half_life), np.asarray(scales.frequency)
+    return [
+        (
+            "half-life",
+            f"{number(float(life.min()))} to {number(float(life.max()))}",
+            "samples until half is left, ∞ if it never is",
+        ),
+        ("frequency", f"{number(float(cycles.min()))} to {number(float(cycles.max()))}", "cycles per sample"),
+        ("beyond Nyquist", _percent(scales.beyond_nyquist), "of the modes turn more than half a cycle per sample"),
+        ("dead", _percent(scales.dead), "of the modes have less than 1/e left after one sample"),
+        ("outlives", _percent(scales.outlives), "of the modes have more than 1/e left at the end"),
+    ]
+
+
+def _percent(share: float) -> str:
+    return f"{number(100 * share)} %"
+
+
+def _drawn(draw: Callable[[], go.Figure], words: str) -> tuple[go.Figure | None, str]:
+    """The picture and its words, or why there is none: what fails a law may have no kernel to draw."""
+    try:
+        return draw(), words
+    except ValueError as error:
+        return None, f"Not drawn: {error}"
+
+
+def _measured(check: Check) -> str:
+    """The error beside what is allowed of it."""
+    return f"{number(check.error)} {'≤' if check.error <= check.allowed else '>'} {number(check.allowed)}"
+
+
+def _judgement(found: Verification) -> str:
+    """The verdict in a sentence or two: what holds, what does not, and why."""
+    failing = [check for check in found.checks if not check.holds]
+    holding = ", ".join(check.law for check in found.checks if check.holds)
+    why = f" The kernel given: {found.findings[0].remark}" if found.findings else ""
+    if not failing:
+        return f"Every law holds: {holding}.{why}"
+    fails = " ".join(f"{check.law}: {check.remark}" for check in failing)
+    return f"Not everything holds. {fails}{why}" + (f" What holds: {holding}." if holding else "")
 
 
 def _left_out(sweeps: Sequence[Sweep]) -> str:
