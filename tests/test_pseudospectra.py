@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,7 +191,7 @@ def test_the_ritz_value_followed_from_step_to_step_is_the_largest(seed: int, ord
     theta: Any = np.ones(6)
     ahead = theta
     for k in range(1, order + 1):
-        theta, ahead, residual = pseudospectra._ritz(a[:k], b[:k], theta, ahead, 1e-9)
+        theta, ahead, residual = pseudospectra._ritz(a[:k], b[:k], theta, ahead)
         dense, _ = pseudospectra._ritz_dense(a[:k], b[:k])
         for n in range(6):
             off = [c[n] for c in b[: k - 1]]
@@ -203,7 +204,7 @@ def test_the_ritz_value_followed_from_step_to_step_is_the_largest(seed: int, ord
             )
             assert bool(above[0]) == (Lambda[-1] < theta[n] + 1e-6)
             if above[0] and np.min(np.diff(Lambda[-2:]), initial=1) > 1e-3:
-                assert residual[n] == pytest.approx(b[k - 1][n] * abs(S[-1, -1]), rel=0.1, abs=8 * 1e-9**0.5)
+                assert residual[n] == pytest.approx(b[k - 1][n] * abs(S[-1, -1]), rel=0.1, abs=1e-6)
         assert np.all(dense - theta <= 1e-6) or coupling < 1  # a start so near to another eigenvalue may miss the largest
 
 
@@ -218,6 +219,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(T: np.ndarray, z: np.ndarray, tolerance: float) -> np.ndarray:
         sizes.append(len(z))
+        time.sleep(2e-3)  # so that an interrupt finds something left to do
         return smallest(T, z, tolerance)
 
     monkeypatch.setattr(pseudospectra, "_smallest", counted)

@@ -163,7 +163,7 @@ def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
         unit = alpha if k == 1 else unit
         a.append((alpha / unit) ** 2)
         b.append(alpha / unit * (beta / unit))
-        (theta, ahead, residual), before = _ritz(a, b, theta, ahead, 1e-6 * enough), theta
+        (theta, ahead, residual), before = _ritz(a, b, theta, ahead), theta
         overflow = ~np.isfinite(beta)
         # Finished, if it is the largest; Ritz values rise, and one that fell, or is NaN, has been lost.
         doubtful = ~(residual > enough * theta) | ~(theta >= before * (1 - 64 * _EPS)) | (k == last)
@@ -184,18 +184,18 @@ def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
     return sigma
 
 
-def _ritz(a: list[Real], b: list[Real], theta: Real, ahead: Real, close: float) -> tuple[Real, Real, Real]:
+def _ritz(a: list[Real], b: list[Real], theta: Real, ahead: Real) -> tuple[Real, Real, Real]:
     """The largest eigenvalue theta of Lanczos' matrix H of order k, b_k p_k/|p|, and how far R^* R may be from it.
 
     Given are the first two for k - 1. The vector p (k,) of `_polynomials` satisfies H p = theta p but in row k, and R^* R, of
     which H is a corner, adds b_k p_k in row k + 1: an eigenvalue of R^* R lies within the residual of any theta. Newton's next
-    theta is the Rayleigh quotient of p, a lower bound; it is taken while it is more than `close`, relative, from the last.
+    theta is the Rayleigh quotient of p, a lower bound.
     """
     theta = (theta + a[-1]) / 2 + np.hypot((theta - a[-1]) / 2, ahead) if len(a) > 1 else a[0].copy()
     p, defect, square, _ = _polynomials(a, b, theta)
     move = defect * p / square
     for _ in range(_NEWTON):
-        far = np.flatnonzero(np.abs(move) > max(close, 16 * _EPS) * theta)
+        far = np.flatnonzero(np.abs(move) > 16 * _EPS * theta)
         if len(far) == 0:
             break
         theta[far] += move[far]
