@@ -286,6 +286,17 @@ def test_a_wave_on_a_mode_stays_on_it_at_any_step(step: float) -> None:
     assert near[100] == pytest.approx(2 * held, rel=0.2)
 
 
+@given(models(st.sampled_from(["ptd", "s4d-legs", "s4d-real"])), rules, st.floats(0, 3.0))
+def test_half_a_spectrum_and_the_whole_sound_alike(form: Any, rule: str, angle: float) -> None:
+    form = form._replace(step=np.full(form.D.shape, 0.1), A=np.broadcast_to(form.A, form.C.shape))
+    w = np.array([angle / 0.1])
+    half, whole, dense = (noise_gain(one, w, rule=rule) for one in (form, forms.unpair(form), forms.to_dense(form)))
+    order = form.A.shape[-1]
+    slack = 64 * EPS * np.sum(np.abs(form.C * form.B), axis=-1, keepdims=True) * 2 / 0.05
+    assert np.all(np.abs(half - whole) <= slack)
+    assert np.all(np.abs(half - dense) <= slack * order * (1 + order**2))
+
+
 def test_each_channel_has_its_own_step() -> None:
     form = inits.ptd_init(8, channels=3, step=(1e-3, 1e-1), seed=1)
     w = np.array([0.5, 20.0, 325.4])
