@@ -76,10 +76,10 @@ def timescales(form: Continuous | Discrete, length: int | None = None) -> Timesc
     >>> scales = timescales(s4d_lin_init(4, step=0.01), 1024)  # -1/2 and -1/2 + i pi
     >>> scales.half_life.round(3), scales.frequency, scales.outlives
     (array([138.629, 138.629]), array([0.   , 0.005]), 0.0)
-    >>> timescales(s4d_lin_init(64, step=0.05)).beyond_nyquist  # frequencies to 31 pi/2 cycles per second, 20 samples per second
+    >>> timescales(s4d_lin_init(64, step=0.05)).beyond_nyquist  # frequencies 0, pi, ..., 31 pi against pi/step = 20 pi
     0.34375
     """
-    length = math.inf if length is None else _require.integer("length", length)
+    until = math.inf if length is None else _require.integer("length", length)
     z, uncertainty = exponents(form)
     growth, turned = z.real, np.abs(z.imag)
     with np.errstate(divide="ignore", over="ignore"):
@@ -94,7 +94,7 @@ def timescales(form: Continuous | Discrete, length: int | None = None) -> Timesc
         uncertainty=uncertainty,
         beyond_nyquist=float(np.mean(turned > np.pi)),
         dead=float(np.mean(decay < 1)),
-        outlives=float(np.mean(decay >= length)),
+        outlives=float(np.mean(decay >= until)),
     )
 
 
