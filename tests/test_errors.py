@@ -135,7 +135,6 @@ CASES: dict[str, Callable[[], Any]] = {
     "no channels": lambda: inits.ptd_init(4, channels=0),
     "frequency at a pole": lambda: transfer(GOOD, np.array([-1.0 + 0j])),
     "frequencies in a table": lambda: transfer(GOOD, np.ones((2, 2)) + 0j),
-    "transfer of a recurrence": lambda: transfer(discretize.zoh(GOOD), np.ones(1) + 0j),  # pyright: ignore[reportArgumentType]
     "dense form of several inputs": lambda: forms.to_dense(inits.s5_init(4)),
 }  # fmt: skip
 

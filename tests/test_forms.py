@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, models
 
-from ssmlinalg import forms, inits, kernel, transfer
+from ssmlinalg import forms, inits, kernel
 
 paired = models(st.sampled_from(["ptd", "s4d-lin", "s4d-inv", "s4d-real", "s4d-legs", "s4d-quad", "dss", "mamba"]))
 
@@ -32,22 +32,6 @@ def test_unpairing_then_pairing_is_the_identity(form: forms.Paired) -> None:
 def test_half_and_full_spectrum_have_one_kernel(form: forms.Paired) -> None:
     half, full = kernel(form, 20), kernel(forms.unpair(form), 20)
     assert np.abs(half - full).max() <= 16 * EPS * 20 * scale(form)
-
-
-@given(paired)
-def test_the_real_blocks_of_a_paired_form_have_its_transfer_function(form: forms.Paired) -> None:
-    s = np.array([0.3j, 2.0 + 1j, -7j])
-    dense = forms.to_dense(form)
-    assert not np.iscomplexobj(dense.A)
-    distance = np.min(np.abs(s[:, None] - form.A.reshape(-1)))
-    size = 1 + np.abs(form.A).max()
-    assert np.abs(transfer(form, s) - transfer(dense, s)).max() <= 64 * EPS * size / distance * scale(form) / distance
-
-
-@given(paired)
-def test_the_transfer_function_of_a_real_system_is_conjugate_symmetric(form: forms.Paired) -> None:
-    s = np.array([0.3j, 2.0 + 1j])
-    np.testing.assert_allclose(transfer(form, s.conj()), transfer(form, s).conj(), rtol=4 * EPS)
 
 
 def test_the_sign_of_the_imaginary_part_does_not_matter_to_a_real_kernel() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import EPS, continuous_names, models, signal
 
-from ssmlinalg import convolve, discretize, forms, inits, kernel, reference, scan, step, transfer
+from ssmlinalg import convolve, discretize, forms, inits, kernel, reference, scan, step
 from ssmlinalg._array import to_numpy
 
 RULES = sorted(discretize.RULES)
@@ -183,19 +183,6 @@ def test_convolution_is_causal_and_linear_not_circular(length: int, taps: int, s
     expected = np.stack([np.convolve(row, k)[:length] for row in u])
     tolerance = 16 * EPS * np.log2(2 * (length + taps)) * np.linalg.norm(k) * np.linalg.norm(u)
     assert np.abs(convolve(u, k) - expected).max() <= tolerance
-
-
-@settings(max_examples=30)
-@given(models(continuous_names, largest=6))
-def test_the_transfer_function_is_that_of_the_definition(form: Any) -> None:
-    s = 0.4 + 1.7j
-    got = transfer(form, np.array([s]))[..., 0]
-    got = got[0, 0] if isinstance(form, forms.MIMO) else got[0] if got.ndim == 1 else got
-    unit = form._replace(step=np.ones_like(form.step))
-    A, B, C, D, _ = one_channel(unit, "zoh")
-    values = [complex(reference.transfer(A, B, C, D, point, digits=30)) for point in (s, s.conjugate())]
-    expected = (values[0] + values[1].conjugate()) / 2
-    assert abs(got - expected) <= 256 * EPS * len(B) * (np.abs(C) @ np.abs(B) / 0.4 * np.linalg.norm(A) + abs(D) + 1)
 
 
 def test_irregular_batches_broadcast() -> None:

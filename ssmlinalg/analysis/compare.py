@@ -15,6 +15,7 @@ from .._array import Complex
 from .._axis import supremum
 from ..forms import DPLR, Diagonal, MIMORecurrence, Paired, Recurrence, pair
 from ..inits import INITS, perturbed, s4d_legs_clipped_init
+from .transfer import legs_state
 
 _STEP = 1e-2
 
@@ -105,19 +106,6 @@ def state_error(form: Paired) -> float:
         return np.linalg.norm(state - legs_state(order, s), axis=0)
 
     return supremum(deviation, A)[0]
-
-
-def legs_state(order: int, s: np.ndarray) -> np.ndarray:
-    r"""(s - A)^{-1} B of HiPPO-LegS in closed form: sqrt(2n+1)/(s+n+1) prod_{m<n} (s-m)/(s+m+1), as (N, S).
-
-    High relative accuracy, about N eps; cost O(N S).
-
-    >>> np.abs(legs_state(2, np.array([1j]))[:, 0]).round(6)
-    array([0.707107, 0.547723])
-    """
-    n = np.arange(order)[:, None]
-    factors = np.concatenate([np.ones((1, len(s))), ((s - n) / (s + n + 1))[:-1]])
-    return np.sqrt(2 * n + 1) / (s + n + 1) * np.cumprod(factors, axis=0)
 
 
 def legs_condition(order: int) -> float:
