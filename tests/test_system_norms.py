@@ -1,0 +1,367 @@
+"""Norms of models: closed forms, Parseval, independent witnesses, and bounds that hold."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import control
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import EPS, continuous_names, init_names, models, orders, seeds
+
+from ssmlinalg import discretize, forms, hippo, inits, kernel, transfer
+from ssmlinalg.analysis.gramians import hankel_singular_values
+from ssmlinalg.analysis.norms import (
+    Bounds,
+    h2_distance,
+    h2_norm,
+    hinf_distance,
+    hinf_norm,
+    l1_distance,
+    l1_norm,
+)
+from ssmlinalg.forms import (
+    MIMO,
+    Delayed,
+    Dense,
+    DenseRecurrence,
+    Diagonal,
+    MIMORecurrence,
+    Paired,
+    PairedRecurrence,
+    Recurrence,
+)
+
+SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
+NONE, ONCE = np.asarray(0.0), np.asarray(1.0)
+rates, turns = st.floats(0.01, 100), st.floats(0, 100)
+
+
+def init(name: str, order: int, **options: Any) -> Any:
+    return inits.INITS[name](order, **options)
+
+
+def paired(seed: int, order: int, *, direct: float = 0.0) -> Paired:
+    """A random stable half spectrum."""
+    rng = np.random.default_rng(seed)
+    A = -np.exp(rng.uniform(-2, 1, order)) + 1j * rng.uniform(0, 10, order)
+    B, C = rng.standard_normal((2, order, 2)) @ [1, 1j]
+    return Paired(A, B, C, np.asarray(direct), ONCE)
+
+
+def sampled(seed: int, order: int) -> PairedRecurrence:
+    """A random half spectrum within |z| < 0.9."""
+    rng = np.random.default_rng(seed)
+    A = 0.9 * rng.random(order) * np.exp(1j * np.pi * rng.random(order))
+    B, C = rng.standard_normal((2, order, 2)) @ [1, 1j]
+    return PairedRecurrence(A, B, C, np.asarray(rng.standard_normal()))
+
+
+def one_mode(A: complex, w: complex) -> Paired:
+    return Paired(np.array([A]), np.array([w + 0j]), np.ones(1) + 0j, NONE, ONCE)
+
+
+def size(form: Any) -> float:
+    """sum |C B| / |Re A|, above every norm of a half spectrum and the scale of its rounding."""
+    return float(np.sum(2 * np.abs(form.C * form.B) / np.abs(form.A.real))) + float(np.max(np.abs(form.D)))
+
+
+@given(rates, turns, st.complex_numbers(max_magnitude=10))
+def test_the_h2_norm_of_one_mode_is_known(rate, turn, w):
+    """int (2 Re w e^{At})^2 dt = |w|^2/(-Re A) + Re(w^2/(-A))."""
+    A = complex(-rate, turn)
+    expected = abs(w) ** 2 / rate + (w**2 / -A).real
+    assert abs(h2_norm(one_mode(A, w)) ** 2 - expected) <= 32 * EPS * abs(w) ** 2 / rate
+
+
+@given(rates, st.floats(0.001, 100), st.sampled_from([1e-2, 1e-3, 1e-5]))
+def test_the_l1_norm_of_a_damped_cosine_lies_between_its_bounds(rate, turn, tolerance):
+    """int e^{-at} |cos wt| dt = (a + w/sinh(pi a/2w))/(a^2 + w^2)."""
+    x = math.pi * rate / (2 * turn)
+    expected = (rate + (turn / math.sinh(x) if x < 700 else 0.0)) / (rate**2 + turn**2)
+    lower, upper = l1_norm(one_mode(complex(-rate, turn), 0.5), tolerance=tolerance)
+    assert lower * (1 - 64 * EPS) <= expected <= upper * (1 + 64 * EPS)
+    assert upper <= (1 + tolerance) * lower
+
+
+@given(seeds, st.integers(1, 12))
+def test_a_kernel_of_one_sign_has_the_l1_norm_of_its_gain_at_rest(seed, order):
+    rng = np.random.default_rng(seed)
+    A = -np.exp(rng.uniform(-4, 4, order)) + 0j
+    form = Diagonal(A, rng.random(order) + 0j, rng.random(order) + 0j, NONE, ONCE)
+    gain = float(transfer(form, np.zeros(1) + 0j)[0].real)
+    lower, upper = l1_norm(form)
+    assert lower <= gain * (1 + 128 * order * EPS)
+    assert gain <= upper <= (1 + 1e-3) * lower
+    norm = hinf_norm(form)
+    assert norm.lower <= gain * (1 + 1e-6)
+    assert gain <= norm.upper * (1 + 64 * order * EPS)
+
+
+@given(seeds, st.integers(1, 8))
+def test_the_l1_norm_lies_between_its_bounds(seed, order):
+    form = paired(seed, order)
+    t = np.linspace(0, 1, 200001)[1:-1]
+    t, dt = t / (1 - t), 1 / (1 - t) ** 2  # the trapezoidal rule, all of time in one interval
+    K = np.zeros(len(t))
+    for A, w in zip(form.A, form.C * form.B, strict=True):
+        K += 2 * (w * np.exp(A * t)).real
+    ends = abs(2 * np.sum(form.C * form.B).real) / 2
+    expected = (np.sum(np.abs(K) * dt) + ends) / 200000
+    lower, upper = l1_norm(form, tolerance=1e-5)
+    assert lower - 1e-6 * size(form) <= expected <= upper + 1e-6 * size(form)
+    assert upper <= (1 + 1e-5) * lower
+
+
+@given(seeds, st.integers(1, 8), st.floats(-2, 2))
+def test_norms_of_one_system_stand_in_order(seed, order, direct):
+    form = paired(seed, order, direct=direct)
+    rest = abs(transfer(form, np.zeros(1) + 0j)[0])
+    norm, bounds = hinf_norm(form), l1_norm(form)
+    slack = 1 + 64 * order * EPS
+    assert rest <= norm.upper * slack
+    assert norm.lower <= bounds.upper * slack
+    assert bounds.lower - abs(direct) <= 2 * np.sum(hankel_singular_values(form)) * slack  # Boyd & Doyle 1987
+    assert bounds.upper <= size(form) * (1 + 1e-3)
+    assert math.isinf(h2_norm(form)) == (direct != 0)
+
+
+@given(seeds, st.integers(1, 8))
+def test_the_energy_of_a_recurrence_is_that_of_its_kernel(seed, order):
+    form = sampled(seed, order)
+    K = kernel(form, 600)
+    slack = 64 * order * EPS * (np.sum(2 * np.abs(form.C * form.B) / (1 - np.abs(form.A))) + abs(form.D))
+    slack = slack / np.abs(1 + form.A).min()
+    assert abs(h2_norm(form) - np.linalg.norm(K)) <= slack
+    lower, upper = l1_norm(form, tolerance=1e-9)
+    assert lower - slack <= np.sum(np.abs(K)) <= upper + slack
+    norm = hinf_norm(form)
+    gains = np.abs(np.fft.rfft(K, 8192))
+    assert gains.max() <= norm.upper + slack
+    at = np.exp(-1j * norm.frequency * np.arange(len(K)))
+    assert abs(abs(K @ at) - norm.lower) <= slack
+
+
+@given(models(continuous_names, largest=8), st.sampled_from(["zoh", "foh", "bilinear", "impulse"]))
+def test_a_sampled_model_has_the_norms_of_its_kernel(form, rule):
+    form = discretize.discretize(form._replace(step=np.broadcast_to(0.1, np.shape(form.step)).copy()), rule)
+    K = kernel(form, 4000)
+    found = h2_norm(form)
+    axes = (-3, -2, -1) if K.ndim - np.ndim(found) == 3 else -1
+    scale = np.sum(np.abs(K), axis=axes)
+    assert np.all(np.abs(found - np.sqrt(np.sum(K**2, axis=axes))) <= 1e-12 * scale)
+    peaks = np.sum(np.abs(K), axis=-1)
+    peaks = np.max(np.sum(peaks, axis=-1), axis=-1) if axes != -1 else peaks
+    lower, upper = l1_norm(form, tolerance=1e-6)
+    assert np.all((lower - 1e-12 * scale <= peaks) & (peaks <= upper + 1e-12 * scale))
+    assert np.all(upper <= (1 + 1e-6) * lower + 1e-12 * scale)
+
+
+@given(seeds, orders)
+def test_norms_of_matrices_are_those_of_slicot(seed, order):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((order, order))
+    A = A - (np.linalg.eigvals(A).real.max() + 0.1 + rng.random()) * np.eye(order)
+    form = Dense(A, rng.standard_normal(order), rng.standard_normal(order), NONE, ONCE)
+    witness: Any = control.ss(A, form.B[:, None], form.C[None], 0)
+    assert abs(h2_norm(form) / control.norm(witness, 2) - 1) <= 1e-9
+    norm = hinf_norm(form)
+    assert norm.lower * (1 - 1e-6) <= control.linfnorm(witness, tol=1e-10)[0] <= norm.upper * (1 + 1e-6)
+
+
+@given(seeds, st.integers(1, 6))
+def test_a_matrix_has_the_norms_of_its_modes(seed, order):
+    form = paired(seed, order)
+    matrix = forms.to_dense(form)
+    assert abs(h2_norm(form) - h2_norm(matrix)) <= 64 * order * EPS * size(form)
+    modes, matrices = l1_norm(form), l1_norm(matrix)
+    assert modes.lower <= matrices.upper
+    assert matrices.lower <= modes.upper
+    assert matrices.upper <= (1 + 1e-3) * matrices.lower
+    assert hinf_norm(form).lower == pytest.approx(hinf_norm(matrix).lower, rel=1e-9)
+    assert h2_distance(form, matrix) <= 64 * order * EPS * size(form)
+    assert l1_distance(form, matrix).lower <= 1e-9 * size(form)
+
+
+@given(seeds, st.integers(1, 4))
+def test_a_recurrence_of_matrices_has_the_norms_of_its_modes(seed, order):
+    form = sampled(seed, order)
+    A, B, C, D, _ = forms.to_dense(Paired(*form[:4], ONCE))
+    matrix = DenseRecurrence(A, B, C, D)
+    slack = 64 * order * EPS * (np.sum(2 * np.abs(form.C * form.B) / (1 - np.abs(form.A))) + abs(form.D))
+    slack = slack / np.abs(1 + form.A).min()
+    assert abs(h2_norm(form) - h2_norm(matrix)) <= slack
+    modes, matrices = l1_norm(form, tolerance=1e-6), l1_norm(matrix, tolerance=1e-6)
+    assert max(modes.lower, matrices.lower) <= min(modes.upper, matrices.upper) + slack
+
+
+@pytest.mark.parametrize("order", [1, 8, 24])
+def test_legs_reads_white_noise_with_variance_one_half(order):
+    legs = hippo.legs(order)
+    for n in range(order):
+        state = Dense(legs.A, legs.B, np.eye(order)[n], NONE, ONCE)
+        assert abs(h2_norm(state) - math.sqrt(0.5)) <= 4 * order * EPS
+
+
+@pytest.mark.parametrize("order", [1, 8, 24])
+def test_the_mean_of_legs_has_the_l1_norm_one(order):
+    legs = hippo.legs(order)
+    lower, upper = l1_norm(Dense(legs.A, legs.B, np.eye(order)[0], NONE, ONCE), tolerance=1e-4)  # K = e^{-t}
+    assert lower <= 1 + 64 * order**2 * EPS
+    assert 1 <= upper <= (1 + 1e-4) * lower
+
+
+@given(init_names, st.integers(1, 8), st.sampled_from([None, 2]))
+def test_every_initialization_has_norms_and_two_have_distances(name, order, channels):
+    if channels is None and "lru" in name:
+        channels = 2
+    form = init(name, order, channels=channels)
+    norm, bounds = hinf_norm(form), l1_norm(form)
+    for value in (h2_norm(form), *norm, *bounds):
+        assert not np.any(np.isnan(value))
+    assert np.all(bounds.lower <= bounds.upper) and np.all(norm.lower <= norm.upper)  # noqa: PT018
+    assert np.all(np.isfinite(bounds.upper))
+    inputs = form.D.shape[-1] if isinstance(form, (MIMO, MIMORecurrence)) else 1
+    assert np.all(norm.lower <= bounds.upper * math.sqrt(inputs) * (1 + 1e-9))  # |G|_2 <= sqrt(M) max_p sum_m |G_pm|, M = P
+    for distance in (h2_distance(form, form), *hinf_distance(form, form)[:2], *l1_distance(form, form)):
+        assert np.all(distance == 0)
+
+
+@given(seeds, st.integers(1, 6), st.integers(1, 6))
+def test_a_distance_is_the_norm_of_the_difference(seed, order, other):
+    first, second = paired(seed, order), paired(seed + 1, other)
+    A, B, C = (np.concatenate(pair) for pair in ((first.A, second.A), (first.B, second.B), (first.C, -second.C)))
+    both = Paired(A, B, C, NONE, ONCE)
+    scale = size(first) + size(second)
+    assert abs(h2_distance(first, second) - h2_norm(both)) <= 64 * (order + other) * EPS * scale
+    distance, norm = hinf_distance(first, second), hinf_norm(both)
+    assert max(distance.lower, norm.lower) <= min(distance.upper, norm.upper) * (1 + 1e-9)
+    apart, bounds = l1_distance(first, second), l1_norm(both)
+    assert max(apart.lower, bounds.lower) <= min(apart.upper, bounds.upper)
+    assert h2_distance(first, second) == pytest.approx(h2_distance(second, first), rel=1e-9)
+
+
+@given(rates, st.floats(0.1, 100), st.floats(1e-12, 1e-3))
+def test_close_modes_lose_no_digits_of_their_h2_distance(rate, turn, apart):
+    """As the difference of two kernels in multiple precision."""
+    A, other = complex(-rate, turn), complex(-rate, turn) * (1 + apart)
+    mpmath.mp.dps = 60
+    modes = [mpmath.mpc(a) for a in (A, A.conjugate(), other, other.conjugate())]
+    weights = [1, 1, -1, -1]
+    square = -sum(v * w / (a + b) for a, v in zip(modes, weights, strict=True) for b, w in zip(modes, weights, strict=True))
+    expected = float(mpmath.sqrt(mpmath.re(square)))
+    close = abs(other - A)  # as rounded: known to one part in |A| eps/|A - A'|
+    assert abs(h2_distance(one_mode(A, 1), one_mode(other, 1)) / expected - 1) <= 64 * EPS * (
+        1 + abs(A) / rate + abs(A) * EPS / close
+    )
+
+
+@given(seeds, st.integers(1, 8), st.floats(1e-12, 1))
+def test_distances_in_b_lose_no_digits(seed, order, apart):
+    form = paired(seed, order)
+    change = form._replace(B=apart * form.C.conj())
+    near = form._replace(B=form.B + change.B)
+    change = form._replace(B=near.B - form.B)  # as rounded
+    expected = h2_norm(change)
+    assert abs(h2_distance(near, form) - expected) <= 64 * order * EPS * size(change)
+    bounds, apart_by = l1_norm(change), l1_distance(near, form)
+    rounding = 64 * order * EPS * size(change) + 4 * EPS * size(form)  # C B is rounded before it is subtracted
+    assert abs(bounds.lower - apart_by.lower) <= 1e-3 * bounds.upper + rounding
+
+
+@given(st.sampled_from(["s4d-legs", "lru", "ptd", "dlr", "s5", "s4"]), st.integers(1, 6))
+def test_the_batch_is_a_loop(name, order):
+    form = init(name, order, channels=2)
+    if isinstance(form, (MIMO, MIMORecurrence)):
+        form = form._replace(A=np.stack([form.A, form.A * 0.5]))
+    whole = [h2_norm(form), *hinf_norm(form), *l1_norm(form)]
+    for h in range(2):
+        single = [h2_norm(member(form, h)), *hinf_norm(member(form, h)), *l1_norm(member(form, h))]
+        assert [float(values[h]) for values in whole] == single
+
+
+def member(form: Any, h: int) -> Any:
+    """Member h of a batch of two."""
+    if isinstance(form, (MIMO, MIMORecurrence)):
+        return form._replace(A=form.A[h])
+    cores = {"D": 0, "step": 0, "P": 2}
+    fields = form._asdict().items()
+    return form._replace(**{name: array[h] if array.ndim > cores.get(name, 1) else array for name, array in fields})
+
+
+def test_several_inputs_and_outputs_add_up():
+    A = np.array([-1 + 0j])
+    form = MIMO(
+        A, np.array([[1, 2, 0]]) + 0j, np.array([[1], [-3]]) / 2 + 0j, np.zeros((2, 3)), np.ones(1)
+    )  # G = c b^T/(s + 1)
+    assert h2_norm(form) == pytest.approx(math.sqrt(5 * 10 / 2), rel=16 * EPS)
+    assert hinf_norm(form).lower == pytest.approx(math.sqrt(50), rel=1e-9)
+    lower, upper = l1_norm(form, tolerance=1e-6)
+    assert lower * (1 - 64 * EPS) <= 9 <= upper
+    assert l1_norm(form._replace(D=np.ones((2, 3)))).upper == pytest.approx(12, rel=1e-3)
+
+
+def test_distances_broadcast():
+    many, single = init("s4d-lin", 6, channels=3), init("ptd", 6)
+    found = [h2_distance(many, single), *l1_distance(single, many), *hinf_distance(many, single)]
+    assert [np.shape(values) for values in found] == 6 * [(3,)]
+
+
+GROWING = {
+    "growing": one_mode(0.1 + 1j, 1),
+    "undamped": one_mode(2j, 1),
+    "integrator": Diagonal(np.zeros(1) + 0j, np.ones(1) + 0j, np.ones(1) + 0j, NONE, ONCE),
+    "undamped matrix": Dense(np.array([[0.0, 1], [-1, 0]]), np.ones(2), np.ones(2), NONE, ONCE),
+    "on the circle": Recurrence(np.array([-1 + 0j]), np.ones(1) + 0j, np.ones(1) + 0j, NONE),
+    "outside the circle": DenseRecurrence(np.array([[1.5]]), np.ones(1), np.ones(1), NONE),
+    "late": Delayed(Recurrence(np.array([1 + 0j]), np.ones(1) + 0j, np.ones(1) + 0j, NONE), NONE),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_what_is_not_stable_has_infinite_norms(name):
+    form: Any = GROWING[name]
+    assert h2_norm(form) == math.inf
+    assert hinf_norm(form)[:2] == (math.inf, math.inf)
+    assert l1_norm(form) == Bounds(math.inf, math.inf)
+    assert h2_distance(form, form) == l1_distance(form, form).lower == hinf_distance(form, form).lower == math.inf
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-200, 1e200])
+def test_norms_scale_with_the_output(factor):
+    form = paired(1, 4)
+    loud = form._replace(C=factor * form.C)
+    assert h2_norm(loud) == pytest.approx(factor * h2_norm(form), rel=64 * EPS)
+    assert hinf_norm(loud).lower == pytest.approx(factor * hinf_norm(form).lower, rel=1e-6)
+    assert l1_norm(loud).upper == pytest.approx(factor * l1_norm(form).upper, rel=1e-3)
+
+
+def test_norms_take_forms_of_every_library(carry):
+    form = init("s4d-legs", 6, channels=2)
+    for norm in (h2_norm, hinf_norm, l1_norm):
+        assert np.array_equal(norm(carry(form)), norm(form))
+
+
+LEGS: Any = hippo.legs(3)
+WRONG = {
+    "no output": (TypeError, lambda: h2_norm(LEGS)),
+    "two kinds of time": (ValueError, lambda: h2_distance(init("ptd", 4), init("dlr", 4))),
+    "inputs that differ": (ValueError, lambda: l1_distance(init("s5", 4, channels=2), init("s5", 4, channels=3))),
+    "batches that differ": (ValueError, lambda: hinf_distance(init("ptd", 4, channels=2), init("ptd", 4, channels=3))),
+    "tolerance": (ValueError, lambda: l1_norm(init("ptd", 4), tolerance=0.0)),
+    "tolerance of gains": (ValueError, lambda: hinf_norm(init("ptd", 4), tolerance=-1.0)),
+    "empty batch": (ValueError, lambda: h2_norm(init("ptd", 4)._replace(D=np.zeros(0)))),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_has_no_norm_is_refused_in_one_sentence(case):
+    kind, call = WRONG[case]
+    with pytest.raises(kind) as error:
+        call()
+    assert SENTENCE.fullmatch(str(error.value))
