@@ -16,10 +16,10 @@ import numpy as np
 from .. import _array, _require
 from .._array import Array, Real
 from ..discretize import RULES, Rule
-from ..forms import DPLR, MIMO, Delayed, DenseRecurrence, Diagonal, MIMORecurrence, Paired, PairedRecurrence
+from ..forms import _AXES, _MODES, MIMO, Delayed, DenseRecurrence, Diagonal, MIMORecurrence, Paired, PairedRecurrence
 from ..kernels import kernel as kernel_of
 from ..kernels.sampled import sampled
-from .laws import _CONTINUOUS, LAWS, AnyForm, Check, _admit, _inner, _wide, size
+from .laws import _CONTINUOUS, LAWS, AnyForm, Check, _admit, _inner, _wide, size, tail_bound
 from .precision import _FORMATS, rounded
 from .timescales import Timescales, timescales
 
@@ -97,15 +97,13 @@ def verify(form: AnyForm, length: int = 1024, *, rule: Rule = "zoh", kernel: Arr
     >>> found.findings[0].cause, found.findings[0].number
     ('factor', 0.5)
     """
-    host, length = _admit(form, length)
-    if isinstance(rule, str):
-        _require.known("rule", rule, RULES)
+    host, length = _admit(form, length, rule)
     checks = [law(host, length, rule) for law in LAWS.values()]
     findings = []
     if kernel is not None:
         theirs = _signal(kernel)
         checks.append(_agreement(host, theirs, rule))
-        findings = diagnose(host, theirs, rule=rule)
+        findings = diagnose(host, theirs, rule=rule) if math.isfinite(checks[-1].error) else []
     return Verification(checks, findings, timescales(host, length))
 
 
@@ -140,7 +138,7 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Findin
     >>> found.cause, round(found.number, 9)
     ('step', 1.5)
     """
-    host = _wide(_admit(form, 1)[0])
+    host = _wide(_admit(form, 1, rule)[0])
     theirs = _signal(kernel)
     ours, direct = _split(host, theirs, rule)
     theirs, ours = np.broadcast_arrays(theirs, ours)
@@ -151,7 +149,7 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Findin
     if r0 <= _tight(host, ours, 2.0**-53, rule):
         return found
     candidates, scaled = [Finding("rounding", r0, r0, _rounding_remark(real, r0))], []
-    for guesses in (_simple(host, ours, direct, real, rule, r0), _searched(host, ours, direct, real, rule)):
+    for guesses in (_simple(host, ours, direct, real, rule, r0), _searched(host, ours, direct, real, rule, tight)):
         for guess in guesses:
             found_by, scaled_by = _tried(guess, real, direct, r0)
             candidates, scaled = [*candidates, found_by], [*scaled, *scaled_by]
@@ -211,14 +209,15 @@ def _simple(host: Any, ours: Real, direct: Real, theirs: Real, rule: Rule, r0: f
             B = np.where(inner.A.imag == 0, times * inner.B, inner.B)
             yield from _changed(host, ours, rule, "single", times, f"Theirs {what}.", B=B)
     yield from _changed(host, ours, rule, "merged", r0, "Theirs takes 1 for B; merge B into their C.", B=np.ones_like(inner.B))
-    yield _Guess("scale", scale, f"Theirs is {scale:.6g} times ours: B or C is scaled.", scale * ours, scale * direct)
+    if abs(scale / factor - 1) > 1e-6:
+        yield _Guess("scale", scale, f"Theirs is {scale:.6g} times ours: B or C is scaled.", scale * ours, scale * direct)
 
 
-def _searched(host: Any, ours: Real, direct: Real, theirs: Real, rule: Rule) -> Iterator[_Guess]:
+def _searched(host: Any, ours: Real, direct: Real, theirs: Real, rule: Rule, enough: float) -> Iterator[_Guess]:
     """The causes with a number for each kernel, or one that has to be searched for."""
     if isinstance(host, _CONTINUOUS):
         for with_direct in (True, False) if np.any(direct) else (False,):
-            ratio = _step_ratio(host, theirs - direct if with_direct else theirs, rule)
+            ratio = _step_ratio(host, theirs - direct if with_direct else theirs, rule, enough)
             K = None if ratio is None else _kernel(host._replace(step=ratio * host.step), ours.shape[-1], rule, ours)
             if ratio is not None and K is not None:
                 yield _Guess("step", ratio, f"The step of theirs is {ratio:.9g} times ours; divide it by that.", K)
@@ -292,40 +291,16 @@ def _tails(host: Any, ours: Real, longer: Real | None, rule: Rule) -> Iterator[_
             if not np.all(left):
                 return
             C = inner.C / (left[..., None, :] if isinstance(inner, MIMORecurrence) else left)
-    wrapped: Any = inner._replace(C=C)
-    K = _kernel(system._replace(system=wrapped) if isinstance(system, Delayed) else wrapped, length, rule, ours)
-    if K is not None:
-        shown = once / max(1 - _reach(inner, length), _EPS)
-        remark = f"Lags beyond {length} of theirs wrap round, by at most {shown:.3g} of its largest; transform more lags."
-        yield _Guess("tail", shown, remark, K)
-
-
-def tail_bound(form: AnyForm, length: int, rule: Rule = "zoh") -> Real:
-    r"""A bound on every lag from `length` on, (...) or (..., P, M): what cutting the kernel there leaves out at most.
-
-    .. math::  \max_{l \ge L} |K_l| \le \sum_j |C_j B_j| |\bar A_j|^L
-
-    for modes that do not grow, inf for those that do. For a matrix |C A^L| |B| times the bound on powers in `laws`, over L more
-    lags only. Raises what `kernel` raises. Cost O(n).
-
-    >>> from ssmlinalg.forms import Recurrence
-    >>> one = np.ones(1) + 0j
-    >>> tail_bound(Recurrence(one / 2, one, one, np.asarray(3.0)), 10)  # 2^-10, attained
-    array(0.00097656)
-    """
-    system: Any = _inner(sampled(_wide(_admit(form, length)[0]), rule))
-    system = system._replace(D=np.zeros_like(system.D))
-    if isinstance(system, DenseRecurrence):
-        late = np.linalg.matrix_power(system.A, length)
-        return size(system._replace(C=(system.C[..., None, :] @ late)[..., 0, :]), length)
-    modulus = np.abs(system.A)
-    with np.errstate(under="ignore"):
-        late = np.where(modulus > 1, np.inf, modulus**length)
-    several = isinstance(system, MIMORecurrence)
-    weight = np.abs(system.C) * (late[..., None, :] if several else late)
-    with np.errstate(invalid="ignore"):
-        weight = np.where(system.C == 0, 0, weight)
-    return np.asarray(size(system._replace(C=weight, A=np.minimum(modulus, 1) + 0j), length))
+    wrapped: Any = inner._replace(C=C, D=np.zeros_like(inner.D))
+    K = _kernel(wrapped, length, rule, ours)
+    if K is None:
+        return
+    if isinstance(system, Delayed):  # what comes after the last lag comes round to the first
+        K = np.roll(K, 1, axis=-1)
+        K[..., 0] += np.real(system.D) - _direct(host)
+    shown = once / max(1 - _reach(inner, length), _EPS)
+    remark = f"Lags beyond {length} of theirs wrap round, by at most {shown:.3g} of its largest; transform more lags."
+    yield _Guess("tail", shown, remark, K)
 
 
 def _reach(inner: Any, length: int) -> float:
@@ -335,7 +310,7 @@ def _reach(inner: Any, length: int) -> float:
     return float(np.max(np.minimum(np.abs(inner.A), 1) ** length))
 
 
-def _step_ratio(host: Any, theirs: Real, rule: Rule) -> float | None:
+def _step_ratio(host: Any, theirs: Real, rule: Rule, enough: float) -> float | None:
     """The ratio of steps that explains the loudest kernel of theirs best, to rounding if it explains it."""
     loudest = np.unravel_index(np.argmax(np.max(np.abs(theirs), axis=-1)), theirs.shape[:-1])
     several = isinstance(host, MIMO)
@@ -352,9 +327,11 @@ def _step_ratio(host: Any, theirs: Real, rule: Rule) -> float | None:
     valleys = np.flatnonzero((distance <= np.roll(distance, 1)) & (distance <= np.roll(distance, -1)))
     starts = grid[valleys[np.argsort(distance[valleys])[:6]]]
     best = (math.inf, None)
-    for ratio in starts:
-        ratio, left = _followed(member, float(ratio), theirs, rule)
+    for start in starts:
+        ratio, left = _followed(member, float(start), theirs, rule)
         best = min(best, (left, ratio))
+        if left <= enough * np.max(np.abs(theirs)):
+            break
     return best[1]
 
 
@@ -390,10 +367,7 @@ def _member(host: Any, index: tuple[Any, ...]) -> Any:
     """One member of a batch."""
     fields = {}
     for name, array in host._asdict().items():
-        matrix = (name == "A" and not isinstance(host, (Diagonal, Paired, MIMO))) or (name == "P" and isinstance(host, DPLR))
-        core = 2 if matrix or (isinstance(host, MIMO) and name in "BCD") else 1 if name not in ("D", "step") else 0
-        core = 1 if isinstance(host, MIMO) and name == "step" else core
-        own = array.shape[: array.ndim - core]
+        own = array.shape[: array.ndim - len(_AXES.get(type(host), _MODES)[name])]
         mine = index[len(index) - len(own) :]
         fields[name] = array[tuple(i if n > 1 else 0 for i, n in zip(mine, own, strict=True))]
     return host._replace(**fields)
