@@ -208,7 +208,15 @@ def test_a_kernel_of_ones_own_is_compared_and_a_wrong_one_explained(
     K = ssmlinalg.kernel(forms.Paired(**arrays), 200)
     np.save(tmp_path / "same.npy", K)
     np.save(tmp_path / "twice.npy", 2 * K)
-    assert asked(capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / "same.npy")[0] == 0
+    np.save(tmp_path / "single.npy", K.astype(np.float32))
+    np.save(tmp_path / "complex.npy", K + 0.5j * K)
+    for same in ("same.npy", "single.npy"):
+        assert asked(capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / same)[0] == 0
+    status, found = asked(
+        capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / "complex.npy", "--html", tmp_path / "c.html"
+    )
+    assert status == 1
+    assert found["findings"][0]["cause"] == "real"
     page = tmp_path / "twice.html"
     status, found = asked(capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / "twice.npy", "--html", page)
     assert status == 1
@@ -268,8 +276,11 @@ def damaged(name: str, path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, 
             return "s4d-lin", "--rule", "zho"
         case "no samples":
             return "s4d-lin", "--length", "0"
-        case "a complex kernel":
-            np.save(kernel, np.ones(8) + 1j)
+        case "a kernel without samples":
+            np.save(kernel, np.ones((3, 0)))
+            return str(path / "a.npz"), "--kernel", str(kernel)
+        case "a kernel that is not finite":
+            np.save(kernel, np.array([1.0, np.inf]))
             return str(path / "a.npz"), "--kernel", str(kernel)
         case "a kernel of other channels":
             np.save(kernel, np.ones((7, 50)))
@@ -289,9 +300,9 @@ def damaged(name: str, path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, 
 DAMAGES = (
     "cut short", "not an archive", "empty", "damaged inside", "a pickle", "a pickle inside", "text", "fields missing",
     "fields of another form", "shapes that do not fit", "not a number", "no such file", "another ending",
-    "an option for a file", "a form for a name", "unknown form", "unknown rule", "no samples", "a complex kernel",
-    "a kernel of other channels", "a kernel that is no array", "a kernel in an archive", "pictures of another kind",
-    "an option it does not take",
+    "an option for a file", "a form for a name", "unknown form", "unknown rule", "no samples",
+    "a kernel without samples", "a kernel that is not finite", "a kernel of other channels",
+    "a kernel that is no array", "a kernel in an archive", "pictures of another kind", "an option it does not take",
 )  # fmt: skip
 
 

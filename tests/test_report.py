@@ -318,7 +318,7 @@ def test_a_verification_says_first_what_holds_what_does_not_and_why():
     lead = re.search(r'<p class="lead">(.*?)</p>', page)
     assert lead
     assert lead[1].startswith("Not everything holds. recurrence: Scan and kernel differ by 0.25 &lt;of their size&gt;.")
-    assert "Yours is 2 times ours" in lead[1]
+    assert "Best explanation: Yours is 2 times ours" in lead[1]
     assert lead[1].endswith("What holds: stable, transfer.")
     for said in ("0.25 > 1·10⁻¹²", "3·10⁻¹⁵ ≤ 1·10⁻¹²", "1·10⁻¹⁶ left", "beyond Nyquist", "seed"):
         assert html.escape(said) in page
@@ -509,7 +509,7 @@ def test_a_page_is_drawn_answers_and_fits(browser: Any, kind: Callable[[], Any],
         for number in range(1, pictures + 1):
             assert page.locator(f"#figure-{number} svg.main-svg").count() > 0
             assert page.locator(f"#figure-{number} :is(path.js-line, path.point)").count() > 0
-        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= SCREENS[screen]["viewport"]["width"]
 
         entry = page.locator(f"#{name} .legendtoggle").first
         for visible in ("legendonly", True):

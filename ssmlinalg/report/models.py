@@ -29,15 +29,15 @@ class _Channel(NamedTuple):
 def impulse(form: Any, length: int = LENGTH, *, rule: Rule = "zoh", theirs: np.ndarray | None = None) -> go.Figure:
     """The kernels of at most four channels of a model on the host, from the smallest step to the largest.
 
-    `theirs` (..., L), a kernel of the same model from elsewhere, is drawn over them, and the channel where it is furthest off
-    is among the four.
+    The real part of `theirs` (..., L), a kernel of the same model from elsewhere, is drawn over them, and the channel where it
+    is furthest off is among the four.
     """
     single = _single(forms.move(form, "numpy", dtype="float64"))
     lead = _lead(single)
     worst = None
     if theirs is not None:
         length = min(length, theirs.shape[-1])
-        theirs = np.broadcast_to(theirs, (*lead, theirs.shape[-1])).reshape(-1, theirs.shape[-1])[:, :length]
+        theirs = np.broadcast_to(np.real(theirs), (*lead, theirs.shape[-1])).reshape(-1, theirs.shape[-1])[:, :length]
         ours = np.broadcast_to(kernels.kernel(single, length, rule=rule), (*lead, length)).reshape(-1, length)
         worst = int(np.argmax(np.max(np.abs(theirs - ours), axis=-1)))
     chosen = _channels(single, worst)

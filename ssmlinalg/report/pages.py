@@ -196,11 +196,16 @@ def _judgement(found: Verification) -> str:
     """The verdict in a sentence or two: what holds, what does not, and why."""
     failing = [check for check in found.checks if not check.holds]
     holding = ", ".join(check.law for check in found.checks if check.holds)
-    why = f" The kernel given: {found.findings[0].remark}" if found.findings else ""
+    why = found.findings[0].remark if found.findings else ""
     if not failing:
-        return f"Every law holds: {holding}.{why}"
+        return f"Every law holds: {holding}. {why}".rstrip()
     fails = " ".join(f"{check.law}: {check.remark}" for check in failing)
-    return f"Not everything holds. {fails}{why}" + (f" What holds: {holding}." if holding else "")
+    parts = [
+        f"Not everything holds. {fails}",
+        f"Best explanation: {why}" if why else "",
+        f"What holds: {holding}." if holding else "",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def _left_out(sweeps: Sequence[Sweep]) -> str:
