@@ -231,7 +231,7 @@ def test_gain_is_the_size_of_the_transfer_function_and_of_the_sum_over_the_kerne
 @given(strategies.models())
 def test_modes_stand_at_their_half_life_and_frequency_and_the_shades_hold_the_shares_counted(form):
     scales = timescales(form, 100)
-    figure = report.modes(scales, 100)
+    figure: Any = report.modes(scales, 100)
     x, y = traces(figure)[0].x, traces(figure)[0].y
     assert np.all(np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0))
     decays, turns = np.isfinite(scales.half_life).ravel(), scales.frequency.ravel() > 0
@@ -422,6 +422,36 @@ def test_errors_say_rule_got_and_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
     with pytest.raises(ImportError, match=r"drawn with plotly; got .*pip install 'ssmlinalg\[cli\]'"):
         importlib.reload(report)
+
+
+# on paper
+
+
+def test_pictures_for_papers_need_a_known_format_kaleido_and_a_browser(monkeypatch):
+    with pytest.raises(ValueError, match=r"`kind` must be one of svg, pdf, png; got 'gif'\. "):
+        report.images([], "gif")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "kaleido", None)
+        with pytest.raises(ImportError, match=r"drawn with kaleido; got .*pip install 'ssmlinalg\[pictures\]'"):
+            report.images([])
+
+    def no_browser(*_: Any, **__: Any) -> None:
+        raise RuntimeError("none")
+
+    monkeypatch.setattr("kaleido.write_fig_from_object_sync", no_browser)
+    with pytest.raises(OSError, match=r"drawn in a Chromium; got RuntimeError\. Install chromium"):
+        report.images([])
+
+
+@pytest.mark.parametrize(("kind", "head"), [("svg", b"<svg"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
+def test_pictures_for_papers_are_of_the_format_asked_for(kind, head):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium to draw with")
+    shown = report.frontier(ROWS)
+    before = shown.to_json()
+    (data,) = report.images([shown], kind)
+    assert data.startswith(head)
+    assert shown.to_json() == before
 
 
 # in a browser
