@@ -46,9 +46,9 @@ def published(path: Path, order: int) -> Published:
 
 
 def swept(name: str, file: Published, w: np.ndarray) -> Sweep:
-    """On a grid that has w and every eigenvalue, and on both sides of zero, for E is complex."""
+    """On a grid that has w, zero and every eigenvalue, and on both sides of zero, for E is complex."""
     near = np.abs(file.Lambda.imag[:, None] + file.Lambda.real[:, None] * np.tan(np.linspace(-1.5, 1.5, 61))).ravel()
-    w = np.union1d(w, near[near > 0])
+    w = np.union1d(np.append(w, 0.0), near)
     states = [file.V @ (file.B[:, None] / (1j * side * w - file.Lambda[:, None])) for side in (1, -1)]
     rest = [state - legs_state(len(file.V), 1j * side * w) for state, side in zip(states, (1, -1), strict=True)]
     gain, error = (np.max(np.linalg.norm(both, axis=1), axis=0) for both in (states, rest))
