@@ -31,6 +31,7 @@ from ..eigen import condition
 from ..norms import _rounding, _times_power
 from .nonnormal import _hermitian, _omega, _scaled, _unit
 
+_TINY = float(np.finfo(np.float64).tiny)
 _LINES, _TIMES = 64, 2048  # where a bound is given up: at most as many lines, and as many times
 
 
@@ -64,13 +65,13 @@ def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) ->
     .. math::  \alpha_\epsilon(A) = \max_{|E|_2 \le \epsilon} \alpha(A + E)
                = \max \{\operatorname{Re} z : \sigma_{\min}(z I - A) \le \epsilon\}.
 
-    alpha + eps for a normal matrix, alpha + eps cos(pi/(N+1)) + ... for none, about eps^{1/N} for a Jordan block. `lower` is
-    attained at `point` (of nonnegative imaginary part for a real A), where sigma_min is `eps` but for its rounding N u |A|,
-    u = 2^{-53}. On the line through `upper` the level set of `eps` has no point.
+    alpha + eps for a normal matrix, about alpha + eps^{1/N} for a Jordan block. `lower` is attained at `point` (of nonnegative
+    imaginary part for a real A), where sigma_min is `eps` but for its rounding, N u |A| with u = 2^{-52}. On the line through
+    `upper`, and right of it, sigma_min is at least `eps`.
 
-    Accuracy: `upper` - `lower` is `tolerance` (`lower` - alpha) unless rounding forbids; from `eps` about 1e4 N u |A| down it
-    grows, and it ends at `upper` = omega + eps, the numerical range, which holds always. Of an eps below N u |A| `lower` is the
-    abscissa as LAPACK finds it.
+    Accuracy: `upper` - `lower` is `tolerance` (`lower` - alpha) unless rounding forbids. It does where `eps` nears N u |A|:
+    then the gap grows, at most to `upper` = omega + eps of the numerical range, and for `eps` below that `lower` is little more
+    than the abscissa as LAPACK finds it.
 
     Raises TypeError or ValueError for what is no finite square matrix, and for an `eps` or `tolerance` that is not positive.
     Cost: three to six Schur forms of order 2N, and some ten singular value decompositions each.
@@ -86,7 +87,7 @@ def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) ->
     eps = _require.real("eps", eps, above=0)
     tolerance = _require.real("tolerance", tolerance, above=0)
     shift = max(exponent, math.frexp(eps)[1]) - exponent
-    A, exponent, eps = _times_power(A, -shift), exponent + shift, math.ldexp(eps, -exponent - shift)
+    A, exponent, eps = _times_power(A, -shift), exponent + shift, max(math.ldexp(eps, -exponent - shift), _TINY)
     poles = _poles(A)
     right = poles[np.argmax(poles.real)]
     alpha, far = float(right.real), _omega(A) + eps
@@ -99,7 +100,7 @@ def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) ->
         if x >= far + rounding:
             upper = max(far + rounding, point.real)
             break
-        depth = max(tolerance * eps / 4, 4 * _perturbation(A, x, eps))
+        depth = max(tolerance * eps / 4, 4 * _perturbation(A, x, eps), _TINY)
         w = _candidates(A, x, eps + depth, depth)
         sigma = _sigma(A, x + 1j * w)
         inside = sigma <= eps
@@ -129,9 +130,7 @@ def kreiss(A: Array, *, tolerance: float = 1e-2) -> Extremum:
     - sigma_min on the imaginary axis above the rounding of its level set: what is right of the axis is decided, and K = inf if
       anything is. Otherwise `lower` is attained at `point`, and `upper` is a chord of log g (module docstring), within
       `tolerance` of it unless rounding forbids.
-    - else marginal, not decided: `lower` is the best of a few lines, and `upper` kappa_2 of the computed eigenvectors if no
-      eigenvalue is found right of r, a bound where the eigenvalues at the axis are semisimple and not right of it; inf if one
-      is, or if the eigenvectors are dependent.
+    - else not decided: `lower` is the best of a few lines, and `upper` that of `transient_growth`.
 
     Raises TypeError or ValueError for what is no finite square matrix, and for a `tolerance` that is not positive. Cost: 5 to
     15 lines, each two to four Schur forms of order 2N.
@@ -161,7 +160,7 @@ def kreiss(A: Array, *, tolerance: float = 1e-2) -> Extremum:
             line = _line(A, x, w, tolerance)
             w, lines = np.array([axis.w, right.imag, line.w]), [*lines, (_ratio(A, x, line.w), complex(x, line.w))]
         lower, point = max(lines, key=lambda entry: entry[0])
-        upper = max(lower, _marginal(A, right, rounding))
+        upper = max(lower, transient_growth(A, tolerance=tolerance).upper)
     point = complex(_scaled(point.real, exponent), _scaled(point.imag, exponent))
     return Extremum(lower, upper, point) if lower > 1 else Extremum(1.0, max(upper, 1.0), complex(math.inf, 0.0))
 
@@ -180,11 +179,13 @@ def transient_growth(A: Array, *, tolerance: float = 1e-2) -> Growth:
     times are less than pi/k apart. The norm is also at most n_1 e^{s omega}, s the time since the first, and n_1 times the
     growth until s. Beyond a time where it is below 1 all is repetition, for it is submultiplicative.
 
-    1 on both sides for a numerical abscissa within rounding of 0 or less; inf on both if A has an eigenvalue right of the axis;
-    where that is not decided and no norm below 1/2 is found, `lower` is the best of a few times and `upper` kappa_2 of the
-    eigenvectors or inf, all as in `kreiss`. `lower` is attained at `time`, but for the rounding of scipy.linalg.expm, which
-    `upper` does not include either. `upper` is (1 + tolerance) `lower` unless that takes more than 2048 times, as it may where k
-    is far above the rates that matter.
+    1 on both sides for a numerical abscissa within rounding of 0 or less; inf on both if A has an eigenvalue right of the axis,
+    both decided as in `kreiss`. Where stability is not decided and no norm below 1/2 is found, `lower` is the best of a few
+    times, and `upper` kappa_2 of the computed eigenvectors if none of the eigenvalues is found right of the axis by more than
+    rounding: a bound where those at the axis are on it and semisimple. inf if one is, or if the eigenvectors are dependent.
+
+    `lower` is attained at `time`, but for the rounding of scipy.linalg.expm, which `upper` does not include either. `upper` is
+    (1 + tolerance) `lower` unless that takes more than 2048 times, as it may where k is far above the rates that matter.
 
     Raises TypeError or ValueError for what is no finite square matrix, and for a `tolerance` that is not positive. Cost: some
     50 to 200 exponentials.
