@@ -92,7 +92,7 @@ def test_an_input_not_halved_doubles_the_state(order: int, w: list[float]) -> No
 
 @pytest.mark.parametrize("order", [8, 16, 32, 64])
 def test_clipping_bounds_the_spikes_and_keeps_some(order: int) -> None:
-    """A mode 1/2 below the axis with |B| = 2 has the amplitude 4; the top ones, whose B is nearly imaginary, are cut to that."""
+    """A mode 1/2 below the axis with |B| = 2 has the amplitude 4; the top ones, B nearly imaginary, are cut to that."""
     clipped = row("s4d-legs-clipped", order)
     assert clipped.worst_frequency == pytest.approx(heights(order)[0][0], abs=1e-2)
     assert 3.5 < clipped.worst_error < 4.1
