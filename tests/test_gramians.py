@@ -125,7 +125,7 @@ def test_gramians_and_hankel_singular_values_are_those_of_slicot(seed, order):
         assert np.abs(X - control.gram(witness, which)).max() <= 16 * order * EPS * far * np.linalg.norm(X, 2)
     sigma = hankel_singular_values(form)
     reduce: Any = slycot.ab09ad
-    theirs = reduce("C", "B", "N", order, 1, 1, form.A.copy(), form.B[:, None].copy(), form.C[None].copy())[4]
+    theirs = np.asarray(reduce("C", "B", "N", order, 1, 1, form.A.copy(), form.B[:, None].copy(), form.C[None].copy())[4])
     assert np.max(np.abs(sigma - np.asarray(theirs))) <= 16 * order * EPS * far * sigma[0]
 
 

@@ -367,12 +367,11 @@ def _integral(flow: _Flow, tolerance: float) -> tuple[float, float]:
             kept = bounds[1] - bounds[0] <= np.maximum(tolerance * low / 2 / len(a), 4 * bounds[2])
             if np.all(kept):
                 return low, high + rest
-            h = width[~kept] / 2
-            middle = np.concatenate([flow.rows(float(w))[-1](x[~kept][width[~kept] == w]) for w in np.unique(width[~kept])])
-            order = np.argsort(width[~kept], kind="stable")
-            back = np.empty_like(order)
-            back[order] = np.arange(len(order))
-            more = np.tile(h, 2), np.concatenate([a[~kept], a[~kept] + _CELLS * h]), np.concatenate([x[~kept], middle[back]])
+            whole, left, x_left = width[~kept], a[~kept], x[~kept]
+            x_middle = np.empty_like(x_left)
+            for h in np.unique(whole):
+                x_middle[whole == h] = flow.rows(float(h))[-1](x_left[whole == h])
+            more = np.tile(whole / 2, 2), np.concatenate([left, left + _CELLS / 2 * whole]), np.concatenate([x_left, x_middle])
         found = _over_panels(flow, *more)
         bounds = np.concatenate([bounds[:, kept], found], axis=1)
         width, a, x = (np.concatenate([old[kept], new]) for old, new in zip((width, a, x), more, strict=True))
