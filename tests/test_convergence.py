@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -52,6 +53,24 @@ def test_a_claim_says_whose_it_is_and_how_well_it_is_known(claim: Claim) -> None
     assert claim.statement.endswith(".")
     assert claim.source
     assert 1 <= claim.least < claim.greatest
+
+
+def test_the_table_of_the_page_says_what_is_measured() -> None:
+    """Its figures at orders 8 and 32 to the five digits they have; those of `pade` are rounding."""
+    page = (Path(__file__).parent.parent / "docs" / "convergence.md").read_text(encoding="utf-8")
+    first, *lines = page[page.index("| claim |") :].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1 : len(CLAIMS) + 1]]
+    assert first == "| claim | status | orders | N = 8 | N = 32 | at the last | claimed there |"
+    assert [row[0] for row in rows] == [f"`{name}`" for name in CLAIMS]
+    for (name, claim), (_, status, orders, *figures, _, _) in zip(CLAIMS.items(), rows, strict=True):
+        assert status == claim.status
+        assert orders == f"{claim.least}\N{EN DASH}{claim.greatest}"
+        for order, figure in zip((8, 32), figures, strict=True):
+            if not claim.least <= order <= claim.greatest:
+                assert figure == "\N{EN DASH}"
+            elif name != "pade":
+                assert float(figure) == pytest.approx(measured(name, order).value, rel=1e-4)
+        assert f"`{name}`" in page.replace(first, "").split("## ", 1)[1], "and a section explains it"
 
 
 def difference(order: int) -> tuple[np.ndarray, np.ndarray]:
