@@ -11,7 +11,6 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-import scipy.linalg
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, measures, seeds
@@ -103,7 +102,7 @@ def test_triangular_matrices_keep_relative_accuracy_where_values_are_below_round
     assert found.min() < EPS * np.linalg.norm(A) or order < 20
 
 
-@pytest.mark.parametrize(("order", "z"), [(40, 1e-3), (60, 0.01), (140, 0.006)])
+@pytest.mark.parametrize(("order", "z"), [(40, 1e-3), (60, 0.01), (100, 0.01), (140, 0.006)])
 def test_a_jordan_block_has_the_law_of_its_powers(order: int, z: float) -> None:
     """sigma_min = |z|^N (1 - |z|^2), up to a relative |z|^(2N): 1e-311 is 0."""
     sigma = pseudospectrum(np.eye(order, k=1), np.array([-z, z]), np.array([0.0]))
@@ -309,19 +308,6 @@ def test_the_window_of_a_multiple_of_the_identity_is_around_it() -> None:
     x, y = window((2 + 1j) * np.eye(3), 3)
     assert (x[1], y[1]) == (2, 1)
     assert np.sqrt(5) * 1e-3 < x[2] - x[1] < np.sqrt(5) * 4e-3
-
-
-def test_a_matrix_of_order_600_takes_little_more_memory_than_itself() -> None:
-    import tracemalloc
-
-    A = scipy.linalg.toeplitz(np.r_[1.0, -1, np.zeros(598)], np.r_[1.0, 1, 1, 1, np.zeros(596)])
-    x, y = np.linspace(2.5, 3, 4), np.linspace(2.5, 3, 4)
-    tracemalloc.start()
-    sigma = pseudospectrum(A, x, y)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 16 * A.nbytes
-    assert_smallest(sigma[:1, :1], singular_values(A, x[:1], y[:1]), 16 * EPS * 600 * np.linalg.norm(A))
 
 
 A2, X2, Y2 = np.eye(2), np.array([0.0, 1.0]), np.array([0.0])

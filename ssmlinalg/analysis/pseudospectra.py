@@ -132,7 +132,7 @@ def window(A: np.ndarray, points: int = 200, *, level: float = 1e-3) -> tuple[Re
     return unit * (centre[0] + width * t), unit * (centre[1] + height * t)
 
 
-@np.errstate(all="ignore")  # what overflows is told by `overflow`
+@np.errstate(all="ignore")  # `overflow` tells where R does, at eigenvalues above all
 def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
     """sigma_min(z I - T) for each z (S,): Lanczos' method for all of them at once."""
     N, last = len(T), _steps(len(T), tolerance)
@@ -140,8 +140,8 @@ def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
     enough = max(slack / 4, 16 * N * _EPS)
     upward, downward = _shifted.plain(T), _shifted.plain(T.conj().T[::-1, ::-1])  # R, and R^* upside down
     sigma = np.zeros(len(z))
-    point = np.flatnonzero(np.all(z != np.diag(T)[:, None], axis=0))
-    inverse = 1 / (z[point] - np.diag(T)[:, None])
+    point = np.arange(len(z))
+    inverse = 1 / (z - np.diag(T)[:, None])
     v = np.repeat(_start(N)[:, None], len(point), axis=1)
     previous = np.zeros_like(v)
     ahead = alpha = beta = unit = np.ones(len(point))
