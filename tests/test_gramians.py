@@ -122,7 +122,8 @@ def test_gramians_and_hankel_singular_values_are_those_of_slicot(seed, order):
     # Both solve to N eps relative to the distance of A from instability, which the size of the Gramians bounds.
     far = np.linalg.norm(scipy.linalg.solve_continuous_lyapunov(form.A, -np.eye(order)), 2) * np.linalg.norm(form.A, 2)
     for X, which in zip(ours, "co", strict=True):
-        assert np.abs(X - control.gram(witness, which)).max() <= 16 * order * EPS * far * np.linalg.norm(X, 2)
+        gramian: Any = control.gram(witness, which)
+        assert np.abs(X - gramian).max() <= 16 * order * EPS * far * np.linalg.norm(X, 2)
     sigma = hankel_singular_values(form)
     reduce: Any = slycot.ab09ad
     theirs = np.asarray(reduce("C", "B", "N", order, 1, 1, form.A.copy(), form.B[:, None].copy(), form.C[None].copy())[4])

@@ -306,6 +306,12 @@ def test_several_inputs_and_outputs_add_up():
     assert l1_norm(form._replace(D=np.ones((2, 3)))).upper == pytest.approx(12, rel=1e-3)
 
 
+def test_a_difference_of_direct_paths_has_no_energy_that_is_finite():
+    form, second = paired(1, 3, direct=1.0), paired(2, 3, direct=1.0)
+    assert h2_distance(form, second) == h2_distance(form._replace(D=NONE), second._replace(D=NONE)) < math.inf
+    assert h2_distance(form, second._replace(D=NONE)) == math.inf
+
+
 def test_distances_broadcast():
     many, single = init("s4d-lin", 6, channels=3), init("ptd", 6)
     found = [h2_distance(many, single), *l1_distance(single, many), *hinf_distance(many, single)]
