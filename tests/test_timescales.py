@@ -76,6 +76,7 @@ def test_modes_that_do_not_decay_have_no_half_life_and_modes_without_memory_none
     assert scales.half_life.tolist() == [math.inf, math.inf, 0]
     assert scales.growth.tolist() == [0, pytest.approx(math.log(1.1)), -math.inf]
     assert scales.dead == pytest.approx(1 / 3)
+    assert [timescales(mode(rate, 0.0, 1.0)).dead for rate in (0.75, 1.25)] == [0, 1]
     assert scales.outlives == pytest.approx(2 / 3)
 
 
