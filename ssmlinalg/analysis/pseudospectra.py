@@ -46,23 +46,24 @@ def pseudospectrum(
 
     Accuracy: Lanczos' method gives an upper bound of sigma_min. A point is finished when the residual shows that a singular
     value is at most `tolerance`/4, relative, below what was found. That is the smallest, for the start vector is random (always
-    the same), but where another is as near as that and the start vector favours it 16 to 1: of 10 000 points about the spectra
-    of random normal matrices one exceeded the tolerance, 3.6 times. At the latest it is finished after 4 N, or k, steps, where
+    the same), but where another is as near as that and the start vector favours it 16 to 1: of 60 000 points about the spectra
+    of random normal matrices two exceeded the tolerance, the worse 3.6 times. At the latest it ends after 4 N steps, or k:
 
-    .. math::  \cosh\frac{\operatorname{arsinh} \tan\phi}{2 k - 1} = 1 + \mathrm{tolerance}:
+    .. math::  \cosh\frac{\operatorname{arsinh} \tan\phi}{2 k - 1} = 1 + \mathrm{tolerance}.
 
-    the left side bounds the ratio of value to sigma_min, phi being the angle between start vector and singular vector, and k is
+    The left side bounds the ratio of value to sigma_min, phi being the angle between start vector and singular vector, and k is
     made for tan(phi) = 1000 sqrt(N), which is exceeded with a probability below 1e-6. The Schur form adds an absolute error of
-    about N eps |A|_2, and values below it mean nothing. Triangular A (`legs`, `lagt`, `tlagt`) need none and keep relative
-    accuracy. Below about 1e-305 of the largest of |A_ij| and |z| the value is 0, as it is where z equals an eigenvalue.
+    about N eps |A|_2, and values below it mean nothing. Triangular A (`legs`, `lagt`, `tlagt`) need none: of `legs` to order 20
+    values were right to 2e-14 relative, however small. Below about 1e-305 of the largest |A_ij| or |z| the value is 0, as it
+    is where z equals an eigenvalue.
 
     Raises TypeError for what is no array of numbers on the host; ValueError for shapes that do not fit, NaN and infinities, x
     or y that are empty or do not rise, and a tolerance not between 0 and 1. Cost: a Schur form; for each point and step 8 N^2
     flops, 4 N^2 where A is triangular and real; 3 to 30 steps. Of real A and y symmetric about 0 half the grid is computed.
-    Memory: the result, and for each core about eight arrays of 2 MiB, or of 128 N complex numbers where that is more.
+    Memory: the result, up to 15 copies of A, and for each core about eight arrays of 2 MiB, or of 128 N complex numbers.
 
-    Sources: Lui 1997 and Trefethen & Embree 2005, Section 39, for the method; the bound by k is the one of Kuczynski &
-    Wozniakowski 1992, Theorem 3.2, for one angle; derived here: its closed form, the residual for any shift.
+    Sources: Lui 1997 and Trefethen & Embree 2005, Section 39, for the method; derived here: the residual for any shift, and the
+    bound by k (compare Kuczynski & Wozniakowski 1992 on Lanczos' method from random start vectors).
 
     >>> pseudospectrum(np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([0.0, 1.0]), np.array([0.0])).round(3)
     array([[0.   , 0.618]])
