@@ -198,7 +198,7 @@ BAD: dict[str, Callable[[], Any]] = {
     "no output": lambda: step_response(hippo.legs(4), TIMES),  # pyright: ignore[reportArgumentType]
     "no form": lambda: step_response("legs", TIMES),  # pyright: ignore[reportArgumentType]
     "no times": lambda: step_response(model("Dense", 0), TIMES[:0]),
-    "a time before": lambda: step_response(model("Dense", 0), -TIMES),
+    "a time before": lambda: step_response(model("Paired", 0), -TIMES),
     "a complex time": lambda: step_response(model("Dense", 0), TIMES + 0j),
     "NaN": lambda: step_response(model("Paired", 0), TIMES * np.nan),
     "times of another batch": lambda: step_response(inits.s4d_lin_init(4, channels=2), np.ones((3, 5))),
