@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from strategies import EPS, measures, orders, seeds
 
 from ssmlinalg import hippo, reference
-from ssmlinalg.analysis.growth import kreiss, pseudospectral_abscissa, transient_growth
+from ssmlinalg.analysis.growth import _between, kreiss, pseudospectral_abscissa, transient_growth
 from ssmlinalg.analysis.nonnormal import departure, numerical_abscissa, numerical_range
 from ssmlinalg.eigen import condition
 
@@ -321,6 +321,14 @@ def test_growth_knows_neither_units_of_time_nor_rotations(seed: int, order: int,
         found, other = function(A), function(same)
         assert max(found.lower, other.lower) <= min(found.upper, other.upper) * (1 + 1e-10)
     assert kreiss(A * 2.0**40)[:2] == kreiss(A)[:2]
+
+
+@given(st.floats(0.1, 10), st.floats(0.01, 1.5), st.floats(0, 1))
+def test_between_two_times_a_sinusoid_reaches_its_crest(k: float, angle: float, part: float) -> None:
+    """n^2 = cos(k t - phi) attains 1 inside, and the bound is 1."""
+    t, phi = np.array([0.0, angle / k]), part * angle
+    bound = _between(k, 1e3 * k / angle, t, np.sqrt(np.cos(k * t - phi)))
+    np.testing.assert_allclose(bound, 1, rtol=64 * EPS / angle)
 
 
 @given(st.integers(2, 10), st.floats(0.15, 0.9))
