@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from . import products as products
     from . import reference as reference
     from . import report as report
+    from . import testing as testing
     from .analysis import compare as compare
     from .analysis import transfer as transfer
+    from .analysis import verify as verify
     from .forms import move as move
     from .inits import *  # noqa: F403  (every *_init, and INITS)
     from .kernels import convolve as convolve
@@ -52,6 +54,7 @@ _ROOMS = (
     "products",
     "reference",
     "report",
+    "testing",
 )
 _DOORS = {
     "INITS": "inits",
@@ -62,6 +65,7 @@ _DOORS = {
     "scan": "kernels",
     "step": "kernels",
     "transfer": "analysis",
+    "verify": "analysis",
 }
 
 

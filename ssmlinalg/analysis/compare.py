@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.special
 
-from .. import _require, decompose, hippo, perturb
 from .._array import Complex
-from .._axis import supremum
-from ..forms import DPLR, Diagonal, MIMORecurrence, Paired, Recurrence, pair
-from ..inits import INITS, perturbed, s4d_legs_clipped_init
-from .transfer import legs_state
+from ..forms import DPLR, MIMORecurrence, Recurrence
+from ..inits import INITS
+from ._states import Model, models, worst_error
 
 _STEP = 1e-2
 
@@ -51,61 +49,32 @@ def compare(order: int, *, conditioning: float = 8.0, perturbations: Sequence[st
     hippo-legs 7.703e+04      0
     ptd           7.993  0.047
     """
-    order = _require.integer("order", order)
-    if perturbations is None:
-        kept = ["optimal"] if (order, conditioning) in perturb.kept() else []
-        perturbations = [*kept, "last_column", "gaussian"]
-    for name in perturbations:
-        _require.known("perturbations", name, perturb.PERTURBATIONS)
-    legs = hippo.legs(order)
-    ptd = perturb.lossless(legs, conditioning=conditioning)
-    normal = perturb.lossless(legs, tau=1.0)
-    clipped = _clipped_state(order)
-    figures = {
-        "ptd": (ptd.condition, ptd.backward_error, state_error(ptd.paired(np.eye(order)))),
-        "s4d-legs": (normal.condition, normal.backward_error, state_error(normal.paired(np.eye(order)))),
-        "s4d-legs-clipped": (normal.condition, normal.backward_error, state_error(clipped)),
-        "s4": (1.0, 0.0, _s4_error(order)),
-        "s5": (normal.condition, normal.backward_error, math.nan),
-        "s5-ptd": (ptd.condition, ptd.backward_error, math.nan),
-    }
+    standing = {model.name: model for model in models(order, conditioning, perturbations)}
     rows = [Row("hippo-legs", legs_condition(order), 0.0, 0.0, -1.0, 0.0, order)]
     for name, init in INITS.items():
         options = {"step": _STEP, "conditioning": conditioning}
         options = {option: value for option, value in options.items() if option in inspect.signature(init).parameters}
         form = init(order, **options)
-        spectrum = _spectrum(form)
-        figure = figures.get(name, (math.nan, math.nan, math.nan))
-        rows.append(Row(name, *figure, float(spectrum.real.max()), float(np.abs(spectrum.imag).max()), form[0].shape[-1]))
+        spectrum, figures = _spectrum(form), _figures(standing.get(name))
+        rows.append(Row(name, *figures, float(spectrum.real.max()), float(np.abs(spectrum.imag).max()), form[0].shape[-1]))
         if name == "ptd":
-            rows += [_perturbed_row(order, method, conditioning) for method in perturbations if method != "lossless"]
+            rows += [_perturbed_row(model) for model in standing.values() if model.name.startswith("ptd-")]
     return rows
 
 
-def _perturbed_row(order: int, method: str, conditioning: float) -> Row:
-    takes = inspect.signature(perturb.PERTURBATIONS[method]).parameters
-    found = perturbed(order, perturbation=method, conditioning=conditioning if "conditioning" in takes else None)
-    figures = found.condition, found.backward_error, found.transfer_error, found.abscissa
-    modes = int(np.count_nonzero(found.Lambda.imag >= 0)) if not np.iscomplexobj(found.E) else order
-    return Row(f"ptd-{method}", *figures, float(np.abs(found.Lambda.imag).max()), modes)
+def _figures(model: Model | None) -> tuple[float, float, float]:
+    """Conditioning, backward error, and transfer error, which S5, whose input is drawn, has in the mean only: NaN."""
+    if model is None:
+        return math.nan, math.nan, math.nan
+    condition, backward_error = (1.0, 0.0) if model.found is None else (model.found.condition, model.found.backward_error)
+    return condition, backward_error, math.nan if model.name.startswith("s5") else worst_error(model)[0]
 
 
-def state_error(form: Paired) -> float:
-    """The largest |x~(iw) - x^(iw)| over w, where the N channels of `form` are to read the state of HiPPO-LegS of order N.
-
-    >>> from ssmlinalg import perturb
-    >>> round(state_error(perturb.lossless(hippo.legs(64), tau=0.2).paired(np.eye(64))), 4)
-    0.0603
-    """
-    order = form.C.shape[0]
-    A, B = form.A[0], form.B[0]
-
-    def deviation(w: np.ndarray) -> np.ndarray:
-        s = 1j * w
-        state = form.C @ (B[:, None] / (s - A[:, None])) + form.C.conj() @ (B.conj()[:, None] / (s - A.conj()[:, None]))
-        return np.linalg.norm(state - legs_state(order, s), axis=0)
-
-    return supremum(deviation, A)[0]
+def _perturbed_row(model: Model) -> Row:
+    found = model.found
+    assert found is not None
+    modes = int(np.count_nonzero(found.Lambda.imag >= 0)) if not np.iscomplexobj(found.E) else len(found.Lambda)
+    return Row(model.name, *_figures(model), found.abscissa, float(np.abs(found.Lambda.imag).max()), modes)
 
 
 def legs_condition(order: int) -> float:
@@ -133,28 +102,6 @@ def legs_condition(order: int) -> float:
     gram = np.linalg.eigvalsh(root / (i + j + 1))[-1]
     log_condition = (shift + math.log(inverse) + math.log(gram)) / 2
     return math.exp(log_condition) if log_condition < 709 else math.inf
-
-
-def _clipped_state(order: int) -> Paired:
-    Lambda, V, _, _ = decompose.eigenbasis(hippo.legs(order))
-    V = V * np.exp(-1j * np.angle(V[0]))  # the phase that `s4d-legs-clipped` clips in
-    half = pair(Diagonal(Lambda, np.ones(order) + 0j, V, np.zeros(order), np.asarray(1.0)))
-    B = s4d_legs_clipped_init(order, step=_STEP).B
-    return half._replace(B=np.broadcast_to(B, half.B.shape))
-
-
-def _s4_error(order: int) -> float:
-    legs = hippo.legs(order)
-    Lambda, V, _, _ = decompose.eigenbasis(legs)
-    adjoint = V.conj().T
-    P, B = (adjoint @ legs.P)[:, 0], adjoint @ legs.B
-
-    def deviation(w: np.ndarray) -> np.ndarray:
-        R = 1 / (1j * w - Lambda[:, None])
-        feedback = (P.conj() * B) @ R / (1 + np.abs(P) ** 2 @ R)
-        return np.linalg.norm(V @ (R * (B[:, None] - P[:, None] * feedback)) - legs_state(order, 1j * w), axis=0)
-
-    return supremum(deviation, Lambda)[0]
 
 
 def _spectrum(form: Any) -> Complex:

@@ -13,20 +13,18 @@ from it, for 1 + h becomes 1 - tau/2 + (tau/2) h.
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _array, _require, decompose, hippo, perturb
+from .. import _array, _require
 from .._array import Array, Complex, Real
-from .._axis import supremum
 from ..discretize import Rule, discretize
-from ..forms import DPLR, Continuous, Delayed, Dense, DenseRecurrence, Diagonal, Paired, PairedRecurrence, check, unpair
-from ..inits import perturbed
-from .compare import _clipped_state, legs_state
+from ..forms import DPLR, Continuous, Delayed, Dense, DenseRecurrence, Diagonal, Paired, PairedRecurrence, check
+from ._states import Model, models, worst_error
+from .transfer import legs_state
 
 _PART = 512  # frequencies at a time: no table of all states
 
@@ -44,14 +42,6 @@ class Sweep(NamedTuple):
     error: Real
     worst_frequency: float
     worst_error: float
-
-
-class _Model(NamedTuple):
-    """Its eigenvalues (N,), over which the lobes are, and the amplitudes of state and error at w (S,)."""
-
-    name: str
-    Lambda: Complex
-    sizes: Callable[[Real], tuple[Real, Real]]
 
 
 def fourier_sweep(
@@ -96,18 +86,12 @@ def fourier_sweep(
     >>> round(ptd.worst_error, 3)
     0.064
     """
-    order = _require.integer("order", order)
-    conditioning = _require.real("conditioning", conditioning, above=1)
-    if perturbations is None:
-        kept = ["optimal"] if (order, conditioning) in perturb.kept() else []
-        perturbations = [*kept, "last_column", "gaussian", "complex_gaussian"]
-    for name in perturbations:
-        _require.known("perturbations", name, perturb.PERTURBATIONS)
     w = None if frequencies is None else _checked(frequencies)
+    standing = models(order, conditioning, perturbations)
     own = _grid(-np.arange(1.0, order + 1) + 0j, order) if w is None else w
     exact = np.linalg.norm(legs_state(order, 1j * own), axis=0)
     legs = Sweep("hippo-legs", own, exact, np.zeros(len(own)), 0.0, 0.0)
-    return [legs, *(_swept(model, order, w) for model in _models(order, conditioning, perturbations))]
+    return [legs, *(_swept(model, order, w) for model in standing)]
 
 
 def noise_gain(form: Continuous, w: Array, *, rule: Rule = "zoh") -> Array:
@@ -198,91 +182,18 @@ def _checked(frequencies: Array | Sequence[float]) -> Real:
     return w
 
 
-def _models(order: int, conditioning: float, perturbations: Sequence[str]) -> list[_Model]:
-    legs = hippo.legs(order)
-    ptd, normal = perturb.lossless(legs, conditioning=conditioning), perturb.lossless(legs, tau=1.0)
-    clipped = unpair(_clipped_state(order))
-    found: dict[str, perturb.Diagonalization] = {"ptd": ptd}
-    for method in perturbations:
-        if method != "lossless":
-            takes = inspect.signature(perturb.PERTURBATIONS[method]).parameters
-            budget = conditioning if "conditioning" in takes else None
-            found[f"ptd-{method}"] = perturbed(order, perturbation=method, conditioning=budget)
-    return [
-        _diagonal("s4d-legs", normal.Lambda, normal.B, normal.V),
-        _diagonal("s4d-legs-unhalved", normal.Lambda, 2 * normal.B, normal.V),
-        _diagonal("s4d-legs-clipped", clipped.A[0], clipped.B[0], clipped.C),
-        _s4(order),
-        *(_diagonal(name, one.Lambda, one.B, one.V, both=np.iscomplexobj(one.E)) for name, one in found.items()),
-        _drawn("s5", normal),
-        _drawn("s5-ptd", ptd),
-    ]
-
-
-def _diagonal(name: str, Lambda: Complex, B: Complex, V: Complex, *, both: bool = False) -> _Model:
-    """The state V (s - Lambda)^{-1} B; the larger amplitude of w and -w if `both`."""
-
-    def sizes(w: Real) -> tuple[Real, Real]:
-        return _sizes(V @ (B[:, None] / (1j * w - Lambda[:, None])), w)
-
-    def larger(w: Real) -> tuple[Real, Real]:
-        (gain, error), (back, off) = sizes(w), sizes(-w)
-        return np.maximum(gain, back), np.maximum(error, off)
-
-    return _Model(name, Lambda, larger if both else sizes)
-
-
-def _s4(order: int) -> _Model:
-    """Woodbury in the eigenbasis of the normal part: (Lambda - P P^*)."""
-    legs = hippo.legs(order)
-    Lambda, V, _, _ = decompose.eigenbasis(legs)
-    adjoint = V.conj().T
-    P, B = (adjoint @ legs.P)[:, 0], adjoint @ legs.B
-
-    def sizes(w: Real) -> tuple[Real, Real]:
-        R = 1 / (1j * w - Lambda[:, None])
-        feedback = (P.conj() * B) @ R / (1 + np.abs(P) ** 2 @ R)
-        return _sizes(V @ (R * (B[:, None] - P[:, None] * feedback)), w)
-
-    return _Model("s4", Lambda, sizes)
-
-
-def _drawn(name: str, found: perturb.Lossless) -> _Model:
-    r"""Root mean squares over b of variance 1/N: of a matrix M, E |M b|^2 = |M|_F^2/N.
-
-    (s - A - tau P P^T)^{-1} - (s - A)^{-1} = (tau/2) x^ y^T/(1 - tau/2 + (tau/2) h) is of rank one, with y = (s - A^T)^{-1} B,
-    and |x^| = |y| on the imaginary axis, for both are 1 - |h|^2 squared.
-    """
-    order, t = len(found.Lambda), found.tau / 2
-    gram = (found.V.conj().T @ found.V) * (found.V_inv @ found.V_inv.conj().T).T
-
-    def sizes(w: Real) -> tuple[Real, Real]:
-        r = 1 / (1j * w - found.Lambda[:, None])
-        x = legs_state(order, 1j * w)
-        h = (1j * w - order + 1) * x[-1] / math.sqrt(2 * order - 1)
-        gain = np.sqrt(np.sum(r.conj() * (gram @ r), axis=0).real / order)
-        return gain, t * np.sum(np.abs(x) ** 2, axis=0) / np.abs(1 - t + t * h) / math.sqrt(order)
-
-    return _Model(name, found.Lambda, sizes)
-
-
-def _sizes(state: Complex, w: Real) -> tuple[Real, Real]:
-    return np.linalg.norm(state, axis=0), np.linalg.norm(state - legs_state(len(state), 1j * w), axis=0)
-
-
-def _swept(model: _Model, order: int, w: Real | None) -> Sweep:
-    name, Lambda, sizes = model
-    if Lambda.real.max() >= 0:
-        w = _grid(Lambda, order) if w is None else w
+def _swept(model: Model, order: int, w: Real | None) -> Sweep:
+    worst, at = worst_error(model)
+    if w is None:
+        w = np.union1d(_grid(model.Lambda, order), [at])
+    if math.isinf(worst):
         endless = np.full(len(w), math.inf)
-        return Sweep(name, w, endless, endless, float(np.abs(Lambda.imag[np.argmax(Lambda.real)])), math.inf)
-    worst, at = supremum(lambda w: sizes(w)[1], Lambda)
-    w = np.union1d(_grid(Lambda, order), [at]) if w is None else w
-    parts = [sizes(part) for part in np.array_split(w, 1 + len(w) // _PART)]
+        return Sweep(model.name, w, endless, endless, at, worst)
+    parts = [model.sizes(part) for part in np.array_split(w, 1 + len(w) // _PART)]
     gain, error = (np.concatenate(part) for part in zip(*parts, strict=True))
-    still, top = float(sizes(np.zeros(1))[1][0]), int(np.argmax(error))
-    worst, at = max((worst, at), (still, 0.0), (float(error[top]), float(w[top])))
-    return Sweep(name, w, gain, error, at, worst)
+    top = int(np.argmax(error))
+    worst, at = max((worst, at), (float(error[top]), float(w[top])))
+    return Sweep(model.name, w, gain, error, at, worst)
 
 
 def _grid(Lambda: Complex, order: int) -> Real:
