@@ -306,6 +306,14 @@ def test_several_inputs_and_outputs_add_up():
     assert l1_norm(form._replace(D=np.ones((2, 3)))).upper == pytest.approx(12, rel=1e-3)
 
 
+@given(seeds, st.integers(1, 6))
+def test_a_whole_spectrum_has_the_norms_of_its_half(seed, order):
+    form = paired(seed, order)
+    whole = forms.unpair(form)
+    assert l1_norm(whole).lower == pytest.approx(l1_norm(form).lower, rel=64 * order * EPS, abs=64 * order * EPS * size(form))
+    assert abs(h2_norm(whole) - h2_norm(form)) <= 64 * order * EPS * size(form)
+
+
 def test_a_difference_of_direct_paths_has_no_energy_that_is_finite():
     form, second = paired(1, 3, direct=1.0), paired(2, 3, direct=1.0)
     assert h2_distance(form, second) == h2_distance(form._replace(D=NONE), second._replace(D=NONE)) < math.inf
