@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from strategies import EPS, models, seeds
 
 from ssmlinalg import discretize, forms, hippo, inits, kernel
-from ssmlinalg.analysis import laws, verify
+from ssmlinalg.analysis import laws
 from ssmlinalg.analysis.laws import LAWS, radius_bound, tail_bound
+from ssmlinalg.analysis.verify import diagnose, verify
 
 L = 96
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
@@ -78,7 +79,7 @@ def test_a_mistake_on_purpose_is_named_unless_a_simpler_one_makes_the_same_kerne
     theirs = make(form)
     peak = np.max(np.abs(theirs), axis=-1)
     assume(np.all(peak > 1e-3))  # half precision has no more
-    found = verify.diagnose(form, theirs)
+    found = diagnose(form, theirs)
     if not found:
         difference = np.max(np.abs(theirs - kernel(form, L)), axis=-1)
         assert np.all(difference <= 1e-9 * peak)  # nothing to tell apart, such as the conjugate of a real mode
@@ -102,7 +103,7 @@ def test_at_order_8_every_mistake_is_told_from_all_others(name: str, mistake: st
     if mistake in OF_A_STEP and not continuous(form):
         return
     theirs = make(form)
-    found = verify.diagnose(form, theirs)
+    found = diagnose(form, theirs)
     invisible = cause == "conjugate" and not np.any(np.imag(form[0]))  # of real modes the conjugate sounds the same
     short = cause in ("truncated", "tail") and np.max(tail_bound(form, L // 3)) < 1e-9  # nothing is cut off
     if invisible or short:
@@ -115,7 +116,7 @@ def test_at_order_8_every_mistake_is_told_from_all_others(name: str, mistake: st
 
 @given(models())
 def test_an_equal_kernel_has_nothing_to_explain(form: Any) -> None:
-    found = verify.verify(form, L, kernel=kernel(form, L))
+    found = verify(form, L, kernel=kernel(form, L))
     assert not found.findings
     assert all(check.holds for check in found.checks)
 
@@ -125,7 +126,7 @@ def test_lags_wrapped_round_are_named(form: Any) -> None:
     theirs = wrapped(form)
     bound = np.max(np.abs(theirs - kernel(form, L)), axis=-1) / np.max(np.abs(theirs), axis=-1)
     assume(np.all(bound > 1e-6) and np.all(tail_bound(form, 64 * L) < 1e-12 * np.max(np.abs(theirs), axis=-1)))
-    found = verify.diagnose(form, theirs)
+    found = diagnose(form, theirs)
     assert found[0].residual <= 1e-9
     tails = [finding for finding in found if finding.cause == "tail"]
     if tails:
@@ -138,21 +139,21 @@ def test_two_mistakes_at_once_are_named_together() -> None:
     form = inits.s4d_lin_init(8, channels=3)
     form = form._replace(D=np.array([0.1, 0.2, 0.3]))
     lacking = kernel(form._replace(D=0 * form.D), L)
-    assert verify.diagnose(form, lacking)[0][:3:2] == ("direct", 0.3)
-    found = verify.diagnose(form, 2 * lacking)[0]
+    assert diagnose(form, lacking)[0][:3:2] == ("direct", 0.3)
+    found = diagnose(form, 2 * lacking)[0]
     assert found.cause == "factor"
     assert "leaves out D" in found.remark
-    found = verify.diagnose(form, 3.3 * kernel(form, L, rule="bilinear"))[0]
+    found = diagnose(form, 3.3 * kernel(form, L, rule="bilinear"))[0]
     assert found.cause == "rule"
     assert "3.3 times" in found.remark
-    found = verify.diagnose(form, 2 * kernel(form, L))[0]
+    found = diagnose(form, 2 * kernel(form, L))[0]
     assert found.cause == "factor"
     assert "D is changed alike" in found.remark
 
 
 def test_a_step_missing_from_B_is_named() -> None:
     form = inits.s4d_lin_init(8, channels=3)
-    found = verify.diagnose(form, kernel(form, L) / form.step[:, None])[0]
+    found = diagnose(form, kernel(form, L) / form.step[:, None])[0]
     assert found.cause == "scale"
     assert "1/step" in found.remark
 
@@ -160,15 +161,15 @@ def test_a_step_missing_from_B_is_named() -> None:
 def test_real_modes_counted_twice_and_B_left_out_are_named() -> None:
     form = inits.s4d_lin_init(7)
     twice = form._replace(B=np.where(form.A.imag == 0, 2, 1) * form.B)
-    assert verify.diagnose(form, kernel(twice, L))[0][:3:2] == ("single", 2.0)
+    assert diagnose(form, kernel(twice, L))[0][:3:2] == ("single", 2.0)
     without = inits.ptd_init(8)
-    assert verify.diagnose(without, kernel(without._replace(B=np.ones_like(without.B)), L))[0].cause == "merged"
+    assert diagnose(without, kernel(without._replace(B=np.ones_like(without.B)), L))[0].cause == "merged"
 
 
 def test_a_complex_kernel_is_told_to_be_one() -> None:
     form = inits.s4d_lin_init(8)
     pure = kernel(form, L) / 2 - 0.5j * kernel(with_readout(form, lambda C: 1j * C), L)  # sum C B A^l, neither doubled nor real
-    found = verify.diagnose(form, pure)
+    found = diagnose(form, pure)
     assert [finding.cause for finding in found] == ["factor", "real"]
 
 
@@ -176,7 +177,7 @@ def test_a_complex_kernel_is_told_to_be_one() -> None:
 @given(seeds)
 def test_noise_is_not_explained(seed: int) -> None:
     form = inits.s4d_lin_init(8)
-    found = verify.diagnose(form, np.random.default_rng(seed).standard_normal(L))
+    found = diagnose(form, np.random.default_rng(seed).standard_normal(L))
     assert found[0].cause == "unknown"
     assert found[0].residual > 0.1
 
@@ -197,7 +198,7 @@ def test_every_law_holds_of_every_initialization(form: Any, rule: str, length: i
 
 def test_every_library_obeys_the_laws(carry: Callable[[Any], Any]) -> None:
     form = inits.s4d_lin_init(4, channels=2)
-    found = verify.verify(carry(form), 32, kernel=carry(kernel(form, 32)))
+    found = verify(carry(form), 32, kernel=carry(kernel(form, 32)))
     assert all(check.holds for check in found.checks)
     assert not found.findings
 
@@ -286,18 +287,18 @@ def test_weights_that_are_not_conjugate_break_the_closure() -> None:
 def test_what_cannot_be_verified_is_refused_in_a_sentence() -> None:
     form: Any = inits.s4d_lin_init(4, channels=2)
     legs: Any = hippo.legs(4)
-    for wrong in (lambda: verify.verify(legs), lambda: verify.diagnose(legs, np.ones(3))):
+    for wrong in (lambda: verify(legs), lambda: diagnose(legs, np.ones(3))):
         with pytest.raises(TypeError, match=SENTENCE):
             wrong()
     for wrong in (
-        lambda: verify.verify(form, 0),
-        lambda: verify.verify(form, 8, rule="tustin"),
-        lambda: verify.diagnose(form, np.ones((3, 8))),
-        lambda: verify.diagnose(form, np.ones((2, 0))),
-        lambda: verify.diagnose(form, np.full((2, 8), np.nan)),
-        lambda: verify.verify(form, 8, kernel=np.ones((3, 8))),
+        lambda: verify(form, 0),
+        lambda: verify(form, 8, rule="tustin"),
+        lambda: diagnose(form, np.ones((3, 8))),
+        lambda: diagnose(form, np.ones((2, 0))),
+        lambda: diagnose(form, np.full((2, 8), np.nan)),
+        lambda: verify(form, 8, kernel=np.ones((3, 8))),
     ):
         with pytest.raises(ValueError, match=SENTENCE):
             wrong()
     grows: Any = form._replace(A=np.abs(form.A) * 1e4 + 0j)
-    assert not verify.verify(grows, 64, kernel=np.ones((2, 64))).checks[0].holds
+    assert not verify(grows, 64, kernel=np.ones((2, 64))).checks[0].holds
