@@ -130,7 +130,8 @@ class Delayed(NamedTuple):
     """A recurrence heard one sample late, beside a direct path: y_l = (output of `system` at l - 1) + D u_l.
 
     A first-order hold uses the samples at both ends of a step. Without dividing by A, which may underflow, such a rule is no
-    `Recurrence`; it is one whose output reads the state before the newest sample.
+    `Recurrence`; it is one whose output reads the state before the newest sample. The D of `system` is 0: its state does not
+    hold the sample before.
     """
 
     system: Any
@@ -139,6 +140,7 @@ class Delayed(NamedTuple):
 
 Continuous = Dense | DPLR | Diagonal | Paired | MIMO
 Recurrent = Recurrence | PairedRecurrence | MIMORecurrence | DenseRecurrence
+_RECURRENT = (Recurrence, PairedRecurrence, MIMORecurrence, DenseRecurrence)
 Discrete = Recurrent | Delayed
 Form = NPLR | Continuous | Discrete
 AnyForm = TypeVar("AnyForm", bound=NamedTuple)
@@ -174,7 +176,15 @@ def check(form: AnyForm) -> AnyForm:
         names = ", ".join(FORMS)
         raise TypeError(f"`form` must be one of {names}; got {type(form).__name__}. Build one from ssmlinalg.forms.")
     if isinstance(form, Delayed):
+        if not isinstance(form.system, _RECURRENT):
+            got = type(form.system).__name__
+            raise TypeError(
+                f"the `system` of a `Delayed` form must be a recurrence; got {got}. Sample a continuous form first."
+            )
         system = check(form.system)
+        if _array.is_numpy(system.D) and np.any(system.D):
+            got = f"one of {np.max(np.abs(system.D)):g}"
+            raise ValueError(f"the `system` of a `Delayed` form must have no direct path; got {got}. Set its D to 0.")
         return form._replace(system=system, D=_array.beside(form.D, system.B))  # pyright: ignore[reportReturnType]
     axes = _AXES.get(type(form), _MODES)
     fields = form._asdict()

@@ -51,6 +51,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "kernel of another batch": lambda: convolve(np.ones((2, 5)), np.ones((3, 5))),
     "NaN frequency": lambda: transfer(GOOD, np.array([np.nan + 0j])),
     "a list instead of an array": lambda: kernel(bad(A=[1, 2]), 4),
+    "a delay of a delay": lambda: kernel(forms.Delayed(forms.Delayed(GOOD, GOOD.D), GOOD.D), 4),
+    "a delay with a path of its own": lambda: kernel(forms.Delayed(forms.Recurrence(one, one, one, GOOD.D + 3), GOOD.D), 4),
     "no form at all": lambda: kernel((1, 2, 3), 4),  # pyright: ignore[reportArgumentType]
     "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]
     "a negative length": lambda: kernel(GOOD, -1),

@@ -240,17 +240,6 @@ def test_kinds_of_one_recurrence_have_one_set_of_hankel_singular_values(seed, or
         assert np.abs(hankel_singular_values(other) - sigma).max() <= tolerance
 
 
-@given(seeds, st.integers(1, 4), st.floats(-2, 2))
-def test_a_delayed_direct_path_is_one_state_more(seed, order, through):
-    inner = sampled(seed, order)._replace(D=np.asarray(through))
-    form = Delayed(inner, np.asarray(0.5))
-    K = kernel(inner, 800)  # heard one sample later
-    sigma = np.linalg.svd(scipy.linalg.hankel(K[:400], K[399:799]), compute_uv=False)[: 2 * order + 1]
-    found = hankel_singular_values(form)[: 2 * order + 1]
-    scale = abs(through) + np.sum(np.abs(inner.B * inner.C) / (1 - np.abs(inner.A)))
-    assert np.abs(found - sigma[: len(found)]).max() <= 64 * order * EPS * scale / np.abs(1 + inner.A).min()
-
-
 def test_gramians_take_forms_of_every_library(carry):
     form = inits.s4d_legs_init(6, channels=2)
     expected, found = (hankel_singular_values(f) for f in (form, carry(form)))

@@ -51,7 +51,7 @@ def model(kind: str, seed: int, N: int = 4) -> Any:
     if kind == "MIMORecurrence":
         return forms.MIMORecurrence(inside, wide, np.stack([B, C, B * C]), D_several)
     if kind == "Delayed":
-        return forms.Delayed(forms.PairedRecurrence(inside, B, C, D), D + 1)
+        return forms.Delayed(forms.PairedRecurrence(inside, B, C, 0 * D), D + 1)
     return getattr(forms, kind)(inside, B, C, D)
 
 

@@ -8,26 +8,15 @@ systems have the Gramians of the continuous one that the bilinear map s = (z - 1
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
 
 from .. import _require, _shifted, forms
-from .._array import Array, Complex, Real
-from ..forms import (
-    MIMO,
-    NPLR,
-    Delayed,
-    Dense,
-    DenseRecurrence,
-    Discrete,
-    Form,
-    MIMORecurrence,
-    Paired,
-    PairedRecurrence,
-)
+from .._array import Complex, Real
+from ..forms import MIMO, NPLR, Delayed, Dense, DenseRecurrence, Form, MIMORecurrence
+from ._realization import Realization, closed, continuous, each, real, realize, worst
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -38,30 +27,6 @@ class Reduced(NamedTuple):
     form: Dense | Delayed
     bound: Any
     hankel: Real
-
-
-class Realization(NamedTuple):
-    """Matrices on the host with as many outputs and inputs as there are: y = Re(C x) + D u.
-
-    x' = A x + B u, or x_l = A x_{l-1} + B u_l with the output y_l = Re(C x_{l-1}) + D u_l. A (..., N, N), or its eigenvalues
-    (..., N) where it is diagonal, B (..., N, M), C (..., P, N), D (..., P, M), all with the same batch axes.
-    """
-
-    A: Array
-    B: Array
-    C: Array
-    D: Array
-    discrete: bool
-
-    @property
-    def batch(self) -> tuple[int, ...]:
-        """The batch axes of all matrices."""
-        return self.B.shape[:-2]
-
-    @property
-    def modal(self) -> bool:
-        """Whether A is given by its eigenvalues."""
-        return self.A.ndim < self.B.ndim
 
 
 def controllability_gramian(form: Form) -> Real:
@@ -162,123 +127,6 @@ def balanced_truncation(form: Form, order: int) -> Reduced:
     return Reduced(Dense(A, B, C, D, step.step), bound, hankel)
 
 
-def realize(form: Any) -> Realization:
-    """The matrices of a form of any library, in double precision. Raises TypeError for `NPLR`, and as `forms.check` does."""
-    form = forms.move(form, "numpy", dtype="float64")
-    if isinstance(form, NPLR):
-        remedy = "Turn it into a system with forms.to_dense, and replace C there."
-        raise TypeError(f"`form` must have an output; got NPLR, which has none. {remedy}")
-    if isinstance(form, Delayed):
-        return _delayed(form)
-    several = isinstance(form, (MIMO, MIMORecurrence))
-    A, B, C, D = (forms.to_dense(form) if isinstance(form, forms.DPLR) else form)[:4]
-    if not several:
-        B, C, D = B[..., None], C[..., None, :], np.asarray(D)[..., None, None]
-    if isinstance(form, (Paired, MIMO, PairedRecurrence, MIMORecurrence)):
-        C = 2 * C
-    discrete = isinstance(form, Discrete)
-    if discrete:  # A x_{l-1} + B u_l is heard at once
-        modal = not isinstance(form, DenseRecurrence)
-        C, D = C * A[..., None, :] if modal else C @ A, D + np.real(C @ B)
-    core = 2 if isinstance(form, (Dense, forms.DPLR, DenseRecurrence)) else 1
-    batch = np.broadcast_shapes(A.shape[: A.ndim - core], B.shape[:-2], C.shape[:-2], D.shape[:-2])
-    A = np.broadcast_to(A, batch + A.shape[A.ndim - core :])
-    B, C, D = (np.broadcast_to(X, batch + X.shape[-2:]) for X in (B, C, D))
-    return Realization(A, B, C, D, discrete)
-
-
-def _delayed(form: Delayed) -> Realization:
-    system = form.system
-    late, now = realize(system), form.D if isinstance(system, MIMORecurrence) else form.D[..., None, None]
-    shape = np.broadcast_shapes(late.D.shape, now.shape)
-    if not np.any(system.D):  # the usual case: the state alone is heard late
-        C = system.C if isinstance(system, MIMORecurrence) else system.C[..., None, :]
-        C = 2 * C if isinstance(system, (PairedRecurrence, MIMORecurrence)) else C
-        A, B = late.A, late.B
-    else:  # one state more for each input: the newest sample, A (x_{l-2}, u_{l-1})
-        M, A = shape[-1], _diagonal(late.A) if late.modal else late.A
-        A = np.concatenate([np.concatenate([A, late.B], -1), np.zeros((*A.shape[:-2], M, A.shape[-1] + M))], -2)
-        C = np.concatenate([late.C, late.D], -1)
-        B = np.concatenate([np.zeros_like(late.B), np.broadcast_to(np.eye(M), (*late.batch, M, M))], -2)
-    batch = shape[:-2]
-    core = A.ndim - len(late.batch)
-    A = np.broadcast_to(A, batch + A.shape[A.ndim - core :])
-    B, C, D = (np.broadcast_to(X, batch + X.shape[-2:]) for X in (B, C, now))
-    return Realization(A, B, C, D, True)
-
-
-def each(function: Callable[..., Any], *systems: Realization) -> Any:
-    """What `function` makes of every member of the batch, stacked: an array of the batch axes and those of the result.
-
-    Results that are tuples make a tuple of arrays. Several systems have batch axes that broadcast against each other.
-    """
-    batch = np.broadcast_shapes(*(system.batch for system in systems))
-    if 0 in batch:
-        raise ValueError(f"batch axes must not be empty; got shape {batch}. Give at least one system.")
-    results = [function(*together) for together in zip(*(_members(system, batch) for system in systems), strict=True)]
-
-    def stacked(parts: Any) -> Any:
-        parts = [np.asarray(part) for part in parts]
-        stack = np.stack(parts).reshape(batch + parts[0].shape)
-        return stack if stack.ndim else stack.item()
-
-    if isinstance(results[0], tuple):
-        return tuple(stacked(parts) for parts in zip(*results, strict=True))
-    return stacked(results)
-
-
-def _members(system: Realization, batch: tuple[int, ...]) -> Iterator[Realization]:
-    A, B, C, D = (np.broadcast_to(X, batch + X.shape[len(system.batch) :]) for X in system[:4])
-    for index in np.ndindex(batch):
-        yield Realization(A[index], B[index], C[index], D[index], system.discrete)
-
-
-def real(system: Realization) -> Realization:
-    """The same system with real matrices, of the state (Re x, Im x) where it is complex. Not for stacks."""
-    A, B, C, D = system[:4]
-    A: Array = np.diag(A) if system.modal else A
-    if not any(np.iscomplexobj(X) for X in (A, B, C)):
-        return Realization(A, B, C, D, system.discrete)
-    A = np.block([[A.real, -A.imag], [A.imag, A.real]])
-    return Realization(A, np.concatenate([B.real, B.imag]), np.concatenate([C.real, -C.imag], axis=1), D, system.discrete)
-
-
-def closed(system: Realization) -> Realization:
-    """The same system with the conjugate states beside the states where it is complex, so that y = C x + D u is real."""
-    A, B, C, D = system[:4]
-    if not any(np.iscomplexobj(X) for X in (A, B, C)):
-        return system
-    A = np.concatenate([A, A.conj()]) if system.modal else np.asarray(scipy.linalg.block_diag(A, A.conj()))
-    return Realization(A, np.concatenate([B, B.conj()]), np.concatenate([C, C.conj()], axis=1) / 2, D, system.discrete)
-
-
-def worst(system: Realization) -> complex | None:
-    """An eigenvalue that may not be damped, the least damped one, if there is one. Not for stacks."""
-    A = system.A
-    exact = system.modal or not np.any(np.tril(A, -1)) or not np.any(np.triu(A, 1))
-    poles: Array = A if system.modal else np.diag(A) if exact else np.linalg.eigvals(A)
-    margin = 0.0 if exact else 4 * math.sqrt(len(A)) * _EPS * float(np.linalg.norm(A))
-    growth = np.abs(poles) - 1 if system.discrete else poles.real
-    return complex(poles[np.argmax(growth)]) if np.any(growth >= -margin) else None
-
-
-def continuous(system: Realization) -> Realization:
-    """The continuous system with the same gains and Gramians, z = (1 + s)/(1 - s); itself where it is one. Not for stacks."""
-    A, B, C, D = system[:4]
-    if not system.discrete:
-        return system
-    if system.modal:
-        far = np.abs(1 + A) ** 2
-        damping = (1 - np.abs(A)) * (1 + np.abs(A))
-        root: Array = math.sqrt(2) / (1 + A)
-        modes: Array = (-damping + 2j * A.imag) / far
-        return Realization(modes, root[:, None] * B, root * C, D - np.real((C * root) @ B) / math.sqrt(2), False)
-    both = np.linalg.solve(np.eye(len(A)) + A, np.concatenate([A - np.eye(len(A)), B], axis=1))
-    A_c, B_c = both[:, : len(A)], both[:, len(A) :]
-    C_c = np.linalg.solve((np.eye(len(A)) + A).T, C.T).T
-    return Realization(A_c, math.sqrt(2) * B_c, math.sqrt(2) * C_c, D - np.real(C @ B_c), False)
-
-
 def controllability_factor(system: Realization) -> Real:
     """F with P = F F^T, of the state of `real`. Not for stacks."""
     A, B = closed(continuous(system))[:2]
@@ -359,7 +207,3 @@ def _stable(system: Realization) -> Realization:
         rule = "the system must be stable for its Gramians to exist"
         raise ValueError(f"{rule}; got an eigenvalue with {what}. Move it into the stable region, or remove its mode.")
     return system
-
-
-def _diagonal(values: np.ndarray) -> np.ndarray:
-    return values[..., None, :] * np.eye(values.shape[-1])

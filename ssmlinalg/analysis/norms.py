@@ -27,7 +27,8 @@ from .. import _array, _require, norms
 from .._array import Complex, Real
 from ..forms import Continuous, Discrete
 from ..norms import Supremum
-from .gramians import Realization, closed, continuous, each, factor, real, realize, triangular, worst
+from ._realization import Realization, closed, continuous, each, real, realize, worst
+from .gramians import factor, triangular
 
 _EPS = float(np.finfo(np.float64).eps)
 _CELLS = 64  # of one width, evaluated at a time: a panel

@@ -18,7 +18,7 @@ _DISCRETE = (Recurrence, PairedRecurrence, MIMORecurrence, DenseRecurrence, Dela
 
 def half_of(form: Any) -> Any:
     """The real type of 16 bits that C has, or None."""
-    C = form.system.C if isinstance(form, Delayed) else getattr(form, "C", None)
+    C = getattr(form.system if isinstance(form, Delayed) else form, "C", None)
     if not hasattr(C, "dtype") or not _array.half(C):
         return None
     return _array.real(C).dtype
