@@ -173,6 +173,21 @@ def test_a_complex_kernel_is_told_to_be_one() -> None:
     assert [finding.cause for finding in found] == ["factor", "real"]
 
 
+def test_parameters_stored_in_single_precision_do_not_hide_the_cause() -> None:
+    form = inits.s4d_lin_init(8, step=0.01)
+    stored = forms.move(forms.move(form, "numpy", dtype="float32"), "numpy", dtype="float64")
+    for cause, theirs in (
+        ("rounding", kernel(form, L)),
+        ("factor", 2 * kernel(form, L)),
+        ("rule", kernel(form, L, rule="bilinear")),
+    ):
+        found = diagnose(stored, theirs)[0]
+        assert found.cause == cause
+        assert "single precision" in found.remark
+        assert 0 < found.residual < 1e-4
+    assert "single precision" not in diagnose(form, 2 * kernel(form, L))[0].remark
+
+
 @settings(max_examples=3)
 @given(seeds)
 def test_noise_is_not_explained(seed: int) -> None:

@@ -27,6 +27,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _SINGLE = 2.0**-23
 _FACTORS = (2.0, 0.5, -1.0, -2.0, -0.5, 4.0, 0.25)
 _NEAR = 4.0  # residuals this near to the least are as good as it
+_SINGLE_LEFT = "It leaves {:.2g}, as parameters stored in single precision would."
 
 
 class Finding(NamedTuple):
@@ -121,7 +122,8 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Findin
     .. math::  2 u + 8 \epsilon\, (n + \log_2 L + \min(L, \tau))\, S / \max_l |K_l|
 
     with u the rounding of the coarsest format (float64, float32, float16, bfloat16) that holds every value of theirs, eps that
-    of float64, or of float32 where u is coarser, S the size of the modes (`laws`) and tau the longest decay time. Of causes
+    of float64, or of float32 where u is coarser, S the size of the modes (`laws`) and tau the longest decay time. What is below
+    it with u of float32 only is told to be so, for parameters are often stored in fewer digits than they are used in. Of causes
     whose residuals are within a factor 4 of the least, or that explain, the simplest comes first, in the order of `Finding`.
 
     `kernel` (..., L), or (..., P, M, L), of any library. Different mistakes in one kernel are found only in these combinations;
@@ -159,7 +161,9 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Findin
     least = min(finding.residual for finding in candidates)
     level = max(tight, _NEAR * least)
     best = [finding for finding in candidates if finding.residual <= level]
-    if least > loose:
+    if loose < least <= _tolerances(host, theirs, ours, rule, 2.0**-24)[1]:
+        best = [finding._replace(remark=f"{finding.remark} {_SINGLE_LEFT.format(finding.residual)}") for finding in best]
+    elif least > loose:
         near = f"the nearest, {best[0].cause!r} ({best[0].number:.4g}), leaves {least:.2g} of {r0:.2g}"
         remark = f"No single cause explains the difference: {near}; compare the parameters themselves."
         best = [Finding("unknown", least, least, remark), *(finding for finding in best if finding.residual <= r0 / 2)]
@@ -170,7 +174,8 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Findin
 def _simple(host: Any, ours: Real, direct: Real, theirs: Real, rule: Rule, r0: float) -> Iterator[_Guess]:
     """The causes that are tried once each, the simplest first."""
     length = ours.shape[-1]
-    yield _Guess("direct", float(np.max(np.abs(_direct(host)))), "Theirs leaves out D; add it, or set D to 0.", ours)
+    if np.any(direct):
+        yield _Guess("direct", float(np.max(np.abs(_direct(host)))), "Theirs leaves out D; add it, or set D to 0.", ours)
     later = slice(1 if np.any(direct) and length > 1 else 0, None)  # where D is not heard
     scale = _scale_of(theirs[..., later], ours[..., later])
     factor = min(_FACTORS, key=lambda factor: abs(factor - scale))
@@ -197,8 +202,9 @@ def _simple(host: Any, ours: Real, direct: Real, theirs: Real, rule: Rule, r0: f
     remark = f"Theirs runs backwards over its {length} lags; reverse one."
     yield _Guess("reversed", float(length), remark, ours[..., ::-1], direct[..., ::-1])
     kept = length - int(np.argmax(np.any(theirs.reshape(-1, length) != 0, axis=0)[::-1]))
-    cut = np.where(np.arange(length) < kept, ours, 0.0)
-    yield _Guess("truncated", float(kept), f"Theirs ends after {kept} lags; ours goes on.", cut)
+    if kept < length:
+        cut = np.where(np.arange(length) < kept, ours, 0.0)
+        yield _Guess("truncated", float(kept), f"Theirs ends after {kept} lags; ours goes on.", cut)
     yield from _tails(host, ours, longer, rule)
     inner = _inner(host)
     if isinstance(inner, (Paired, PairedRecurrence)):
@@ -423,9 +429,9 @@ def _agreement(host: Any, theirs: np.ndarray, rule: Rule) -> Check:
     return Check("kernel", error <= allowed, error, allowed, f"The kernel given {verdict} {error:.3g} of its largest entry.")
 
 
-def _tolerances(host: Any, theirs: np.ndarray, ours: Real, rule: Rule) -> tuple[float, float]:
-    """What a residual may be if the evaluation is a good one, and if powers are taken of a rounded A."""
-    u = 2.0 ** -_FORMATS[_format(np.real(theirs))][0]
+def _tolerances(host: Any, theirs: np.ndarray, ours: Real, rule: Rule, least: float = 0.0) -> tuple[float, float]:
+    """What a residual may be if the evaluation is a good one, and if powers are taken of a rounded A; u is at `least` that."""
+    u = max(2.0 ** -_FORMATS[_format(np.real(theirs))][0], least)
     peak = float(np.max(np.abs(theirs)))
     tight = _tight(host, ours, u, rule) + 2.0 ** _FORMATS[_format(np.real(theirs))][1] / max(peak, 1e-300)
     longest = float(np.max(timescales(host).decay))
