@@ -38,7 +38,7 @@ autodoc_mock_imports = [
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!ssmlinalg\.).*"),  # the names of other libraries: their inventories would come from the network
     (r"py:class", r"ssmlinalg\..*\.Any[A-Z]\w+"),  # type variables, which autodoc does not document
-    (r"py:class", r"ssmlinalg\._\w+\.\w+"),  # private rooms have no pages
+    (r"py:class", r"ssmlinalg\.(\w+\.)*_\w+\.\w+"),  # private files have no pages
 ]
 
 

@@ -125,13 +125,19 @@ def frontier(rows: Sequence[Row]) -> go.Figure:
         y=y,
         mode="markers+text",
         text=[html.escape(row.name) for row in rows],
-        textposition=np.where(x**2 > wall, "middle left", "middle right"),  # inwards from the middle of the axis
+        textposition=_inwards(x**2 > wall, above),
         customdata=[[number(row.condition), number(row.transfer_error)] for row in rows],
         hovertemplate="κ = %{customdata[0]}<br>transfer error %{customdata[1]}<extra>%{text}</extra>",
         marker={"size": 11, "symbol": symbols, "color": [_colour(row.name) for row in rows]},
         cliponaxis=False,
     )
     return figure
+
+
+def _inwards(left: np.ndarray, rim: np.ndarray) -> np.ndarray:
+    """Labels away from the ends of the axis; in turn above and below their marks on the upper rim, where they would collide."""
+    height = np.where(rim, np.where(np.cumsum(rim) % 2, "top", "bottom"), "middle")
+    return np.char.add(height, np.where(left, " left", " right"))
 
 
 def robustness(sweeps: Sequence[Sweep]) -> go.Figure:
