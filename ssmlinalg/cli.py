@@ -1,4 +1,4 @@
-"""The command line: `ssmlinalg list | init | verify | compare | doctor`. Every choice is read from the library's own tables.
+"""The command line: `ssmlinalg list | init | verify | claims | compare | doctor`. Every choice is read from the library's own tables.
 
 Exit status: 0 done, 1 a check failed, 2 the request could not be understood or carried out, 130 interrupted.
 """
@@ -29,6 +29,7 @@ from . import _require, discretize, doctor, export, forms, hippo, inits, perturb
 from ._array import LIBRARIES
 from ._files import refuse_existing, write_atomically
 from ._version import __version__
+from .analysis import CLAIMS, LAWS, measured
 from .analysis import compare as compare_inits
 from .analysis.robustness import fourier_sweep
 from .analysis.verify import verify as verify_form
@@ -82,12 +83,14 @@ def _refuse(sentence: str) -> int:
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the measures, initializations, rules, targets and libraries there are."""
+    """List the measures, initializations, rules, laws, claims, targets and libraries there are."""
     tables: dict[str, dict[str, str]] = {
         "measures": _summaries(hippo.MEASURES),
         "inits": _summaries(inits.INITS),
         "perturbations": _summaries(perturb.PERTURBATIONS),
         "rules": _summaries(discretize.RULES),
+        "laws": _summaries(LAWS),
+        "claims": {name: claim.statement for name, claim in CLAIMS.items()},
         "targets": {name: _first_line(inspect.getmodule(target.to)) for name, target in export.TARGETS.items()},
         "libraries": dict.fromkeys(LIBRARIES, "array library"),
     }
@@ -237,6 +240,36 @@ def verify_(
             pictures = report.impulse(model, samples, rule=rule, theirs=theirs), report.gain(model, rule=rule)
             _draw(drawn, [*pictures, report.modes(found.timescales, samples)], force=force)
     if not all(check.holds for check in found.checks):
+        raise typer.Exit(1)
+
+
+@app.command("claims")
+def claims_(
+    order: Annotated[int, typer.Option("--order", "-N", help="Order of the state.")] = 32,
+    as_json: Json = False,
+) -> None:
+    """Measure what theory claims of convergence to HiPPO, at one order; status 1 if a claim fails.
+
+    Claims that were not examined at this order are left out.
+    """
+    order = _require.integer("order", order)
+    figures = {}
+    with _screen.status(title := f"measuring claims at order {order}") as status:
+        for name, claim in CLAIMS.items():
+            if claim.least <= order <= claim.greatest:
+                status.update(f"{title}: {name}")
+                figures[name] = measured(name, order)
+    holds = {name: low <= value <= high for name, (value, low, high) in figures.items()}
+    if as_json:
+        _print_json({name: found._asdict() | {"holds": holds[name]} for name, found in figures.items()})
+    else:
+        heads = ("claim", "", "measured", "from", "to", "status", "what is claimed")
+        rows = (
+            (name, "holds" if holds[name] else "fails", *map(_show, found), CLAIMS[name].status, CLAIMS[name].statement)
+            for name, found in figures.items()
+        )
+        _print_table(f"order {order}: claims of convergence", heads, rows)
+    if not all(holds.values()):
         raise typer.Exit(1)
 
 

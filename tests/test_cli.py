@@ -17,7 +17,7 @@ import safetensors.numpy
 
 import ssmlinalg
 from ssmlinalg import cli, doctor, export, forms, inits, perturb
-from ssmlinalg.analysis.laws import LAWS
+from ssmlinalg.analysis import CLAIMS, LAWS, Measured, measured
 
 CHROMIUM = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
 
@@ -98,6 +98,19 @@ def test_list_names_every_entry_of_every_table() -> None:
     assert all(line for table in tables.values() for line in table.values())
     shown = ssm("list").stdout
     assert all(name in shown for table in tables.values() for name in table)
+
+
+def test_claims_are_measured_and_a_false_one_ends_with_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["claims", "--order", "16", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["impulse"] == {**measured("impulse", 16)._asdict(), "holds": True}
+    assert set(found) == {name for name, claim in CLAIMS.items() if claim.least <= 16 <= claim.greatest}
+    false = CLAIMS["impulse"]._replace(measure=lambda order: Measured(0.25, 0.0, 0.2))
+    monkeypatch.setitem(CLAIMS, "impulse", false)
+    assert cli.main(["claims", "--order", "16"]) == 1
+    assert re.search(r"impulse +fails +0\.25", capsys.readouterr().out)
 
 
 def test_compare_agrees_with_the_theory() -> None:
