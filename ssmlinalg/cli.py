@@ -1,4 +1,4 @@
-"""The command line: `ssmlinalg list | init | verify | claims | compare | doctor`. Every choice is read from the library's own tables.
+"""The command line: `ssmlinalg list | init | verify | claims | compare | doctor`. Choices are read from the library's tables.
 
 Exit status: 0 done, 1 a check failed, 2 the request could not be understood or carried out, 130 interrupted.
 """

@@ -115,7 +115,7 @@ def test_claims_are_measured_and_a_false_one_ends_with_status_1(
 
 def test_compare_agrees_with_the_theory() -> None:
     rows = {row["name"]: row for row in parsed("compare", "--order", "64")}
-    assert set(rows) == {"hippo-legs", "ptd-optimal", "ptd-last_column", "ptd-gaussian", *inits.INITS}
+    assert set(rows) == {"hippo-legs", "ptd-optimal", "ptd-last_column", "ptd-gaussian", "ptd-complex_gaussian", *inits.INITS}
     assert rows["hippo-legs"]["condition"] == pytest.approx(3.2004e47, rel=1e-3)
     assert rows["s4d-legs"]["condition"] == pytest.approx(1, abs=1e-12)
     assert rows["s4d-legs"]["transfer_error"] == pytest.approx(40.70, abs=5e-3)
