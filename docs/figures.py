@@ -1,4 +1,7 @@
-"""Draw the pictures of the README, docs/_static/ptd.svg, and of the growth of kernels, growth.svg: python docs/figures.py"""
+"""Draw pictures of docs/_static: python docs/figures.py
+
+ptd.svg, of the README; growth.svg, what kernels cost; pseudospectra.svg, why HiPPO cannot be diagonalized.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
+import numpy as np
+import scipy.stats
 
-from ssmlinalg import hippo, perturb, report
+from ssmlinalg import analysis, hippo, perturb, report
 
 PAGES = Path(__file__).parent
 INK, FAINT, RULE = "#1d2733", "#5d6975", "#c8ced6"
@@ -76,8 +81,40 @@ def growth(path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def pseudospectra(path: Path) -> None:
+    """sigma_min(z I - A) of HiPPO-LegS of order 32 and of its lossless perturbation, and their eigenvalues as found."""
+    legs = hippo.legs(32)
+    found = perturb.lossless(legs, conditioning=8)
+    A, rotation = (
+        np.asarray(legs.A),
+        scipy.stats.ortho_group.rvs(32, random_state=0),
+    )  # rotated, so that no zero gives them away
+    x, y = np.linspace(-70, 30, 401), np.linspace(-60, 60, 401)
+    figure, panels = plt.subplots(1, 2, figsize=(9, 4.4), sharey=True, layout="constrained")
+    levels = np.arange(-20, 2)
+    for axes, M, true, name in (
+        (panels[0], A, -np.arange(1.0, 33) + 0j, "HiPPO-LegS"),
+        (panels[1], A + np.asarray(found.E), found.Lambda, f"PTD, κ(V) = {found.condition:.1f}"),
+    ):
+        size = np.log10(analysis.pseudospectrum(M, x, y) + 1e-300)
+        shown = axes.contour(x, y, size, levels, cmap="viridis", linewidths=0.9)
+        computed = np.linalg.eigvals(rotation @ M @ rotation.T)
+        axes.plot(true.real, true.imag, ".", color=INK, markersize=4, label="eigenvalues")
+        axes.plot(computed.real, computed.imag, "x", color=report.S4D, markersize=5, label="as LAPACK finds them, A rotated")
+        axes.set(xlim=x[[0, -1]], ylim=y[[0, -1]], xlabel="Re z", aspect="equal")
+        axes.set_title(name, fontsize=11, color=FAINT)
+        axes.tick_params(color=RULE, labelcolor=FAINT)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(RULE)
+    panels[0].set_ylabel("Im z")
+    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside upper left", ncols=2)
+    figure.colorbar(shown, ax=panels, label="log₁₀ σ_min(z I − A)", ticks=levels[::4])
+    figure.savefig(path, metadata={"Date": None})
+
+
 if __name__ == "__main__":
     # No date and no random identifiers, so that the file changes only when the picture does.
     plt.rcParams |= {"font.size": 11, "text.color": INK, "axes.labelcolor": INK, "svg.hashsalt": "ptd"}
     ptd(PAGES / "_static" / "ptd.svg")
     growth(PAGES / "_static" / "growth.svg")
+    pseudospectra(PAGES / "_static" / "pseudospectra.svg")
