@@ -30,6 +30,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,11 @@ def signals(length: int, *, batch: tuple[int, ...] = ()) -> st.SearchStrategy[np
     return _array_of(_REAL, *batch, _require.integer("length", length))
 
 
+# Made once, as those of the functions below: a strategy is read anew each time that it is made, which takes half of a draw.
+_BATCHES, _STEPS = batches(), steps()
+_PORTS = st.tuples(batches(axes=1), st.integers(1, 3), st.integers(1, 3))  # leading axes, inputs M, outputs P
+
+
 # Modes
 
 
@@ -152,6 +158,7 @@ def multipliers(draw: st.DrawFn, n: int, *, hard: bool = True) -> Complex:
     return _near(draw, draw(_array_of(_inside(hard), n)), hard, sign=-1)
 
 
+@cache
 def _damped(hard: bool) -> st.SearchStrategy[complex]:
     rates = st.floats(-1, 1).map(lambda power: -(10.0**power))
     frequencies = st.just(0.0) | st.integers(1, 1000).map(lambda k: k / 100)
@@ -160,6 +167,7 @@ def _damped(hard: bool) -> st.SearchStrategy[complex]:
     return st.builds(complex, rates, frequencies)
 
 
+@cache
 def _inside(hard: bool) -> st.SearchStrategy[complex]:
     radii = st.integers(0, 99).map(lambda k: k / 100)
     radii = radii | st.sampled_from(HARD_RADII) if hard else radii
@@ -185,9 +193,9 @@ def paired(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> Paired:
     >>> find(paired(), lambda form: True)
     Paired(A=array([-1.+0.j]), B=array([0.+0.j]), C=array([0.+0.j]), D=array(0.), step=array(1.))
     """
-    batch = draw(batches())
+    batch = draw(_BATCHES)
     A, B, C = _by_mode(draw, largest, batch, (_damped(hard),), (_COMPLEX,), (_COMPLEX,))
-    return Paired(_near(draw, A, hard), B, C, _over(draw, batch, _REAL), _over(draw, batch, steps()))
+    return Paired(_near(draw, A, hard), B, C, _over(draw, batch, _REAL), _over(draw, batch, _STEPS))
 
 
 @st.composite
@@ -199,9 +207,9 @@ def diagonal(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> Diagona
 @st.composite
 def dplr(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> DPLR:
     """diag(Lambda) - P P^H with Re Lambda <= 0 and P of rank 0 to 2, so that no norm of the state grows."""
-    batch, rank = draw(batches()), draw(st.integers(0, 2))
+    batch, rank = draw(_BATCHES), draw(st.integers(0, 2))
     Lambda, P, B, C = _by_mode(draw, largest, batch, (_damped(hard),), (_COMPLEX, rank), (_COMPLEX,), (_COMPLEX,))
-    return DPLR(_near(draw, Lambda, hard), P, B, C, _over(draw, batch, _REAL), _over(draw, batch, steps()))
+    return DPLR(_near(draw, Lambda, hard), P, B, C, _over(draw, batch, _REAL), _over(draw, batch, _STEPS))
 
 
 @st.composite
@@ -210,24 +218,24 @@ def dense(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> Dense:
 
     With `hard` without I/2, which leaves modes undamped, and scaled by 1e-3, 1 or 1e3.
     """
-    batch, n, rank = draw(batches()), draw(orders(largest)), draw(st.integers(0, 2))
+    batch, n, rank = draw(_BATCHES), draw(orders(largest)), draw(st.integers(0, 2))
     scale = draw(st.sampled_from([1.0, 1e-3, 1e3])) if hard else 1.0
     A = scale * _over(draw, batch, _dissipative(n, rank, 0.0 if hard else -0.5))
-    return Dense(A, *_vectors(draw, batch, n), _over(draw, batch, steps()))
+    return Dense(A, *_vectors(draw, batch, n), _over(draw, batch, _STEPS))
 
 
 @st.composite
 def mimo(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> MIMO:
     """A half spectrum between 1 to 3 inputs and 1 to 3 outputs, with a step of its own for each mode."""
-    batch, M, P = draw(_ports)
-    A, B, C, step = _by_mode(draw, largest, batch, (_damped(hard),), (_COMPLEX, M), (_COMPLEX, P), (steps(),))
+    batch, M, P = draw(_PORTS)
+    A, B, C, step = _by_mode(draw, largest, batch, (_damped(hard),), (_COMPLEX, M), (_COMPLEX, P), (_STEPS,))
     return MIMO(_near(draw, A, hard), B, C.swapaxes(-1, -2), _over(draw, batch, _array_of(_REAL, P, M)), step)
 
 
 @st.composite
 def paired_recurrence(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> PairedRecurrence:
     """A half spectrum of 1 to `largest` modes, discrete."""
-    batch = draw(batches())
+    batch = draw(_BATCHES)
     A, B, C = _by_mode(draw, largest, batch, (_inside(hard),), (_COMPLEX,), (_COMPLEX,))
     return PairedRecurrence(_near(draw, A, hard, sign=-1), B, C, _over(draw, batch, _REAL))
 
@@ -241,7 +249,7 @@ def recurrence(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> Recur
 @st.composite
 def dense_recurrence(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> DenseRecurrence:
     """A real contraction, |A| < 1 in the spectral norm; with `hard` also |A| = 1."""
-    batch, n = draw(batches()), draw(orders(largest))
+    batch, n = draw(_BATCHES), draw(orders(largest))
     A = _over(draw, batch, _array_of(_REAL, n, n))
     norm = np.linalg.norm(A, 2, axis=(-2, -1))[..., None, None]
     return DenseRecurrence(A / (np.maximum(1.0, norm) if hard else 1 + norm), *_vectors(draw, batch, n))
@@ -250,7 +258,7 @@ def dense_recurrence(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) ->
 @st.composite
 def mimo_recurrence(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> MIMORecurrence:
     """A half spectrum between 1 to 3 inputs and 1 to 3 outputs, discrete."""
-    batch, M, P = draw(_ports)
+    batch, M, P = draw(_PORTS)
     A, B, C = _by_mode(draw, largest, batch, (_inside(hard),), (_COMPLEX, M), (_COMPLEX, P))
     D = _over(draw, batch, _array_of(_REAL, P, M))
     return MIMORecurrence(_near(draw, A, hard, sign=-1), B, C.swapaxes(-1, -2), D)
@@ -319,9 +327,7 @@ def models(draw: st.DrawFn, names: st.SearchStrategy[str] | None = None, *, larg
     return inits.INITS[name](order, channels=channels, seed=draw(st.integers(0, 99)))
 
 
-_ports = st.tuples(batches(axes=1), st.integers(1, 3), st.integers(1, 3))  # leading axes, inputs M, outputs P
-
-
+@cache
 def _array_of(entry: st.SearchStrategy[Any], *shape: int) -> st.SearchStrategy[np.ndarray]:
     size = math.prod(shape)
     return st.lists(entry, min_size=size, max_size=size).map(lambda values: np.reshape(np.array(values), shape))
