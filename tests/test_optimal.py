@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import EPS
 
 from ssmlinalg import hippo, norms, perturb, ptd_init
-from ssmlinalg.analysis.compare import legs_state
+from ssmlinalg.analysis import legs_state
 from ssmlinalg.perturb import search as room
 from ssmlinalg.perturb.optimal import packed, searched
 from ssmlinalg.perturb.search import System, search

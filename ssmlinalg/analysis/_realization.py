@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from .. import forms
+from .. import _require, forms
 from .._array import Array
 from ..forms import (
     DPLR,
@@ -23,6 +23,7 @@ from ..forms import (
     Paired,
     PairedRecurrence,
 )
+from ..norms import _exponent, _times_power
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -53,15 +54,24 @@ class Realization(NamedTuple):
 
 def realize(form: Any) -> Realization:
     """The matrices of a form of any library, in double precision. Raises TypeError for `NPLR`, and as `forms.check` does."""
-    form = forms.move(form, "numpy", dtype="float64")
+    form = forms.check(forms.move(form, "numpy", dtype="float64"))  # values of other libraries are first seen here
     if isinstance(form, NPLR):
         remedy = "Turn it into a system with forms.to_dense, and replace C there."
         raise TypeError(f"`form` must have an output; got NPLR, which has none. {remedy}")
     late = isinstance(form, Delayed)
     system = form.system if late else form
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = _matrices(system, form.D, late)
+    for name, matrix in zip(("A", "B", "C", "D"), whole[:4], strict=True):
+        if not _require.all_finite(matrix):
+            rule = f"`{name}` of the form's realization must fit double precision"
+            raise ValueError(f"{rule}; got one that overflows. Scale the form's numbers by powers of two.")
+    return whole
+
+
+def _matrices(system: Any, D: Array, late: bool) -> Realization:
     several = isinstance(system, (MIMO, MIMORecurrence))
     A, B, C = (forms.to_dense(system) if isinstance(system, DPLR) else system)[:3]
-    D = form.D
     if not several:
         B, C, D = B[..., None], C[..., None, :], np.asarray(D)[..., None, None]
     if isinstance(system, (Paired, MIMO, PairedRecurrence, MIMORecurrence)):
@@ -74,6 +84,30 @@ def realize(form: Any) -> Realization:
     A = np.broadcast_to(A, batch + A.shape[A.ndim - core :])
     B, C, D = (np.broadcast_to(X, batch + X.shape[-2:]) for X in (B, C, D))
     return Realization(A, B, C, D, isinstance(system, Discrete))
+
+
+def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], int, int, int]:
+    """The systems in common units, powers of two, that bring A, B and C to about 1, and rate, drive, view, their exponents.
+
+    A' = 2^-rate A, B' = 2^-drive B, C' = 2^-view C: a gain of the systems is 2^(drive + view - rate) times that returned. Rate
+    and drive + view are even, so that their roots are powers of two, and in discrete time, which has its own unit, rate is 0.
+    Not for stacks.
+    """
+    rate, drive, view = (max(_exponent(system[k]) for system in systems) for k in range(3))
+    rate = 0 if systems[0].discrete else rate + rate % 2
+    view += (drive + view) % 2
+
+    def one(system: Realization) -> Realization:
+        A, B, C = (_times_power(X, -e) for X, e in zip(system[:3], (rate, drive, view), strict=True))
+        return system._replace(A=A, B=B, C=C)
+
+    return tuple(map(one, systems)), rate, drive, view
+
+
+def unscaled(value: Any, exponent: int) -> Any:
+    """2^exponent value, inf where that overflows."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(value, exponent)
 
 
 def each(function: Callable[..., Any], *systems: Realization) -> Any:

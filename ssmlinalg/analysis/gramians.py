@@ -16,7 +16,7 @@ import scipy.linalg
 from .. import _require, _shifted, forms
 from .._array import Complex, Real
 from ..forms import MIMO, NPLR, Delayed, Dense, DenseRecurrence, Form, MIMORecurrence
-from ._realization import Realization, closed, continuous, each, real, realize, worst
+from ._realization import Realization, closed, continuous, each, real, realize, scaled, unscaled, worst
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -50,7 +50,12 @@ def controllability_gramian(form: Form) -> Real:
     array([0.1127, 0.5   , 0.8873])
     """
     system = realize(forms.to_dense(form) if isinstance(form, NPLR) else form)
-    return each(lambda member: _product(controllability_factor(_stable(member))), system)
+
+    def gramian(member: Realization) -> Real:
+        (unit,), rate, drive, _ = scaled(member)
+        return _fitting(_product(controllability_factor(_stable(unit, rate))), 2 * drive - rate)
+
+    return each(gramian, system)
 
 
 def observability_gramian(form: Form) -> Real:
@@ -67,7 +72,12 @@ def observability_gramian(form: Form) -> Real:
     >>> observability_gramian(forms.Dense(-2 * one[:, None], one, 3 * one, 0.0, 1.0))
     array([[2.25]])
     """
-    return each(lambda member: _product(observability_factor(_stable(member))), realize(form))
+
+    def gramian(member: Realization) -> Real:
+        (unit,), rate, _, view = scaled(member)
+        return _fitting(_product(observability_factor(_stable(unit, rate))), 2 * view - rate)
+
+    return each(gramian, realize(form))
 
 
 def hankel_singular_values(form: Form) -> Real:
@@ -84,7 +94,7 @@ def hankel_singular_values(form: Form) -> Real:
     >>> hankel_singular_values(forms.Dense(-2 * one[:, None], one, 3 * one, 0.0, 1.0))  # |C B/2A|
     array([0.75])
     """
-    return each(lambda member: _balance(_stable(member))[1], realize(form))
+    return each(_hankel, realize(form))
 
 
 def balanced_truncation(form: Form, order: int) -> Reduced:
@@ -112,7 +122,7 @@ def balanced_truncation(form: Form, order: int) -> Reduced:
         remedy = "Take its channels apart."
         raise TypeError(f"balanced_truncation takes a form with one input and one output; got {type(form).__name__}. {remedy}")
     whole = realize(form)
-    hankel = each(lambda member: _balance(_stable(member))[1], whole)
+    hankel = each(_hankel, whole)
     least = int(np.min(np.sum(hankel > hankel.shape[-1] * _EPS * hankel[..., :1], axis=-1), initial=hankel.shape[-1]))
     if order > least:
         rule = "`order` must not exceed the number of Hankel singular values above rounding"
@@ -192,18 +202,35 @@ def _balance(system: Realization) -> tuple[Real, Real, Real, Real, Real]:
     return U, sigma[:order], Vt, P, Q
 
 
+def _hankel(system: Realization) -> Real:
+    (unit,), rate, drive, view = scaled(system)
+    return _fitting(_balance(_stable(unit, rate))[1], drive + view - rate)
+
+
 def _truncated(system: Realization, order: int) -> tuple[Real, Real, Real]:
+    (system,), rate, drive, view = scaled(system)
     U, sigma, Vt, P, Q = _balance(system)
     root = np.sqrt(sigma[:order])
     left, right = (Q @ U[:, :order] / root).T, P @ Vt[:order].T / root
     A, B, C = real(system)[:3]
-    return left @ A @ right, (left @ B)[:, 0], (C @ right)[0]
+    half = (drive + view) // 2
+    return _fitting(left @ A @ right, rate), _fitting((left @ B)[:, 0], half), _fitting((C @ right)[0], half)
 
 
-def _stable(system: Realization) -> Realization:
+def _fitting(array: Real, exponent: int) -> Real:
+    """2^exponent array, refused where that overflows."""
+    array = unscaled(array, exponent)
+    if not _require.all_finite(array):
+        remedy = "Scale B and C down, or the time up."
+        raise ValueError(f"the result must fit double precision; got more than float64 can hold. {remedy}")
+    return array
+
+
+def _stable(system: Realization, rate: int) -> Realization:
+    """The system, of times in units of 2^-rate, once it is known to be stable."""
     pole = worst(system)
     if pole is not None:
-        what = f"|z| = {abs(pole):.6g}" if system.discrete else f"Re = {pole.real:.6g}"
+        what = f"|z| = {abs(pole):.6g}" if system.discrete else f"Re = {unscaled(pole.real, rate):.6g}"
         rule = "the system must be stable for its Gramians to exist"
         raise ValueError(f"{rule}; got an eigenvalue with {what}. Move it into the stable region, or remove its mode.")
     return system

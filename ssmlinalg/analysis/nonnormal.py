@@ -122,6 +122,7 @@ def numerical_range(A: Array, points: int = 128) -> NumericalRange:
     """
     A, exponent = _unit(A)
     K, N = _require.integer("points", points, least=3), len(A)
+    _require.room("the numerical range", 16 * N * K, host=True)
     angle = 2 * np.pi * np.arange(K) / K
     turn = np.exp(-1j * angle[: K // 2 + 1 if not np.iscomplexobj(A) else K])
     extremes = [scipy.linalg.eigh(_hermitian(A * z), subset_by_index=[N - 1, N - 1]) for z in turn]

@@ -26,8 +26,8 @@ import scipy.linalg
 from .. import _array, _require, norms
 from .._array import Complex, Real
 from ..forms import Continuous, Discrete
-from ..norms import Supremum
-from ._realization import Realization, closed, continuous, each, real, realize, worst
+from ..norms import Supremum, _exponent, _times_power
+from ._realization import Realization, closed, continuous, each, real, realize, scaled, unscaled, worst
 from .gramians import factor, triangular
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -185,15 +185,18 @@ def _together(first: Any, second: Any) -> tuple[Realization, Realization]:
 
 
 def _h2(system: Realization) -> float:
+    (system,), rate, drive, view = scaled(system)
     if worst(system) is not None or (not system.discrete and np.any(system.D)):
         return math.inf
     A, B = closed(continuous(system))[:2]
     T, B, Q = triangular(A, B)
-    return _root_sum(closed(system).C @ factor(T, B, Q), system)
+    return _root_sum(closed(system).C @ factor(T, B, Q), system, drive + view - rate // 2)
 
 
 def _h2_apart(first: Realization, second: Realization) -> float:
-    difference = first._replace(D=first.D - second.D)
+    (first, second), rate, drive, view = scaled(first, second)
+    with np.errstate(over="ignore"):
+        difference = first._replace(D=first.D - second.D)
     if worst(first) is not None or worst(second) is not None or (not first.discrete and np.any(difference.D)):
         return math.inf
     A1, B1 = closed(continuous(first))[:2]
@@ -207,28 +210,34 @@ def _h2_apart(first: Realization, second: Realization) -> float:
     else:
         across, driven, heard = np.zeros((len(T1), len(T2))), QB1, -C2 @ Q2
     T = np.block([[T1, across], [np.zeros((len(T2), len(T1))), T2]])
-    return _root_sum(np.concatenate([C1 @ Q1, heard], axis=1) @ factor(T, np.concatenate([driven, QB2])), difference)
+    CL = np.concatenate([C1 @ Q1, heard], axis=1) @ factor(T, np.concatenate([driven, QB2]))
+    return _root_sum(CL, difference, drive + view - rate // 2)
 
 
-def _root_sum(CL: Complex, system: Realization) -> float:
-    parts = np.concatenate([np.abs(CL).ravel(), np.abs(system.D).ravel() * system.discrete])
-    unit = float(np.max(parts)) or 1.0  # so that no square underflows
-    return unit * float(np.linalg.norm(parts / unit))
+def _root_sum(CL: Complex, system: Realization, exponent: int) -> float:
+    """The Frobenius norm of 2^exponent CL and, in discrete time, D: no square over- or underflows."""
+    return math.hypot(*unscaled(np.abs(CL), exponent).ravel(), *(np.abs(system.D).ravel() * system.discrete))
 
 
 def _hinf(norm: Callable[..., Supremum], tolerance: float, *systems: Realization) -> Supremum:
     """`norm` of the matrices of all systems, continuous and real."""
+    systems, rate, drive, view = scaled(*systems)
     for system in systems:
         pole = worst(system)
         if pole is not None:
-            w = abs(np.angle(pole)) if system.discrete else abs(pole.imag)
+            w = abs(np.angle(pole)) if system.discrete else unscaled(abs(pole.imag), rate)
             return Supremum(math.inf, math.inf, float(w))
+    gain = drive + view - rate
+    more = max(0, max(_exponent(system.D) for system in systems) - gain)  # D counts, too: it may be much larger
+    systems = [system._replace(C=_times_power(system.C, -more), D=_times_power(system.D, -gain - more)) for system in systems]
     matrices = [np.ascontiguousarray(X) for system in systems for X in real(continuous(system))[:4]]
     lower, upper, w = norm(*matrices, tolerance=tolerance)
-    return Supremum(lower, upper, 2 * math.atan(w) if systems[0].discrete else w)
+    lower, upper = unscaled([lower, upper], gain + more).tolist()
+    return Supremum(lower, upper, 2 * math.atan(w) if systems[0].discrete else float(unscaled(w, rate)))
 
 
 def _difference(first: Realization, second: Realization) -> Realization:
+    (first, second), rate, drive, view = scaled(first, second)
     D = first.D - second.D
     if first.modal and second.modal:  # equal modes are taken together later
         A = np.concatenate([first.A, second.A])
@@ -245,6 +254,7 @@ def _difference(first: Realization, second: Realization) -> Realization:
 
 
 def _l1(system: Realization, tolerance: float) -> tuple[float, float]:
+    (system,), rate, drive, view = scaled(system)
     if worst(system) is not None:
         return math.inf, math.inf
     total = _total if system.discrete else _integral
@@ -253,7 +263,8 @@ def _l1(system: Realization, tolerance: float) -> tuple[float, float]:
         if np.any(system.B[:, m]) and np.any(system.C[p]):
             flow = _modes(system, p, m) if system.modal else _matrix(system, p, m)
             bounds[:, p, m] = total(flow, tolerance)
-    lower, upper = np.max(np.sum(bounds + np.abs(system.D), axis=-1), axis=-1)
+    with np.errstate(over="ignore"):
+        lower, upper = np.max(np.sum(unscaled(bounds, drive + view - rate) + np.abs(system.D), axis=-1), axis=-1)
     return float(lower), float(upper)
 
 

@@ -70,6 +70,8 @@ def pseudospectrum(
     """
     A, x, y = _square(A), _axis("x", x), _axis("y", y)
     tolerance = _require.real("tolerance", tolerance, above=0, below=1)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"`progress` must be a function or None; got {progress!r}. It is called as progress(fraction=0.5).")
     sigma = _target(out, (len(y), len(x)))
     unit = _unit(A, x, y)
     T = _shifted.triangular(A / unit)[0]
@@ -113,6 +115,7 @@ def window(A: np.ndarray, points: int = 200, *, level: float = 1e-3) -> tuple[Re
     """
     A = _square(A)
     points = _require.integer("points", points, least=2)
+    _require.room("the grid", 16 * points, host=True)
     level = _require.real("level", level, above=0, below=1)
     unit = _unit(A)
     T = _shifted.triangular(A / unit)[0]
@@ -255,7 +258,7 @@ def _start(N: int) -> Complex:
 
 def _steps(N: int, tolerance: float) -> int:
     """The k of the docstring of `pseudospectrum`, tan(phi) = sqrt(N/failure); without rounding N would do."""
-    return min(4 * N, math.ceil((1 + math.asinh(math.sqrt(N / _FAILURE)) / math.acosh(1 + tolerance)) / 2))
+    return min(4 * N, math.ceil((1 + math.asinh(math.sqrt(N / _FAILURE)) / max(math.acosh(1 + tolerance), _EPS)) / 2))
 
 
 def _tiles(order: int, row: np.ndarray, sigma: Real) -> Iterator[np.ndarray]:
@@ -309,8 +312,9 @@ def _axis(name: str, values: Any) -> Real:
         raise ValueError(f"`{name}` must hold at least one value; got none. Take one from window(A).")
     values = values.astype(np.float64)
     _require.finite(name, values)
-    if np.any(np.diff(values) <= 0):
-        where = int(np.argmax(np.diff(values) <= 0))
+    falls = values[1:] <= values[:-1]
+    if np.any(falls):
+        where = int(np.argmax(falls))
         got = f"{values[where]:g} before {values[where + 1]:g}"
         raise ValueError(f"`{name}` must rise strictly; got {got}. Sort it with numpy.unique.")
     return values
@@ -319,9 +323,12 @@ def _axis(name: str, values: Any) -> Real:
 def _target(out: Any, shape: tuple[int, int]) -> Real:
     """Where the values go: `out`, or a new array of NaN."""
     if out is None:
+        _require.room("the grid", 8 * shape[0] * shape[1], host=True)
         return np.full(shape, np.nan)
     if not isinstance(out, np.ndarray) or out.dtype != np.float64:
         got = f"{out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
         raise TypeError(f"`out` must be a NumPy array of float64; got {got}. Make it with numpy.full(shape, numpy.nan).")
     _require.shape("out", out.shape, f"(Y, X) = {shape} of `y` and `x`", out.shape == shape)
+    if not out.flags.writeable:
+        raise ValueError("`out` must be writable; got a read-only array. Give a copy, or open the file with mode 'r+'.")
     return out

@@ -88,7 +88,8 @@ def transfer(form: Form, s: Array) -> Array:
     if isinstance(form, Delayed):
         if _array.is_numpy(s) and not np.all(s):
             raise ValueError("`s` must not be 0, where a delay is infinite; got s = 0. Move it off by a little.")
-        return transfer(form.system, s) / s + form.D[..., None]
+        with _array.quietly(s):
+            return _finite(transfer(form.system, s) / s + form.D[..., None], s)
     xp = _array.namespace(s=s)
     states, each = _states(form)
     read = partial(_read, form)
@@ -126,9 +127,11 @@ def state_transfer(form: Form, s: Array) -> Array:
     form, s = _admit(form, s)
     if isinstance(form, Delayed):
         return state_transfer(form.system, s)
+    states, each = _states(form)
+    _require.room("the state at all frequencies", 16 * each * s.shape[0], host=_array.is_numpy(s))
     with _array.quietly(s):
         try:
-            X = _states(form)[0](s)
+            X = states(s)
         except np.linalg.LinAlgError:
             raise _pole("one that is") from None
     return _finite(X, s, form)
@@ -148,8 +151,12 @@ def legs_state(order: int, s: Array) -> Complex:
     >>> np.abs(legs_state(2, np.array([1j]))[:, 0]).round(6)
     array([0.707107, 0.547723])
     """
-    n = np.arange(_require.integer("order", order))
+    order = _require.integer("order", order)
     s = _frequencies(s)
+    if not _array.is_numpy(s):
+        raise TypeError(f"`s` must be a NumPy array; got {type(s).__name__}. Convert it with numpy.asarray.")
+    _require.room("the state at all frequencies", 16 * order * max(len(s), 1), host=True)
+    n = np.arange(order)
     with _array.quietly(s):
         return _finite(_chain(np.sqrt(2 * n + 1), -(n + 1.0), n + 0.0, s), s)
 
