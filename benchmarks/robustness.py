@@ -20,7 +20,7 @@ import numpy.typing as npt
 import scipy.io
 
 from ssmlinalg import convolve, decompose, forms, hippo, kernel, perturb
-from ssmlinalg.analysis.compare import legs_state
+from ssmlinalg.analysis import legs_state
 from ssmlinalg.analysis.robustness import Sweep, fourier_sweep, noise_gain
 from ssmlinalg.inits import s4d_legs_clipped_init
 
