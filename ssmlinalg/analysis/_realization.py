@@ -93,12 +93,14 @@ def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], int, int, in
     and drive + view are even, so that their roots are powers of two, and in discrete time, which has its own unit, rate is 0.
     Not for stacks.
     """
-    rate, drive, view = (max(_exponent(system[k]) for system in systems) for k in range(3))
+    rate, drive, view = (
+        max(map(_exponent, same)) for same in zip(*((system.A, system.B, system.C) for system in systems), strict=True)
+    )
     rate = 0 if systems[0].discrete else rate + rate % 2
     view += (drive + view) % 2
 
     def one(system: Realization) -> Realization:
-        A, B, C = (_times_power(X, -e) for X, e in zip(system[:3], (rate, drive, view), strict=True))
+        A, B, C = _times_power(system.A, -rate), _times_power(system.B, -drive), _times_power(system.C, -view)
         return system._replace(A=A, B=B, C=C)
 
     return tuple(map(one, systems)), rate, drive, view

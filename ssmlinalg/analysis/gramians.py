@@ -16,6 +16,7 @@ import scipy.linalg
 from .. import _require, _shifted, forms
 from .._array import Complex, Real
 from ..forms import MIMO, NPLR, Delayed, Dense, DenseRecurrence, Form, MIMORecurrence
+from ..norms import _times_power
 from ._realization import Realization, closed, continuous, each, real, realize, scaled, unscaled, worst
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -53,7 +54,7 @@ def controllability_gramian(form: Form) -> Real:
 
     def gramian(member: Realization) -> Real:
         (unit,), rate, drive, _ = scaled(member)
-        return _fitting(_product(controllability_factor(_stable(unit, rate))), 2 * drive - rate)
+        return fitting(_product(controllability_factor(_stable(unit, rate))), 2 * drive - rate)
 
     return each(gramian, system)
 
@@ -75,7 +76,7 @@ def observability_gramian(form: Form) -> Real:
 
     def gramian(member: Realization) -> Real:
         (unit,), rate, _, view = scaled(member)
-        return _fitting(_product(observability_factor(_stable(unit, rate))), 2 * view - rate)
+        return fitting(_product(observability_factor(_stable(unit, rate))), 2 * view - rate)
 
     return each(gramian, realize(form))
 
@@ -204,7 +205,7 @@ def _balance(system: Realization) -> tuple[Real, Real, Real, Real, Real]:
 
 def _hankel(system: Realization) -> Real:
     (unit,), rate, drive, view = scaled(system)
-    return _fitting(_balance(_stable(unit, rate))[1], drive + view - rate)
+    return fitting(_balance(_stable(unit, rate))[1], drive + view - rate)
 
 
 def _truncated(system: Realization, order: int) -> tuple[Real, Real, Real]:
@@ -214,12 +215,13 @@ def _truncated(system: Realization, order: int) -> tuple[Real, Real, Real]:
     left, right = (Q @ U[:, :order] / root).T, P @ Vt[:order].T / root
     A, B, C = real(system)[:3]
     half = (drive + view) // 2
-    return _fitting(left @ A @ right, rate), _fitting((left @ B)[:, 0], half), _fitting((C @ right)[0], half)
+    return fitting(left @ A @ right, rate), fitting((left @ B)[:, 0], half), fitting((C @ right)[0], half)
 
 
-def _fitting(array: Real, exponent: int) -> Real:
+def fitting(array: np.ndarray, exponent: int) -> np.ndarray:
     """2^exponent array, refused where that overflows."""
-    array = unscaled(array, exponent)
+    with np.errstate(over="ignore", under="ignore"):
+        array = _times_power(array, exponent)
     if not _require.all_finite(array):
         remedy = "Scale B and C down, or the time up."
         raise ValueError(f"the result must fit double precision; got more than float64 can hold. {remedy}")

@@ -28,7 +28,7 @@ from .._array import Complex, Real
 from ..forms import Continuous, Discrete
 from ..norms import Supremum, _exponent, _times_power
 from ._realization import Realization, closed, continuous, each, real, realize, scaled, unscaled, worst
-from .gramians import factor, triangular
+from .gramians import factor, fitting, triangular
 
 _EPS = float(np.finfo(np.float64).eps)
 _CELLS = 64  # of one width, evaluated at a time: a panel
@@ -229,28 +229,33 @@ def _hinf(norm: Callable[..., Supremum], tolerance: float, *systems: Realization
             return Supremum(math.inf, math.inf, float(w))
     gain = drive + view - rate
     more = max(0, max(_exponent(system.D) for system in systems) - gain)  # D counts, too: it may be much larger
-    systems = [system._replace(C=_times_power(system.C, -more), D=_times_power(system.D, -gain - more)) for system in systems]
-    matrices = [np.ascontiguousarray(X) for system in systems for X in real(continuous(system))[:4]]
+    units = [system._replace(C=_times_power(system.C, -more), D=_times_power(system.D, -gain - more)) for system in systems]
+    matrices = [np.ascontiguousarray(X) for system in units for X in real(continuous(system))[:4]]
     lower, upper, w = norm(*matrices, tolerance=tolerance)
     lower, upper = unscaled([lower, upper], gain + more).tolist()
     return Supremum(lower, upper, 2 * math.atan(w) if systems[0].discrete else float(unscaled(w, rate)))
 
 
 def _difference(first: Realization, second: Realization) -> Realization:
-    (first, second), rate, drive, view = scaled(first, second)
-    D = first.D - second.D
+    with np.errstate(over="ignore"):
+        D = first.D - second.D
     if first.modal and second.modal:  # equal modes are taken together later
         A = np.concatenate([first.A, second.A])
     else:
         A, other = (np.diag(system.A) if system.modal else system.A for system in (first, second))
         if np.array_equal(A, other):
             if np.array_equal(first.B, second.B):
-                return first._replace(A=A, C=first.C - second.C, D=D)
+                return first._replace(A=A, C=_apart(first.C, second.C), D=D)
             if np.array_equal(first.C, second.C):
-                return first._replace(A=A, B=first.B - second.B, D=D)
+                return first._replace(A=A, B=_apart(first.B, second.B), D=D)
         A: Any = scipy.linalg.block_diag(A, other)
     B, C = np.concatenate([first.B, second.B]), np.concatenate([first.C, -second.C], axis=1)
     return Realization(A, B, C, D, first.discrete)
+
+
+def _apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return fitting(first - second, 0)
 
 
 def _l1(system: Realization, tolerance: float) -> tuple[float, float]:

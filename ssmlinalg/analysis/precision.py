@@ -12,7 +12,7 @@ from .._array import Complex, Real
 from ..discretize import RULES
 from ..forms import MIMO, Continuous, Delayed, Diagonal, MIMORecurrence, Paired, PairedRecurrence, Recurrence
 from ..kernels import kernel
-from ..kernels.sampled import sampled
+from ..kernels.sampled import batch_of, sampled
 
 Modes = Diagonal | Paired | MIMO | Recurrence | PairedRecurrence | MIMORecurrence
 
@@ -80,7 +80,10 @@ def precision_report(form: Modes, length: int, *, rule: str = "zoh") -> list[Rou
     if not isinstance(form, Modes):
         remedy = "Diagonalize it first, for example with perturb.lossless."
         raise TypeError(f"`form` must have modes, such as Paired; got {type(form).__name__}. {remedy}")
-    form = forms.move(form, "numpy", dtype="float64")
+    form = forms.check(forms.move(form, "numpy", dtype="float64"))  # values of other libraries are first seen here
+    batch = batch_of(form)
+    if 0 in batch:
+        raise ValueError(f"batch axes must not be empty; got shape {batch}. Give at least one system.")
     K = kernel(form, length, rule=rule)
     parts = {"all": form._fields} | {name: (name,) for name in form._fields}
     rows = []

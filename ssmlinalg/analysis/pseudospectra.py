@@ -133,7 +133,11 @@ def window(A: np.ndarray, points: int = 200, *, level: float = 1e-3) -> tuple[Re
         margin *= math.sqrt(2)
     t = np.linspace(-1, 1, points)
     t = (t - t[::-1]) / 2  # symmetric to the last bit
-    return unit * (centre[0] + width * t), unit * (centre[1] + height * t)
+    with np.errstate(over="ignore"):
+        x, y = unit * (centre[0] + width * t), unit * (centre[1] + height * t)
+    if not (np.isfinite(x[-1]) and np.isfinite(y[-1]) and np.isfinite(x[0])):
+        raise ValueError("the window must fit double precision; got one that overflows. Scale `A` by a power of two.")
+    return x, y
 
 
 @np.errstate(all="ignore")  # `overflow` tells where R does, at eigenvalues above all

@@ -13,7 +13,7 @@ from ..discretize import _modulo, _phi1
 from ..forms import DPLR, MIMO, NPLR, Continuous, Dense, DenseRecurrence, Diagonal, MIMORecurrence, Paired
 from ..kernels.irregular import _in_pieces, _untimed, kernel_at
 from ..kernels.recurrence import fitting
-from ..kernels.sampled import batch_of, match, real_signal
+from ..kernels.sampled import batch_of, match, real_signal, refuse_size
 from .transfer import _read
 
 
@@ -53,6 +53,7 @@ def step_response(form: Continuous, times: Array) -> Array:
     if _array.is_numpy(times) and np.any(times < 0):
         raise ValueError(f"`times` must not be negative; got {float(np.min(times)):g}. Before its step a system is at rest.")
     _require.broadcasts("times", tuple(times.shape[:-1]), batch_of(system), "the form")
+    refuse_size("the step response", system, times.shape[-1])
     with _array.quietly(times):  # the result tells
         S = (_of_matrix if isinstance(system, DenseRecurrence) else _of_modes)(system, times)
         return fitting(S + system.D[..., None])

@@ -23,6 +23,9 @@ from .. import _array, _require
 from .._array import Array, Complex, Real
 from ..discretize import Rule, discretize
 from ..forms import DPLR, Continuous, Delayed, Dense, DenseRecurrence, Diagonal, Paired, PairedRecurrence, check
+from ..kernels.irregular import _in_pieces
+from ..kernels.recurrence import fitting
+from ..kernels.sampled import batch_of, refuse_size
 from ._states import Model, models, worst_error
 from .transfer import legs_state
 
@@ -87,6 +90,7 @@ def fourier_sweep(
     0.064
     """
     w = None if frequencies is None else _checked(frequencies)
+    _require.room("the sweep", 8 * _require.integer("order", order) ** 2, host=True)
     standing = models(order, conditioning, perturbations)
     own = _grid(-np.arange(1.0, order + 1) + 0j, order) if w is None else w
     exact = np.linalg.norm(legs_state(order, 1j * own), axis=0)
@@ -127,15 +131,21 @@ def noise_gain(form: Continuous, w: Array, *, rule: Rule = "zoh") -> Array:
         angle = form.step[..., None] * w
     if _array.is_numpy(w):
         _require.finite("w step", np.asarray(angle))
-    system = discretize(form, rule)
+    with _array.quietly(w):  # the result tells
+        system: Any = discretize(form, rule)
     inner: Any = system.system if isinstance(system, Delayed) else system
+    refuse_size("the gain", inner, w.shape[0])
     _refuse_unsettled(inner)
     xp = _array.namespace(w=w)
-    late = _array.complex_of(xp.cos(angle), -xp.sin(angle))  # 1/z
-    G = _heard(inner, late)
-    if isinstance(system, Delayed):
-        G = late * G
-    return xp.abs(G + system.D[..., None])
+
+    def piece(_: tuple[()], angle: Array) -> tuple[tuple[()], Array]:
+        late = _array.complex_of(xp.cos(angle), -xp.sin(angle))  # 1/z
+        G = _heard(inner, late)
+        return (), xp.abs((late * G if isinstance(system, Delayed) else G) + system.D[..., None])
+
+    each = math.prod(batch_of(inner)) * math.prod(inner.A.shape[-2 if isinstance(inner, DenseRecurrence) else -1 :])
+    with _array.quietly(w):
+        return fitting(_in_pieces(piece, (), (angle,), each)[1] if w.shape[0] else piece((), angle)[1])
 
 
 def _heard(system: Any, late: Array) -> Array:
@@ -154,7 +164,10 @@ def _solved(system: DenseRecurrence, late: Array) -> Array:
     xp = _array.namespace(late=late)
     shifted = _array.eye(system.A.shape[-1], late) - late[..., None, None] * system.A[..., None, :, :]
     B = _array.as_complex(system.B)[..., None, :, None]
-    x = xp.linalg.solve(shifted, xp.broadcast_to(B, (*shifted.shape[:-1], 1)))[..., 0]
+    lead = np.broadcast_shapes(tuple(shifted.shape[:-2]), tuple(B.shape[:-2]))
+    x = xp.linalg.solve(xp.broadcast_to(shifted, (*lead, *shifted.shape[-2:])), xp.broadcast_to(B, (*lead, *B.shape[-2:])))[
+        ..., 0
+    ]
     return xp.sum(system.C[..., None, :] * x, axis=-1)
 
 
@@ -163,7 +176,8 @@ def _refuse_unsettled(system: Any) -> None:
     if not _array.readable(system.A):
         return
     A = _array.to_numpy(system.A)
-    size = float(np.max(np.abs(np.linalg.eigvals(A) if isinstance(system, DenseRecurrence) else A)))
+    _require.finite("A_d", A)
+    size = float(np.max(np.abs(np.linalg.eigvals(A) if isinstance(system, DenseRecurrence) else A), initial=0.0))
     if size >= 1:
         remedy = "Make Re A < 0, or choose another rule or a smaller step."
         raise ValueError(f"a model must forget its start to settle; got |A_d| = {size:.6g}. {remedy}")

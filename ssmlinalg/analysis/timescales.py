@@ -22,6 +22,7 @@ from ..forms import (
     MIMORecurrence,
     PairedRecurrence,
     Recurrence,
+    check,
     move,
     to_dense,
 )
@@ -100,7 +101,7 @@ def timescales(form: Continuous | Discrete, length: int | None = None) -> Timesc
 
 def exponents(form: Continuous | Discrete) -> tuple[Complex, Real]:
     """z (..., n) of e^z from sample to sample, and by how much it may be off: 0 where it is stored."""
-    host: Any = move(form, "numpy", dtype="float64")
+    host: Any = check(move(form, "numpy", dtype="float64"))  # values of other libraries are first seen here
     while isinstance(host, Delayed):
         host = host.system
     if isinstance(host, NPLR):
@@ -108,14 +109,16 @@ def exponents(form: Continuous | Discrete) -> tuple[Complex, Real]:
     if isinstance(host, (Dense, DPLR)):
         A, step = to_dense(host).A, np.asarray(host.step)
         modes, doubt = _eigenvalues(A)
-        return step[..., None] * modes, step[..., None] * doubt
+        with np.errstate(over="ignore"):
+            return step[..., None] * modes, step[..., None] * doubt
     if isinstance(host, _RECURRENT):
         modes, doubt = _eigenvalues(host.A) if isinstance(host, DenseRecurrence) else (host.A, np.zeros(host.A.shape))
         size = np.abs(modes)
         with np.errstate(divide="ignore", over="ignore"):
             z = np.log(size) + 1j * np.angle(modes)
             return z, np.where(doubt > 0, doubt / np.where(doubt > 0, size, 1.0), 0.0)
-    z = (host.step if isinstance(host, MIMO) else host.step[..., None]) * host.A
+    with np.errstate(over="ignore"):
+        z = (host.step if isinstance(host, MIMO) else host.step[..., None]) * host.A
     return z, np.zeros(z.shape)
 
 

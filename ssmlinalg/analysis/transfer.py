@@ -100,6 +100,9 @@ def transfer(form: Form, s: Array) -> Array:
         return (), G if real else (G + xp.conj(read(states(xp.conj(s))))) / 2
 
     with _array.quietly(s):  # the result tells
+        one = piece((), s[:0])[1]
+        one = one if isinstance(form, NPLR) else one + form.D[..., None]
+        _require.room("the response at all frequencies", 16 * math.prod(one.shape[:-1]) * s.shape[0], host=_array.is_numpy(s))
         try:
             _, G = _in_pieces(piece, (), (s,), each) if s.shape[0] else piece((), s)
         except np.linalg.LinAlgError:
