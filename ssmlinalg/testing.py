@@ -39,7 +39,7 @@ from . import _array, _require, hippo, inits
 from ._array import Array, Complex
 from .analysis.laws import LAWS, Check, size
 from .analysis.verify import diagnose
-from .discretize import RULES, Rule, discretize
+from .discretize import RULES, Rule
 from .forms import (
     DPLR,
     MIMO,
@@ -266,10 +266,10 @@ def mimo_recurrence(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> 
 
 @st.composite
 def delayed(draw: st.DrawFn, largest: int = 6, *, hard: bool = True) -> Delayed:
-    """What a first-order hold makes of a continuous form."""
-    found = discretize(draw(continuous(largest, hard=hard)), "foh")
-    assert isinstance(found, Delayed)
-    return found
+    """A recurrence heard one sample late beside a direct path of its own, as a first-order hold makes of a continuous form."""
+    made = (paired_recurrence, recurrence, dense_recurrence, mimo_recurrence)
+    system = draw(st.one_of([make(largest, hard=hard) for make in made]))
+    return Delayed(system._replace(D=np.zeros_like(system.D)), system.D)
 
 
 @st.composite
