@@ -110,9 +110,10 @@ def gbt(form: Continuous, *, alpha: float) -> Recurrent:
 
     def matrices(Z: Array, B: Array) -> Samples:
         xp = _array.namespace(Z=Z)
-        identity = _array.eye(Z.shape[-1], Z)
-        right = xp.concat([identity + (1 - alpha) * Z, xp.broadcast_to(B, Z.shape[:-1])[..., None]], axis=-1)
-        solved = xp.linalg.solve(xp.broadcast_to(identity - alpha * Z, Z.shape), right)
+        identity, shape = _array.eye(Z.shape[-1], Z), np.broadcast_shapes(tuple(Z.shape[:-1]), tuple(B.shape))
+        Z = xp.broadcast_to(Z, (*shape, shape[-1]))
+        right = xp.concat([identity + (1 - alpha) * Z, xp.broadcast_to(B, shape)[..., None]], axis=-1)
+        solved = xp.linalg.solve(identity - alpha * Z, right)
         return Samples(solved[..., :-1], solved[..., -1])
 
     return _one_tap(form, modes, matrices)

@@ -185,6 +185,28 @@ def test_convolution_is_causal_and_linear_not_circular(length: int, taps: int, s
     assert np.abs(convolve(u, k) - expected).max() <= tolerance
 
 
+@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("kind", ["Dense", "DPLR", "Diagonal", "Paired", "MIMO"])
+def test_a_batch_of_any_one_field_is_a_batch_of_kernels_at_every_length(kind: str, rule: str) -> None:
+    one = np.ones(2) + 0j
+    form: Any = {
+        "Dense": forms.Dense(-np.eye(2), np.ones(2), np.ones(2), np.asarray(0.5), np.asarray(0.1)),
+        "DPLR": forms.DPLR(-one, one[:, None], one, one, np.asarray(0.5), np.asarray(0.1)),
+        "Diagonal": forms.Diagonal(-one, one, one, np.asarray(0.5), np.asarray(0.1)),
+        "Paired": forms.Paired(-one, one, one, np.asarray(0.5), np.asarray(0.1)),
+        "MIMO": forms.MIMO(-one, np.ones((2, 4)) + 0j, np.ones((5, 2)) + 0j, np.ones((5, 4)), 0.1 * np.ones(2)),
+    }[kind]
+    ports, inputs = ((5, 4), (4,)) if kind == "MIMO" else ((), ())
+    whole = kernel(form, 6, rule=rule)
+    for name, field in form._asdict().items():
+        batch = form._replace(**{name: np.stack([field] * 3)})
+        for length in (0, 1, 2, 6):
+            K = kernel(batch, length, rule=rule)
+            assert K.shape == (3, *ports, length), (name, length)
+            np.testing.assert_allclose(K, np.broadcast_to(whole[..., :length], K.shape), rtol=0, atol=64 * EPS)
+        assert scan(batch, np.ones((*inputs, 6)), rule=rule)[0].shape == (3, *ports[:1], 6), name
+
+
 def test_irregular_batches_broadcast() -> None:
     """One A for all channels, steps for each, and a batch of signals in front."""
     shared = inits.s4d_lin_init(8)

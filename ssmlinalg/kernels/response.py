@@ -22,7 +22,7 @@ from ..forms import (
 )
 from ..products import MAX_BYTES, vandermonde
 from .dense import dense_kernel, dplr_kernel
-from .sampled import base_of, finite, half_of, refuse_overflow, refuse_size, sampled, swap, widened
+from .sampled import base_of, batch_of, finite, half_of, refuse_overflow, refuse_size, sampled, swap, widened
 
 
 def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh", max_bytes: int = MAX_BYTES) -> Array:
@@ -63,7 +63,10 @@ def kernel(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh", max_
     refuse_size("the kernel", inner, length)
     refuse_overflow(inner, length)
     if length <= late:
-        return _cast(system.D[..., None][..., :length], narrow)
+        ports = system.D.shape[-2:] if isinstance(inner, MIMORecurrence) else ()
+        shape = np.broadcast_shapes(tuple(system.D.shape), (*batch_of(inner), *ports))
+        direct = system.D[..., None][..., :length]
+        return _cast(_array.namespace(D=direct).broadcast_to(direct, (*shape, length)), narrow)
     if isinstance(inner, DenseRecurrence):
         K = dense_kernel(inner, length - late, max_bytes=max_bytes)
         K = K if late else _first_added(system.D, K)

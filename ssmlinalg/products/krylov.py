@@ -46,7 +46,8 @@ def krylov(A: Array, B: Array, C: Array, length: int) -> Array:
         columns = xp.concat([xp.real(columns), xp.imag(columns)], axis=-2)
         rows = xp.concat([xp.real(rows), -xp.imag(rows)], axis=-2)
     K = xp.matmul(xp.matrix_transpose(rows), columns)
-    return xp.reshape(K, (*K.shape[:-2], giant * baby))[..., :length]
+    K = xp.reshape(K, (*K.shape[:-2], giant * baby))[..., :length]
+    return xp.broadcast_to(K, (*np.broadcast_shapes(A.shape[:-2], K.shape[:-1]), length))  # of one power A is no part
 
 
 def _one_field(A: Array, B: Array, C: Array) -> tuple[Array, Array, Array]:
