@@ -37,7 +37,7 @@ import numpy as np
 
 from . import _array, _require, hippo, inits
 from ._array import Array, Complex
-from .analysis.laws import LAWS, Check, size
+from .analysis.laws import KEEP_STABILITY, LAWS, Check, size
 from .analysis.verify import diagnose
 from .discretize import RULES, Rule
 from .forms import (
@@ -72,7 +72,6 @@ HARD_RATES = (0.0, -1e-12, -1e-6, -1e-3, -1e3, -1e6)  # Re A: on the boundary, b
 HARD_FREQUENCIES = (1e-12, 1e-3, 1e3, 1e6)  # Im A: nearly real, slow, fast
 HARD_RADII = (1.0, 1 - 1e-12, 1 - 1e-3)  # |A| of a recurrence
 GAPS = (0.0, 2.0**-52, 1e-12, 1e-6)  # between modes that nearly coincide, relative
-KEEP_STABILITY = tuple(name for name in RULES if name != "forward")  # Euler's rule need not
 
 # Two decimals: short to read, and yet their products round.
 _REAL = st.integers(-200, 200).map(lambda k: k / 100)

@@ -49,7 +49,7 @@ from .transfer import transfer
 
 _EPS = float(np.finfo(np.float64).eps)
 _CONTINUOUS = (Dense, DPLR, Diagonal, Paired, MIMO)
-_KEEP_STABILITY = ("zoh", "foh", "impulse", "mamba", "bilinear", "backward")
+KEEP_STABILITY = tuple(name for name in RULES if name != "forward")  # Euler's rule need not
 _FULL = (Diagonal, Recurrence)
 _HALF = (Paired, PairedRecurrence, MIMO, MIMORecurrence)
 _STEPS = 32  # samples fed one by one
@@ -119,7 +119,7 @@ def stable(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
 
 def _stable_matrix(form: Any, system: DenseRecurrence, rule: Rule, computed: float, allowed: float) -> Check:
     proved = max(math.log(radius_bound(A)) for A in _different(system.A))
-    if proved > allowed and isinstance(form, (Dense, DPLR)) and rule in _KEEP_STABILITY:
+    if proved > allowed and isinstance(form, (Dense, DPLR)) and rule in KEEP_STABILITY:
         A = to_dense(form).A
         shown = max(proved_abscissa(member) for member in _different(np.asarray(form.step)[..., None, None] * A))
         proved = min(proved, shown)
