@@ -280,3 +280,32 @@ def test_a_reduced_model_says_what_it_is():
     reduced = balanced_truncation(inits.s4d_lin_init(8), 4)
     assert isinstance(reduced, Reduced)
     assert isinstance(reduced.bound, float)
+
+
+@given(st.integers(-120, 120), st.integers(-120, 120), st.integers(-120, 120))
+def test_gramians_follow_the_units_of_time_and_gain_wherever_they_are_doubles(rate: int, drive: int, view: int) -> None:
+    one = dense(0, 3)
+    other = one._replace(A=4.0**rate * one.A, B=2.0**drive * one.B, C=2.0**view * one.C)
+    assert np.array_equal(controllability_gramian(other), 4.0 ** (drive - rate) * controllability_gramian(one))
+    np.testing.assert_allclose(observability_gramian(other), 4.0 ** (view - rate) * observability_gramian(one), rtol=16 * EPS)
+    sigma = hankel_singular_values(one)
+    np.testing.assert_allclose(
+        hankel_singular_values(other), 2.0 ** (drive + view) * 4.0**-rate * sigma, rtol=0,
+        atol=2.0 ** (drive + view) * 4.0**-rate * 64 * EPS * sigma[0],
+    )  # fmt: skip
+
+
+def test_a_truncated_model_keeps_the_units_of_what_it_came_from() -> None:
+    one = dense(1, 4)
+    far = one._replace(A=2.0**-300 * one.A, B=2.0**200 * one.B, C=2.0**-460 * one.C, D=2.0**40 * one.D)
+    small, bound, hankel = balanced_truncation(far, 2)
+    assert hinf_distance(far, small).lower <= bound * (1 + 1e3 * EPS)
+    assert hankel_singular_values(small)[0] == pytest.approx(hankel[0], rel=1e3 * EPS)
+
+
+@pytest.mark.parametrize("function", [controllability_gramian, observability_gramian, hankel_singular_values])
+def test_gramians_beyond_the_range_of_doubles_are_refused(function: Any) -> None:
+    one = np.ones(1)
+    with pytest.raises(ValueError, match="double precision") as error:
+        function(Dense(-one[:, None], 1e200 * one, 1e200 * one, 0.0, 1.0))
+    assert SENTENCE.fullmatch(str(error.value))

@@ -360,3 +360,26 @@ def test_the_largest_and_the_smallest_numbers_give_no_nan() -> None:
             sigma = pseudospectrum(A, points, points)
             assert not np.any(np.isnan(sigma))
             assert np.all(sigma >= 0)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: pseudospectrum(np.eye(2), np.arange(10**6 + 0.0), np.arange(10**6 + 0.0)),
+    lambda: pseudospectrum(np.eye(2), np.arange(2.0), np.arange(2.0), out=np.broadcast_to(np.nan, (2, 2))),
+    lambda: window(np.eye(2), 10**12),
+    lambda: window(np.full((2, 2), 1.7e308)),
+])  # fmt: skip
+def test_grids_that_nothing_can_hold_are_refused_in_one_sentence(call: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError) as error:
+        call()
+    assert re.fullmatch(SENTENCE, str(error.value))
+
+
+def test_progress_that_is_no_function_is_refused_before_any_work() -> None:
+    with pytest.raises(TypeError, match="progress") as error:
+        pseudospectrum(np.eye(2), np.arange(2.0), np.arange(2.0), progress=3)  # pyright: ignore[reportArgumentType]
+    assert re.fullmatch(SENTENCE, str(error.value))
+
+
+def test_a_grid_across_the_range_of_doubles_and_any_tolerance_are_legal() -> None:
+    sigma = pseudospectrum(-np.eye(2), np.array([-1.7e308, 1.7e308]), np.zeros(1), tolerance=1e-300)
+    np.testing.assert_allclose(sigma, [[1.7e308, 1.7e308]], rtol=64 * EPS)

@@ -213,3 +213,9 @@ def test_bad_input_is_refused_in_one_sentence(case: str) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
         BAD[case]()
     assert re.fullmatch(SENTENCE, str(caught.value)), caught.value
+
+
+def test_a_response_that_no_memory_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match="memory") as error:
+        step_response(inits.s4d_legs_init(4, channels=1000), np.broadcast_to(1.0, (10**8,)))
+    assert re.fullmatch(SENTENCE, str(error.value))

@@ -21,6 +21,7 @@ from ssmlinalg.analysis.robustness import Sweep, fourier_sweep, noise_gain
 orders = st.integers(2, 24)
 methods = st.sampled_from(["last_column", "gaussian", "complex_gaussian", "column"])
 frequencies = st.lists(st.floats(0, 1e4), min_size=1, max_size=8)
+HUGE = np.full(2, 1e200 + 0j)
 
 
 def row(name: str, order: int, **options: Any) -> Sweep:
@@ -378,3 +379,28 @@ def test_the_ends_of_the_numbers_are_no_trouble(order: int) -> None:
         assert np.all(np.isfinite(one.gain))
         assert np.all(np.isfinite(one.error))
         assert math.isfinite(one.worst_error)
+
+
+@pytest.mark.parametrize("rule", ["zoh", "foh"])
+def test_a_batch_of_inputs_to_one_matrix_has_the_gains_of_its_members(rule: Any) -> None:
+    B, w = np.random.default_rng(0).standard_normal((3, 4)), np.linspace(0, 9, 5)
+    form = forms.to_dense(hippo.legs(4))._replace(step=np.asarray(0.1))
+    each = [noise_gain(form._replace(B=b), w, rule=rule) for b in B]
+    np.testing.assert_allclose(noise_gain(form._replace(B=B), w, rule=rule), each, rtol=64 * EPS)
+    assert noise_gain(form._replace(B=B[:0]), w, rule=rule).shape == (0, 5)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: noise_gain(inits.s4d_legs_init(4, channels=1000), np.broadcast_to(1.0, (10**8,))),
+    lambda: noise_gain(inits.s4d_lin_init(4, step=1.0)._replace(B=HUGE, C=HUGE), np.ones(2), rule="foh"),
+    lambda: fourier_sweep(10**12),
+])  # fmt: skip
+def test_a_gain_that_overflows_or_fits_no_memory_is_refused_in_one_sentence(call: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError) as error:
+        call()
+    assert re.fullmatch(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]", str(error.value))
+
+
+def test_many_frequencies_of_a_matrix_are_answered_in_pieces() -> None:
+    form, w = forms.to_dense(hippo.legs(16))._replace(step=np.asarray(0.1)), np.linspace(0, 30, 5001)
+    np.testing.assert_allclose(noise_gain(form, w)[::100], noise_gain(form, w[::100]), rtol=64 * EPS)

@@ -379,3 +379,53 @@ def test_what_has_no_norm_is_refused_in_one_sentence(case):
     with pytest.raises(kind) as error:
         call()
     assert SENTENCE.fullmatch(str(error.value))
+
+
+@given(st.sampled_from(["Dense", "Diagonal", "Paired"]), st.integers(-400, 400), st.integers(-120, 120), st.integers(-120, 120))
+def test_norms_follow_the_units_of_time_and_gain_wherever_they_are_doubles(kind: str, rate: int, drive: int, view: int) -> None:
+    A, B, C = np.array([-1 + 2j, -3 - 1j]), np.array([1 + 1j, 2.0]), np.array([0.5, 1 - 1j])
+    if kind == "Dense":
+        A, B, C = np.array([[-1.0, 2.0], [0.5, -3.0]]), np.array([1.0, 2.0]), np.array([0.5, 1.0])
+    one = getattr(forms, kind)(A, B, C, 0.0, 1.0)
+    other = one._replace(A=4.0**rate * A, B=2.0**drive * B, C=2.0**view * C)
+    gain = 2.0 ** (drive + view) * 4.0**-rate
+    assert h2_norm(other) == 2.0 ** (drive + view - rate) * h2_norm(one)
+    assert h2_distance(other, other._replace(C=0 * C)) == pytest.approx(h2_norm(other), rel=16 * EPS)
+    for norm in (hinf_norm, l1_norm):
+        assert norm(other)[:2] == pytest.approx([gain * bound for bound in norm(one)[:2]], rel=16 * EPS)
+
+
+def test_a_direct_path_far_above_or_below_the_rest_keeps_its_share() -> None:
+    one = np.ones(1)
+    for D in (1e-300, 1.0, 1e300):
+        for b in (1e-200, 1.0, 1e140):
+            norm = hinf_norm(Dense(-one[:, None], b * one, b * one, D, 1.0))
+            assert norm.lower <= (D + b * b) * (1 + 8 * EPS)
+            assert norm.upper >= (D + b * b) * (1 - 8 * EPS)
+
+
+def test_a_mode_that_hardly_decays_has_its_norms() -> None:
+    one = np.ones(1) + 0j
+    slow = Diagonal(-1e-300 * one, one, one, 0.0, 1.0)
+    assert h2_norm(slow) == pytest.approx(math.sqrt(0.5) * 1e150, rel=16 * EPS)
+    assert l1_norm(slow).lower <= 1e300 <= l1_norm(slow).upper < 1.01e300
+    turning = l1_norm(slow._replace(A=-1e-300 + 1j * one))
+    assert turning.lower < 2 / math.pi * 1e300 < turning.upper
+
+
+@pytest.mark.parametrize("function", [h2_norm, hinf_norm, l1_norm, hankel_singular_values])
+def test_values_of_other_libraries_are_looked_at_once_they_are_here(function: Any) -> None:
+    form = forms.move(inits.s4d_lin_init(4), "torch")
+    with pytest.raises(ValueError, match="must be finite") as error:
+        function(form._replace(C=form.C * math.nan))
+    assert SENTENCE.fullmatch(str(error.value))
+
+
+@pytest.mark.parametrize("form", [
+    Recurrence(np.ones(1) / 2 + 0j, np.full(1, 1e200 + 0j), np.full(1, 1e200 + 0j), np.asarray(0.0)),
+    Diagonal(np.array([-1e-300 + 0j, -1e300]), np.ones(2) + 0j, np.ones(2) + 0j, 0.0, 1.0),
+])  # fmt: skip
+def test_what_no_unit_suits_is_refused(form: Any) -> None:
+    with pytest.raises(ValueError) as error:
+        h2_norm(form)
+    assert SENTENCE.fullmatch(str(error.value))

@@ -110,3 +110,14 @@ def test_what_has_no_step_has_no_scales() -> None:
         timescales(hippo.legs(4))  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"`length` [^\n]+; got 0\. [A-Z][^\n]*\."):
         timescales(inits.s4d_lin_init(4), 0)
+
+
+def test_modes_beyond_the_range_of_doubles_die_at_once() -> None:
+    scales = timescales(mode(1e200, 1e200, 1e200))
+    assert (scales.decay[0], scales.period[0], scales.dead, scales.growth[0]) == (0, 0, 1, -math.inf)
+
+
+def test_values_of_other_libraries_are_looked_at_once_they_are_here() -> None:
+    form = forms.move(inits.s4d_lin_init(4), "torch")
+    with pytest.raises(ValueError, match=r"must be finite; got [^\n]+\. [A-Z]"):
+        timescales(form._replace(A=form.A * math.nan))

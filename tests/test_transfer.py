@@ -448,3 +448,16 @@ def test_integrators_and_real_frequencies_are_legal() -> None:
     form = forms.Paired(0 * ONE, ONE / 2, ONE, UNIT, UNIT)
     np.testing.assert_array_equal(transfer(form, np.array([1.0, 2.0])), [2.0, 1.5])
     np.testing.assert_array_equal(transfer(inits.s4d_lin_init(4), np.zeros(0)), np.zeros(0) + 0j)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: transfer(discretize.discretize(inits.s4d_lin_init(4), "foh"), np.array([1e-320])),
+    lambda: transfer(inits.s4d_legs_init(4, channels=1000), np.broadcast_to(1j, (10**8,))),
+    lambda: state_transfer(hippo.legs(64), np.broadcast_to(1j, (10**8,))),
+    lambda: legs_state(10**12, np.array([1j])),
+    lambda: legs_state(10**30, np.array([1j])),
+])  # fmt: skip
+def test_what_overflows_or_fits_no_memory_is_refused_in_one_sentence(call: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError) as error:
+        call()
+    assert re.fullmatch(SENTENCE, str(error.value))

@@ -91,7 +91,7 @@ def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], int, int, in
 
     A' = 2^-rate A, B' = 2^-drive B, C' = 2^-view C: a gain of the systems is 2^(drive + view - rate) times that returned. Rate
     and drive + view are even, so that their roots are powers of two, and in discrete time, which has its own unit, rate is 0.
-    Not for stacks.
+    Raises ValueError for modes so far apart that no unit suits both. Not for stacks.
     """
     rate, drive, view = (
         max(map(_exponent, same)) for same in zip(*((system.A, system.B, system.C) for system in systems), strict=True)
@@ -101,6 +101,9 @@ def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], int, int, in
 
     def one(system: Realization) -> Realization:
         A, B, C = _times_power(system.A, -rate), _times_power(system.B, -drive), _times_power(system.C, -view)
+        if system.modal and np.any((np.real(A) == 0) != (np.real(system.A) == 0)):
+            got = f"one of Re {np.min(np.abs(np.real(system.A))):.3g} beside one of size {np.max(np.abs(system.A)):.3g}"
+            raise ValueError(f"modes must lie within the range of a double of each other; got {got}. Remove the slowest.")
         return system._replace(A=A, B=B, C=C)
 
     return tuple(map(one, systems)), rate, drive, view

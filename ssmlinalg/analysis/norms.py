@@ -363,6 +363,7 @@ def _matrix(system: Realization, p: int, m: int) -> _Flow:
     )  # fmt: skip
 
 
+@np.errstate(over="ignore")  # of modes that hardly decay `rest` may exceed the largest double
 def _integral(flow: _Flow, tolerance: float) -> tuple[float, float]:
     """Bounds of int |K| dt over all t >= 0."""
     end, x_end = 0.0, flow.start[None]
@@ -370,8 +371,8 @@ def _integral(flow: _Flow, tolerance: float) -> tuple[float, float]:
     bounds = np.zeros((3, 0))
     rest = float(flow.rest(x_end)[0])
     while True:
-        low, high = math.fsum(bounds[0]), math.fsum(bounds[1])
-        if high + rest <= (1 + tolerance) * low or 2 * len(a) > _PANELS:
+        low, high = np.sum(bounds[:2], axis=-1).tolist()
+        if high + rest <= (1 + tolerance) * low or 2 * len(a) > _PANELS or math.isinf(4 * end * end):
             return low, high + rest
         if rest > tolerance * low / 4:  # another panel, as long as all before it
             h = (end or 1 / flow.speed) / _CELLS

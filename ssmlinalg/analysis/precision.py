@@ -12,7 +12,8 @@ from .._array import Complex, Real
 from ..discretize import RULES
 from ..forms import MIMO, Continuous, Delayed, Diagonal, MIMORecurrence, Paired, PairedRecurrence, Recurrence
 from ..kernels import kernel
-from ..kernels.sampled import batch_of, sampled
+from ..kernels.recurrence import fitting
+from ..kernels.sampled import sampled
 
 Modes = Diagonal | Paired | MIMO | Recurrence | PairedRecurrence | MIMORecurrence
 
@@ -45,6 +46,7 @@ class Rounding(NamedTuple):
     bound: float
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is infinite, or refused by `kernel`
 def precision_report(form: Modes, length: int, *, rule: str = "zoh") -> list[Rounding]:
     r"""The error of the kernel by number format, split by parameter: what may be stored in half precision, and what must not.
 
@@ -81,10 +83,9 @@ def precision_report(form: Modes, length: int, *, rule: str = "zoh") -> list[Rou
         remedy = "Diagonalize it first, for example with perturb.lossless."
         raise TypeError(f"`form` must have modes, such as Paired; got {type(form).__name__}. {remedy}")
     form = forms.check(forms.move(form, "numpy", dtype="float64"))  # values of other libraries are first seen here
-    batch = batch_of(form)
-    if 0 in batch:
-        raise ValueError(f"batch axes must not be empty; got shape {batch}. Give at least one system.")
-    K = kernel(form, length, rule=rule)
+    K = fitting(kernel(form, length, rule=rule))
+    if K.size == 0:
+        raise ValueError(f"batch axes must not be empty; got shape {K.shape[:-1]}. Give at least one system.")
     parts = {"all": form._fields} | {name: (name,) for name in form._fields}
     rows = []
     for dtype in _FORMATS:
@@ -140,8 +141,8 @@ def _evaluation_error(stored: Modes, dtype: str, length: int, rule: str) -> floa
 
 
 def _distance(got: Real, K: Real) -> float:
-    """The largest |got - K| over the largest |K| of each kernel; infinite where got is."""
-    if not np.all(np.isfinite(got)):
+    """The largest |got - K| over the largest |K| of each kernel; infinite where either is."""
+    if not (np.all(np.isfinite(got)) and np.all(np.isfinite(K))):
         return np.inf
     error, size = np.max(np.abs(got - K), axis=-1), np.max(np.abs(K), axis=-1)
     with np.errstate(divide="ignore", over="ignore"):
@@ -165,9 +166,10 @@ def _bounds(form: Modes, stored: Modes, K: Real, length: int, rule: str) -> dict
         once, often = weight, weight * size * late
     scale = np.maximum(np.max(np.abs(K), axis=-1).ravel(), np.finfo(np.float64).tiny)
     with np.errstate(over="ignore"):
-        gain, rate, direct = (float(np.max(part / scale)) for part in (once.sum(axis=-1), often.sum(axis=-1), np.abs(D)))
+        parts = (once.sum(axis=-1), often.sum(axis=-1), np.abs(D))
+        gain, rate, direct = (float(np.max(np.where(np.isnan(part), np.inf, part / scale))) for part in parts)  # NaN: 0 inf
     condition = {"A": rate, "B": gain, "C": gain, "D": direct, "step": rate + gain}
-    felt = {name: u[name] * condition[name] if condition[name] else 0.0 for name in form._fields}
+    felt = {name: u[name] * condition[name] if u[name] and condition[name] else 0.0 for name in form._fields}
     return felt | {"evaluation": gain + direct}
 
 

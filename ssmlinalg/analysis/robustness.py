@@ -127,6 +127,7 @@ def noise_gain(form: Continuous, w: Array, *, rule: Rule = "zoh") -> Array:
     _require.shape("w", tuple(w.shape), "(S,)", w.ndim == 1)
     if _array.is_complex(w):
         raise TypeError(f"`w` must be real; got {w.dtype}. It is the w of s = i w.")
+    _require.room("the gain", math.prod(form.step.shape) * w.shape[0] * 8, host=_array.is_numpy(w))
     with _array.quietly(w):
         angle = form.step[..., None] * w
     if _array.is_numpy(w):
