@@ -429,3 +429,9 @@ def test_what_no_unit_suits_is_refused(form: Any) -> None:
     with pytest.raises(ValueError) as error:
         h2_norm(form)
     assert SENTENCE.fullmatch(str(error.value))
+
+
+def test_a_recurrence_beyond_all_squares_is_not_stable() -> None:
+    system = DenseRecurrence(1e300 * np.array([[1.0, 2.0], [-2.0, 1.0]]), np.ones(2), np.full(2, 1e-10), np.asarray(0.0))
+    assert h2_norm(system) == math.inf
+    assert hinf_norm(system)[:2] == (math.inf, math.inf)

@@ -461,3 +461,10 @@ def test_what_overflows_or_fits_no_memory_is_refused_in_one_sentence(call: Calla
     with pytest.raises(ValueError) as error:
         call()
     assert re.fullmatch(SENTENCE, str(error.value))
+
+
+@pytest.mark.parametrize("A", [hippo.legs(4).A, np.diag([-1.0, -3.0, -2.0, -5.0]) + np.eye(4, k=1) - np.eye(4, k=-2)])
+def test_a_matrix_of_any_scale_has_the_transfer_function_of_its_unit_of_time(A: Any) -> None:
+    A, far = np.asarray(A), 2.0**1000
+    form = forms.Dense(A, hippo.legs(4).B, np.ones(4), np.asarray(0.0), np.asarray(1.0))
+    np.testing.assert_array_equal(transfer(form._replace(A=far * A), far * POINTS), transfer(form, POINTS) / far)

@@ -244,6 +244,10 @@ def _solved(A: Array, B: Array, s: Array) -> Array:
 
 def _on_the_host(A: Array, B: Real) -> States:
     """x^ of a matrix on the host: by the product formula if it is a chain, else one triangular form for each matrix."""
+    if not isinstance(A, OnDemand) and (largest := float(np.max(np.abs([A.real, A.imag]), initial=0.0))) > 2.0**500:
+        unit = 2.0 ** (math.frexp(largest)[1] - 1)  # a longer unit of time: the squares of A would overflow
+        scaled = _on_the_host(A / unit, B)
+        return lambda s: scaled(s / unit) / unit
     zeros = _zeros(A, B) if A.ndim == 2 and B.ndim == 1 else None
     if zeros is not None:
         return partial(_chain, B, _diagonal(A), zeros)
