@@ -1,6 +1,6 @@
 """Pseudospectra on a grid of 200 x 200 points: seconds, beside pseudopy's, and how far both are from dense decompositions.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/pseudospectra.py [--orders 64 256] [--points 200] [--peer-points 200]
+    python benchmarks/pseudospectra.py [--orders 64 256] [--points 200] [--peer-points 200]
     python benchmarks/pseudospectra.py --large 2000
 
 For each order: HiPPO-LegS, Grcar's matrix and a random one, each on its window (ssmlinalg.analysis.pseudospectra.window).

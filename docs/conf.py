@@ -68,7 +68,7 @@ class Catalogue(Directive):
         for name, entry in getattr(importlib.import_module(room), table).items():
             role = "class" if isinstance(entry, type) else "func"
             lines.append(f"   * - ``{name}``")
-            lines.append(f"     - :py:{role}:`~{entry.__module__}.{entry.__qualname__}`")
+            lines.append(f"     - :py:{role}:`~{entry.__module__}.{entry.__name__}`")
             lines.append("     - " + escaped((entry.__doc__ or "").strip().partition("\n")[0]))
         parent = nodes.Element()
         self.state.nested_parse(StringList(lines, self.arguments[0]), self.content_offset, parent)

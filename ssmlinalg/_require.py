@@ -6,6 +6,7 @@ import difflib
 import math
 import operator
 import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +24,8 @@ def integer(name: str, value: Any, *, least: int = 1) -> int:
         raise TypeError(f"{rule}; got {value!r}. Give a plain integer such as 64.") from None
     if number < least:
         raise ValueError(f"{rule}; got {number}. Give a number of {least} or more.")
+    if number > sys.maxsize:  # no array has so many entries, and not every number of digits can be printed
+        raise ValueError(f"{rule}, and at most {sys.maxsize}; got one of {number.bit_length()} bits. Give a smaller one.")
     return number
 
 
@@ -43,6 +46,8 @@ def real(name: str, value: Any, *, above: float = -math.inf, below: float = math
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{rule}; got {value!r}. Give a float.") from None
+    except OverflowError:
+        number = math.inf
     if not (math.isfinite(number) and above < number < below):
         raise ValueError(f"{rule}; got {number:g}. Choose a value inside.")
     return number

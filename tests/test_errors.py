@@ -9,7 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ssmlinalg import compare, convolve, decompose, discretize, forms, hippo, inits, kernel, perturb, scan, step, transfer
+from ssmlinalg import (
+    compare,
+    convolve,
+    decompose,
+    discretize,
+    forms,
+    hippo,
+    inits,
+    kernel,
+    perturb,
+    scan,
+    step,
+    transfer,
+    verify,
+)
 
 one = np.ones(2) + 0j
 GOOD = forms.Paired(-one, one, one, np.asarray(0.0), np.asarray(0.1))
@@ -55,6 +69,12 @@ CASES: dict[str, Callable[[], Any]] = {
     "a delay with a path of its own": lambda: kernel(forms.Delayed(forms.Recurrence(one, one, one, GOOD.D + 3), GOOD.D), 4),
     "no form at all": lambda: kernel((1, 2, 3), 4),  # pyright: ignore[reportArgumentType]
     "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]
+    "a length of 400 digits": lambda: kernel(GOOD, 10**400),
+    "a tolerance of 400 digits": lambda: perturb.lossless(hippo.legs(4), conditioning=10**400),
+    "perturbations that are no list": lambda: compare(4, perturbations="gaussian"),
+    "a list for a kernel": lambda: verify(GOOD, 4, kernel=[1.0, 2.0]),
+    "laws of no model at all": lambda: verify(bad(D=np.zeros(0)), 4),
+    "laws under a rule that is none": lambda: verify(GOOD, 4, rule=3),  # pyright: ignore[reportArgumentType]
     "a negative length": lambda: kernel(GOOD, -1),
     "a fraction of a sample": lambda: kernel(GOOD, 2.5),  # pyright: ignore[reportArgumentType]
     "no memory at all": lambda: kernel(GOOD, 4, max_bytes=0),

@@ -188,6 +188,14 @@ def test_parameters_stored_in_single_precision_do_not_hide_the_cause() -> None:
     assert "single precision" not in diagnose(form, 2 * kernel(form, L))[0].remark
 
 
+def test_silence_is_not_taken_for_a_kernel() -> None:
+    form = inits.s4d_lin_init(8)
+    check = verify(form, kernel=np.zeros(L)).checks[-1]
+    assert check.law == "kernel"
+    assert not check.holds
+    assert check.error == 1
+
+
 @settings(max_examples=3)
 @given(seeds)
 def test_noise_is_not_explained(seed: int) -> None:

@@ -37,6 +37,8 @@ def models(order: int, conditioning: float, perturbations: Sequence[str] | None)
     if perturbations is None:
         kept = ["optimal"] if (order, conditioning) in perturb.kept() else []
         perturbations = [*kept, "last_column", "gaussian", "complex_gaussian"]
+    if isinstance(perturbations, str) or not isinstance(perturbations, Sequence):
+        raise TypeError(f"`perturbations` must be a list of names; got {perturbations!r}. Give for example ['gaussian'].")
     for name in perturbations:
         _require.known("perturbations", name, perturb.PERTURBATIONS)
     legs = hippo.legs(order)

@@ -53,6 +53,7 @@ KEEP_STABILITY = tuple(name for name in RULES if name != "forward")  # Euler's r
 _FULL = (Diagonal, Recurrence)
 _HALF = (Paired, PairedRecurrence, MIMO, MIMORecurrence)
 _STEPS = 32  # samples fed one by one
+_quiet = np.errstate(over="ignore", invalid="ignore")  # what overflows fails a check
 
 AnyForm = Continuous | Discrete
 
@@ -70,6 +71,7 @@ class Check(NamedTuple):
     remark: str
 
 
+@_quiet
 def finite(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
     """The kernel can be evaluated up to `length`: error 0, or infinite where something overflows."""
     host, length = _admit(form, length, rule)
@@ -83,6 +85,7 @@ def finite(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
     return Check("finite", True, 0.0, 0.0, remark)
 
 
+@_quiet
 def stable(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
     r"""No mode of the sampled model grows: error is the rate of the fastest growing one, in nepers per sample, 0 if none does.
 
@@ -156,6 +159,7 @@ def radius_bound(A: np.ndarray) -> float:
     return math.exp(least)
 
 
+@_quiet
 def conjugate(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
     r"""A full spectrum is closed under conjugation and a half one is not: nothing is dropped by Re, nothing counted twice.
 
@@ -215,6 +219,7 @@ def _is_closed(A: Complex, slack: float) -> bool:
     return bool(np.all(distance <= slack * np.max(np.abs(A), axis=-1, keepdims=True)))
 
 
+@_quiet
 def recurrence(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
     r"""The recurrence driven by an impulse gives the kernel, by `scan` in chunks and sample by sample by `step` at first.
 
@@ -247,6 +252,7 @@ def recurrence(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
     )
 
 
+@_quiet
 def fourier(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
     r"""The kernel is the inverse discrete Fourier transform of the transfer function, its tail removed exactly.
 
@@ -380,17 +386,22 @@ def _worst(difference: Real, scale: Real) -> float:
     largest = np.max(np.abs(difference), axis=-1)
     with np.errstate(over="ignore", divide="ignore"):
         ratio = np.where(largest > 0, largest / np.where(scale > 0, scale, np.finfo(np.float64).tiny), 0.0)
-    return float(np.max(ratio))
+    worst = float(np.max(ratio))
+    return math.inf if math.isnan(worst) else worst
 
 
 def _admit(form: Any, length: int, rule: Rule) -> tuple[Any, int]:
     """The form on the host in its own precision, once it is known to be one with an output."""
     length = _require.integer("length", length)
-    if isinstance(rule, str):
+    if not callable(rule):
         _require.known("rule", rule, RULES)
     if isinstance(form, NPLR):
         raise TypeError("`form` must have a step and an output; got NPLR. Give it both with forms.to_dense first.")
-    return move(form, "numpy"), length
+    host = move(form, "numpy")
+    batch = [np.shape(field) for name, field in _inner(host)._asdict().items() if name != "P"]
+    if any(0 in shape for shape in batch):
+        raise ValueError(f"batch axes must not be empty; got shapes {batch}. Give at least one system.")
+    return host, length
 
 
 def _wide(form: Any) -> Any:

@@ -9,9 +9,7 @@ Here a thousand points take each step together, so that the solves are matrix pr
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import numpy as np
@@ -42,7 +40,7 @@ def pseudospectrum(
     A (N, N), real or complex; x (X,) and y (Y,) rising. `out` (Y, X), float64, for example a `numpy.memmap`: each finished tile
     of the grid is written into it, what is not NaN in it is kept, and it is returned. So a grid that was interrupted is resumed
     by a second call with the same `out`; without one an interrupt loses what was done. `progress` is called with the `fraction`
-    done after each tile. What it raises goes through, as a KeyboardInterrupt does, once the tiles begun are finished.
+    done after each tile. What it raises goes through, as a KeyboardInterrupt does.
 
     Accuracy: Lanczos' method gives an upper bound of sigma_min. A point is finished when the residual shows that a singular
     value is at most `tolerance`/4, relative, below what was found. That is the smallest, for the start vector is random (always
@@ -60,7 +58,7 @@ def pseudospectrum(
     Raises TypeError for what is no array of numbers on the host; ValueError for shapes that do not fit, NaN and infinities, x
     or y that are empty or do not rise, and a tolerance not between 0 and 1. Cost: a Schur form; for each point and step 8 N^2
     flops, 4 N^2 where A is triangular and real; 3 to 30 steps. Of real A and y symmetric about 0 half the grid is computed.
-    Memory: the result, up to 15 copies of A, and for each core about eight arrays of 2 MiB, or of 128 N complex numbers.
+    Memory: the result, up to 15 copies of A, and about eight arrays of 2 MiB, or of 128 N complex numbers.
 
     Sources: Lui 1997 and Trefethen & Embree 2005, Section 39, for the method; derived here: the residual for any shift, and the
     bound by k (compare Kuczynski & Wozniakowski 1992 on Lanczos' method from random start vectors).
@@ -80,22 +78,14 @@ def pseudospectrum(
     if np.isrealobj(A) and np.all(np.abs(y + y[::-1]) <= 4 * _EPS * np.max(np.abs(y))):
         row = np.maximum(row, row[::-1])
     tiles = list(_tiles(len(A), row, sigma))
-
-    def fill(tile: np.ndarray) -> int:
+    done, total = 0, sum(len(tile) for tile in tiles)
+    for tile in tiles:
         i, j = np.divmod(tile, len(x))
         with np.errstate(over="ignore"):
             _write(sigma, row, tile, unit * _smallest(T, x[j] / unit + 1j * (y[i] / unit), tolerance))
-        return len(tile)
-
-    done, total = 0, sum(len(tile) for tile in tiles)
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        for filled in as_completed([pool.submit(fill, tile) for tile in tiles]):
-            done += filled.result()
-            if progress:
-                progress(fraction=done / total)
-    finally:
-        pool.shutdown(cancel_futures=True)
+        done += len(tile)
+        if progress:
+            progress(fraction=done / total)
     return sigma
 
 

@@ -82,6 +82,7 @@ class _Guess(NamedTuple):
     direct: Real | None = None
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def verify(form: AnyForm, length: int = 1024, *, rule: Rule = "zoh", kernel: Array | None = None) -> Verification:
     """Every law of `laws.LAWS`, the time scales of the modes, and, of a kernel of one's own, why it differs.
 
@@ -108,6 +109,7 @@ def verify(form: AnyForm, length: int = 1024, *, rule: Rule = "zoh", kernel: Arr
     return Verification(checks, findings, timescales(host, length))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Finding]:
     r"""Why a kernel made elsewhere differs from that of the form, best explanation first; nothing where it does not.
 
@@ -406,6 +408,8 @@ def _split(host: Any, theirs: np.ndarray, rule: Rule) -> tuple[Real, Real]:
 
 def _signal(kernel: Array) -> np.ndarray:
     """Their kernel on the host in double precision, and nothing of its values lost."""
+    if not hasattr(kernel, "dtype"):
+        raise TypeError(f"`kernel` must be an array; got {type(kernel).__name__}. Convert it with numpy.asarray.")
     _array.namespace(kernel=_array.widened(kernel))
     theirs = _array.to_numpy(_array.widened(kernel))
     _require.shape("kernel", tuple(theirs.shape), "(..., L) with at least one lag", theirs.ndim > 0 and theirs.shape[-1] > 0)
@@ -432,7 +436,7 @@ def _agreement(host: Any, theirs: np.ndarray, rule: Rule) -> Check:
 def _tolerances(host: Any, theirs: np.ndarray, ours: Real, rule: Rule, least: float = 0.0) -> tuple[float, float]:
     """What a residual may be if the evaluation is a good one, and if powers are taken of a rounded A; u is at `least` that."""
     u = max(2.0 ** -_FORMATS[_format(np.real(theirs))][0], least)
-    peak = float(np.max(np.abs(theirs)))
+    peak = float(np.max(np.abs(theirs))) or float(np.max(np.abs(ours)))
     tight = _tight(host, ours, u, rule) + 2.0 ** _FORMATS[_format(np.real(theirs))][1] / max(peak, 1e-300)
     longest = float(np.max(timescales(host).decay))
     powers = 8 * (_EPS if u < _SINGLE / 4 else _SINGLE) * min(ours.shape[-1], longest) * _condition(host, ours, rule)
@@ -454,7 +458,7 @@ def _condition(host: Any, ours: Real, rule: Rule) -> float:
 
 def _format(values: Real) -> str:
     """The coarsest format that holds all values; float64 if they are too few to tell."""
-    for name in ("bfloat16", "float16", "float32"):
+    for name in ("bfloat16", "float16", "float32") if np.any(values) else ():
         if np.array_equal(rounded(values, name), values):
             return name
     return "float64"

@@ -165,7 +165,7 @@ def lossless(
     order, rank = nplr.P.shape
     exponent = order / (order - 1) / rank if order > 1 else 1.0
     slack = 1 + 2 * _gram.TOLERANCE if order > _gram.DENSE else 1.0  # within which kappa(V) is known there, from above
-    law_tau = size = 2 / (min((budget / slack) ** exponent, 1 / EPS) + 1)
+    law_tau = size = 2 / (min(budget / slack, EPS ** (-1 / exponent)) ** exponent + 1)
     steps = 0
     while True:
         try:
