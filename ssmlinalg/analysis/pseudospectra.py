@@ -58,7 +58,7 @@ def pseudospectrum(
     Raises TypeError for what is no array of numbers on the host; ValueError for shapes that do not fit, NaN and infinities, x
     or y that are empty or do not rise, and a tolerance not between 0 and 1. Cost: a Schur form; for each point and step 8 N^2
     flops, 4 N^2 where A is triangular and real; 3 to 30 steps. Of real A and y symmetric about 0 half the grid is computed.
-    Memory: the result, up to 15 copies of A, and about eight arrays of 2 MiB, or of 128 N complex numbers.
+    Memory: the result, up to 9 copies of A, and about eight arrays of 2 MiB, or of 128 N complex numbers.
 
     Sources: Lui 1997 and Trefethen & Embree 2005, Section 39, for the method; derived here: the residual for any shift, and the
     bound by k (compare Kuczynski & Wozniakowski 1992 on Lanczos' method from random start vectors).
