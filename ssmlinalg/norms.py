@@ -24,6 +24,7 @@ import scipy.linalg
 
 from . import _array, _require, _shifted
 from ._array import Array, Complex, Real
+from ._scale import eigenvalue_rounding, exponent_of, times_power
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -148,7 +149,7 @@ def _norm(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, tolerance:
         return Supremum(0.0, 0.0, 0.0)
     system, rate, gain = _scaled(A, B, C, D)
     poles = np.diag(system.T)
-    undamped = poles.real >= -_rounding(len(A)) * np.linalg.norm(system.A)
+    undamped = poles.real >= -eigenvalue_rounding(len(A)) * np.linalg.norm(system.A)
     if np.any(undamped):
         w = float(poles.imag[np.argmax(poles.real)])
         bounds, w = (math.inf, math.inf), w if np.iscomplexobj(A) else abs(w)
@@ -183,7 +184,7 @@ def _bracket(system: _System, tolerance: float) -> Supremum:
     w = np.unique(np.abs(w) if real else w)
     peaks, gains = _climb(system, w, _gains(system, w))
     system = _evened(system, float(peaks[np.argmax(gains)]), max(direct, float(np.max(gains)), _EPS))
-    rounding = _rounding(2 * len(poles))
+    rounding = eigenvalue_rounding(2 * len(poles))
     # At the level |D| + h, H holds |B|^2/2h and |C|^2/2h, whose rounding drowns a small h: `least` is the h at which the gains
     # of the grid and the allowance below reach the level together, h^2 - (gain - |D|) h = rounding (|B|^2 + |C|^2) leverage.
     drive = float(np.linalg.norm(system.B) ** 2 + np.linalg.norm(system.C) ** 2)
@@ -223,15 +224,10 @@ def _evened(system: _System, w: float, level: float) -> _System:
     return system._replace(B=system.B / unit, C=system.C * unit, TB=system.TB / unit, TC=system.TC * unit)
 
 
-def _rounding(order: int) -> float:
-    """|E|_2/|H|_F if the eigenvalues found are those of H + E; at most 2.8 sqrt(order) eps was measured, orders 10 to 800."""
-    return 4 * math.sqrt(order) * _EPS
-
-
 def _scaled(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray) -> tuple[_System, int, int]:
     """The system in Schur form, in units of time and gain that are powers of two: w = 2^rate w', |G| = 2^gain |G'|."""
     N, P, M = len(A), *D.shape
-    rate, drive, view, direct = (_exponent(X) for X in (A, B, C, D))
+    rate, drive, view, direct = (exponent_of(X) for X in (A, B, C, D))
     through = drive + view - rate
     if not (B.any() and C.any()):
         through = direct
@@ -239,10 +235,10 @@ def _scaled(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray) -> tuple
         direct = through
     gain = max(through, direct)
     A, B, C, D = (
-        _times_power(A, -rate),
-        _times_power(B, -drive),
-        _times_power(_times_power(C, -view), through - gain),
-        _times_power(D, -gain),
+        times_power(A, -rate),
+        times_power(B, -drive),
+        times_power(times_power(C, -view), through - gain),
+        times_power(D, -gain),
     )
     if P > N + M:  # rotations of inputs and outputs leave the gain alone
         C, D = np.split(np.linalg.qr(np.concatenate([C, D], axis=1), mode="r"), [N], axis=1)
@@ -267,18 +263,6 @@ def _balanced(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: Real, level: float
     A, B, C = A / scale[:, None] * scale, B / scale[:, None], C * scale
     T, Q = _shifted.triangular(A)
     return _System(A, B, C, D, T, Q.conj().T @ B, C @ Q)
-
-
-def _exponent(X: np.ndarray) -> int:
-    """The least e with |Re X|, |Im X| < 2^e."""
-    return math.frexp(float(np.max(np.abs([np.real(X), np.imag(X)]), initial=0.0)))[1]
-
-
-def _times_power(X: np.ndarray, exponent: int) -> np.ndarray:
-    """2^exponent X, where the power itself may overflow."""
-    if np.iscomplexobj(X):
-        return np.ldexp(np.real(X), exponent) + 1j * np.ldexp(np.imag(X), exponent)
-    return np.ldexp(X, exponent)
 
 
 def _hamiltonian(system: _System, level: float) -> np.ndarray:

@@ -11,7 +11,9 @@ import ssmlinalg
 
 ROOT = Path(ssmlinalg.__file__).parent
 # The floor of each room. Rooms on one floor do not know each other, but for the ground, which is one room in several files.
-GROUND = "_version _array _require _ondemand _axis _cascade _fourier _lossless _gram _files _words _powers _shifted reference"
+GROUND = (
+    "_version _array _require _ondemand _axis _cascade _fourier _lossless _gram _files _words _powers _shifted _scale reference"
+)
 HEIGHT = dict.fromkeys(GROUND.split(), 0) | {"forms": 1}
 HEIGHT |= dict.fromkeys(("hippo", "decompose", "norms", "eigen", "discretize", "products"), 2)
 HEIGHT |= {"perturb": 3, "kernels": 4, "inits": 4, "analysis": 5, "export": 6, "report": 6, "doctor": 6, "testing": 6}

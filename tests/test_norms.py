@@ -379,7 +379,7 @@ def test_the_bounds_hold_for_an_eigensolver_as_bad_as_assumed(rounding: float, m
             return eigvals(H + rounding * np.linalg.norm(H) / np.linalg.norm(E, 2) * E)
 
         with monkeypatch.context() as patch:
-            patch.setattr(norms, "_rounding", lambda order: rounding)
+            patch.setattr(norms, "eigenvalue_rounding", lambda order: rounding)
             patch.setattr(np.linalg, "eigvals", wrong)
             patch.setattr(norms, "_climb", lambda system, w, gains: (w[[np.argmax(gains)]], np.max(gains, keepdims=True)))
             found = hinf(*model, tolerance=1e-9)

@@ -11,6 +11,7 @@ import scipy.linalg
 
 from .. import _require, forms
 from .._array import Array
+from .._scale import eigenvalue_rounding, exponent_of, times_power
 from ..forms import (
     DPLR,
     MIMO,
@@ -23,7 +24,6 @@ from ..forms import (
     Paired,
     PairedRecurrence,
 )
-from ..norms import _exponent, _times_power
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -94,13 +94,13 @@ def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], int, int, in
     Raises ValueError for modes so far apart that no unit suits both. Not for stacks.
     """
     rate, drive, view = (
-        max(map(_exponent, same)) for same in zip(*((system.A, system.B, system.C) for system in systems), strict=True)
+        max(map(exponent_of, same)) for same in zip(*((system.A, system.B, system.C) for system in systems), strict=True)
     )
     rate = 0 if systems[0].discrete else rate + rate % 2
     view += (drive + view) % 2
 
     def one(system: Realization) -> Realization:
-        A, B, C = _times_power(system.A, -rate), _times_power(system.B, -drive), _times_power(system.C, -view)
+        A, B, C = times_power(system.A, -rate), times_power(system.B, -drive), times_power(system.C, -view)
         if system.modal and np.any((np.real(A) == 0) != (np.real(system.A) == 0)):
             got = f"one of Re {np.min(np.abs(np.real(system.A))):.3g} beside one of size {np.max(np.abs(system.A)):.3g}"
             raise ValueError(f"modes must lie within the range of a double of each other; got {got}. Remove the slowest.")
@@ -166,7 +166,7 @@ def worst(system: Realization) -> complex | None:
     exact = system.modal or not np.any(np.tril(A, -1)) or not np.any(np.triu(A, 1))
     poles: Array = A if system.modal else np.diag(A) if exact else np.linalg.eigvals(A)
     with np.errstate(over="ignore"):  # of a discrete system beyond 1e154 no eigenvalue is known to be inside of the circle
-        margin = 0.0 if exact else 4 * math.sqrt(len(A)) * _EPS * float(np.linalg.norm(A))
+        margin = 0.0 if exact else eigenvalue_rounding(len(A)) * float(np.linalg.norm(A))
     growth = np.abs(poles) - 1 if system.discrete else poles.real
     return complex(poles[np.argmax(growth)]) if np.any(growth >= -margin) else None
 

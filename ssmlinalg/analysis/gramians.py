@@ -15,8 +15,8 @@ import scipy.linalg
 
 from .. import _require, _shifted, forms
 from .._array import Complex, Real
+from .._scale import times_power
 from ..forms import MIMO, NPLR, Delayed, Dense, DenseRecurrence, Form, MIMORecurrence
-from ..norms import _times_power
 from ._realization import Realization, closed, continuous, each, real, realize, scaled, unscaled, worst
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -221,7 +221,7 @@ def _truncated(system: Realization, order: int) -> tuple[Real, Real, Real]:
 def fitting(array: np.ndarray, exponent: int) -> np.ndarray:
     """2^exponent array, refused where that overflows."""
     with np.errstate(over="ignore", under="ignore"):
-        array = _times_power(array, exponent)
+        array = times_power(array, exponent)
     if not _require.all_finite(array):
         remedy = "Scale B and C down, or the time up."
         raise ValueError(f"the result must fit double precision; got more than float64 can hold. {remedy}")

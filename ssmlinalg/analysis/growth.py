@@ -27,8 +27,8 @@ import scipy.optimize
 
 from .. import _require, _shifted
 from .._array import Array, Complex, Real
+from .._scale import eigenvalue_rounding, times_power
 from ..eigen import condition
-from ..norms import _rounding, _times_power
 from .nonnormal import _hermitian, _omega, _scaled, _unit
 
 _TINY = float(np.finfo(np.float64).tiny)
@@ -87,11 +87,11 @@ def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) ->
     eps = _require.real("eps", eps, above=0)
     tolerance = _require.real("tolerance", tolerance, above=0)
     shift = max(exponent, math.frexp(eps)[1]) - exponent
-    A, exponent, eps = _times_power(A, -shift), exponent + shift, max(math.ldexp(eps, -exponent - shift), _TINY)
+    A, exponent, eps = times_power(A, -shift), exponent + shift, max(math.ldexp(eps, -exponent - shift), _TINY)
     poles = _poles(A)
     right = poles[np.argmax(poles.real)]
     alpha, far = float(right.real), _omega(A) + eps
-    rounding = _rounding(len(A)) * float(np.linalg.norm(A))
+    rounding = eigenvalue_rounding(len(A)) * float(np.linalg.norm(A))
     point = complex(alpha + eps, right.imag)
     step, least = 0.0, rounding / 64  # steps below the rounding lead nowhere, and ever longer ones to an end
     while True:
@@ -145,7 +145,7 @@ def kreiss(A: Array, *, tolerance: float = 1e-2) -> Extremum:
     """
     A, exponent = _unit(A)
     tolerance = _require.real("tolerance", tolerance, above=0)
-    poles, omega, rounding = _poles(A), _omega(A), _rounding(len(A)) * float(np.linalg.norm(A))
+    poles, omega, rounding = _poles(A), _omega(A), eigenvalue_rounding(len(A)) * float(np.linalg.norm(A))
     if omega <= rounding:
         return Extremum(1.0, 1.0, complex(math.inf, 0.0))
     right = poles[np.argmax(poles.real)]
@@ -199,7 +199,7 @@ def transient_growth(A: Array, *, tolerance: float = 1e-2) -> Growth:
     """
     A, exponent = _unit(A)
     tolerance = _require.real("tolerance", tolerance, above=0)
-    poles, omega, rounding = _poles(A), _omega(A), _rounding(len(A)) * float(np.linalg.norm(A))
+    poles, omega, rounding = _poles(A), _omega(A), eigenvalue_rounding(len(A)) * float(np.linalg.norm(A))
     if omega <= rounding:
         return Growth(1.0, 1.0, 0.0)
     right = poles[np.argmax(poles.real)]
@@ -227,7 +227,7 @@ def _sigma(A: np.ndarray, z: np.ndarray) -> Real:
 
 def _ratio(A: np.ndarray, x: float, w: float) -> float:
     """x |R(x + i w)|, its rounding taken off."""
-    rounding = _rounding(len(A)) * (float(np.linalg.norm(A)) + math.hypot(x, w))
+    rounding = eigenvalue_rounding(len(A)) * (float(np.linalg.norm(A)) + math.hypot(x, w))
     return float(x / (_sigma(A, np.array([x + 1j * w]))[0] + rounding))
 
 
@@ -238,7 +238,7 @@ def _hamiltonian(A: np.ndarray, x: float, level: float) -> np.ndarray:
 
 def _perturbation(A: np.ndarray, x: float, level: float) -> float:
     """|E|, the eigenvalues found on the line being those of H + E."""
-    return _rounding(2 * len(A)) * float(np.linalg.norm(_hamiltonian(A, x, level)))
+    return eigenvalue_rounding(2 * len(A)) * float(np.linalg.norm(_hamiltonian(A, x, level)))
 
 
 def _candidates(A: np.ndarray, x: float, level: float, depth: float) -> Real:

@@ -15,8 +15,8 @@ import scipy.linalg
 
 from .. import _require, _shifted
 from .._array import Array, Complex, Real
+from .._scale import exponent_of, times_power
 from ..eigen import _square
-from ..norms import _exponent, _times_power
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -132,14 +132,14 @@ def numerical_range(A: Array, points: int = 128) -> NumericalRange:
         mirrored = np.arange(K - len(turn), 0, -1)
         support, boundary = (np.append(half, half[mirrored].conj()) for half in (support, boundary))
     with np.errstate(over="ignore", under="ignore"):
-        return NumericalRange(angle, np.ldexp(support, exponent), _times_power(boundary + 0j, exponent))
+        return NumericalRange(angle, np.ldexp(support, exponent), times_power(boundary + 0j, exponent))
 
 
 def _unit(A: Array) -> tuple[np.ndarray, int]:
     """A over the power of two 2^e that brings its largest entry below 1, and e."""
     A = _square("A", A)
-    exponent = _exponent(A)
-    return _times_power(A, -exponent), exponent
+    exponent = exponent_of(A)
+    return times_power(A, -exponent), exponent
 
 
 def _scaled(value: float, exponent: int) -> float:

@@ -25,8 +25,9 @@ import scipy.linalg
 
 from .. import _array, _require, norms
 from .._array import Complex, Real
+from .._scale import exponent_of, times_power
 from ..forms import Continuous, Discrete
-from ..norms import Supremum, _exponent, _times_power
+from ..norms import Supremum
 from ._realization import Realization, closed, continuous, each, real, realize, scaled, unscaled, worst
 from .gramians import factor, fitting, triangular
 
@@ -228,8 +229,8 @@ def _hinf(norm: Callable[..., Supremum], tolerance: float, *systems: Realization
             w = abs(np.angle(pole)) if system.discrete else unscaled(abs(pole.imag), rate)
             return Supremum(math.inf, math.inf, float(w))
     gain = drive + view - rate
-    more = max(0, max(_exponent(system.D) for system in systems) - gain)  # D counts, too: it may be much larger
-    units = [system._replace(C=_times_power(system.C, -more), D=_times_power(system.D, -gain - more)) for system in systems]
+    more = max(0, max(exponent_of(system.D) for system in systems) - gain)  # D counts, too: it may be much larger
+    units = [system._replace(C=times_power(system.C, -more), D=times_power(system.D, -gain - more)) for system in systems]
     matrices = [np.ascontiguousarray(X) for system in units for X in real(continuous(system))[:4]]
     lower, upper, w = norm(*matrices, tolerance=tolerance)
     lower, upper = unscaled([lower, upper], gain + more).tolist()
