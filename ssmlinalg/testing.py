@@ -37,8 +37,8 @@ import numpy as np
 
 from . import _array, _require, hippo, inits
 from ._array import Array, Complex
+from .analysis.diagnose import diagnose
 from .analysis.laws import KEEP_STABILITY, LAWS, Check, size
-from .analysis.verify import diagnose
 from .discretize import RULES, Rule
 from .forms import (
     DPLR,

@@ -21,11 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmlinalg import forms, hippo, inits, kernel, perturb, report
-from ssmlinalg.analysis import Row, compare, transfer
+from ssmlinalg.analysis import Diagnosis, Row, Verification, compare, transfer
 from ssmlinalg.analysis.laws import Check
 from ssmlinalg.analysis.robustness import Sweep, fourier_sweep
 from ssmlinalg.analysis.timescales import timescales
-from ssmlinalg.analysis.verify import Finding, Verification
 from ssmlinalg.report import _style
 
 EPS = float(np.finfo(np.float64).eps)
@@ -304,10 +303,10 @@ def test_text_from_outside_stays_text():
 
 SOUND = [Check("stable", True, 0.0, 1e-15, "All modes decay."), Check("transfer", True, 3e-15, 1e-12, "They agree.")]
 BROKEN = Check("recurrence", False, 0.25, 1e-12, "Scan and kernel differ by 0.25 <of their size>.")
-FACTOR = Finding("factor", 1e-16, 2.0, "Yours is 2 times ours: count each conjugate pair once.")
+FACTOR = Diagnosis("factor", 1e-16, 2.0, "Yours is 2 times ours: count each conjugate pair once.")
 
 
-def verified(checks: list[Check], findings: list[Finding], **more: Any) -> str:
+def verified(checks: list[Check], findings: list[Diagnosis], **more: Any) -> str:
     form = inits.s4d_lin_init(6, channels=3)
     found = Verification(checks, findings, timescales(form, 64))
     return report.verification(found, form, title="model", facts={"seed": "7"}, length=64, **more)

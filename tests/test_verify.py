@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from strategies import EPS, models, seeds
 
 from ssmlinalg import discretize, forms, hippo, inits, kernel
-from ssmlinalg.analysis import laws
+from ssmlinalg.analysis import diagnose, laws, verify
 from ssmlinalg.analysis.laws import LAWS, radius_bound, tail_bound
-from ssmlinalg.analysis.verify import diagnose, verify
 
 L = 96
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"

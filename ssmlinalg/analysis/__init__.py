@@ -18,6 +18,7 @@ how it stands to HiPPO         `compare`; what theory says of that, measured: `m
 
 from .compare import Row, compare
 from .convergence import CLAIMS, Claim, Measured, measured
+from .diagnose import Diagnosis, diagnose
 from .gramians import Reduced, balanced_truncation, controllability_gramian, hankel_singular_values, observability_gramian
 from .growth import Extremum, Growth, kreiss, pseudospectral_abscissa, transient_growth
 from .laws import LAWS, Check
@@ -29,7 +30,7 @@ from .responses import step_response
 from .robustness import Sweep, fourier_sweep, noise_gain
 from .timescales import Timescales, timescales
 from .transfer import legs_state, state_transfer, transfer
-from .verify import Finding, Verification, diagnose, verify
+from .verify import Verification, verify
 
 __all__ = [
     "CLAIMS",
@@ -38,8 +39,8 @@ __all__ = [
     "Check",
     "Claim",
     "Departure",
+    "Diagnosis",
     "Extremum",
-    "Finding",
     "Growth",
     "Measured",
     "NumericalRange",
