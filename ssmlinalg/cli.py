@@ -253,12 +253,15 @@ def claims_(
     Claims that were not examined at this order are left out.
     """
     order = _require.integer("order", order)
+    names = [name for name, claim in CLAIMS.items() if claim.least <= order <= claim.greatest]
+    if not names:
+        greatest = max(claim.greatest for claim in CLAIMS.values())
+        raise ValueError(f"`order` must be one at which claims were examined; got {order}. Give at most {greatest}.")
     figures = {}
     with _screen.status(title := f"measuring claims at order {order}") as status:
-        for name, claim in CLAIMS.items():
-            if claim.least <= order <= claim.greatest:
-                status.update(f"{title}: {name}")
-                figures[name] = measured(name, order)
+        for name in names:
+            status.update(f"{title}: {name}")
+            figures[name] = measured(name, order)
     holds = {name: low <= value <= high for name, (value, low, high) in figures.items()}
     if as_json:
         _print_json({name: found._asdict() | {"holds": holds[name]} for name, found in figures.items()})

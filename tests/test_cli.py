@@ -107,6 +107,8 @@ def test_claims_are_measured_and_a_false_one_ends_with_status_1(
     found = json.loads(capsys.readouterr().out)
     assert found["impulse"] == {**measured("impulse", 16)._asdict(), "holds": True}
     assert set(found) == {name for name, claim in CLAIMS.items() if claim.least <= 16 <= claim.greatest}
+    assert cli.main(["claims", "--order", "5000"]) == 2
+    assert "got 5000. Give at most 4096." in capsys.readouterr().err
     false = CLAIMS["impulse"]._replace(measure=lambda order: Measured(0.25, 0.0, 0.2))
     monkeypatch.setitem(CLAIMS, "impulse", false)
     assert cli.main(["claims", "--order", "16"]) == 1

@@ -75,6 +75,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "a list for a kernel": lambda: verify(GOOD, 4, kernel=[1.0, 2.0]),
     "laws of no model at all": lambda: verify(bad(D=np.zeros(0)), 4),
     "laws under a rule that is none": lambda: verify(GOOD, 4, rule=3),  # pyright: ignore[reportArgumentType]
+    "laws over a length beyond any memory": lambda: verify(GOOD, 10**12),
     "a negative length": lambda: kernel(GOOD, -1),
     "a fraction of a sample": lambda: kernel(GOOD, 2.5),  # pyright: ignore[reportArgumentType]
     "no memory at all": lambda: kernel(GOOD, 4, max_bytes=0),

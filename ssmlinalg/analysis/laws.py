@@ -401,6 +401,9 @@ def _admit(form: Any, length: int, rule: Rule) -> tuple[Any, int]:
     batch = [np.shape(field) for name, field in _inner(host)._asdict().items() if name != "P"]
     if any(0 in shape for shape in batch):
         raise ValueError(f"batch axes must not be empty; got shapes {batch}. Give at least one system.")
+    axes = 2 if isinstance(_inner(host), (MIMO, MIMORecurrence)) else 1
+    kernels = max(math.prod(np.shape(field)[:-axes]) for field in (_inner(host).B, _inner(host).C))
+    _require.room("the kernel", 8 * length * kernels, host=True)
     return host, length
 
 
