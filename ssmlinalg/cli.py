@@ -91,7 +91,7 @@ def list_(as_json: Json = False) -> None:
         "rules": _summaries(discretize.RULES),
         "laws": _summaries(LAWS),
         "claims": {name: claim.statement for name, claim in CLAIMS.items()},
-        "targets": {name: _first_line(inspect.getmodule(target.to)) for name, target in export.TARGETS.items()},
+        "targets": {name: target.about for name, target in export.TARGETS.items()},
         "libraries": dict.fromkeys(LIBRARIES, "array library"),
     }
     if as_json:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from ssmlinalg import hippo, inits, testing
+from ssmlinalg import discretize, export, forms, hippo, inits, perturb, testing
 from ssmlinalg.forms import NPLR, Continuous
 
 EPS = float(np.finfo(np.float64).eps)
@@ -36,3 +36,64 @@ def signal(seed: int, *shape: int) -> np.ndarray:
 def models(names: st.SearchStrategy[str] = init_names, largest: int = 12) -> st.SearchStrategy[Any]:
     """A form made by some initialization."""
     return testing.models(names, largest=largest)
+
+
+def _sources() -> dict[str, Any]:
+    """All there is to export: from an order, channels and a seed to what a target is given, and the form it stands for."""
+
+    def plain(make: Any, change: Any = lambda form: form) -> Any:
+        def source(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
+            form = change(make(order, channels=channels, seed=seed))
+            return form, form
+
+        return source
+
+    def dense(make: Any, change: Any = lambda form: form) -> Any:
+        def source(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
+            form = forms.to_dense(make(order))
+            form = change(form._replace(C=signal(seed, *form.C.shape), step=np.asarray(1e-2)))
+            return form, form
+
+        return source
+
+    def perturbed(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
+        found = perturb.lossless(hippo.legs(order), conditioning=8.0)
+        A = np.asarray(found.V) @ np.diag(found.Lambda) @ np.asarray(found.V_inv)
+        return found, forms.Dense(A, hippo.legs(order).B + 0j, np.eye(1, order)[0] + 0j, np.asarray(0.0), np.asarray(1.0))
+
+    made = {name: plain(make) for name, make in inits.INITS.items()}
+    for name, make in inits.INITS.items():
+        if isinstance(make(2), forms.Paired):
+            made[f"{name}, both halves"] = plain(make, forms.unpair)
+        if isinstance(make(2), Continuous):
+            made[f"{name}, sampled"] = plain(make, discretize.zoh)
+    made |= {f"{name}, dense": dense(make) for name, make in hippo.MEASURES.items()}
+    made |= {f"{name}, dense, sampled": dense(make, discretize.zoh) for name, make in hippo.MEASURES.items()}
+    return made | {"lossless": perturbed}
+
+
+SOURCES = _sources()
+
+
+def exports(target: str, length: int) -> st.SearchStrategy[Any]:
+    """What a target takes, of all there is, with channels and without, and the form each stands for."""
+    there = export.TARGETS[target]
+    options = {"length": length} if there.sized else {}
+    taken = []
+    for name, source in SOURCES.items():
+        for channels in (None, 3):
+            given = source(4, channels, 0)[0]
+            if type(given) in there.takes:
+                try:
+                    there.to(given, **options)
+                except ValueError:  # a type it takes and a value it does not, such as B where a layer has none
+                    continue
+                taken.append((name, channels))
+    if not taken:
+        raise AssertionError(f"nothing that there is to export goes to {target}")
+    return st.builds(
+        lambda chosen, order, seed: SOURCES[chosen[0]](order, chosen[1], seed),
+        st.sampled_from(taken),
+        st.integers(1, 17),
+        seeds,
+    )

@@ -1,8 +1,7 @@
 """The way out: parameters under the names, layout and parametrization of the layers people train.
 
 A target is one file with `to(form)`, the arrays of that layer, and `back(arrays)`, the form it computes with; `TARGETS` lists
-them. The layers hold float32: `back(to(form))` has the kernel of `form` to that precision, whatever its own. They sample by
-zero-order hold.
+them. Most layers hold float32: `back(to(form))` has the kernel of `form`, sampled by the rule of the layer, to that precision.
 
 Files are safetensors, never pickles: PyTorch reads one with `safetensors.torch.load_file` and the layer takes it with
 `load_state_dict`. Complex arrays need safetensors 0.7 on both sides.
@@ -13,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -24,22 +23,13 @@ import safetensors.numpy
 from .. import _require
 from .._files import refuse_existing, write_atomically
 from .._version import __version__
-from ..forms import MIMO, Continuous, Discrete, Paired
+from ..forms import Form
 from . import s4d, s5_pytorch
-
-
-class Target(NamedTuple):
-    """A layer of another framework: the way to it, the way back, how it trains each array, what changed its place."""
-
-    to: Callable[[Any], dict[str, np.ndarray]]
-    back: Callable[[Mapping[str, Any]], Paired | MIMO]
-    training: dict[str, dict[str, Any]]
-    moved: str
-
+from ._layout import Target
 
 TARGETS: dict[str, Target] = {
-    "s4d": Target(s4d.to, s4d.back, s4d.TRAINING, s4d.MOVED),
-    "s5-pytorch": Target(s5_pytorch.to, s5_pytorch.back, s5_pytorch.TRAINING, s5_pytorch.MOVED),
+    "s4d": s4d.TARGET,
+    "s5-pytorch": s5_pytorch.TARGET,
 }
 
 _OWN = ("target", "form", "ssmlinalg", "numpy", "moved")  # plain text in the file; everything else is JSON
@@ -48,17 +38,19 @@ _DIGEST = "sha256"
 
 def save(
     path: str | os.PathLike[str],
-    form: Continuous | Discrete,
+    form: Form,
     target: str,
     *,
+    length: int | None = None,
     metadata: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
     """Write `form` for the layer `target` and return what is recorded beside the arrays.
 
-    `path` ends in ".safetensors". `metadata` is whatever JSON can say of where the form comes from, by custom `built`, `seed`
-    and `figures`. Recorded without asking: `target`, `form` (its type), `ssmlinalg` and `numpy` (versions), `moved` (what the
-    layer keeps elsewhere than we), `training` (how the published layer trains each array) and a `sha256` of all this.
+    `path` ends in ".safetensors". A layer whose arrays are those of one `length` of sequences has to be told it.
+    `metadata` is whatever JSON can say of where the form comes from, by custom `built`, `seed` and `figures`. Recorded without
+    asking: `target`, `length`, `form` (its type), `ssmlinalg` and `numpy` (versions), `moved` (what the layer keeps elsewhere
+    than we), `training` (how the published layer trains each array) and a `sha256` of all this.
 
     The file appears whole or not at all: it is written beside `path` and renamed. Raises TypeError and ValueError as the
     target's `to` does and for an unknown target, another suffix, or metadata that is not JSON or not free to use;
@@ -87,15 +79,16 @@ def save(
         "ssmlinalg": __version__,
         "numpy": np.__version__,
         "moved": way.moved,
+        "length": json.dumps(length),
     }
-    arrays = way.to(form)
+    arrays = way.to(form, **_sized(target, length))
     record["training"] = json.dumps({name: way.training[name] for name in arrays})
     record[_DIGEST] = json.dumps(_digest(arrays, record))
     write_atomically(path, safetensors.numpy.save(arrays, record), force=force)
     return _decode(record)
 
 
-def load(path: str | os.PathLike[str]) -> tuple[Paired | MIMO, dict[str, Any]]:
+def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     """The form in a file that `save` wrote, and what it recorded.
 
     Raises ValueError for anything else: a pickle, a file cut short or changed, names, shapes or values that are not the
@@ -117,18 +110,30 @@ def load(path: str | os.PathLike[str]) -> tuple[Paired | MIMO, dict[str, Any]]:
             remedy = "Open it where you trust it, and pass its arrays to TARGETS[target].back."
             raise ValueError(f"`path` must be a safetensors file; got {path}, a pickle, which can run code. {remedy}") from None
         raise ValueError(f"`path` must be a whole safetensors file; got {path} ({error}). Copy or write it again.") from error
-    missing = [name for name in (*_OWN, "training", _DIGEST) if name not in record]
+    missing = [name for name in (*_OWN, "training", "length", _DIGEST) if name not in record]
     if missing:
         remedy = "Pass its arrays to TARGETS[target].back."
         raise ValueError(f"`path` must be a file that save wrote; got {path} without {', '.join(missing)}. {remedy}")
     if record[_DIGEST] != json.dumps(_digest(arrays, record)):
         raise ValueError(f"`path` must be as save left it; got {path} with another {_DIGEST}. Copy or write it again.")
     _require.known("target", record["target"], TARGETS)
-    return TARGETS[record["target"]].back(arrays), _decode(record)
+    metadata = _decode(record)
+    return TARGETS[record["target"]].back(arrays, **_sized(record["target"], metadata["length"])), metadata
+
+
+def _sized(target: str, length: int | None) -> dict[str, int]:
+    """What `to` and `back` of a target take besides."""
+    if not TARGETS[target].sized:
+        return {}
+    if length is None:
+        raise ValueError(
+            f"`length` must be given for {target!r}, whose arrays depend on it; got None. Give that of its sequences."
+        )
+    return {"length": _require.integer("length", length)}
 
 
 def _record(metadata: Mapping[str, Any]) -> dict[str, str]:
-    taken = [name for name in metadata if name in (*_OWN, "training", _DIGEST)]
+    taken = [name for name in metadata if name in (*_OWN, "training", "length", _DIGEST)]
     if taken:
         raise ValueError(f"`metadata` must leave our own names alone; got {', '.join(taken)}. Choose other names.")
     record = {}

@@ -1,9 +1,10 @@
-"""What every target shares: one leading axis, the layer's precision, and arrays that have the layer's names and shapes."""
+"""What every target shares: what is said of it, one leading axis, its precision, and arrays of its names and shapes."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,11 +12,66 @@ from .. import _array, _require
 from .._array import Array
 from ..forms import Paired, check, move
 
-# Each name with its kind, "f" for real numbers and "c" for complex ones, and its axes.
+# Each name with its kind and its axes; an axis is a name that means the same size everywhere, or a number.
+# Kinds: "f" float32, "c" complex64, "d" float64, "z" complex128, "i" int64.
 Layout = dict[str, tuple[str, tuple[str | int, ...]]]
 
-_SINGLE = {"f": np.float32, "c": np.complex64}
-_DOUBLE = {"f": np.float64, "c": np.complex128}
+_STORED = {"f": np.float32, "c": np.complex64, "d": np.float64, "z": np.complex128, "i": np.int64}
+_READ = {"f": np.float64, "c": np.complex128, "d": np.float64, "z": np.complex128, "i": np.int64}
+_HOLDS = {"f": "real floating-point", "c": "complex", "d": "real floating-point", "z": "complex", "i": "whole"}
+
+
+class Declared(NamedTuple):
+    """What a published layer says it starts from: a quantity of its arrays, and the law that quantity is drawn from.
+
+    `kind` names a distribution of `scipy.stats` with its `parameters` (shapes, location, scale), or is "constant" with the
+    value it has. `of` takes the arrays of one layer, by name and in float64, to independent draws, of any shape.
+    """
+
+    of: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+    kind: str
+    parameters: tuple[float, ...]
+    source: str
+
+
+class Target(NamedTuple):
+    """A layer of another framework: the way to it, the way back, and what whoever loads the arrays has to know.
+
+    `to(form)` gives the arrays, `back(arrays)` the form the layer computes with; both take a `length` besides if `sized`, for
+    then the arrays are those of one length of sequences. `takes` are the types of form that `to` accepts, the nearest to the
+    layer first; `rule` is how the layer samples them (None: it is discrete). `training` says of every array how the published
+    layer trains it, `moved` what changed its place, `declared` by quantity what the layer starts from.
+    """
+
+    about: str
+    to: Callable[..., dict[str, np.ndarray]]
+    back: Callable[..., Any]
+    layout: Layout
+    takes: tuple[type, ...]
+    rule: str | None
+    training: dict[str, dict[str, Any]]
+    moved: str
+    optional: tuple[str, ...] = ()
+    sized: bool = False
+    declared: Mapping[str, Declared] = {}
+
+
+def trains(
+    *, trainable: bool = True, lr: str = "model", weight_decay: str | float = "model", constraint: str = "none"
+) -> dict[str, Any]:
+    """How a layer trains one array. "model" is what the rest of the model has, "ssm" a group of its own.
+
+    `constraint` says in words what keeps the values where they have to be, such as "Re A = -exp".
+    """
+    return {"trainable": trainable, "lr": lr, "weight_decay": weight_decay, "constraint": constraint}
+
+
+def expect(form: object, takes: tuple[type, ...], target: str, remedy: str) -> None:
+    """Raise TypeError with that remedy unless `form` is of a type that the target takes."""
+    if type(form) not in takes:
+        names = " and ".join(kind.__name__ for kind in takes)
+        rule = f"the target {target!r} takes the form{'s' * (len(takes) > 1)} {names}"
+        raise TypeError(f"{rule}; got {type(form).__name__}. {remedy}")
 
 
 def channels(form: Paired) -> Paired:
@@ -32,10 +88,10 @@ def channels(form: Paired) -> Paired:
     return Paired(*modes, *(np.broadcast_to(array, (H,)) for array in (form.D, form.step)))
 
 
-def single(arrays: dict[str, np.ndarray], layout: Layout) -> dict[str, np.ndarray]:
-    """The arrays in the layer's own precision, float32 and complex64. Raises ValueError for numbers it cannot hold."""
+def stored(arrays: Mapping[str, Any], layout: Layout) -> dict[str, np.ndarray]:
+    """The arrays in the layer's own precision. Raises ValueError for numbers it cannot hold."""
     with np.errstate(over="ignore"):
-        cast = {name: np.ascontiguousarray(array, _SINGLE[layout[name][0]]) for name, array in arrays.items()}
+        cast = {name: np.array(array, _STORED[layout[name][0]], order="C") for name, array in arrays.items()}
     for name, array in cast.items():
         if not np.all(np.isfinite(array)):
             largest = float(np.max(np.abs(arrays[name])))
@@ -62,8 +118,8 @@ def read(arrays: Mapping[str, Array], layout: Layout, *, optional: tuple[str, ..
         if name not in arrays:
             continue
         array = _array.to_numpy(arrays[name])
-        if array.dtype.kind != kind:
-            rule = f"`{name}` must hold {'complex' if kind == 'c' else 'real floating-point'} numbers"
+        if array.dtype.kind not in {"i": "iu"}.get(kind, np.dtype(_READ[kind]).kind):
+            rule = f"`{name}` must hold {_HOLDS[kind]} numbers"
             raise ValueError(f"{rule}; got {array.dtype}. Cast it.")
         rule = f"({', '.join(map(str, axes))}{',' * (len(axes) == 1)})"
         _require.shape(name, array.shape, rule, array.ndim == len(axes))
@@ -71,5 +127,5 @@ def read(arrays: Mapping[str, Array], layout: Layout, *, optional: tuple[str, ..
             known, origin = (axis, name) if isinstance(axis, int) else sizes.setdefault(axis, (size, name))
             _require.shape(name, array.shape, f"{rule} with {axis} = {known} from `{origin}`", size == known)
         _require.finite(name, array)
-        found[name] = array.astype(_DOUBLE[kind])
+        found[name] = array.astype(_READ[kind])
     return found

@@ -20,13 +20,14 @@ Accuracy: the layer forms e^{step A} - 1 in float32, which costs it digits for s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from .._array import Array
 from ..forms import Paired, check
-from ._layout import Layout, channels, read, single
+from ._layout import Declared, Layout, Target, channels, expect, read, stored, trains
 
 LAYOUT: Layout = {
     "C": ("f", ("H", "n", 2)),
@@ -36,15 +37,25 @@ LAYOUT: Layout = {
     "D": ("f", ("H",)),
 }
 
+TAKES = (Paired,)
+OPTIONAL = ("D",)
+
 MOVED = "B into C: the layer has B = 1, its C is our C B"
 
 # The layer registers step and A without decay, at a rate of their own ("ssm": its argument `lr`); C and D train as the model.
 TRAINING = {
-    "C": {"trainable": True, "lr": "model", "weight_decay": "model"},
-    "log_dt": {"trainable": True, "lr": "ssm", "weight_decay": 0.0},
-    "log_A_real": {"trainable": True, "lr": "ssm", "weight_decay": 0.0},
-    "A_imag": {"trainable": True, "lr": "ssm", "weight_decay": 0.0},
-    "D": {"trainable": True, "lr": "model", "weight_decay": "model"},
+    "C": trains(),
+    "log_dt": trains(lr="ssm", weight_decay=0.0, constraint="step = exp"),
+    "log_A_real": trains(lr="ssm", weight_decay=0.0, constraint="Re A = -exp"),
+    "A_imag": trains(lr="ssm", weight_decay=0.0),
+    "D": trains(),
+}
+
+_SOURCE = "state-spaces/s4, models/s4/s4d.py"
+DECLARED = {
+    "log step": Declared(lambda arrays: arrays["log_dt"], "uniform", (math.log(1e-3), math.log(100)), _SOURCE),
+    "C": Declared(lambda arrays: arrays["C"], "norm", (0.0, math.sqrt(0.5)), _SOURCE),
+    "D": Declared(lambda arrays: arrays["D"], "norm", (0.0, 1.0), _SOURCE),
 }
 
 
@@ -57,9 +68,7 @@ def to(form: Paired) -> dict[str, np.ndarray]:
     >>> {name: array.shape for name, array in to(s4d_lin_init(64, channels=3)).items()}
     {'C': (3, 32, 2), 'log_dt': (3,), 'log_A_real': (3, 32), 'A_imag': (3, 32)}
     """
-    if type(form) is not Paired:
-        remedy = "Halve a Diagonal with forms.pair; several inputs go to 's5-pytorch'."
-        raise TypeError(f"the target 's4d' takes the form Paired; got {type(form).__name__}. {remedy}")
+    expect(form, TAKES, "s4d", "Halve a Diagonal with forms.pair; several inputs go to 's5-pytorch'.")
     A, B, C, D, step = channels(form)
     if not np.all(A.real < 0):
         where = tuple(int(i) for i in np.argwhere(A.real >= 0)[0])
@@ -72,7 +81,7 @@ def to(form: Paired) -> dict[str, np.ndarray]:
         "log_A_real": np.log(-A.real),
         "A_imag": A.imag,
     }
-    return single(arrays | {"D": D} if np.any(D) else arrays, LAYOUT)
+    return stored(arrays | {"D": D} if np.any(D) else arrays, LAYOUT)
 
 
 def back(arrays: Mapping[str, Array]) -> Paired:
@@ -84,9 +93,15 @@ def back(arrays: Mapping[str, Array]) -> Paired:
     >>> back(to(s4d_lin_init(4, channels=3))).A[0]
     array([-0.5+0.j        , -0.5+3.14159274j])
     """
-    found = read(arrays, LAYOUT, optional=("D",))
+    found = read(arrays, LAYOUT, optional=OPTIONAL)
     with np.errstate(over="ignore"):  # the form is checked
         A = -np.exp(found["log_A_real"]) + 1j * found["A_imag"]
         step = np.exp(found["log_dt"])
     C = found["C"][..., 0] + 1j * found["C"][..., 1]
     return check(Paired(A, np.ones_like(A), C, found.get("D", np.zeros(len(A))), step))
+
+
+TARGET = Target(
+    "the minimal S4D layer of state-spaces/s4",
+    to, back, LAYOUT, TAKES, "zoh", TRAINING, MOVED, optional=OPTIONAL, declared=DECLARED,
+)  # fmt: skip

@@ -17,13 +17,14 @@ halves. Accuracy: the layer forms e^{step A} - 1 in float32, which costs it digi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from .._array import Array
 from ..forms import MIMO, Paired, check, move, real_modes
-from ._layout import Layout, channels, read, single
+from ._layout import Declared, Layout, Target, channels, expect, read, stored, trains
 
 LAYOUT: Layout = {
     "seq.Lambda": ("c", ("P",)),
@@ -33,10 +34,18 @@ LAYOUT: Layout = {
     "seq.log_step": ("f", ("P",)),
 }
 
+TAKES = (MIMO, Paired)
+
 MOVED = "the factor 2 of a half spectrum into conjugate modes, and into B of real ones"
 
 # The package groups no parameters.
-TRAINING = {name: {"trainable": True, "lr": "model", "weight_decay": "model"} for name in LAYOUT}
+TRAINING = dict.fromkeys(LAYOUT, trains())
+
+_SOURCE = "s5-pytorch 0.2.1, s5/s5_model.py"
+DECLARED = {
+    "log step": Declared(lambda arrays: arrays["seq.log_step"], "uniform", (math.log(1e-3), math.log(100)), _SOURCE),
+    "D": Declared(lambda arrays: arrays["seq.D"], "uniform", (0.0, 1.0), _SOURCE),
+}
 
 
 def to(form: MIMO | Paired) -> dict[str, np.ndarray]:
@@ -50,11 +59,9 @@ def to(form: MIMO | Paired) -> dict[str, np.ndarray]:
     >>> {name: array.shape for name, array in to(s5_init(8, channels=3)).items()}
     {'seq.Lambda': (8,), 'seq.B': (8, 3, 2), 'seq.C': (3, 8), 'seq.D': (3,), 'seq.log_step': (8,)}
     """
+    expect(form, TAKES, "s5-pytorch", "Halve a Diagonal with forms.pair.")
     if type(form) is Paired:
         form = _blocks(form)
-    if type(form) is not MIMO:
-        remedy = "Halve a Diagonal with forms.pair."
-        raise TypeError(f"the target 's5-pytorch' takes the forms MIMO and Paired; got {type(form).__name__}. {remedy}")
     form = check(move(form, "numpy", dtype="float64"))  # on the host values are looked at
     A, B, C, D, step = (np.asarray(array) for array in form)
     if [array.ndim for array in form] != [1, 2, 2, 2, 1]:
@@ -74,7 +81,7 @@ def to(form: MIMO | Paired) -> dict[str, np.ndarray]:
         "seq.D": np.diag(D),
         "seq.log_step": np.log(step[np.concatenate([pairs, pairs, singles])]),
     }
-    cast = single(arrays, LAYOUT)
+    cast = stored(arrays, LAYOUT)
     if not np.all(cast["seq.Lambda"]):
         raise ValueError("A must not be 0 in float32, for the layer divides by A; got a mode that is. Move it to the left.")
     return cast
@@ -112,3 +119,6 @@ def _blocks(form: Paired) -> MIMO:
     H, n = A.shape
     own = np.repeat(np.eye(H), n, axis=0)  # (H n, H): which modes belong to which channel
     return MIMO(A.ravel(), B.reshape(-1, 1) * own, C.ravel() * own.T, np.diag(D), np.repeat(step, n))
+
+
+TARGET = Target("the layer S5 of the package s5-pytorch", to, back, LAYOUT, TAKES, "zoh", TRAINING, MOVED, declared=DECLARED)
