@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -174,6 +174,51 @@ def discretize(form: Continuous, rule: Rule = "zoh") -> Discrete:
     Raises ValueError for an unknown name, and what the rule and `forms.check` raise.
     """
     return rule(form) if callable(rule) else RULES[_require.known("rule", rule, RULES)](form)
+
+
+# z from f(z): of the many z with one e^z, the one of the slowest frequency.
+_UNDONE: dict[str, Callable[[Array], Array]] = {
+    **dict.fromkeys(("zoh", "impulse", "mamba"), lambda f: _array.namespace(A=f).log(f)),
+    "bilinear": lambda f: 2 * (f - 1) / (f + 1),
+    "forward": lambda f: f - 1,
+    "backward": lambda f: 1 - 1 / f,
+}
+
+
+def continuous(
+    form: Recurrence | PairedRecurrence | MIMORecurrence, *, step: float | Array = 1.0, rule: str = "zoh"
+) -> Diagonal | Paired | MIMO:
+    """The continuous form whose samples under `rule` at that `step` are the recurrence: the way back from `discretize`.
+
+    A = f^-1(A_d)/step and B = B_d/(step g(step A)); C and D stay. `step` is a number or has the shape the continuous form asks
+    for, so that LRU and DLR, which have none, are models of time 1 per sample. Exact for each mode, up to rounding that is
+    relative to |A_d|. Rules that hold exponentials cannot tell frequencies beyond Nyquist: |Im A| <= pi/step comes back.
+    Raises TypeError for matrices and delays; ValueError for an unknown rule and for "foh", which has two taps, and where a mode
+    has no such form: A_d = 0 for exponentials and `backward`, A_d = -1 for `bilinear`.
+
+    >>> from ssmlinalg import s4d_lin_init
+    >>> model = s4d_lin_init(4, step=0.1)
+    >>> bool(abs(continuous(zoh(model), step=0.1).B - model.B).max() < 1e-14)
+    True
+    """
+    _require.known("rule", rule, _UNDONE)
+    kinds = {Recurrence: Diagonal, PairedRecurrence: Paired, MIMORecurrence: MIMO}
+    if type(form) not in kinds:
+        got = type(form).__name__
+        raise TypeError(f"`form` must be a Recurrence, PairedRecurrence or MIMORecurrence; got {got}. Diagonalize it first.")
+    form = check(form)
+    kind = kinds[type(form)]
+    xp = _array.namespace(A=form.A)
+    with _array.quietly(form.A):  # check looks at the result
+        z = _UNDONE[rule](form.A)
+    if _array.is_numpy(z) and not np.all(np.isfinite(z)):
+        where = complex(form.A[~np.isfinite(z)][0])
+        raise ValueError(f"every mode must be the sample of one by {rule!r}; got A = {where:g}. Choose another rule.")
+    own = kind is MIMO  # a step for each mode
+    steps = _array.beside(step, form.A) + _array.zeros(tuple(z.shape) if own else tuple(z.shape[:-1]), form.D)
+    A = z / (steps if own else steps[..., None])
+    unit: Any = discretize(kind(A, xp.ones_like(form.B), form.C, form.D, steps), rule)
+    return check(kind(A, form.B / unit.B, form.C, form.D, steps))
 
 
 def _one_tap(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> Recurrent:

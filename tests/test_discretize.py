@@ -11,9 +11,9 @@ import scipy.linalg
 import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import EPS
+from strategies import EPS, models
 
-from ssmlinalg import discretize, forms, hippo, inits, reference
+from ssmlinalg import _array, discretize, forms, hippo, inits, reference
 
 RULES = sorted(discretize.RULES)
 LAMBDA = np.array([-0.5 + 2j, -0.1 + 0j, 0j, -3.0 + 0.5j])
@@ -146,3 +146,42 @@ def test_a_rule_may_be_any_function() -> None:
     form = system(0.1)
     ours = parts(discretize.discretize(form, partial(discretize.gbt, alpha=0.5)))
     np.testing.assert_array_equal(ours.A, discretize.bilinear(form).A)
+
+
+UNDONE = sorted(set(RULES) - {"foh"})
+KINDS = {forms.Recurrence: "Diagonal", forms.PairedRecurrence: "Paired", forms.MIMORecurrence: "MIMO"}
+
+
+@pytest.mark.parametrize("rule", UNDONE)
+@given(models(), st.floats(1e-4, 10.0))
+def test_every_recurrence_of_modes_is_the_sample_of_what_continuous_makes_of_it(rule: str, form: Any, step: float) -> None:
+    recurrence: Any = discretize.zoh(form) if isinstance(form, forms.Continuous) else form
+    if type(recurrence) not in KINDS:
+        return
+    found = discretize.continuous(recurrence, step=step, rule=rule)
+    assert type(found).__name__ == KINDS[type(recurrence)]
+    again: Any = discretize.discretize(found, rule)
+    z = np.abs(found.A * step)
+    # e^z and the fractions turn the rounding of z into one of f(z); a fraction near its pole by |z| more.
+    condition = 1 + z * (1 + z if rule in ("bilinear", "backward") else 1)
+    assert np.all(np.abs(again.A - recurrence.A) <= 16 * EPS * condition * np.maximum(1, np.abs(recurrence.A)))
+    assert np.all(np.abs(again.B - recurrence.B) <= 16 * EPS * np.abs(recurrence.B))
+    assert np.array_equal(again.C, recurrence.C)
+
+
+@pytest.mark.parametrize("rule", UNDONE)
+def test_continuous_undoes_every_rule_on_every_library(rule: str, carry: Any) -> None:
+    form = inits.s4d_inv_init(8, channels=2, step=(1e-3, 1e-2), seed=1)  # |Im z| < pi: nothing is aliased
+    there = discretize.continuous(discretize.RULES[rule](carry(form)), step=carry(form.step), rule=rule)  # pyright: ignore
+    A, B = (_array.to_numpy(array) for array in (there.A, there.B))
+    assert np.all(np.abs(A - form.A) <= 64 * EPS / form.step[:, None])
+    assert np.all(np.abs(B - form.B) <= 64 * EPS * (1 + np.abs(form.A * form.step[:, None])) * np.abs(form.B))
+
+
+@pytest.mark.parametrize(("rule", "A"), [("zoh", 0.0), ("backward", 0.0), ("bilinear", -1.0)])
+def test_a_mode_that_no_rule_samples_to_is_refused(rule: str, A: float) -> None:
+    one = np.ones(1) + 0j
+    with pytest.raises(
+        ValueError, match=r"every mode must be the sample of one by '.*'; got A = -?[01].*\. Choose another rule"
+    ):
+        discretize.continuous(forms.Recurrence(A * one, one, one, np.asarray(0.0)), rule=rule)
