@@ -24,13 +24,11 @@ from .. import _require
 from .._files import refuse_existing, write_atomically
 from .._version import __version__
 from ..forms import Form
-from . import s4d, s5_pytorch
-from ._layout import Target
+from ._layout import Declared, Target
+from .layers import Layer, layers
+from .targets import TARGETS
 
-TARGETS: dict[str, Target] = {
-    "s4d": s4d.TARGET,
-    "s5-pytorch": s5_pytorch.TARGET,
-}
+__all__ = ["TARGETS", "Declared", "Layer", "Target", "layers", "load", "save"]
 
 _OWN = ("target", "form", "ssmlinalg", "numpy", "moved")  # plain text in the file; everything else is JSON
 _DIGEST = "sha256"
