@@ -1,20 +1,23 @@
-"""What every target shares: what is said of it, one leading axis, its precision, and arrays of its names and shapes."""
+"""What every target shares: what is said of it, its axes and modes, its precision, and arrays of its names and shapes."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from .. import _array, _require
 from .._array import Array
-from ..forms import Paired, check, move
+from ..forms import DPLR, MIMO, Diagonal, Paired, check, move, real_modes
 
-# Each name with its kind and its axes; an axis is a name that means the same size everywhere, or a number.
+# Each name with its kind and its axes; an axis is a name that means the same size everywhere, or a number. A first axis "..."
+# stands for any number of leading ones.
 # Kinds: "f" float32, "c" complex64, "d" float64, "z" complex128, "i" int64.
 Layout = dict[str, tuple[str, tuple[str | int, ...]]]
+
+SingleInput = TypeVar("SingleInput", Paired, Diagonal, DPLR)
 
 _STORED = {"f": np.float32, "c": np.complex64, "d": np.float64, "z": np.complex128, "i": np.int64}
 _READ = {"f": np.float64, "c": np.complex128, "d": np.float64, "z": np.complex128, "i": np.int64}
@@ -74,18 +77,86 @@ def expect(form: object, takes: tuple[type, ...], target: str, remedy: str) -> N
         raise TypeError(f"{rule}; got {type(form).__name__}. {remedy}")
 
 
-def channels(form: Paired) -> Paired:
-    """The form on the host in float64, every channel written out: A, B, C (H, n), D, step (H,). No leading axis is H = 1.
+def channels(form: SingleInput) -> SingleInput:
+    """The form on the host in float64, every channel written out: one leading axis H of all fields. Without any, H = 1.
 
     Raises ValueError for more than one leading axis.
     """
     form = check(move(form, "numpy", dtype="float64"))  # on the host values are looked at
-    shape = np.broadcast_shapes(form.A.shape, form.B.shape, form.C.shape, (*form.D.shape, 1), (*form.step.shape, 1))
-    if len(shape) > 2:
-        raise ValueError(f"`form` must have one leading axis, its channels; got {shape[:-1]}. Reshape them into one.")
-    H, n = (1, *shape)[-2:]
-    modes = (np.broadcast_to(array, (H, n)) for array in (form.A, form.B, form.C))
-    return Paired(*modes, *(np.broadcast_to(array, (H,)) for array in (form.D, form.step)))
+    fields = {name: np.asarray(array) for name, array in form._asdict().items()}
+    core = {name: array.shape[array.ndim - {"P": 2, "D": 0, "step": 0}.get(name, 1) :] for name, array in fields.items()}
+    shape = np.broadcast_shapes(*(array.shape[: array.ndim - len(core[name])] for name, array in fields.items()))
+    if len(shape) > 1:
+        raise ValueError(f"`form` must have one leading axis, its channels; got {shape}. Reshape them into one.")
+    H = (1, *shape)[-1]
+    return form._replace(**{name: np.broadcast_to(array, (H, *core[name])) for name, array in fields.items()})
+
+
+def square(form: MIMO | Paired) -> MIMO:
+    """The form on the host in float64, for a layer with as many outputs as inputs and a direct path from each to its own.
+
+    The H channels of a `Paired` form become H blocks: a state of H n modes, zeros in B and C between them.
+    Raises ValueError for leading axes and for a D that is not square and diagonal.
+    """
+    if type(form) is Paired:
+        A, B, C, D, step = channels(form)
+        H, n = A.shape
+        own = np.repeat(np.eye(H), n, axis=0)  # (H n, H): which modes belong to which channel
+        form = MIMO(A.ravel(), B.reshape(-1, 1) * own, C.ravel() * own.T, np.diag(D), np.repeat(step, n))
+    form = check(move(form, "numpy", dtype="float64"))  # on the host values are looked at
+    D = np.asarray(form.D)
+    if [array.ndim for array in form] != [1, 2, 2, 2, 1]:
+        raise ValueError(f"`form` must have no leading axes; got A of shape {form.A.shape}. Export one layer after the other.")
+    if D.shape[0] != D.shape[1]:
+        raise ValueError(f"`form` must have as many outputs as inputs; got D of shape {D.shape}. Fill up with zeros.")
+    if np.count_nonzero(D) > np.count_nonzero(np.diag(D)):
+        elsewhere = float(np.max(np.abs(D - np.diag(np.diag(D)))))
+        raise ValueError(f"`D` must be diagonal; got an entry of size {elsewhere:g} elsewhere. Mix channels outside the layer.")
+    return form  # pyright: ignore[reportReturnType]
+
+
+def both_halves(form: MIMO) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A (N,), B (N, M), C (P, N) and step (N,) of the same output without a factor 2, y = Re(C x) + D u.
+
+    Complex modes come first, then their conjugates, then the real ones with B doubled.
+    """
+    A, B, C, _, step = (np.asarray(array) for array in form)
+    real = real_modes(form)
+    pairs, singles = np.flatnonzero(~real), np.flatnonzero(real)
+    return (
+        np.concatenate([A[pairs], A[pairs].conj(), A[singles]]),
+        np.concatenate([B[pairs], B[pairs].conj(), 2 * B[singles]]),
+        np.concatenate([C[:, pairs], C[:, pairs].conj(), C[:, singles]], axis=1),
+        step[np.concatenate([pairs, pairs, singles])],
+    )
+
+
+def upper_half(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, step: np.ndarray) -> MIMO:
+    """The form of y = Re(C x) + D u.
+
+    Where the second half of the complex modes are the conjugates of the first, bit for bit, as `both_halves` gives them, the
+    first half and the real modes are kept. Otherwise every mode is, with B halved: a layer need not keep pairs together.
+    """
+    form = MIMO(A, B / 2, C, D, step)
+    real = real_modes(form)
+    n = np.count_nonzero(~real) // 2
+    closed = all(np.array_equal(array[:n].conj(), array[n : 2 * n]) for array in (A, B, C.T, step))
+    if closed and np.all(real[2 * n :]):
+        kept = np.delete(np.arange(len(A)), slice(n, 2 * n))
+        weight = np.where(real[kept], 0.5, 1.0)[:, None]
+        form = MIMO(A[kept], weight * B[kept], C[:, kept], D, step[kept])
+    return check(form)
+
+
+def not_zero(A: np.ndarray) -> None:
+    """Raise ValueError for a mode A = 0 of a layer that divides by it."""
+    if not np.all(A):
+        raise ValueError("A must not be 0 in float32, for the layer divides by A; got a mode that is. Move it to the left.")
+
+
+def ranked(shape: tuple[int, ...], axes: tuple[str | int, ...]) -> bool:
+    """Whether a shape has as many axes as a layout says, or more where those begin with "..."."""
+    return len(shape) >= len(axes) - 1 if axes[:1] == ("...",) else len(shape) == len(axes)
 
 
 def stored(arrays: Mapping[str, Any], layout: Layout) -> dict[str, np.ndarray]:
@@ -122,8 +193,9 @@ def read(arrays: Mapping[str, Array], layout: Layout, *, optional: tuple[str, ..
             rule = f"`{name}` must hold {_HOLDS[kind]} numbers"
             raise ValueError(f"{rule}; got {array.dtype}. Cast it.")
         rule = f"({', '.join(map(str, axes))}{',' * (len(axes) == 1)})"
-        _require.shape(name, array.shape, rule, array.ndim == len(axes))
-        for axis, size in zip(axes, array.shape, strict=True):
+        _require.shape(name, array.shape, rule, ranked(array.shape, axes))
+        core = axes[axes[:1] == ("...",) :]
+        for axis, size in zip(core, array.shape[array.ndim - len(core) :], strict=True):
             known, origin = (axis, name) if isinstance(axis, int) else sizes.setdefault(axis, (size, name))
             _require.shape(name, array.shape, f"{rule} with {axis} = {known} from `{origin}`", size == known)
         _require.finite(name, array)

@@ -23,8 +23,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from .._array import Array
-from ..forms import MIMO, Paired, check, move, real_modes
-from ._layout import Declared, Layout, Target, channels, expect, read, stored, trains
+from ..forms import MIMO, Paired
+from ._layout import Declared, Layout, Target, both_halves, expect, not_zero, read, square, stored, trains, upper_half
 
 LAYOUT: Layout = {
     "seq.Lambda": ("c", ("P",)),
@@ -60,30 +60,17 @@ def to(form: MIMO | Paired) -> dict[str, np.ndarray]:
     {'seq.Lambda': (8,), 'seq.B': (8, 3, 2), 'seq.C': (3, 8), 'seq.D': (3,), 'seq.log_step': (8,)}
     """
     expect(form, TAKES, "s5-pytorch", "Halve a Diagonal with forms.pair.")
-    if type(form) is Paired:
-        form = _blocks(form)
-    form = check(move(form, "numpy", dtype="float64"))  # on the host values are looked at
-    A, B, C, D, step = (np.asarray(array) for array in form)
-    if [array.ndim for array in form] != [1, 2, 2, 2, 1]:
-        raise ValueError(f"`form` must have no leading axes; got A of shape {A.shape}. Export one layer after the other.")
-    if D.shape[0] != D.shape[1]:
-        raise ValueError(f"`form` must have as many outputs as inputs; got D of shape {D.shape}. Fill up with zeros.")
-    if np.count_nonzero(D) > np.count_nonzero(np.diag(D)):
-        elsewhere = float(np.max(np.abs(D - np.diag(np.diag(D)))))
-        raise ValueError(f"`D` must be diagonal; got an entry of size {elsewhere:g} elsewhere. Mix channels outside the layer.")
-    real = real_modes(form)
-    pairs, singles = np.flatnonzero(~real), np.flatnonzero(real)
-    B = np.concatenate([B[pairs], B[pairs].conj(), 2 * B[singles]])
+    form = square(form)
+    A, B, C, step = both_halves(form)
     arrays = {
-        "seq.Lambda": np.concatenate([A[pairs], A[pairs].conj(), A[singles]]),
+        "seq.Lambda": A,
         "seq.B": np.stack([np.real(B), np.imag(B)], axis=-1),
-        "seq.C": np.concatenate([C[:, pairs], C[:, pairs].conj(), C[:, singles]], axis=1),
-        "seq.D": np.diag(D),
-        "seq.log_step": np.log(step[np.concatenate([pairs, pairs, singles])]),
+        "seq.C": C,
+        "seq.D": np.diag(form.D),
+        "seq.log_step": np.log(step),
     }
     cast = stored(arrays, LAYOUT)
-    if not np.all(cast["seq.Lambda"]):
-        raise ValueError("A must not be 0 in float32, for the layer divides by A; got a mode that is. Move it to the left.")
+    not_zero(cast["seq.Lambda"])
     return cast
 
 
@@ -99,26 +86,10 @@ def back(arrays: Mapping[str, Array]) -> MIMO:
     (4,)
     """
     found = read(arrays, LAYOUT)
-    A, C = found["seq.Lambda"], found["seq.C"]
     B = found["seq.B"][..., 0] + 1j * found["seq.B"][..., 1]
     with np.errstate(over="ignore"):  # the form is checked
         step = np.exp(found["seq.log_step"])
-    form = MIMO(A, B / 2, C, np.diag(found["seq.D"]), step)
-    real = real_modes(form)
-    n = np.count_nonzero(~real) // 2
-    closed = all(np.array_equal(array[:n].conj(), array[n : 2 * n]) for array in (A, B, C.T, step))
-    if closed and np.all(real[2 * n :]):
-        kept = np.delete(np.arange(len(A)), slice(n, 2 * n))
-        weight = np.where(real[kept], 0.5, 1.0)[:, None]
-        form = MIMO(A[kept], weight * B[kept], C[:, kept], form.D, step[kept])
-    return check(form)
-
-
-def _blocks(form: Paired) -> MIMO:
-    A, B, C, D, step = channels(form)
-    H, n = A.shape
-    own = np.repeat(np.eye(H), n, axis=0)  # (H n, H): which modes belong to which channel
-    return MIMO(A.ravel(), B.reshape(-1, 1) * own, C.ravel() * own.T, np.diag(D), np.repeat(step, n))
+    return upper_half(found["seq.Lambda"], B, found["seq.C"], np.diag(found["seq.D"]), step)
 
 
 TARGET = Target("the layer S5 of the package s5-pytorch", to, back, LAYOUT, TAKES, "zoh", TRAINING, MOVED, declared=DECLARED)
