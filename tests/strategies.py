@@ -58,8 +58,11 @@ def _sources() -> dict[str, Any]:
 
     def perturbed(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
         found = perturb.lossless(hippo.legs(order), conditioning=8.0)
-        A = np.asarray(found.V) @ np.diag(found.Lambda) @ np.asarray(found.V_inv)
-        return found, forms.Dense(A, hippo.legs(order).B + 0j, np.eye(1, order)[0] + 0j, np.asarray(0.0), np.asarray(1.0))
+        b, one = hippo.legs(order).B, np.eye(order)
+        E = found.tau * np.outer(b, b) / 2
+        inputs = one - found.tau / 2 * np.outer(b, b) / (b @ b)  # what the method scales is its own input
+        # From every input to every coefficient: inputs by row, for the matrix is symmetric.
+        return found, forms.Dense(hippo.legs(order).A + E, inputs, one[:, None], np.asarray(0.0), np.asarray(1.0))
 
     made = {name: plain(make) for name, make in inits.INITS.items()}
     for name, make in inits.INITS.items():

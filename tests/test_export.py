@@ -16,6 +16,7 @@ from scipy import stats
 from strategies import exports
 
 from ssmlinalg import INITS, export, forms, kernel, transfer
+from ssmlinalg.export._layout import ranked
 
 LENGTH = 64
 
@@ -105,7 +106,8 @@ def test_the_arrays_are_those_of_the_layout(target, data):
     kinds = {"f": "float32", "c": "complex64", "d": "float64", "z": "complex128", "i": "int64"}
     for name, array in arrays.items():
         kind, axes = there.layout[name]
-        assert (array.dtype.name, array.ndim) == (kinds[kind], len(axes)), name
+        assert array.dtype.name == kinds[kind], name
+        assert ranked(array.shape, axes), name
         assert array.flags.c_contiguous, name
     assert set(there.layout) - set(there.optional) <= set(arrays)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .. import _require
-from ._layout import Target
+from ._layout import Target, ranked
 from .targets import TARGETS
 
 
@@ -56,7 +56,7 @@ def _of(shapes: Mapping[str, tuple[int, ...]], target: str) -> Iterator[Layer]:
         for name, (_, axes) in there.layout.items():
             above = re.sub(r"[^./]*[./]$", "", prefix)
             for key in (prefix + name, above + name) if name in there.optional else (prefix + name,):
-                if key in shapes and len(shapes[key]) == len(axes):
+                if key in shapes and ranked(shapes[key], axes):
                     names[name] = key
                     break
         if names and 2 * sum(name in names for name in required) >= len(required):

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from . import s4d, s5_pytorch
+from . import annotated_s4, lmu, plain, ptd, real, s4d, s5, s5_pytorch, statespace
 from ._layout import Target
 
 TARGETS: dict[str, Target] = {
     "s4d": s4d.TARGET,
     "s5-pytorch": s5_pytorch.TARGET,
+    "ptd-mat": ptd.TARGET,
+    "keras-lmu": lmu.TARGET,
+    "statespace": statespace.TARGET,
+    "real": real.TARGET,
+    "plain": plain.TARGET,
+    "s5": s5.TARGET,
+    "s5-full": s5.TARGET_FULL,
+    "annotated-s4": annotated_s4.TARGET,
+    "annotated-s4d": annotated_s4.TARGET_DIAGONAL,
 }
