@@ -64,6 +64,11 @@ def _sources() -> dict[str, Any]:
         # From every input to every coefficient: inputs by row, for the matrix is symmetric.
         return found, forms.Dense(hippo.legs(order).A + E, inputs, one[:, None], np.asarray(0.0), np.asarray(1.0))
 
+    def heads(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
+        form = inits.mamba_init(1, channels=channels, seed=seed)
+        form = form._replace(A=-np.random.default_rng(seed).uniform(1, 16, form.A.shape) + 0j)
+        return form, form
+
     made = {name: plain(make) for name, make in inits.INITS.items()}
     for name, make in inits.INITS.items():
         if isinstance(make(2), forms.Paired):
@@ -72,7 +77,7 @@ def _sources() -> dict[str, Any]:
             made[f"{name}, sampled"] = plain(make, discretize.zoh)
     made |= {f"{name}, dense": dense(make) for name, make in hippo.MEASURES.items()}
     made |= {f"{name}, dense, sampled": dense(make, discretize.zoh) for name, make in hippo.MEASURES.items()}
-    return made | {"lossless": perturbed}
+    return made | {"mamba, one mode": heads, "lossless": perturbed}
 
 
 SOURCES = _sources()
