@@ -159,6 +159,16 @@ def ranked(shape: tuple[int, ...], axes: tuple[str | int, ...]) -> bool:
     return len(shape) >= len(axes) - 1 if axes[:1] == ("...",) else len(shape) == len(axes)
 
 
+def logarithm(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """log|A|, -inf at A = 0, and the phase of A in [0, 2 pi). What rounding moved off the circle or the axis is put back."""
+    eps = np.finfo(np.float64).eps
+    with np.errstate(divide="ignore"):
+        rate = np.log(np.abs(A))
+    phase = np.angle(A) % (2 * np.pi)
+    turn = phase > 2 * np.pi * (1 - 4 * eps)
+    return np.where(np.abs(rate) < 4 * eps, 0.0, rate), np.where(turn, 0.0, phase)
+
+
 def stored(arrays: Mapping[str, Any], layout: Layout) -> dict[str, np.ndarray]:
     """The arrays in the layer's own precision. Raises ValueError for numbers it cannot hold."""
     with np.errstate(over="ignore"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import annotated_s4, lmu, mamba, plain, ptd, real, s4d, s5, s5_pytorch, statespace
+from . import annotated_s4, dlr, dss, lmu, lru, mamba, plain, ptd, real, s4d, s5, s5_pytorch, statespace
 from ._layout import Target
 
 TARGETS: dict[str, Target] = {
@@ -17,6 +17,10 @@ TARGETS: dict[str, Target] = {
     "s5-full": s5.TARGET_FULL,
     "annotated-s4": annotated_s4.TARGET,
     "annotated-s4d": annotated_s4.TARGET_DIAGONAL,
+    "dss": dss.TARGET_EXP,
+    "dss-softmax": dss.TARGET_SOFTMAX,
+    "dlr": dlr.TARGET,
+    "minimal-lru": lru.TARGET,
     "mamba": mamba.TARGET,
     "falcon-mamba": mamba.TARGET_FALCON,
     "mamba2": mamba.TARGET_MAMBA2,
