@@ -1,16 +1,17 @@
 r"""The fields of a form under their own names: a file of any container that says by itself which form it holds.
 
-=======================  ===========  =================================================================================
-name                     type         holds
-=======================  ===========  =================================================================================
-<Form>.<field>           complex128   A, Lambda, P, B and C, in the shapes of `forms`, leading axes included
-<Form>.D, <Form>.step    float64      D, and in continuous forms step
-=======================  ===========  =================================================================================
+=======================  ==============  ========================================================================
+name                     shape           holds
+=======================  ==============  ========================================================================
+<Form>.<field>           (..., N, 2)     Lambda, B, C, and A, P with their axes: real and imaginary part last
+<Form>.D, <Form>.step    (...)           D, and in continuous forms step
+=======================  ==============  ========================================================================
 
-There is no layer: the names are those of `forms`, such as "Paired.A", and the kernel is that of the form. Arrays of NumPy in
-double precision are kept bit for bit; those of another library or in single precision come back as these numbers in double
-precision. A `Dense` or `DenseRecurrence` form whose matrices have no imaginary parts comes back real. `NPLR` has no output, and
-`Delayed` is a form within a form: neither goes into one such file.
+All float64, for few containers hold complex128 (safetensors does not). There is no layer: the names are those of `forms`, such
+as "Paired.A", the shapes theirs with all leading axes, the kernel that of the form. Arrays of NumPy in double precision are
+kept bit for bit; those of another library or in single precision come back as these numbers in double precision. A `Dense` or
+`DenseRecurrence` form whose matrices have no imaginary parts comes back real. `NPLR` has no output, and `Delayed` is a form
+within a form: neither goes into one such file.
 """
 
 from __future__ import annotations
@@ -49,14 +50,16 @@ _CORE: dict[type, dict[str, tuple[str, ...]]] = {
 }
 _MODES: dict[str, tuple[str, ...]] = dict.fromkeys(("A", "B", "C"), ("n",))
 
+_COMPLEX = ("A", "Lambda", "P", "B", "C")
+
 LAYOUT: Layout = {
-    f"{kind.__name__}.{field}": ("d" if field in ("D", "step") else "z", ("...", *_CORE.get(kind, _MODES).get(field, ())))
+    f"{kind.__name__}.{field}": ("d", ("...", *_CORE.get(kind, _MODES).get(field, ()), *((2,) if field in _COMPLEX else ())))
     for kind in TAKES
     for field in kind._fields
 }
 OPTIONAL = tuple(LAYOUT)  # a file holds the names of one form
 
-MOVED = "nothing"
+MOVED = "real and imaginary part into a last axis of 2"
 
 # Nobody has trained these: they train as the rest of the model they are put into.
 TRAINING = dict.fromkeys(LAYOUT, trains())
@@ -71,7 +74,9 @@ def to(form: Continuous | Recurrent) -> dict[str, np.ndarray]:
     """
     expect(form, TAKES, "plain", "Give an NPLR an output with forms.to_dense, and export the `system` of a Delayed.")
     form = move(form, "numpy", dtype="float64")
-    return stored({f"{type(form).__name__}.{field}": array for field, array in form._asdict().items()}, LAYOUT)
+    fields = form._asdict()
+    fields |= {name: np.stack([fields[name].real, fields[name].imag], axis=-1) for name in _COMPLEX if name in fields}
+    return stored({f"{type(form).__name__}.{field}": array for field, array in fields.items()}, LAYOUT)
 
 
 def back(arrays: Mapping[str, Array]) -> Any:
@@ -92,8 +97,9 @@ def back(arrays: Mapping[str, Array]) -> Any:
         raise ValueError(f"{rule}; got {', '.join(arrays) or 'no arrays'}. Rename them, or choose another target.")
     found = read(arrays, {name: LAYOUT[name] for name in LAYOUT if name.split(".")[0] == kind.__name__})
     fields = {name.split(".")[1]: array for name, array in found.items()}
-    if kind in (Dense, DenseRecurrence) and not any(np.any(np.imag(fields[name])) for name in "ABC"):
-        fields |= {name: np.real(fields[name]) for name in "ABC"}
+    real = kind in (Dense, DenseRecurrence) and not any(np.any(fields[name][..., 1]) for name in "ABC")
+    for name in set(_COMPLEX) & set(fields):
+        fields[name] = fields[name][..., 0] if real else np.ascontiguousarray(fields[name]).view(np.complex128)[..., 0]
     return check(kind(**fields))
 
 
