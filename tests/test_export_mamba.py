@@ -1,0 +1,267 @@
+"""Mixers of Mamba start from our forms: their arrays, their formula, and the models of transformers with the arrays inside."""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load_file
+from scipy import stats
+from strategies import seeds
+
+from ssmlinalg import export, forms, kernel, mamba_init
+
+EPS32 = float(np.finfo(np.float32).eps)
+LENGTH = 48
+BIAS = {"mamba": "dt_proj.bias", "falcon-mamba": "dt_proj.bias", "mamba2": "dt_bias"}
+SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
+
+targets = st.sampled_from(sorted(BIAS))
+channels = st.integers(1, 5)
+orders = st.integers(1, 16)
+
+
+def model(target, order=4, **options):
+    return mamba_init(1 if target == "mamba2" else order, **options)
+
+
+def scan(arrays, bias, u):
+    """y_l = sum_n h_l + D u_l, h_l = e^{step A} h_{l-1} + step u_l, for u (H, L) and B = C = 1."""
+    A_log = arrays["A_log"].astype(float)
+    A = -np.exp(A_log.reshape(len(A_log), -1))
+    step = np.log1p(np.exp(arrays[bias].astype(float)))[:, None]
+    h, y = np.zeros_like(A), []
+    for now in u.T[:, :, None]:
+        h = np.exp(step * A) * h + step * now
+        y.append(h.sum(axis=1) + arrays["D"] * now[:, 0])
+    return np.stack(y, axis=-1)
+
+
+@given(targets, orders, channels, seeds)
+def test_the_scan_over_the_arrays_is_our_kernel_sampled_at_impulses(target, order, H, seed):
+    there = export.TARGETS[target]
+    form = model(target, order, channels=H, seed=seed)
+    arrays = there.to(form)
+    impulse = np.zeros((H, LENGTH))
+    impulse[:, 0] = 1
+    ours = kernel(there.back(arrays), LENGTH, rule="impulse")
+    bound = 8 * np.finfo(float).eps * LENGTH * (1 + order) * np.max(ours)  # l step |A| in the exponent, n terms in the sum
+    assert np.max(np.abs(scan(arrays, BIAS[target], impulse) - ours)) <= bound
+    # A and the bias are rounded once: e^{l step A} moves by l step |A| e^{-l step |A|} < 1 of that, the step by |bias| of it.
+    rounded = 4 * EPS32 * (1 + np.max(np.abs(arrays[BIAS[target]]))) * (1 + np.log(1 + order)) * np.max(ours)
+    assert np.max(np.abs(kernel(form, LENGTH, rule="impulse") - ours)) <= rounded
+
+
+@given(targets, st.floats(-12, 3), seeds)
+def test_step_and_bias_are_softplus_and_its_inverse_at_both_ends(target, exponent, seed):
+    step = 10.0**exponent
+    form = model(target, channels=1, step=step, seed=seed)._replace(step=np.array([step]))
+    there = export.TARGETS[target]
+    bias = float(there.to(form)[BIAS[target]][0])
+    exact = float(mpmath.log(mpmath.expm1(mpmath.mpf(step))))
+    assert abs(bias - exact) <= EPS32 * (abs(exact) + np.finfo(float).eps)
+    assert abs(float(there.back(there.to(form)).step[0]) - step) <= EPS32 * (1 + abs(exact)) * step
+
+
+@given(orders, channels, seeds)
+def test_names_shapes_and_types_are_those_of_the_mixers(order, H, seed):
+    one, heads = mamba_init(order, channels=H, seed=seed), mamba_init(1, channels=H, seed=seed)
+    expected = {"A_log": (H, order), "D": (H,), "dt_proj.bias": (H,)}
+    for target in ("mamba", "falcon-mamba"):
+        arrays = export.TARGETS[target].to(one)
+        assert {name: array.shape for name, array in arrays.items()} == expected
+        assert np.array_equal(arrays["A_log"], np.tile(np.log(np.arange(1, order + 1)).astype(np.float32), (H, 1)))
+        assert all(array.dtype == np.float32 for array in arrays.values())
+    arrays = export.TARGETS["mamba2"].to(heads)
+    assert {name: array.shape for name, array in arrays.items()} == {"A_log": (H,), "D": (H,), "dt_bias": (H,)}
+    assert all(array.dtype == np.float32 for array in arrays.values())
+
+
+def test_the_projections_of_a_mixer_are_read_past():
+    there, form = export.TARGETS["mamba"], mamba_init(3, channels=4)
+    arrays = there.to(form)
+    projections = {"dt_proj.weight": np.ones((4, 2), np.float32), "x_proj.weight": np.ones((8, 4), np.float32)}
+    assert all(np.array_equal(*pair) for pair in zip(there.back(arrays | projections), there.back(arrays), strict=True))
+    with pytest.raises(ValueError, match=r"`x_proj.weight` must have shape \(X, H\) with H = 4"):
+        there.back(arrays | projections | {"x_proj.weight": np.ones((8, 3), np.float32)})
+
+
+FORM = mamba_init(1, channels=2)  # which all three take
+
+
+@pytest.mark.parametrize("target", BIAS)
+@pytest.mark.parametrize(
+    ("form", "error", "sentence"),
+    [
+        (forms.unpair(FORM), TypeError, "takes the form Paired; got Diagonal.*forms.pair"),
+        (FORM._replace(A=FORM.A + 1j), ValueError, r"A must be real.*got -1\+1j at index \(0, 0\).*mamba_init"),
+        (FORM._replace(A=FORM.A + 1), ValueError, r"A must be negative.*got 0.* at index \(0, 0\)"),
+        (FORM._replace(C=1j * FORM.C), ValueError, "B C must be 1/2.*from its input; got"),
+        (FORM._replace(B=2 * FORM.B), ValueError, r"B C must be 1/2.*got 1.* at index \(0, 0\)"),
+        (FORM._replace(D=np.zeros((3, 2))), ValueError, r"one leading axis.*got \(3, 2\)"),
+        (FORM._replace(D=np.full(2, 1e39)), ValueError, "`D` must fit float32"),
+    ],
+)
+def test_what_a_mixer_cannot_hold_is_refused(target, form, error, sentence):
+    with pytest.raises(error, match=sentence) as raised:
+        export.TARGETS[target].to(form)
+    assert re.fullmatch(SENTENCE, str(raised.value))
+
+
+def test_a_head_with_several_modes_is_refused():
+    with pytest.raises(ValueError, match=r"`A` must have one mode, for a head has one; got 4\. Make a channel of each"):
+        export.TARGETS["mamba2"].to(mamba_init(4, channels=2))
+
+
+def test_any_split_of_the_constant_between_b_and_c_is_the_same_layer():
+    split = FORM._replace(B=4 * FORM.B, C=FORM.C / 4)
+    arrays, same = (export.TARGETS["mamba"].to(form) for form in (FORM, split))
+    assert all(np.array_equal(arrays[name], same[name]) for name in arrays)
+
+
+# In a process of its own: importing transformers takes long and warns. The whole mixer is opened: the input passes an identity,
+# a convolution with one tap and no activation; biases make B, C and the gate constant. In Mamba they come from one channel that
+# always hears 1; the norm after the scan of Mamba-2 divides by the square root of an epsilon much above its input.
+RUN = """
+import json, sys
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import FalconMambaConfig, FalconMambaModel, Mamba2Config, Mamba2Model, MambaConfig, MambaModel
+
+folder = sys.argv[1]
+torch.set_num_threads(1)
+torch.manual_seed(0)
+H, n, P, L, GATE = 6, 4, 2, 48, 2.0
+SILU = GATE / (1 + np.exp(-GATE))
+common = dict(vocab_size=11, state_size=n, num_hidden_layers=2, use_bias=True, hidden_act="linear", expand=1)
+MODELS = {
+    "mamba": MambaModel(MambaConfig(hidden_size=H, **common)),
+    "falcon-mamba": FalconMambaModel(FalconMambaConfig(hidden_size=H, **common)),
+    "mamba2": Mamba2Model(Mamba2Config(hidden_size=H * P, num_heads=H, head_dim=P, n_groups=1, chunk_size=16,
+        layer_norm_epsilon=1e12, **common)),
+}
+
+def opened(mixer, target):
+    zero = {name: torch.zeros_like(value) for name, value in mixer.state_dict().items()}
+    I = mixer.out_proj.weight.shape[0]
+    zero["conv1d.weight"][:, 0, -1] = 1
+    zero["out_proj.weight"] = torch.eye(I) / SILU
+    if target == "mamba2":
+        zero["in_proj.weight"][I : 2 * I] = torch.eye(I)
+        zero["in_proj.bias"][:I] = GATE
+        zero["in_proj.bias"][2 * I : 2 * I + 2 * n] = n**-0.5
+        zero["norm.weight"] += 1e6
+    else:
+        zero["in_proj.weight"][:I] = torch.eye(I)
+        zero["in_proj.weight"][I - 1, I - 1] = 0
+        zero["in_proj.bias"][I - 1] = 1
+        zero["in_proj.bias"][I:] = GATE
+        zero["x_proj.weight"][-2 * n :, I - 1] = 1e3 if target == "falcon-mamba" else 1
+    return zero
+
+LARGE = dict(vocab_size=11, num_hidden_layers=1)
+FRESH = {
+    "mamba": MambaModel(MambaConfig(hidden_size=128, **LARGE)),
+    "falcon-mamba": FalconMambaModel(FalconMambaConfig(hidden_size=128, **LARGE)),
+    "mamba2": Mamba2Model(Mamba2Config(hidden_size=128, num_heads=256, head_dim=1, n_groups=1, state_size=4, **LARGE)),
+}
+for target, model in FRESH.items():
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, f"{folder}/{target}-fresh.safetensors")
+
+report = {}
+for target, model in MODELS.items():
+    arrays = load_file(f"{folder}/{target}.safetensors")
+    unexpected = [mixer.mixer.load_state_dict(arrays, strict=False).unexpected_keys for mixer in model.layers]
+    with torch.no_grad():
+        y = model(torch.tensor([[1, 2, 3, 4, 5]])).last_hidden_state
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, f"{folder}/{target}-model.safetensors")
+    mixer = model.layers[0].mixer.eval()
+    mixer.load_state_dict(opened(mixer, target) | arrays)
+    u = torch.tensor(np.load(f"{folder}/{target}.npy"), dtype=torch.float32)
+    with torch.no_grad():
+        np.save(f"{folder}/{target}-heard.npy", mixer(u).numpy())
+    report[target] = [unexpected, list(y.shape), bool(torch.isfinite(y).all())]
+print(json.dumps(report))
+"""
+
+H, P = 6, 2  # inner channels, or heads; channels of a head
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    """A folder with what models of transformers held and their mixers gave, and what they reported."""
+    if importlib.util.find_spec("transformers") is None:
+        pytest.skip("transformers is not installed")
+    folder, rng = tmp_path_factory.mktemp("mamba"), np.random.default_rng(0)
+    for target in BIAS:
+        export.save(folder / f"{target}.safetensors", started(target), target)
+        u = rng.standard_normal((2, LENGTH, H * P if target == "mamba2" else H))
+        if target != "mamba2":
+            u[..., -1] = 1  # what the channel hears that B and C come from
+        np.save(folder / f"{target}.npy", u)
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", RUN, str(folder)], check=True, timeout=300, capture_output=True, text=True
+    )
+    return folder, json.loads(run.stdout)
+
+
+def started(target):
+    form = model(target, channels=H, step=(1e-3, 1.0), seed=1)
+    rng = np.random.default_rng(2)
+    return form._replace(A=form.A * rng.uniform(0.5, 4, form.A.shape), D=rng.standard_normal(H))
+
+
+@pytest.mark.parametrize("target", BIAS)
+def test_every_layer_of_a_model_takes_the_arrays_and_gives_them_back(target, live):
+    folder, report = live
+    unexpected, shape, finite = report[target]
+    assert unexpected == [[], []]
+    assert finite
+    assert shape == [1, 5, H * P if target == "mamba2" else H]
+    held = load_file(folder / f"{target}-model.safetensors")
+    found = export.layers({name: array.shape for name, array in held.items()}, target)
+    assert [layer.prefix for layer in found] == ["layers.0.mixer.", "layers.1.mixer."]
+    there = export.TARGETS[target]
+    expected = there.back(there.to(started(target)))
+    for layer in found:
+        form = there.back({name: held[key] for name, key in layer.names.items()})
+        assert set(layer.names) == set(there.layout)
+        assert all(np.array_equal(*pair) for pair in zip(form, expected, strict=True))
+
+
+@pytest.mark.parametrize("target", BIAS)
+def test_the_whole_mixer_at_constant_b_and_c_convolves_with_our_kernel(target, live):
+    folder, _ = live
+    u = np.moveaxis(np.load(folder / f"{target}.npy"), 1, -1)
+    y = np.moveaxis(np.load(folder / f"{target}-heard.npy"), 1, -1).astype(float)
+    form = started(target)
+    K = kernel(form, LENGTH, rule="impulse")
+    if target == "mamba2":
+        K = np.repeat(K, P, axis=0)
+    ours = np.stack([[np.convolve(*pair)[:LENGTH] for pair in zip(one, K, strict=True)] for one in u])
+    bias = np.abs(export.TARGETS[target].to(form)[BIAS[target]]).max()
+    # The step is rounded |bias| times; l times a factor e^{step A} is, but K_l is the smaller for it.
+    bound = EPS32 * (1 + bias) * np.max(np.abs(u)) * np.sum(np.abs(K), axis=-1, keepdims=True)
+    error = np.abs(y - ours) / bound
+    assert np.max(error) <= 1, np.max(error)
+
+
+@pytest.mark.parametrize("target", BIAS)
+def test_a_fresh_model_starts_from_what_is_declared(target, live):
+    there, held = export.TARGETS[target], load_file(live[0] / f"{target}-fresh.safetensors")
+    (layer,) = export.layers({name: array.shape for name, array in held.items()}, target)
+    arrays = {name: held[key].astype(float) for name, key in layer.names.items()}
+    for name, declared in there.declared.items():
+        draws = declared.of(arrays).ravel()
+        if declared.kind == "constant":
+            # e^{log A} is as far off as log A was rounded, and A is at most 256.
+            assert np.max(np.abs(draws - declared.parameters[0])) <= EPS32 * np.log(256), name
+        else:
+            assert stats.kstest(draws, getattr(stats, declared.kind)(*declared.parameters).cdf).pvalue > 1e-3, name
