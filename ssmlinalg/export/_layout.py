@@ -10,14 +10,14 @@ import numpy as np
 
 from .. import _array, _require
 from .._array import Array
-from ..forms import DPLR, MIMO, Diagonal, Paired, check, move, real_modes
+from ..forms import DPLR, MIMO, Diagonal, Paired, Recurrence, check, move, real_modes
 
 # Each name with its kind and its axes; an axis is a name that means the same size everywhere, or a number. A first axis "..."
 # stands for any number of leading ones.
 # Kinds: "f" float32, "c" complex64, "d" float64, "z" complex128, "i" int64.
 Layout = dict[str, tuple[str, tuple[str | int, ...]]]
 
-SingleInput = TypeVar("SingleInput", Paired, Diagonal, DPLR)
+SingleInput = TypeVar("SingleInput", Paired, Diagonal, DPLR, Recurrence)
 
 _STORED = {"f": np.float32, "c": np.complex64, "d": np.float64, "z": np.complex128, "i": np.int64}
 _READ = {"f": np.float64, "c": np.complex128, "d": np.float64, "z": np.complex128, "i": np.int64}

@@ -74,7 +74,7 @@ def to(form: Recurrence) -> dict[str, np.ndarray]:
     D (1, 3)
     """
     expect(form, TAKES, "dlr", "Start from dlr_init, or sample a Diagonal with discretize.")
-    A, B, C, D = (np.asarray(array) for array in channels(form))
+    A, B, C, D = channels(form)
     if not np.all(A[0] == A):
         where = tuple(int(i) for i in np.argwhere(A[0] != A)[0])
         got = f"another one at index {where} than in channel 0"

@@ -32,7 +32,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import _require
-from .._array import Array
+from .._array import Array, Complex
 from ..forms import Paired, Recurrence, check
 from ._layout import Declared, Layout, Target, channels, expect, logarithm, read, stored, trains
 
@@ -93,7 +93,7 @@ def to_exp(form: Paired) -> dict[str, np.ndarray]:
     D (1, 3)
     """
     expect(form, (Paired,), "dss", "Halve a Diagonal with forms.pair; recurrences go to 'dss-softmax' and 'dlr'.")
-    A, B, C, D, step = (np.asarray(array) for array in channels(form))
+    A, B, C, D, step = channels(form)
     if not np.all(A.real < 0):
         where = tuple(int(i) for i in np.argwhere(A.real >= 0)[0])
         got = f"{A.real[where]:g} at index {where}"
@@ -149,7 +149,7 @@ def to_softmax(form: Recurrence, length: int) -> dict[str, np.ndarray]:
     """
     length = _require.integer("length", length)
     expect(form, (Recurrence,), "dss-softmax", "Start from dss_softmax_init; a Paired form goes to 'dss'.")
-    A, B, C, D = (np.asarray(array) for array in channels(form))
+    A, B, C, D = channels(form)
     if not np.all(A):
         where = tuple(int(i) for i in np.argwhere(A == 0)[0])
         raise ValueError(f"A must not be 0, for the layer stores log A; got 0 at index {where}. Drop that mode.")
@@ -192,19 +192,19 @@ def back_softmax(arrays: Mapping[str, Array], length: int) -> Recurrence:
     return check(Recurrence(np.exp(z), np.ones_like(z), W * scale, found["D"][0]))
 
 
-def _left(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def _left(arrays: Mapping[str, np.ndarray]) -> Complex:
     """Lambda (N,) of version "exp"."""
     log_neg_re, im = (arrays[name].astype(np.float64) for name in ("kernel.Lambda_log_neg_re", "kernel.Lambda_im"))
     return -np.exp(log_neg_re) + 1j * im
 
 
-def _divided(Lambda: np.ndarray, turned: np.ndarray) -> np.ndarray:
+def _divided(Lambda: Complex, turned: np.ndarray) -> Complex:
     """A conj(Lambda)/max(|Lambda|^2, 1e-7) for A = Re Lambda + i turned Im Lambda: 1 but for two steps or a tiny Lambda."""
     quotient = 1 + 1j * (turned[:, None] - 1) * Lambda.imag / Lambda  # A / Lambda, exact where it is 1
     return quotient * np.minimum(1, np.abs(Lambda) ** 2 / _BOUND)
 
 
-def _normalized(arrays: Mapping[str, np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:
+def _normalized(arrays: Mapping[str, np.ndarray], length: int) -> tuple[Complex, Complex]:
     """z (H, N), and by what version "softmax" multiplies W e^{l z}. Modes that grow are summed from their end."""
     Lambda = arrays["kernel.Lambda"].astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
@@ -217,7 +217,7 @@ def _normalized(arrays: Mapping[str, np.ndarray], length: int) -> tuple[np.ndarr
         return z, scale * np.exp(np.where(grows, back * (length - 1), 0))
 
 
-def _modes(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _modes(A: Complex) -> tuple[Complex, np.ndarray]:
     """Lambda (N,) and step (H,) with A = e^{step Lambda}."""
     rate, phase = logarithm(A)
     fastest = np.argmax(np.abs(rate[0]))

@@ -89,7 +89,7 @@ def to(form: MIMORecurrence) -> dict[str, np.ndarray]:
     """
     expect(form, TAKES, "minimal-lru", "Start from lru_init, or sample a MIMO with discretize.")
     A, B, C, D = check(move(form, "numpy", dtype="float64"))  # on the host values are looked at
-    A, B, C, D, _ = (np.asarray(array) for array in square(MIMO(A, B, C, D, np.ones(A.shape))))
+    A, B, C, D, _ = square(MIMO(A, B, C, D, np.ones(A.shape)))
     rate, phase = logarithm(A)
     if not np.all(np.isfinite(rate) & (rate < 0)):
         where = int(np.argmax(~np.isfinite(rate) | (rate >= 0)))
