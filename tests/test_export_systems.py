@@ -42,6 +42,7 @@ def run(script, *arguments):
 
 def test_each_refusal_is_one_sentence():
     lin = init("s4d-lin", 4, channels=2)
+    square = back("ptd-mat", to("ptd-mat", perturb.lossless(hippo.legs(4), conditioning=8)))
     refused = [
         ("plain", hippo.legs(4), TypeError, "got NPLR"),
         ("plain", discretize.foh(lin), TypeError, "got Delayed"),
@@ -53,7 +54,9 @@ def test_each_refusal_is_one_sentence():
         ("keras-lmu", discretize.zoh(forms.to_dense(lin)), ValueError, r"one channel, which makes one cell; got \(2,\)"),
         ("ptd-mat", hippo.legs(4), TypeError, "got NPLR"),
         ("ptd-mat", init("s5", 4, channels=3), ValueError, "as many inputs and outputs as modes, 2"),
-        ("ptd-mat", init("s5", 4, channels=2), ValueError, "must have D = 0 and the step 1"),
+        ("ptd-mat", square._replace(D=np.eye(4)), ValueError, "D = 0 and the step 1, .* got D up to 1 and steps from 1 to 1"),
+        ("ptd-mat", square._replace(step=np.full(4, 2.0)), ValueError, "got D up to 0 and steps from 2 to 2"),
+        ("ptd-mat", MIMO(*(array[None] for array in square)), ValueError, "as many inputs and outputs as modes, 4"),
     ]
     for target, form, error, sentence in refused:
         with pytest.raises(error, match=sentence) as caught:

@@ -3,20 +3,21 @@ r"""The .mat file of AnnanYu/Approximate_Diagonal, read by its S4-PTD and S5-PTD
 ======  =========  ===========  ==============================================================================
 name    shape      type         holds
 ======  =========  ===========  ==============================================================================
-Lam     (N, N)     complex128   diag(Lambda), Re Lambda < 0
+Lam     (N, N)     complex128   diag(Lambda)
 V       (N, N)     complex128   unit eigenvectors, one a column
 Vinv    (N, N)     complex128   V^{-1} + (B - V^{-1} b) b^T/|b|^2, so that Vinv b = B
 ======  =========  ===========  ==============================================================================
 
-Write with `scipy.io.savemat(path, arrays)`. Both loaders take the same sign: S4-PTD turns Lam to -Lam and back. S5-PTD draws
-B (N, M) and C (P, N) in the coordinates of A and computes, here with P = M and without its direct path,
+Write with `scipy.io.savemat(path, arrays)`; `export.save` cannot, for safetensors has no complex128. Both loaders take the same
+sign: S4-PTD turns Lam to -Lam and back. S5-PTD draws B (N, M) and C (M, N) in the coordinates of A and computes, beside its
+direct path,
 
-.. math::  y = \operatorname{Re}\, C\, V e^{t \Lambda}\, V_{inv} B * u,
+.. math::  y = \operatorname{Re} \left( C\, V e^{t \Lambda}\, V_{inv} B \right) * u .
 
-S4-PTD solves V B = b with b_n = sqrt(2 n + 1) and never reads Vinv. A perturbation with an input of its own, such as
+S4-PTD solves V x = b with b_n = sqrt(2 n + 1) and never reads Vinv. A perturbation with an input of its own, such as
 (1 - tau/2) b of `perturb.lossless`, has no place in the file but Vinv; inputs orthogonal to b are as they were. Without such an
-input Vinv is the inverse of V. `back` is the map from all N inputs to all N coefficients,
-`forms.MIMO` of every mode, with B = Vinv/2, C = V, D = 0 and step 1. Accuracy: float64 as it is.
+input Vinv is the inverse of V. `back` is the map from all N inputs to all N coefficients, `forms.MIMO` of every mode, with
+B = Vinv/2, C = V, D = 0 and step 1. Accuracy: float64 as it is.
 """
 
 from __future__ import annotations
