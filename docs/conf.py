@@ -66,10 +66,11 @@ class Catalogue(Directive):
         room, _, table = self.arguments[0].rpartition(".")
         lines = [".. list-table::", "   :header-rows: 1", "", "   * - name", "     - object", "     - purpose"]
         for name, entry in getattr(importlib.import_module(room), table).items():
-            role = "class" if isinstance(entry, type) else "func"
+            place, about = (entry.to, entry.about) if hasattr(entry, "about") else (entry, entry.__doc__ or "")
+            role = "class" if isinstance(place, type) else "func"
             lines.append(f"   * - ``{name}``")
-            lines.append(f"     - :py:{role}:`~{entry.__module__}.{entry.__name__}`")
-            lines.append("     - " + escaped((entry.__doc__ or "").strip().partition("\n")[0]))
+            lines.append(f"     - :py:{role}:`~{place.__module__}.{place.__name__}`")
+            lines.append("     - " + escaped(about.strip().partition("\n")[0]))
         parent = nodes.Element()
         self.state.nested_parse(StringList(lines, self.arguments[0]), self.content_offset, parent)
         return parent.children

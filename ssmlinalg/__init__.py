@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _ROOMS = (
     "analysis",
+    "audit",
+    "checkpoints",
     "decompose",
     "discretize",
     "eigen",
@@ -59,6 +61,7 @@ _ROOMS = (
 _DOORS = {
     "INITS": "inits",
     "compare": "analysis",
+    "convert": "export",
     "convolve": "kernels",
     "kernel": "kernels",
     "move": "forms",

@@ -1,4 +1,6 @@
-"""The command line: `ssmlinalg list | init | verify | claims | compare | doctor`. Choices are read from the library's tables.
+"""The command line: `ssmlinalg list | init | verify | claims | compare | convert | audit | doctor`.
+
+Choices are read from the library's tables.
 
 Exit status: 0 done, 1 a check failed, 2 the request could not be understood or carried out, 130 interrupted.
 """
@@ -304,6 +306,49 @@ def compare_(
         return _print_json([row._asdict() for row in rows])
     heads = ("init", "kappa(V)", "|E|/|A|", "transfer error", "max Re", "max |Im|", "modes")
     _print_table(f"order {order}: distance of the state from HiPPO-LegS", heads, (tuple(map(_show, row)) for row in rows))
+    return None
+
+
+@app.command("convert")
+def convert_(
+    source: Annotated[
+        Path, typer.Argument(help="A file of arrays: safetensors, npz, a PyTorch state dict, .mat.", show_default=False)
+    ],
+    to: Annotated[str, typer.Option("--to", help="Layout to write: " + ", ".join(export.TARGETS), show_default=False)],
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Layout to read; unset: the one the file tells, or its names.")
+    ] = None,
+    length: Annotated[
+        int | None,
+        typer.Option("--length", "-L", help="Samples the kernels are compared over, and of layouts that depend on it; 1024."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write: .safetensors, .npz or .mat; unset: only prove.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Bring every layer of a checkpoint to another framework's layout, once its kernel is proved to stay."""
+    with _screen.status(f"converting {source}"):
+        found = export.convert(source, to=to, from_=from_, length=length, output=output, force=force)
+    if as_json:
+        return _print_json(
+            {
+                "layers": [layer._asdict() for layer in found.layers],
+                "arrays": {name: list(array.shape) for name, array in found.arrays.items()},
+                "file": None if output is None else str(output),
+            }
+        )
+    heads = ("layer", "from", "to", "error", "allowed", "scale", "samples")
+    rows = [
+        (layer.prefix or "-", layer.source, layer.target, *map(_show, (layer.error, layer.allowed, layer.scale, layer.length)))
+        for layer in found.layers
+    ]
+    _print_table(f"{source} as {to}: how far each kernel moved", heads, rows)
+    moved = dict.fromkeys(text for layer in found.layers for text in layer.moved)
+    _print_table("what each layout keeps elsewhere", ("",), ((text,) for text in moved))
+    if output is not None:
+        _print_table("written", ("file", "arrays"), ((str(output), str(len(found.arrays))),))
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,7 @@ def _sources() -> dict[str, Any]:
 SOURCES = _sources()
 
 
+@cache
 def exports(target: str, length: int) -> st.SearchStrategy[Any]:
     """What a target takes, of all there is, with channels and without, and the form each stands for."""
     there = export.TARGETS[target]

@@ -25,10 +25,13 @@ from .._files import refuse_existing, write_atomically
 from .._version import __version__
 from ..forms import Form
 from ._layout import Declared, Target
+from .convert import Conversion, Converted, convert
 from .layers import Layer, layers
 from .targets import TARGETS
 
-__all__ = ["TARGETS", "Declared", "Layer", "Target", "layers", "load", "save"]
+__all__ = [
+    "TARGETS", "Conversion", "Converted", "Declared", "Layer", "Target", "convert", "layers", "load", "save",
+]  # fmt: skip
 
 _OWN = ("target", "form", "ssmlinalg", "numpy", "moved")  # plain text in the file; everything else is JSON
 _DIGEST = "sha256"

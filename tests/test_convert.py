@@ -1,0 +1,196 @@
+"""From any layout to any other the kernel stays, and what cannot stay is refused before anything is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import exports
+
+from ssmlinalg import INITS, checkpoints, discretize, export, forms, hippo, kernel
+from ssmlinalg.export import TARGETS, convert
+
+EPS32 = float(np.finfo(np.float32).eps)
+LENGTH = 32
+SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
+laws = settings(max_examples=10, deadline=None)
+
+
+def init(name: str, order: int = 8, **options: Any) -> Any:
+    return INITS[name](order, **options)
+
+
+def sized(target: str) -> dict[str, int]:
+    return {"length": LENGTH} if TARGETS[target].sized else {}
+
+
+def heard(target: str, arrays: Any) -> np.ndarray:
+    """What the layer of these arrays computes, by its own rule."""
+    there = TARGETS[target]
+    return kernel(there.back(arrays, **sized(target)), LENGTH, rule=there.rule or "zoh")
+
+
+@pytest.mark.parametrize("origin", TARGETS)
+@given(data=st.data())
+@laws
+def test_every_conversion_keeps_the_kernel_or_is_refused(origin: str, data: Any) -> None:
+    given, _ = data.draw(exports(origin, LENGTH))
+    arrays = TARGETS[origin].to(given, **sized(origin))
+    there = data.draw(st.sampled_from(sorted(TARGETS)))
+    try:
+        found = convert(arrays, to=there, from_=origin, length=LENGTH)
+    except (ValueError, TypeError) as error:
+        found = str(error)
+    if isinstance(found, str):
+        assert re.fullmatch(SENTENCE, found), found
+        return
+    (layer,) = found.layers
+    assert (layer.prefix, layer.source, layer.target, layer.length) == ("", origin, there, LENGTH)
+    assert layer.moved == (TARGETS[origin].moved, TARGETS[there].moved)
+    sampled = {TARGETS[name].rule for name in (origin, there)}
+    if None in sampled and len(sampled) == 2:  # a layout that does not sample stands for what the other makes of it
+        return
+    before, after = heard(origin, arrays), heard(there, found.arrays)
+    if before.ndim == after.ndim and before.shape[-1] == after.shape[-1] and before.size == after.size:
+        assert np.max(np.abs(after.reshape(before.shape) - before)) <= layer.allowed
+
+
+@pytest.mark.parametrize("origin", TARGETS)
+@given(data=st.data())
+@laws
+def test_what_a_target_takes_it_converts_to_itself(origin: str, data: Any) -> None:
+    given, _ = data.draw(exports(origin, LENGTH))
+    arrays = TARGETS[origin].to(given, **sized(origin))
+    again = convert(arrays, to=origin, from_=origin, length=LENGTH)
+    assert again.arrays.keys() == arrays.keys()
+    assert all(np.array_equal(again.arrays[name], array) for name, array in arrays.items())
+    assert again.layers[0].error == 0
+
+
+@pytest.mark.parametrize("name", [name for name in INITS if isinstance(INITS[name](4), (forms.Paired, forms.MIMO))])
+def test_the_layers_of_both_kinds_take_every_form_of_modes(name: str) -> None:
+    form = init(name, channels=3, seed=1)
+    found = convert(form, to="s5-pytorch", length=LENGTH)
+    expected = kernel(form, LENGTH)
+    K = heard("s5-pytorch", found.arrays)
+    K = K if expected.ndim == 3 else np.moveaxis(np.diagonal(K), -1, 0)
+    turned = LENGTH * np.max(np.abs(form.A)) * np.max(form.step)
+    scale = np.max(np.sum(np.abs(form.C * form.B), axis=-1)) if isinstance(form, forms.Paired) else 1.0
+    assert np.max(np.abs(K - expected)) <= 4 * EPS32 * (20 + turned) * max(scale * np.max(form.step), np.max(np.abs(expected)))
+
+
+@pytest.mark.parametrize("rule", ["bilinear", "backward"])
+def test_a_layer_of_another_rule_holds_the_same_sampled_model(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = init("s4d-inv", channels=2, seed=2)
+    monkeypatch.setitem(TARGETS, "other", TARGETS["s4d"]._replace(rule=rule))
+    arrays = TARGETS["s4d"].to(form)
+    found = convert(arrays, to="s4d", from_="other", length=LENGTH)
+    expected = kernel(TARGETS["s4d"].back(arrays), LENGTH, rule=rule)
+    assert np.max(np.abs(kernel(TARGETS["s4d"].back(found.arrays), LENGTH) - expected)) <= found.layers[0].allowed
+    assert np.max(np.abs(kernel(TARGETS["s4d"].back(arrays), LENGTH) - expected)) > 10 * found.layers[0].allowed
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda arrays: arrays | {"C": arrays["C"] * np.float32(1 + 1e-4)},
+        lambda arrays: arrays | {"A_imag": -arrays["A_imag"]},
+        lambda arrays: arrays | {"log_dt": arrays["log_dt"] + np.float32(1e-3)},
+        lambda arrays: arrays | {"C": arrays["C"][::-1]},
+    ],
+)
+def test_a_wrong_exporter_is_found_out_before_anything_is_written(fault: Any, monkeypatch: Any, tmp_path: Any) -> None:
+    right = TARGETS["s4d"]
+    monkeypatch.setitem(TARGETS, "s4d", right._replace(to=lambda form: fault(right.to(form))))
+    with pytest.raises(ValueError, match=r"a conversion must keep every kernel; got one of size .* moved by") as error:
+        convert(init("s4d-lin", channels=2), to="s4d", length=LENGTH, output=tmp_path / "a.safetensors")
+    assert re.fullmatch(SENTENCE, str(error.value))
+    assert not list(tmp_path.iterdir())
+
+
+def test_blocks_of_channels_come_apart_again() -> None:
+    form = init("s4d-legs", channels=3, seed=4)
+    there = convert(form, to="s5-pytorch", length=LENGTH)
+    again = convert(there.arrays, to="s4d", from_="s5-pytorch", length=LENGTH)
+    assert again.arrays["A_imag"].shape == (3, 4)
+    difference = np.max(np.abs(heard("s4d", again.arrays) - kernel(form, LENGTH)))
+    assert difference <= there.layers[0].allowed + again.layers[0].allowed
+
+
+def test_inputs_that_are_mixed_do_not_come_apart() -> None:
+    with pytest.raises(TypeError, match="takes the form Paired; got MIMO"):
+        convert(init("s5", channels=2), to="s4d")
+
+
+def test_matrices_come_apart_unless_their_eigenvectors_are_nearly_parallel() -> None:
+    paired = init("s4d-lin", seed=5)
+    dense = forms.to_dense(paired)
+    found = convert(dense, to="s4d", length=LENGTH)
+    assert np.max(np.abs(heard("s4d", found.arrays)[0] - kernel(paired, LENGTH))) <= found.layers[0].allowed
+    legs: Any = forms.to_dense(hippo.legs(16))
+    with pytest.raises(TypeError, match="takes the form Paired; got Dense"):
+        convert(legs, to="s4d", length=LENGTH)
+
+
+def test_recurrences_become_layers_with_a_step() -> None:
+    form = init("dlr", seed=6, channels=2)
+    found = convert(form, to="s4d", length=LENGTH)
+    assert np.max(np.abs(heard("s4d", found.arrays) - kernel(form, LENGTH))) <= found.layers[0].allowed
+    sampled = discretize.zoh(init("s4d-lin", seed=6))
+    again = convert(sampled, to="s4d", length=LENGTH)
+    assert np.max(np.abs(heard("s4d", again.arrays) - kernel(sampled, LENGTH))) <= again.layers[0].allowed
+
+
+def test_every_layer_of_a_model_keeps_its_prefix() -> None:
+    models = {f"net.{i}.": TARGETS["s4d"].to(init("s4d-lin", channels=2, seed=i)) for i in range(3)}
+    arrays = {prefix + name: array for prefix, one in models.items() for name, array in one.items()}
+    found = convert(arrays | {"head.weight": np.zeros((2, 2))}, to="s5-pytorch", length=LENGTH)
+    assert [layer.prefix for layer in found.layers] == list(models)
+    assert {name.rpartition("seq.")[0] for name in found.arrays} == set(models)
+
+
+def test_the_mixtures_of_many_inputs_see_every_entry() -> None:
+    form = init("s5", order=12, channels=9, seed=7)
+    right = TARGETS["s5-pytorch"].to(form)
+    wrong = {**right, "seq.C": right["seq.C"].copy()}
+    wrong["seq.C"][8, 3] += 1e-2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TARGETS, "s5-pytorch", TARGETS["s5-pytorch"]._replace(to=lambda form: wrong))
+        with pytest.raises(ValueError, match="must keep every kernel"):
+            convert(form, to="s5-pytorch", length=LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: convert(init("s4d-lin"), to="s4e"), "`to` must be one of"),
+        (lambda: convert(init("s4d-lin"), to="s4d", from_="s4d"), "`from_` must be left out for a form"),
+        (lambda: convert({"C": np.zeros((1, 2, 2))}, to="s4d", from_="s5"), "the names must be those of a layer"),
+        (lambda: convert({"net.log_dT": np.zeros(3)}, to="s4d"), "Is 'net.log_dT' meant to be 'log_dt'"),
+        (lambda: convert(init("s4d-lin"), to="s4d", length=0), "`length` must be an integer of at least 1"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_with_a_sentence(call: Any, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence) as error:
+        call()
+    assert re.fullmatch(SENTENCE, str(error.value)), error.value
+
+
+def test_a_file_is_read_by_what_it_says_and_written_with_its_proof(tmp_path: Any) -> None:
+    export.save(tmp_path / "a.safetensors", init("s4d-legs", channels=2), "s4d")
+    found = convert(tmp_path / "a.safetensors", to="s5-pytorch", length=LENGTH, output=tmp_path / "b.safetensors")
+    entries, metadata = checkpoints.read(tmp_path / "b.safetensors")
+    assert entries.keys() == found.arrays.keys()
+    assert all(np.array_equal(entry.read(), found.arrays[name]) for name, entry in entries.items())
+    (told,) = json.loads(metadata["converted"])
+    assert (told["source"], told["target"], told["error"]) == ("s4d", "s5-pytorch", found.layers[0].error)
+    again = convert(tmp_path / "b.safetensors", to="s4d", length=LENGTH)  # it says itself what it is
+    assert again.layers[0].source == "s5-pytorch"
+    with pytest.raises(FileExistsError, match="must not exist"):
+        convert(tmp_path / "a.safetensors", to="s4d", output=tmp_path / "b.safetensors")
+    assert convert(tmp_path / "a.safetensors", to="s4d", length=LENGTH, output=tmp_path / "b.safetensors", force=True)
