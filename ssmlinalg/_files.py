@@ -9,14 +9,16 @@ from pathlib import Path
 
 
 def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise FileExistsError, before any work, if one of `paths` exists and `force` is not given."""
+    """Raise FileExistsError, before any work, if one of `paths` exists, if only as a link to nowhere, and not `force`."""
     for path in paths:
-        if path.exists() and not force:
+        if os.path.lexists(path) and not force:
             raise FileExistsError(f"the file to write must not exist; got {path}, which does. Remove it, or force the writing.")
 
 
 def write_atomically(path: Path, data: bytes, *, force: bool) -> None:
     """Write `data` beside `path` and move it into place; whatever goes wrong, an interruption too, leaves nothing behind.
+
+    A link is not followed: by `force` the link itself is replaced, and what it points to stays.
 
     Raises FileExistsError unless `force`, and OSError when the folder is missing or cannot be written or the disk is full.
     """

@@ -26,6 +26,20 @@ def test_an_existing_file_is_replaced_only_by_force(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_link_is_replaced_only_by_force_and_never_followed(tmp_path: Path, dangling: bool) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    if not dangling:
+        target.write_bytes(b"old")
+    link.symlink_to(target)
+    with pytest.raises(FileExistsError, match="must not exist; got"):
+        write_atomically(link, b"new", force=False)
+    assert link.is_symlink()
+    write_atomically(link, b"new", force=True)
+    assert (link.is_symlink(), link.read_bytes()) == (False, b"new")
+    assert not target.exists() if dangling else target.read_bytes() == b"old"
+
+
 @pytest.mark.parametrize("trouble", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
 def test_trouble_while_writing_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: BaseException

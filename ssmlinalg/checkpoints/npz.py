@@ -64,8 +64,8 @@ def read(path: Path) -> Checkpoint:
 def data(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
     """The bytes of a .npz file, the same for the same arrays; the metadata are one more array, of JSON text."""
     for name, array in arrays.items():
-        if array.dtype.kind not in "bfciu" or name == METADATA or "\0" in name:
-            rule = f"an archive must be of arrays of numbers, none named {METADATA!r}"
+        if array.dtype.kind not in "bfciu" or "\0" in name:
+            rule = "an archive must be of arrays of numbers, with no NUL in their names"
             raise ValueError(f"{rule}; got {array.dtype.name} for {name!r}. Convert or rename it.")
     buffer = io.BytesIO()
     text = {METADATA: np.array(json.dumps(dict(metadata)))} if metadata else {}
