@@ -37,7 +37,7 @@ def turns(arrays, Lambda):
     return real * Lambda.real + 1j * imag * Lambda.imag
 
 
-def summed(W, z, D, length, shift=0.0):
+def summed(W, z, D, length, shift: Any = 0.0):
     """K (H, L) = Re sum_n W_n e^{l z_n - shift_n}, D added at lag 0; and a bound of its rounding."""
     lags = np.arange(length)
     exponent = lags * z[..., None] - np.expand_dims(shift * np.ones_like(z), -1)
@@ -226,6 +226,18 @@ def test_a_phase_just_below_a_whole_turn_goes_out_as_it_came_back(part):
         assert abs(TARGETS[target].back(arrays).A[0] - A[0]) <= 2 * math.pi * EPS32, target
 
 
+@given(st.floats(0, 2 * math.pi), seeds)
+@laws
+def test_what_rounding_moves_off_the_circle_or_the_axis_is_put_back(phase, seed):
+    rng = np.random.default_rng(seed)
+    A = np.exp(1j * phase) * (1 + EPS * rng.integers(-1, 2, 4))
+    arrays = TARGETS["dlr"].to(forms.Recurrence(A, A, A, np.asarray(0.0)))
+    assert not np.any(arrays["kernel.Lambda_log_neg_re"])
+    A = rng.uniform(0.1, 0.9, 4) + 1j * EPS * rng.integers(-1, 2, 4) / 16
+    arrays = TARGETS["dss-softmax"].to(forms.Recurrence(A, A, A, np.asarray(0.0)), LENGTH)
+    assert np.all(np.abs(arrays["kernel.Lambda"][:, 1]) <= EPS / np.exp(arrays["kernel.log_dt"]).min())
+
+
 def test_names_shapes_and_types_are_those_of_the_layers():
     N, H = 5, 3
     modes = {"kernel.W": (1, H, N, 2), "D": (1, H)}
@@ -263,6 +275,7 @@ OTHER = np.array([[1.0], [1.5]])
         ("dss-softmax", DLR._replace(A=0 * DLR.A + 1), ValueError, "sum over the length must not be 0.*A = 1"),
         ("dss-softmax", SOFTMAX._replace(A=np.stack([SOFTMAX.A[0], SOFTMAX.A[1].conj()])), ValueError, "share A up to"),
         ("dss-softmax", SOFTMAX._replace(A=SOFTMAX.A * [1, 1, 1, 0.9] ** OTHER), ValueError, "share A up to"),
+        ("dss-softmax", DLR._replace(A=np.array([[0.9, 0.8, 0.8, 0.8], [0.9, 0.7, 0.7, 0.7]])), ValueError, "share A up to"),
         ("dss-softmax", DLR._replace(A=np.stack([DLR.A**0, DLR.A])), ValueError, "share A up to"),
         ("dlr", DSS, TypeError, "takes the form Recurrence; got Paired.*dlr_init"),
         ("dlr", DLR._replace(A=0 * DLR.A), ValueError, r"0 < \|A\| <= 1.*got \|A\| = 0 at index 0"),

@@ -74,8 +74,6 @@ DECLARED = {
     "D": Declared(lambda arrays: arrays["D"], "norm", (0.0, 1.0), _SOURCE),
 }  # fmt: skip
 
-_LEAST = math.log(np.finfo(np.float32).tiny)
-
 
 def to(form: MIMORecurrence) -> dict[str, np.ndarray]:
     """The arrays of the layer, float32, for as many outputs as inputs and a direct path from each to its own.
@@ -96,13 +94,11 @@ def to(form: MIMORecurrence) -> dict[str, np.ndarray]:
         rule = "A must satisfy 0 < |A| < 1, for the layer stores log(-log|A|)"
         raise ValueError(f"{rule}; got |A| = {abs(A[where]):g} at index {where}. Scale that mode.")
     nu_log = np.log(-rate).astype(np.float32)
-    theta_log = np.log(np.maximum(phase, np.finfo(np.float32).tiny)).astype(np.float32)
-    whole = np.exp(theta_log.astype(np.float64)) >= 2 * np.pi  # what float32 rounds up to a turn is none
     # gamma belongs to the |A| that the layer has, and B to the gamma: both after rounding.
     gamma_log = (np.log(-np.expm1(-2 * np.exp(nu_log.astype(np.float64)))) / 2).astype(np.float32)
     inputs = B / np.exp(gamma_log.astype(np.float64))[:, None]
     arrays = {
-        "theta_log": np.where(whole, _LEAST, theta_log),
+        "theta_log": np.log(np.maximum(phase, np.finfo(np.float32).tiny)),  # log 2 pi is rounded down: no phase gets around
         "nu_log": nu_log,
         "gamma_log": gamma_log,
         "B_re": inputs.real,
