@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _array, _require
 from .._array import Array
+from ..discretize import bilinear
 from ..forms import DPLR, MIMO, Diagonal, Paired, Recurrence, check, move, real_modes
 
 # Each name with its kind and its axes; an axis is a name that means the same size everywhere, or a number. A first axis "..."
@@ -42,8 +43,8 @@ class Target(NamedTuple):
 
     `to(form)` gives the arrays, `back(arrays)` the form the layer computes with; both take a `length` besides if `sized`, for
     then the arrays are those of one length of sequences. `takes` are the types of form that `to` accepts, the nearest to the
-    layer first; `rule` is how the layer samples them (None: it is discrete). `training` says of every array how the published
-    layer trains it, `moved` what changed its place, `declared` by quantity what the layer starts from.
+    layer first; `rule` is how the layer samples them (None: it does not, or is discrete). `training` says of every array how
+    the published layer trains it, `moved` what changed its place, `declared` by quantity what the layer starts from.
     """
 
     about: str
@@ -167,6 +168,22 @@ def logarithm(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     phase = np.angle(A) % (2 * np.pi)
     turn = phase > 2 * np.pi * (1 - 4 * eps)
     return np.where(np.abs(rate) < 4 * eps, 0.0, rate), np.where(turn, 0.0, phase)
+
+
+def remainder(form: DPLR, length: int) -> np.ndarray:
+    """I - A_d^L of every channel (H, N, N), sampled by the bilinear rule, once it is known to be invertible.
+
+    Layers that compute with the discrete Fourier transform hold C (I - A_d^L). Cost O(H N^3 log L).
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        A_d = np.asarray(bilinear(form).A)
+        R = np.eye(A_d.shape[-1]) - np.linalg.matrix_power(A_d, length)
+    least = np.min(np.linalg.svd(R, compute_uv=False)[..., -1]) if np.all(np.isfinite(R)) else 0.0
+    if not least > np.finfo(np.float64).eps * A_d.shape[-1]:
+        rule = "I - A^L must be invertible, for the layer holds C (I - A^L)"
+        got = f"a smallest singular value of {least:.1g} at length {length}"
+        raise ValueError(f"{rule}; got {got}. Take a longer one, or other steps.")
+    return R
 
 
 def stored(arrays: Mapping[str, Any], layout: Layout) -> dict[str, np.ndarray]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from . import annotated_s4, dlr, dss, lmu, lru, mamba, plain, ptd, real, s4d, s5, s5_pytorch, statespace
+from . import annotated_s4, dlr, dss, lmu, lru, mamba, plain, ptd, real, s4, s4d, s5, s5_pytorch, statespace
 from ._layout import Target
 
 TARGETS: dict[str, Target] = {
+    "s4": s4.TARGET,
+    "s4-diag": s4.TARGET_DIAGONAL,
     "s4d": s4d.TARGET,
     "s5-pytorch": s5_pytorch.TARGET,
     "ptd-mat": ptd.TARGET,
