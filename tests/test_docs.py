@@ -18,7 +18,8 @@ from ssmlinalg import discretize, forms, hippo, inits, perturb
 
 ROOT = Path(__file__).parent.parent
 CONVENTIONS = ROOT / "docs" / "conventions.md"
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))])
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/frameworks").glob("*.md"))]
+PAGES += [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 TABLES = {
     "MEASURES": hippo.MEASURES,
     "INITS": inits.INITS,

@@ -284,7 +284,7 @@ def _proof(form: Any, arrays: dict[str, np.ndarray], back: Callable[..., Any], r
         }
         moved = max(moved, float(np.max(np.abs(_heard(back(rounded), length, rules[1], mixed) - theirs))))
     largest = max(1.0, float(np.max(np.abs(form[0]))))
-    return error, _SAFETY * (moved + np.finfo(np.float64).eps * length * largest * scale), scale
+    return error, _SAFETY * (moved + float(np.finfo(np.float64).eps) * length * largest * scale), scale
 
 
 def _rounded(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -104,5 +104,5 @@ def back(arrays: Mapping[str, Array]) -> Any:
 
 
 TARGET = Target(
-    "no layer: the fields of any form under their own names", to, back, LAYOUT, TAKES, "zoh", TRAINING, MOVED, OPTIONAL
+    "no layer: the fields of any form under their own names", to, back, LAYOUT, TAKES, None, TRAINING, MOVED, OPTIONAL
 )

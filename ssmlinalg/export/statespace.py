@@ -83,5 +83,5 @@ def back(arrays: Mapping[str, Array]) -> Dense:
 
 
 TARGET = Target(
-    "the real systems of scipy.signal and python-control", to, back, LAYOUT, TAKES, "zoh", TRAINING, MOVED
+    "the real systems of scipy.signal and python-control", to, back, LAYOUT, TAKES, None, TRAINING, MOVED
 )  # fmt: skip
