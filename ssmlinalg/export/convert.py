@@ -276,12 +276,7 @@ def _proof(form: Any, arrays: dict[str, np.ndarray], back: Callable[..., Any], r
     rng = np.random.default_rng(0)
     moved = 0.0
     for _ in range(_DRAWS):
-        rounded = {
-            name: array * (1 + np.finfo(array.dtype).eps * rng.choice([-1.0, 1.0], array.shape))
-            if array.dtype.kind in "fc"
-            else array
-            for name, array in arrays.items()
-        }
+        rounded = {name: _rounded(array, rng) for name, array in arrays.items()}
         moved = max(moved, float(np.max(np.abs(_heard(back(rounded), length, rules[1], mixed) - theirs))))
     largest = max(1.0, float(np.max(np.abs(form[0]))))
     return error, _SAFETY * (moved + float(np.finfo(np.float64).eps) * length * largest * scale), scale
