@@ -95,9 +95,9 @@ _EPS = float(np.finfo(np.float64).eps)
 def to(form: DPLR | Paired) -> dict[str, np.ndarray]:
     """The arrays of `SSMKernelDPLR`, with C itself and `l_kernel` 0, for one leading axis of channels or none (H = 1).
 
-    A single real mode becomes two equal halves: an odd order N is held as d_state = N + 1. A `Paired` form has a column P = 0,
+    A single real mode becomes two equal halves: an odd order N is held as d_state = N + 1. A form without P has a column P = 0,
     which training fills. Raises TypeError for other forms; ValueError for more leading axes, Lambda, P and B that are not
-    closed under conjugation (C need not be: only Re(C x) is heard), no column of P, Re Lambda >= 0, and numbers beyond float32.
+    closed under conjugation (C need not be: only Re(C x) is heard), Re Lambda >= 0, and numbers beyond float32.
 
     >>> from ssmlinalg import s4_init
     >>> {name: array.shape for name, array in to(s4_init(8, channels=3)).items()}  # doctest: +NORMALIZE_WHITESPACE
@@ -109,9 +109,9 @@ def to(form: DPLR | Paired) -> dict[str, np.ndarray]:
         A, B, C, D, step = channels(form)
         P = np.zeros((*A.shape, 1), complex)
     else:
-        *system, D, step = channels(form)
-        A, P, B, C = _half(*system)
-        _require.shape("P", form.P.shape, "(..., N, R) with at least one column", P.shape[-1] > 0)
+        Lambda, P, B, C, D, step = channels(form)
+        P = P if P.shape[-1] else np.zeros((*Lambda.shape, 1), complex)
+        A, P, B, C = _half(Lambda, P, B, C)
     A, P, B, C = _below(A, P, B, C)
     return stored(_arrays(A, B, C, D, step) | {"P": _parts(np.moveaxis(P, -1, 0)), "l_kernel": 0}, LAYOUT)
 

@@ -1,0 +1,317 @@
+"""The kernels of state-spaces/s4 written out from their definition: what they compute from our arrays is our kernel."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ssmlinalg import INITS, export, forms, kernel
+from ssmlinalg.export import s4
+
+EPS = float(np.finfo(np.float64).eps)
+SINGLE = float(np.finfo(np.float32).eps)
+LENGTH = 33  # odd: no node of the transform is -1, where the published formula is infinite
+
+laws = settings(max_examples=20, deadline=None)
+orders = st.integers(1, 12)
+seeds = st.integers(0, 2**16)
+halves = st.sampled_from(sorted(name for name, make in INITS.items() if type(make(4)) is forms.Paired))
+
+
+def init(name, order, **options) -> Any:
+    return INITS[name](order, **options)
+
+
+def parameters(arrays):
+    """dt (H, 1), A, B, C (H, n) and P (R, H, n) as the layers form them, in double precision."""
+    chosen = np.arange(len(arrays["inv_dt"])) % len(arrays["A_real"])
+    dt, A_real, A_imag = (np.asarray(arrays[name], float) for name in ("inv_dt", "A_real", "A_imag"))
+    none = np.zeros((0, *arrays["A_real"].shape, 2))
+    B, C, P = (np.asarray(array, float) @ [1, 1j] for array in (arrays["B"], arrays["C"], arrays.get("P", none)))
+    return np.exp(dt), (-np.exp(A_real) - 1j * A_imag)[chosen], B[0, chosen], C[0], P[:, chosen]
+
+
+def both(half):
+    return np.concatenate([half, half.conj()], -1)
+
+
+def diagonal_layer(arrays, length):
+    """K_l = 2 Re sum C B (e^{dt A} - 1)/A e^{l dt A}."""
+    dt, A, B, C, _ = parameters(arrays)
+    lags = np.exp((dt * A)[..., None] * np.arange(length))
+    return 2 * np.sum((C * B * np.expm1(dt * A) / A)[..., None] * lags, axis=1).real
+
+
+def dplr_layer(arrays, length):
+    """The generating function on the roots of unity: Cauchy sums over both halves, Woodbury's identity, inverse transform."""
+    dt, A, B, C, P = parameters(arrays)
+    omega = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
+    z = 2 * (1 - omega) / (1 + omega)
+
+    def cauchy(row, column):
+        """sum_n row_n column_n dt / (z - dt A_n) over n and its conjugates, at every node."""
+        return np.sum(both(dt * row * column)[..., None] / (z - both(dt * A)[..., None]), axis=-2)
+
+    left = np.stack([cauchy(C, p) for p in P], -1)[..., None, :]
+    right = np.stack([cauchy(q, B) for q in P.conj()], -1)[..., :, None]
+    inner = np.stack([np.stack([cauchy(q, p) for p in P], -1) for q in P.conj()], -2)
+    correction = (left @ np.linalg.solve(np.eye(len(P)) + inner, right))[..., 0, 0]
+    return np.fft.irfft((cauchy(C, B) - correction) * 2 / (1 + omega), n=length)
+
+
+def tuned(arrays, length):
+    """What the first call at that length makes of the arrays: C (I - A_d^L) in place of C, and L beside it.
+
+    Where they have a length L already, its double: C~ (I + A_d^L) and 2 L.
+    """
+    dt, A, _, C, P = parameters(arrays)
+    low_rank = np.einsum("rhn,rhm->hnm", both(P), both(P).conj())
+    half = dt[..., None] / 2 * (both(A)[:, :, None] * np.eye(2 * A.shape[-1]) - low_rank)
+    one = np.eye(half.shape[-1])
+    power = np.linalg.matrix_power(np.linalg.solve(one - half, one + half), length)
+    old = int(arrays["l_kernel"])
+    tilde = np.einsum("hn,hnm->hm", both(C), one + power if old else one - power)[:, : C.shape[-1]]
+    return arrays | {"C": np.stack([tilde.real, tilde.imag], -1)[None], "l_kernel": np.array(2 * old if old else length)}
+
+
+def size(form):
+    """What the terms of a kernel add up to at most, before they cancel: sum |C| |A_d^l B_d| <= condition times step |C| |B|."""
+    low_rank = np.sum(np.abs(form.P) ** 2, axis=(-2, -1)) if isinstance(form, forms.DPLR) else 0.0
+    largest = np.max(np.abs(form[0]), axis=-1) + low_rank
+    weight = np.linalg.norm(form.B, axis=-1) * np.linalg.norm(form.C, axis=-1) * form.step
+    return np.max((1 + form.step * largest) ** 2 * weight)
+
+
+@given(halves, orders, st.integers(1, 3), seeds)
+@laws
+def test_the_diagonal_layer_computes_our_kernel(name, order, width, seed):
+    form = init(name, order, channels=width, seed=seed)
+    form = form._replace(D=np.zeros(width))  # the kernel of the layer has no direct path
+    arrays = export.TARGETS["s4-diag"].to(form)
+    found = diagonal_layer(arrays, LENGTH)
+    again = kernel(export.TARGETS["s4-diag"].back(arrays), LENGTH)
+    scale = np.max(np.sum(np.abs(form.step[:, None] * form.B * form.C), -1))
+    assert np.allclose(found, again, rtol=0, atol=64 * EPS * LENGTH * scale)
+    turn = 1 + LENGTH * np.max(np.abs(form.step[:, None] * form.A))
+    assert np.allclose(found, kernel(form, LENGTH), rtol=0, atol=16 * SINGLE * turn * scale)
+
+
+@given(orders, st.integers(1, 3), seeds)
+@laws
+def test_the_dplr_layer_computes_our_kernel(order, width, seed):
+    form = init("s4", order, channels=width, seed=seed)
+    arrays = export.TARGETS["s4"].to(form)
+    back = export.TARGETS["s4"].back(arrays)
+    found = dplr_layer(tuned(arrays, LENGTH), LENGTH)
+    rest = 1 - np.exp(-LENGTH * np.min(form.step) / 2)  # how far A_d^L is from 1, at the slowest decay 1/2
+    assert np.allclose(found, kernel(back, LENGTH, rule="bilinear"), rtol=0, atol=64 * EPS * LENGTH * size(form) / rest)
+    allowed = 64 * SINGLE * LENGTH * size(form)
+    assert np.allclose(found, kernel(form, LENGTH, rule="bilinear"), rtol=0, atol=allowed)
+
+
+@given(halves, st.integers(1, 8), seeds)
+@laws
+def test_the_dplr_layer_holds_a_diagonal_model_with_a_column_of_zeros(name, order, seed):
+    form = init(name, order, channels=2, seed=seed, **({} if name == "mamba" else {"step": (1e-2, 1e-1)}))
+    form = form._replace(D=np.zeros(2))
+    arrays = export.TARGETS["s4"].to(form)
+    assert not np.any(arrays["P"])
+    found, expected = dplr_layer(tuned(arrays, LENGTH), LENGTH), kernel(form, LENGTH, rule="bilinear")
+    rest = 1 - np.exp(-LENGTH * np.min(form.step[:, None] * -form.A.real))
+    assume(rest > 1e-2)
+    turn = 1 + LENGTH * np.max(np.abs(form.step[:, None] * form.A))
+    assert np.allclose(found, expected, rtol=0, atol=(16 * SINGLE * turn + 64 * EPS * LENGTH / rest) * size(form))
+
+
+@pytest.mark.parametrize("doublings", [0, 1, 3])
+@given(order=orders, seed=seeds)
+@laws
+def test_back_finds_the_c_that_the_layer_has_turned_into_that_of_its_length(doublings, order, seed):
+    form = init("s4", order, channels=2, seed=seed, step=(1e-2, 1e-1))
+    there = export.TARGETS["s4"]
+    arrays = there.to(form)
+    run = tuned(arrays, LENGTH)
+    for power in range(doublings):
+        run = tuned(run, LENGTH * 2**power)
+    assert int(run["l_kernel"]) == LENGTH * 2**doublings
+    expected, found = there.back(arrays), there.back(run)
+    rest = 1 - np.exp(-LENGTH * np.min(form.step) / 2)
+    growth = size(form) / np.max(form.step)  # |B| |C| and how A_d may exceed 1 on the way
+    assert np.allclose(found.C, expected.C, rtol=0, atol=64 * EPS * LENGTH * 2**doublings * growth / rest)
+    assert np.array_equal(found.Lambda, expected.Lambda)
+
+
+@given(orders, st.integers(1, 3), seeds)
+@laws
+def test_names_shapes_and_types_are_those_of_the_layers(order, width, seed):
+    form = init("s4", order, channels=width, seed=seed)
+    n = (order + 1) // 2
+    shapes = {"inv_dt": (width, 1), "A_real": (1, n), "A_imag": (1, n), "B": (1, 1, n, 2), "C": (1, width, n, 2)}
+    arrays = export.TARGETS["s4"].to(form)
+    assert {name: array.shape for name, array in arrays.items()} == shapes | {"P": (1, 1, n, 2), "l_kernel": ()}
+    assert {name for name, array in arrays.items() if array.dtype != np.float32} == {"l_kernel"}
+    assert arrays["l_kernel"].dtype == np.int64
+    assert arrays["l_kernel"] == 0
+    assert np.all(arrays["A_imag"] >= 0)
+    diagonal = export.TARGETS["s4-diag"].to(init("s4d-lin", order, channels=width, seed=seed))
+    assert {name: array.shape for name, array in diagonal.items()} == shapes
+    assert np.all(diagonal["A_imag"] >= 0)
+
+
+@given(st.integers(2, 8), seeds)
+@laws
+def test_channels_that_differ_have_sets_of_their_own(order, seed):
+    form = init("s4", order, channels=3, seed=seed)
+    scaled = form._replace(Lambda=form.Lambda * np.array([1, 2, 1])[:, None])
+    arrays = export.TARGETS["s4"].to(scaled)
+    assert len(arrays["A_real"]) == arrays["P"].shape[1] == arrays["B"].shape[1] == 3
+    one = [
+        export.TARGETS["s4"].to(form._replace(**{name: value[h] for name, value in scaled._asdict().items()})) for h in range(3)
+    ]
+    assert np.array_equal(arrays["A_imag"], np.concatenate([array["A_imag"] for array in one]))
+    assert np.array_equal(arrays["P"], np.concatenate([array["P"] for array in one], axis=1))
+
+
+@given(st.sampled_from([1, 2, 4]), seeds)
+@laws
+def test_sets_are_dealt_to_the_channels_in_turn(sets, seed):
+    rng = np.random.default_rng(seed)
+    trained = {
+        "inv_dt": rng.uniform(-4, -2, (4, 1)),
+        "A_real": rng.uniform(-1, 1, (sets, 3)),
+        "A_imag": rng.standard_normal((sets, 3)),  # training may carry a mode across the real axis
+        "B": rng.standard_normal((1, sets, 3, 2)),
+        "C": rng.standard_normal((1, 4, 3, 2)),
+        "D": rng.standard_normal((1, 4)),
+    }
+    expected = diagonal_layer(trained, LENGTH)
+    expected[:, 0] += trained["D"][0]
+    diagonal = export.TARGETS["s4-diag"].back(trained)
+    scale = np.max(np.sum(np.abs(diagonal.B * diagonal.C), axis=-1)) + np.max(np.abs(diagonal.D))
+    assert np.allclose(kernel(diagonal, LENGTH), expected, rtol=0, atol=64 * EPS * LENGTH * scale)
+    trained |= {"P": rng.standard_normal((2, sets, 3, 2)), "l_kernel": np.array(0)}
+    run = tuned(trained, LENGTH)
+    expected = dplr_layer(run, LENGTH)
+    expected[:, 0] += trained["D"][0]
+    for arrays in (trained, run):
+        form = export.TARGETS["s4"].back(arrays)
+        rest = 1 - np.exp(LENGTH * np.max(form.step[:, None] * form.Lambda.real))
+        scale = size(form) + np.max(np.abs(form.D))
+        found = kernel(form, LENGTH, rule="bilinear")
+        assert np.allclose(found, expected, rtol=0, atol=64 * EPS * LENGTH * scale / rest)
+
+
+@pytest.mark.parametrize("sets", [1, 3])
+@given(st.integers(1, 8), st.integers(1, 3), seeds)
+@laws
+def test_a_trained_layer_is_written_as_it_was_read(sets, n, rank, seed):
+    rng = np.random.default_rng(seed)
+    trained = {
+        "inv_dt": rng.uniform(-4, -2, (3, 1)),
+        "A_real": rng.uniform(-1, 1, (sets, n)),
+        "A_imag": rng.uniform(0, 9, (sets, n)),
+        "B": rng.standard_normal((1, sets, n, 2)),
+        "C": rng.standard_normal((1, 3, n, 2)),
+        "D": rng.standard_normal((1, 3)),
+        "P": rng.standard_normal((rank, sets, n, 2)),
+        "l_kernel": np.array(0),
+    }
+    again = export.TARGETS["s4"].to(export.TARGETS["s4"].back(trained))
+    assert again.keys() == trained.keys()
+    assert all(np.allclose(again[name], array, rtol=SINGLE, atol=4 * EPS) for name, array in trained.items())
+    del trained["P"], trained["l_kernel"]
+    again = export.TARGETS["s4-diag"].to(export.TARGETS["s4-diag"].back(trained))
+    assert all(np.allclose(again[name], array, rtol=SINGLE, atol=4 * EPS) for name, array in trained.items())
+
+
+@given(st.integers(1, 8), seeds)
+@laws
+def test_only_the_part_of_c_that_is_heard_is_stored(order, seed):
+    form = init("s4", order, channels=2, seed=seed)
+    rng = np.random.default_rng(seed)
+    other = form._replace(C=rng.standard_normal((2, order, 2)) @ [1, 1j])  # no conjugate pairs
+    back = export.TARGETS["s4"].back(export.TARGETS["s4"].to(other))
+    allowed = 64 * SINGLE * LENGTH * size(other)
+    found, expected = (kernel(model, LENGTH, rule="bilinear") for model in (back, other))
+    assert np.allclose(found, expected, rtol=0, atol=allowed)
+
+
+def test_a_model_without_a_correction_has_a_column_of_zeros():
+    plain = S4._replace(P=S4.P[..., :0])
+    assert np.array_equal(export.TARGETS["s4"].to(plain)["P"], np.zeros((1, 1, 2, 2)))
+    found, expected = (kernel(form, 9, rule="bilinear") for form in (s4.back(s4.to(plain)), plain))
+    assert np.allclose(found, expected, rtol=0, atol=64 * SINGLE * 9 * size(plain))
+
+
+def test_c_is_known_to_have_been_drawn_whatever_the_layer_made_of_it():
+    arrays = export.TARGETS["s4"].to(init("s4", 8, channels=2, step=0.1))
+    drawn = export.TARGETS["s4"].declared["C"].of
+    run = tuned(arrays, LENGTH)
+    assert np.max(np.abs(run["C"] - arrays["C"])) > 1e-2
+    assert np.allclose(
+        drawn(run), arrays["C"][0], rtol=0, atol=64 * EPS * LENGTH * np.max(np.abs(arrays["C"])) / (1 - np.exp(-1.65))
+    )
+
+
+S4 = init("s4", 4, channels=2)
+LIN = init("s4d-lin", 4, channels=2)
+SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
+
+
+@pytest.mark.parametrize(
+    ("target", "form", "error", "sentence"),
+    [
+        ("s4", init("s5", 4), TypeError, "takes the forms DPLR and Paired; got MIMO.*s5-pytorch"),
+        ("s4", forms.unpair(LIN), TypeError, "got Diagonal.*forms.pair"),
+        ("s4", S4._replace(Lambda=S4.Lambda + 0.5), ValueError, r"must be negative.*got 0 at index \(0, 0\)"),
+        ("s4", S4._replace(Lambda=S4.Lambda + 1e-3j), ValueError, "closed under conjugation.*got mode 0 a relative .* away"),
+        ("s4", S4._replace(B=1j * S4.B), ValueError, "closed under conjugation"),
+        ("s4", S4._replace(D=np.zeros((3, 2))), ValueError, r"one leading axis.*got \(3, 2\)"),
+        ("s4", S4._replace(P=1e200 * S4.P), ValueError, "`P` must fit float32"),
+        ("s4-diag", S4, TypeError, "takes the form Paired; got DPLR.*'s4'"),
+        ("s4-diag", LIN._replace(A=LIN.A + 0.5), ValueError, r"must be negative.*got 0 at index \(0, 0\)"),
+        ("s4-diag", LIN._replace(C=1e300 * LIN.C), ValueError, "`C` must fit float32"),
+    ],
+)
+def test_what_a_layer_cannot_hold_is_refused(target, form, error, sentence):
+    with pytest.raises(error, match=sentence) as raised:
+        export.TARGETS[target].to(form)
+    assert SENTENCE.fullmatch(str(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"l_kernel": np.array(-1)}, "`l_kernel` must be an integer of at least 0; got -1"),
+        ({"l_kernel": np.array(4.0)}, "`l_kernel` must hold whole numbers"),
+        ({"C": np.zeros((2, 2, 2, 2))}, r"\(1, H, n, 2\) with 1 = 1"),
+        ({"inv_dt": np.zeros((3, 1)), "C": np.zeros((1, 3, 2, 2)), "A_real": np.zeros((2, 2)), "A_imag": np.zeros((2, 2)),
+          "B": np.zeros((1, 2, 2, 2)), "P": np.zeros((1, 2, 2, 2))}, "S a divisor of H = 3"),
+        ({"inv_dt": np.full((2, 1), 1e5)}, "`step` must be finite"),
+        ({"l_kernel": np.array(7), "inv_dt": np.full((2, 1), -80.0)}, "I - A\\^L must be invertible"),
+        ({"P": None}, "P missing"),
+    ],
+)  # fmt: skip
+def test_arrays_that_are_not_the_layers_are_refused(change, sentence):
+    arrays = export.TARGETS["s4"].to(S4) | change
+    with pytest.raises(ValueError, match=sentence) as raised:
+        export.TARGETS["s4"].back({name: array for name, array in arrays.items() if array is not None})
+    assert SENTENCE.fullmatch(str(raised.value))
+
+
+@pytest.mark.parametrize("target", ["s4", "s4-diag"])
+def test_a_checkpoint_of_the_whole_block_is_found(target):
+    form = (S4 if target == "s4" else LIN)._replace(D=np.ones(2))
+    arrays = export.TARGETS[target].to(form)
+    shapes = {("layer." if name == "D" else "layer.kernel.") + name: array.shape for name, array in arrays.items()}
+    (layer,) = export.layers(shapes)
+    assert (layer.target, layer.prefix) == (target, "layer.kernel.")
+    assert layer.names["D"] == "layer.D"
+
+
+def test_the_catalogue_names_both_layers():
+    assert export.TARGETS["s4"] is s4.TARGET
+    assert export.TARGETS["s4-diag"] is s4.TARGET_DIAGONAL
