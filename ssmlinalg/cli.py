@@ -12,8 +12,6 @@ import json
 import math
 import platform
 import sys
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +25,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from . import _require, discretize, doctor, export, forms, hippo, inits, perturb, report
+from . import _require, checkpoints, discretize, doctor, export, forms, hippo, inits, perturb, report
 from ._array import LIBRARIES
 from ._files import refuse_existing, write_atomically
 from ._version import __version__
@@ -452,7 +450,7 @@ def _fields(path: Path, name: str) -> Any:
 def _kernel(path: Path) -> np.ndarray:
     if path.suffix != ".npy":
         raise ValueError(f"a kernel must be given as a .npy file; got {path}. Write it with numpy.save.")
-    K = _numbers(path).get("kernel", np.zeros(0))
+    K = _numbers(path).get("array", np.zeros(0))
     if K.ndim == 0 or K.size == 0:
         rule = "a kernel must be an array with samples on its last axis"
         raise ValueError(f"{rule}; got shape {K.shape} in {path}. Write it with numpy.save.")
@@ -461,19 +459,8 @@ def _kernel(path: Path) -> np.ndarray:
 
 
 def _numbers(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a .npz file, or the one of a .npy file as "kernel"; nothing in them is run."""
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            arrays = {"kernel": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise type(error)(f"a file must be one that can be read; got {path} ({reason}). Check its name.") from error
-    # What damage makes of a file, as NumPy and its archive report it; a pickle is a ValueError as well.
-    except (ValueError, EOFError, KeyError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        remedy = "Write it with numpy.savez, or numpy.save for a kernel; pickles are not opened, for they can run code."
-        got = f"{path} ({type(error).__name__})"
-        raise ValueError(f"a file of arrays must be whole and hold plain numbers; got {got}. {remedy}") from error
+    """The arrays of a file; whole numbers as floats."""
+    arrays = {name: entry.read() for name, entry in checkpoints.read(path).entries.items()}
     for name, array in arrays.items():
         if array.dtype.kind not in "fciu":
             raise ValueError(f"`{name}` must be an array of numbers; got {array.dtype} in {path}. Convert or remove it.")

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ssmlinalg import checkpoints
+from ssmlinalg import checkpoints, export, ptd_init
 from ssmlinalg.checkpoints import read, write
 
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
@@ -477,6 +477,10 @@ def test_an_archive_whose_directory_lies_is_refused(tmp_path: Path) -> None:
     for declares in (len(array) - 8, len(array) + 8, 2**31, 128):
         path.write_bytes(whole[: at + 24] + struct.pack("<I", declares) + whole[at + 28 :])
         refused(path)
+    at = whole.rindex(b"PK\x05\x06")
+    for field in (12, 16):  # its size and where it begins
+        path.write_bytes(whole[: at + field] + b"\xff\xff" + whole[at + field + 2 :])
+        refused(path)
     # Deflated well, and its size and shape say what it is: a matrix of zeros, not a bomb.
     path.write_bytes(whole)
     assert np.all(values(read(path))["a"] == 0)
@@ -638,11 +642,21 @@ def test_a_link_is_replaced_and_not_followed(suffix: str, tmp_path: Path) -> Non
     assert read(path).entries.keys() == MODEL.keys()
 
 
+@pytest.mark.parametrize("suffix", TYPES)
+def test_a_layer_saved_in_any_format_is_loaded(suffix: str, tmp_path: Path) -> None:
+    form = ptd_init(7, channels=2, seed=3)
+    written = export.save(tmp_path / f"a{suffix}", form, "s5-pytorch", metadata={"seed": 3})
+    target = export.TARGETS["s5-pytorch"]
+    found, metadata = export.load(tmp_path / f"a{suffix}")
+    assert metadata == written
+    assert all(map(np.array_equal, found, target.back(target.to(form))))
+
+
 # What it costs.
 
 MEASURED = """
 import resource, sys, time
-from ssmlinalg import checkpoints
+from ssmlinalg import checkpoints, export, ptd_init
 before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
 total = checkpoints.read(sys.argv[1]).entries["small"].read().sum()
 print(total, time.perf_counter() - start, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)

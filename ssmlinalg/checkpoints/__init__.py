@@ -15,10 +15,10 @@ PyTorch (.pt, .pth, .bin)    zip files of plain tensors in dicts, by torch.load 
 MATLAB (.mat)                version 5, as `save` writes it but for -v7.3; metadata as `write` keeps them
 ===========================  ==========================================================================================
 
-An entry that is no array of plain numbers (objects, text, records, cells, sparse matrices, types of fewer than 8 bits) is listed,
-and its `read` refuses. Refused as a whole: pickles, PyTorch files that hold more than plain tensors or are older than 1.6, HDF5
-(.mat -v7.3), and all that is damaged, cut short, or larger inside than it can be. A PyTorch file is mapped into memory: do not
-cut it short while it is open.
+An entry that is no array of plain numbers (objects, text, records, cells, sparse matrices, types of fewer than 8 bits) is
+listed, and its `read` refuses. Refused as a whole: pickles, PyTorch files that hold more than plain tensors or are older than
+1.6, HDF5 (.mat -v7.3), and all that is damaged, cut short, or larger inside than it can be. A PyTorch file is mapped into
+memory: do not cut it short while it is open.
 
 >>> import tempfile
 >>> import numpy as np
@@ -42,13 +42,14 @@ from .._files import refuse_existing, write_atomically
 from . import index, mat, npz, safetensors
 from ._entry import AGAIN, Checkpoint, Entry, regular, whole
 
-__all__ = ["Checkpoint", "Entry", "read", "write"]
+__all__ = ["SUFFIXES", "Checkpoint", "Entry", "read", "write"]
 
 _WRITERS: dict[str, Callable[[Mapping[str, np.ndarray], Mapping[str, str]], bytes]] = {
     ".safetensors": safetensors.data,
     ".npz": npz.data,
     ".mat": mat.data,
 }
+SUFFIXES = tuple(_WRITERS)  # what `write` can write
 _KINDS = {".pt": "PyTorch", ".pth": "PyTorch", ".bin": "PyTorch", ".json": "index", ".mat": "MATLAB 5"}
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -83,7 +84,7 @@ def write(
     """
     path = Path(path)
     if path.suffix not in _WRITERS:
-        raise ValueError(f"`path` must end in {', '.join(_WRITERS)}, which is what is written; got {path}. Rename it.")
+        raise ValueError(f"`path` must end in {', '.join(SUFFIXES)}, which is what is written; got {path}. Rename it.")
     for text in (*arrays, *metadata, *metadata.values()):
         if not isinstance(text, str):
             raise TypeError(f"names and metadata must be text; got {text!r}. Give strings, json.dumps of anything else.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import stat
@@ -60,7 +61,8 @@ def whole(path: str | os.PathLike[str], kind: str) -> Iterator[None]:
             yield
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        if isinstance(error, OSError) and error.errno is not None:
+        # EINVAL: a damaged file sends its parser to a place before the first byte.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise type(error)(f"`path` must be a file that can be read; got {path} ({error.strerror}). Check it.") from error
         raise ValueError(f"`path` must be a whole {kind} file; got {path} ({reason}). {AGAIN}") from error
 

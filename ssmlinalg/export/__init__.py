@@ -3,8 +3,8 @@
 A target is one file with `to(form)`, the arrays of that layer, and `back(arrays)`, the form it computes with; `TARGETS` lists
 them. Most layers hold float32: `back(to(form))` has the kernel of `form`, sampled by the rule of the layer, to that precision.
 
-Files are safetensors, never pickles: PyTorch reads one with `safetensors.torch.load_file` and the layer takes it with
-`load_state_dict`. Complex arrays need safetensors 0.7 on both sides.
+Files are safetensors, .npz or .mat, never pickles: PyTorch reads the first with `safetensors.torch.load_file` and the layer
+takes it with `load_state_dict`. Complex arrays need safetensors 0.7 on both sides.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from .. import _require
-from .._files import refuse_existing, write_atomically
+from .. import _require, checkpoints
+from .._files import refuse_existing
 from .._version import __version__
 from ..forms import Form
 from ._layout import Declared, Target
@@ -48,7 +46,7 @@ def save(
 ) -> dict[str, Any]:
     """Write `form` for the layer `target` and return what is recorded beside the arrays.
 
-    `path` ends in ".safetensors". A layer whose arrays are those of one `length` of sequences has to be told it.
+    `path` ends in .safetensors, .npz or .mat. A layer whose arrays are those of one `length` of sequences has to be told it.
     `metadata` is whatever JSON can say of where the form comes from, by custom `built`, `seed` and `figures`. Recorded without
     asking: `target`, `length`, `form` (its type), `ssmlinalg` and `numpy` (versions), `moved` (what the layer keeps elsewhere
     than we), `training` (how the published layer trains each array) and a `sha256` of all this.
@@ -68,8 +66,9 @@ def save(
     """
     path = Path(path)
     _require.known("target", target, TARGETS)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"`path` must end in .safetensors, which is what is written; got {path}. Rename it.")
+    if path.suffix not in checkpoints.SUFFIXES:
+        endings = ", ".join(checkpoints.SUFFIXES)
+        raise ValueError(f"`path` must end in {endings}, which is what is written; got {path}. Rename it.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"`path` must lie in a folder that exists; got {path}. Make {path.parent} first.")
     refuse_existing([path], force=force)
@@ -85,7 +84,7 @@ def save(
     arrays = way.to(form, **_sized(target, length))
     record["training"] = json.dumps({name: way.training[name] for name in arrays})
     record[_DIGEST] = json.dumps(_digest(arrays, record))
-    write_atomically(path, safetensors.numpy.save(arrays, record), force=force)
+    checkpoints.write(path, arrays, record, force=force)
     return _decode(record)
 
 
@@ -93,28 +92,15 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     """The form in a file that `save` wrote, and what it recorded.
 
     Raises ValueError for anything else: a pickle, a file cut short or changed, names, shapes or values that are not the
-    target's. To read a layer's arrays from elsewhere use `TARGETS[target].back`. FileNotFoundError where there is no file.
+    target's. To read a layer's arrays from elsewhere use `checkpoints.read` and `TARGETS[target].back`. FileNotFoundError where
+    there is no file.
     """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(3)
-    except OSError as error:
-        raise type(error)(f"`path` must be a file that can be read; got {path} ({error.strerror}). Check its name.") from error
-    try:
-        with safetensors.safe_open(path, framework="np") as file:
-            record = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a handle, not a mapping)
-    except (safetensors.SafetensorError, TypeError, OSError) as error:
-        # The length a safetensors file begins with may look like either, but for its third byte.
-        if (head[:2] == b"PK" or head[:1] == b"\x80") and head[2:] > b"\0":
-            remedy = "Open it where you trust it, and pass its arrays to TARGETS[target].back."
-            raise ValueError(f"`path` must be a safetensors file; got {path}, a pickle, which can run code. {remedy}") from None
-        raise ValueError(f"`path` must be a whole safetensors file; got {path} ({error}). Copy or write it again.") from error
+    entries, record = checkpoints.read(path)
     missing = [name for name in (*_OWN, "training", "length", _DIGEST) if name not in record]
     if missing:
         remedy = "Pass its arrays to TARGETS[target].back."
         raise ValueError(f"`path` must be a file that save wrote; got {path} without {', '.join(missing)}. {remedy}")
+    arrays = {name: entry.read() for name, entry in entries.items()}
     if record[_DIGEST] != json.dumps(_digest(arrays, record)):
         raise ValueError(f"`path` must be as save left it; got {path} with another {_DIGEST}. Copy or write it again.")
     _require.known("target", record["target"], TARGETS)
