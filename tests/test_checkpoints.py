@@ -142,7 +142,7 @@ def test_a_single_array_is_named_array(array: np.ndarray, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-@given(given=st.dictionaries(st.from_regex("[a-z]{1,9}", fullmatch=True), arrays(TYPES[".mat"]), max_size=3))
+@given(given=st.dictionaries(st.from_regex("[a-z]{1,9}", fullmatch=True), arrays(TYPES[".mat"]), min_size=1, max_size=3))
 @laws
 def test_files_of_matlab_are_read_as_scipy_reads_them(compressed: bool, given: dict[str, np.ndarray], tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "a.mat", given, do_compression=compressed, oned_as="column")
@@ -312,7 +312,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byt
 def test_a_file_cut_short_is_refused(name: str, data: st.DataObject, whole: tuple[Path, dict[str, bytes]]) -> None:
     folder, files = whole
     bad = folder / f"bad-{name}"
-    bad.write_bytes(files[name][: data.draw(st.integers(0, len(files[name].rstrip()) - 1))])
+    # What MATLAB writes has no end: it may be cut between two variables.
+    between = [files[name].rindex(b"\x0f\0\0\0")] if name == "b.mat" else []
+    sizes = st.integers(0, len(files[name].rstrip()) - 1).filter(lambda size: size not in between)
+    bad.write_bytes(files[name][: data.draw(sizes)])
     refused(bad)
 
 
@@ -409,7 +412,7 @@ def test_a_bad_pytorch_file_is_refused(case: str, tmp_path: Path) -> None:
     [
         ({}, b"", 2**60),
         ({}, b"", 2**64 - 1),
-        ({}, b"", 100_000_001),
+        ({}, b"", 2**25 + 1),
         ({}, b"", 3),
         (b'{"a":' * 100_000, b"", None),
         ({"a": told([1], 0, 4), "b": told([1], 0, 4)}, bytes(4), None),
@@ -522,6 +525,7 @@ def test_the_variable_written_by_hand_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "variables",
     [
+        b"",
         matrix((1, 3), bytes(16)),
         matrix((1, -2), bytes(16)),
         matrix((2**31 - 1, 2**31 - 1, 2**31 - 1), b""),

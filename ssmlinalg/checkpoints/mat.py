@@ -57,7 +57,7 @@ class _Variable(NamedTuple):
 
 
 def read(path: Path) -> Checkpoint:
-    """The variables of a .mat file of version 5."""
+    """The variables of a .mat file of version 5; one cut short between two variables is not told from a whole one."""
     variables: dict[str, _Variable] = {}
     with path.open("rb") as file:
         file.seek(126)
@@ -74,6 +74,7 @@ def read(path: Path) -> Checkpoint:
             sound(path, KIND, found.name not in variables, f"two variables of the name {found.name!r}")
             variables[found.name] = found
             where += 8 + size
+    sound(path, KIND, bool(variables), "no variables")
     entries = {name: _entry(path, variable) for name, variable in variables.items()}
     text = _text(path, variables[OURS]) if OURS in variables and variables[OURS].dtype == "char" else ""
     return _restored(path, entries, text) if text.startswith(_BEGINNING) else Checkpoint(entries, {})
@@ -91,8 +92,9 @@ def data(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes
         told[word] = {"name": name, "shape": array.shape}
         variables[word] = array.reshape(array.shape + (1,) * (2 - array.ndim))
     buffer = io.BytesIO()
-    text = json.dumps({"metadata": dict(metadata), "arrays": told})
-    scipy.io.savemat(buffer, {**variables, OURS: text}, long_field_names=True)
+    # First, for the format has no end: a file cut short between two variables is found by what it was to have.
+    text = {OURS: json.dumps({"metadata": dict(metadata), "arrays": told})}
+    scipy.io.savemat(buffer, text | variables, long_field_names=True)
     return buffer.getvalue()
 
 
