@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import exports
 
@@ -18,7 +18,6 @@ from ssmlinalg.export import TARGETS, convert
 EPS32 = float(np.finfo(np.float32).eps)
 LENGTH = 32
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
-laws = settings(max_examples=10, deadline=None)
 
 
 def init(name: str, order: int = 8, **options: Any) -> Any:
@@ -37,7 +36,6 @@ def heard(target: str, arrays: Any) -> np.ndarray:
 
 @pytest.mark.parametrize("origin", TARGETS)
 @given(data=st.data())
-@laws
 def test_every_conversion_keeps_the_kernel_or_is_refused(origin: str, data: Any) -> None:
     given, _ = data.draw(exports(origin, LENGTH))
     arrays = TARGETS[origin].to(given, **sized(origin))
@@ -62,7 +60,6 @@ def test_every_conversion_keeps_the_kernel_or_is_refused(origin: str, data: Any)
 
 @pytest.mark.parametrize("origin", TARGETS)
 @given(data=st.data())
-@laws
 def test_what_a_target_takes_it_converts_to_itself(origin: str, data: Any) -> None:
     given, _ = data.draw(exports(origin, LENGTH))
     arrays = TARGETS[origin].to(given, **sized(origin))

@@ -40,9 +40,9 @@ import numpy as np
 
 from .. import _require
 from .._array import Array
-from ..discretize import bilinear
 from ..forms import DPLR, Diagonal, Paired, check, unpair
-from ._layout import Declared, Layout, Target, channels, expect, read, stored, trains
+from ._layout import Declared, Layout, Target, expect, read, stored, trains
+from ._modes import channels, remainder
 
 LAYOUT: Layout = {
     "Lambda_re": ("f", ("N", "H")),
@@ -140,7 +140,7 @@ def to(form: DPLR, length: int) -> dict[str, np.ndarray]:
         LAYOUT,
     )
     _left("Lambda_re", held)
-    R = _remainder(_system(read(held, LAYOUT)), length)
+    R = remainder(_system(read(held, LAYOUT)), length)
     tilde = np.einsum("hn,hnm->hm", C, R)
     # What is rounding is no value: a real mode keeps a real C, and what comes back is written as it was.
     tilde = _cut(tilde, 8 * C.shape[-1] * _EPS * np.einsum("hn,hnm->hm", np.abs(C), np.abs(R)))
@@ -160,7 +160,7 @@ def back(arrays: Mapping[str, Array], length: int) -> DPLR:
     """
     length = _require.integer("length", length)
     form = check(_system(read(arrays, LAYOUT)))
-    R = _remainder(form, length)
+    R = remainder(form, length)
     return check(form._replace(C=np.linalg.solve(np.swapaxes(R, -1, -2), form.C[..., None])[..., 0]))
 
 
@@ -216,20 +216,6 @@ def _system(found: Mapping[str, np.ndarray]) -> DPLR:
     with np.errstate(over="ignore"):  # the form is checked
         step = np.exp(found["log_step"][0])
     return DPLR(Lambda, found["P"].T[..., None], found["B"].T, tilde, found["D"][0], step)
-
-
-def _remainder(form: DPLR, length: int) -> np.ndarray:
-    """I - A_d^L of every channel, (H, N, N), once it is known to be invertible."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        A_d = np.asarray(bilinear(form).A)
-        R = np.eye(A_d.shape[-1]) - np.linalg.matrix_power(A_d, length)
-    least = np.min(np.linalg.svd(R, compute_uv=False)[..., -1]) if np.all(np.isfinite(R)) else 0.0
-    if not least > _EPS * A_d.shape[-1]:
-        rule = "I - A^L must be invertible, for the layer holds C (I - A^L)"
-        raise ValueError(
-            f"{rule}; got a smallest singular value of {least:.1g} at length {length}. Take a longer one, or other steps."
-        )
-    return R
 
 
 def _cut(values: np.ndarray, slack: np.ndarray) -> np.ndarray:

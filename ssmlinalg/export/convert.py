@@ -12,14 +12,11 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _require, checkpoints, discretize, forms
-from .._files import refuse_existing
-from .._version import __version__
 from ..forms import (
     DPLR,
     MIMO,
@@ -34,9 +31,11 @@ from ..forms import (
     Recurrence,
 )
 from ..kernels import kernel
-from ._layout import Target, square
+from ._layout import Target
+from ._modes import square
+from .files import put, writable
 from .layers import Layer, layers
-from .targets import TARGETS
+from .targets import TARGETS, sized
 
 _LENGTH = 1024  # samples a conversion is proved over, unless told otherwise
 _MIXED = 4  # mixtures of inputs that are heard of a model with more
@@ -99,9 +98,9 @@ def convert(
     there = TARGETS[_require.known("to", to, TARGETS)]
     samples = _LENGTH if length is None else _require.integer("length", length)
     if output is not None:
-        refuse_existing([Path(output)], force=force)
+        output = writable(output, force=force)
     arrays: dict[str, np.ndarray] = {}
-    converted = []
+    converted, kind = [], ""
     for layer, form, rule in _models(source, from_, length):
         fitted = _fitted(form, rule, there)
         one = there.to(fitted, **sized(to, length))
@@ -114,23 +113,13 @@ def convert(
             got = f"one{where} of size {found.scale:.3g} moved by {found.error:.3g}, where rounding makes {found.allowed:.3g}"
             raise ValueError(f"a conversion must keep every kernel; got {got}. Keep its layout, or a shorter length.")
         converted.append(found)
+        kind = type(fitted).__name__
         arrays |= {layer.prefix + name: array for name, array in one.items()}
     if output is not None:
-        proofs = json.dumps([layer._asdict() for layer in converted])
-        told = {"target": to, "length": json.dumps(length), "moved": there.moved, "converted": proofs, "ssmlinalg": __version__}
-        checkpoints.write(output, arrays, told, force=force)
+        told = {"converted": json.dumps([layer._asdict() for layer in converted])}
+        names = [name for name in there.layout if any(layer.prefix + name in arrays for layer in converted)]
+        put(output, arrays, to, names, told, form=kind, length=length, force=force)
     return Conversion(arrays, converted)
-
-
-def sized(target: str, length: int | None) -> dict[str, int]:
-    """What `to` and `back` of a target take besides."""
-    if not TARGETS[target].sized:
-        return {}
-    if length is None:
-        raise ValueError(
-            f"`length` must be given for {target!r}, whose arrays depend on it; got None. Give that of its sequences."
-        )
-    return {"length": _require.integer("length", length)}
 
 
 def _models(source: Any, from_: str | None, length: int | None) -> Iterator[tuple[Layer, Any, str | None]]:
@@ -147,7 +136,9 @@ def _models(source: Any, from_: str | None, length: int | None) -> Iterator[tupl
         read = {name: partial(source.__getitem__, name) for name in source}
     else:
         file = checkpoints.read(source)
-        from_ = file.metadata.get("target") if from_ is None else from_
+        if file.metadata.get("target") in TARGETS:  # a file of ours
+            from_ = file.metadata["target"] if from_ is None else from_
+            length = json.loads(file.metadata.get("length", "null")) if length is None else length
         shapes = {name: entry.shape for name, entry in file.entries.items()}
         read = {name: entry.read for name, entry in file.entries.items()}
     for layer in layers(shapes, from_):

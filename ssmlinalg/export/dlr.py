@@ -28,7 +28,8 @@ import numpy as np
 
 from .._array import Array
 from ..forms import Recurrence, check
-from ._layout import Declared, Layout, Target, channels, expect, logarithm, read, stored, trains
+from ._layout import Declared, Layout, Target, expect, read, stored, trains
+from ._modes import channels, logarithm
 
 LAYOUT: Layout = {
     "kernel.Lambda_im": ("f", ("N",)),

@@ -34,7 +34,8 @@ import numpy as np
 from .. import _require
 from .._array import Array, Complex
 from ..forms import Paired, Recurrence, check
-from ._layout import Declared, Layout, Target, channels, expect, logarithm, read, stored, trains
+from ._layout import Declared, Layout, Target, expect, read, stored, trains
+from ._modes import channels, logarithm
 
 EXP: Layout = {
     "kernel.log_dt": ("f", ("H", 2)),

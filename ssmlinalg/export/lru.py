@@ -30,7 +30,8 @@ import numpy as np
 
 from .._array import Array
 from ..forms import MIMO, MIMORecurrence, check, move
-from ._layout import Declared, Layout, Target, expect, logarithm, read, square, stored, trains
+from ._layout import Declared, Layout, Target, expect, read, stored, trains
+from ._modes import logarithm, square
 
 LAYOUT: Layout = {
     "theta_log": ("f", ("N",)),

@@ -27,7 +27,8 @@ import numpy as np
 
 from .._array import Array
 from ..forms import Paired, PairedRecurrence, check, move
-from ._layout import Layout, Target, channels, expect, read, stored, trains
+from ._layout import Layout, Target, expect, read, stored, trains
+from ._modes import channels
 
 _PARTS = {"re": np.real, "im": np.imag}
 

@@ -48,7 +48,8 @@ import numpy as np
 from .. import _require
 from .._array import Array, Complex
 from ..forms import DPLR, Paired, check
-from ._layout import Declared, Layout, Target, channels, expect, read, remainder, stored, trains
+from ._layout import Declared, Layout, Target, expect, read, stored, trains
+from ._modes import channels, remainder
 
 LAYOUT_DIAGONAL: Layout = {
     "inv_dt": ("f", ("H", 1)),

@@ -27,7 +27,8 @@ import numpy as np
 
 from .._array import Array
 from ..forms import Paired, check
-from ._layout import Declared, Layout, Target, channels, expect, read, stored, trains
+from ._layout import Declared, Layout, Target, expect, read, stored, trains
+from ._modes import channels
 
 LAYOUT: Layout = {
     "C": ("f", ("H", "n", 2)),

@@ -36,7 +36,8 @@ import numpy as np
 
 from .._array import Array
 from ..forms import MIMO, Paired, check
-from ._layout import Declared, Layout, Target, both_halves, expect, not_zero, read, square, stored, trains, upper_half
+from ._layout import Declared, Layout, Target, expect, read, stored, trains
+from ._modes import both_halves, not_zero, square, upper_half
 
 LAYOUT: Layout = {
     "Lambda_re": ("f", ("P",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import _require
 from . import annotated_s4, dlr, dss, lmu, lru, mamba, plain, ptd, real, s4, s4d, s5, s5_pytorch, statespace
 from ._layout import Target
 
@@ -9,21 +10,31 @@ TARGETS: dict[str, Target] = {
     "s4": s4.TARGET,
     "s4-diag": s4.TARGET_DIAGONAL,
     "s4d": s4d.TARGET,
-    "s5-pytorch": s5_pytorch.TARGET,
-    "ptd-mat": ptd.TARGET,
-    "keras-lmu": lmu.TARGET,
-    "statespace": statespace.TARGET,
-    "real": real.TARGET,
-    "plain": plain.TARGET,
-    "s5": s5.TARGET,
-    "s5-full": s5.TARGET_FULL,
     "annotated-s4": annotated_s4.TARGET,
     "annotated-s4d": annotated_s4.TARGET_DIAGONAL,
+    "s5": s5.TARGET,
+    "s5-full": s5.TARGET_FULL,
+    "s5-pytorch": s5_pytorch.TARGET,
     "dss": dss.TARGET_EXP,
     "dss-softmax": dss.TARGET_SOFTMAX,
     "dlr": dlr.TARGET,
     "minimal-lru": lru.TARGET,
+    "ptd-mat": ptd.TARGET,
     "mamba": mamba.TARGET,
     "falcon-mamba": mamba.TARGET_FALCON,
     "mamba2": mamba.TARGET_MAMBA2,
+    "keras-lmu": lmu.TARGET,
+    "statespace": statespace.TARGET,
+    "real": real.TARGET,
+    "plain": plain.TARGET,
 }
+
+
+def sized(target: str, length: int | None) -> dict[str, int]:
+    """What `to` and `back` of a target take besides."""
+    if not TARGETS[target].sized:
+        return {}
+    if length is None:
+        rule = f"`length` must be given for {target!r}, whose arrays depend on it"
+        raise ValueError(f"{rule}; got None. Give that of its sequences.")
+    return {"length": _require.integer("length", length)}
