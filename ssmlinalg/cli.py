@@ -33,6 +33,7 @@ from .analysis import CLAIMS, LAWS, measured
 from .analysis import compare as compare_inits
 from .analysis.robustness import fourier_sweep
 from .analysis.verify import verify as verify_form
+from .audit import CHECKS, LayerReport, audit
 
 app = typer.Typer(
     help="Initializations of state space models, with proof.", no_args_is_help=True, add_completion=False,
@@ -83,13 +84,14 @@ def _refuse(sentence: str) -> int:
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the measures, initializations, rules, laws, claims, targets and libraries there are."""
+    """List the measures, initializations, rules, laws, checks, claims, targets and libraries there are."""
     tables: dict[str, dict[str, str]] = {
         "measures": _summaries(hippo.MEASURES),
         "inits": _summaries(inits.INITS),
         "perturbations": _summaries(perturb.PERTURBATIONS),
         "rules": _summaries(discretize.RULES),
         "laws": _summaries(LAWS),
+        "checks": _summaries(CHECKS),
         "claims": {name: claim.statement for name, claim in CLAIMS.items()},
         "targets": {name: target.about for name, target in export.TARGETS.items()},
         "libraries": dict.fromkeys(LIBRARIES, "array library"),
@@ -343,11 +345,75 @@ def convert_(
         for layer in found.layers
     ]
     _print_table(f"{source} as {to}: how far each kernel moved", heads, rows)
-    moved = dict.fromkeys(text for layer in found.layers for text in layer.moved)
-    _print_table("what each layout keeps elsewhere", ("",), ((text,) for text in moved))
+    moved = {
+        name: text for layer in found.layers for name, text in zip((to, layer.source), reversed(layer.moved), strict=False)
+    }
+    _print_table("what each layout keeps elsewhere than a form", ("layout", "moved"), moved.items())
     if output is not None:
         _print_table("written", ("file", "arrays"), ((str(output), str(len(found.arrays))),))
     return None
+
+
+@app.command("audit")
+def audit_(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="A checkpoint: safetensors, also in shards, npz, a PyTorch state dict, .mat.", show_default=False),
+    ],
+    target: Annotated[
+        str | None, typer.Option(help="Whose layers: " + ", ".join(export.TARGETS) + "; unset: those the names fit.")
+    ] = None,
+    expect: Annotated[str | None, typer.Option(help="The initialization A must be; `ssmlinalg list` names them.")] = None,
+    page: Annotated[Path | None, typer.Option("--html", help="The HTML page to write.")] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Find out what the layers of a checkpoint really start from, and what is broken in them; status 1 if something is."""
+    refuse_existing([page] if page is not None else [], force=force)
+    with _screen.status(f"auditing {checkpoint}"):
+        found = audit(checkpoint, target=target, expect=expect)
+        if page is not None:
+            facts = _facts(_command("audit", str(checkpoint), _given(target=target, expect=expect)))
+            text = report.audit(found, title=f"Audit of {checkpoint}", facts=facts)
+            write_atomically(page, text.encode(), force=force)
+    if as_json:
+        _print_json(
+            {
+                "layers": [_layer(layer) for layer in found.layers],
+                "findings": [finding._asdict() for finding in found.findings],
+            }
+        )
+    else:
+        heads = ("layer", "target", "order", "channels", "A is", "distance", "allowed", "least p")
+        rows = (
+            (
+                layer.prefix or "-", layer.target, str(layer.order), str(layer.channels),
+                _named(layer), _show(layer.identified.distance), _show(layer.identified.allowed),
+                _show(min((test.p for test in layer.tests), default=math.nan)),
+            )
+            for layer in found.layers
+        )  # fmt: skip
+        _print_table(f"layers of {checkpoint}", heads, rows)
+        if found.findings:
+            told = ((finding.layer or "-", finding.kind, finding.array, finding.message) for finding in found.findings)
+            _print_table("findings", ("layer", "kind", "array", "what is wrong"), told)
+    if found.findings:
+        raise typer.Exit(1)
+
+
+def _named(layer: LayerReport) -> str:
+    """Which initialization the A of a layer is, in words."""
+    found = layer.identified
+    names = " or ".join(found.names) or "none that is known"
+    return names if found.exact or not found.names else f"nearest to {names}"
+
+
+def _layer(layer: LayerReport) -> dict[str, Any]:
+    """What a machine wants to know of a layer; pictures are made of the rest."""
+    found, drawn = layer.identified._asdict(), [test._asdict() for test in layer.tests]
+    told = {name: value for name, value in found.items() if not isinstance(value, np.ndarray)}
+    tests = [{name: value for name, value in test.items() if not isinstance(value, np.ndarray)} for test in drawn]
+    return layer._asdict() | {"identified": told, "tests": tests}
 
 
 @app.command("doctor")

@@ -1,0 +1,122 @@
+"""Converting and auditing from a shell: files in, files out, and a status that scripts can rely on."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ssmlinalg import INITS, checkpoints, export
+from ssmlinalg.cli import main
+
+
+def init(name: str, order: int = 8, **options: Any) -> Any:
+    return INITS[name](order, **options)
+
+
+def out(capsys: Any) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def refusal(capsys: Any) -> str:
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1, told  # one sentence, no traceback
+    return told
+
+
+def model(folder: Path, change: Any = lambda arrays: arrays) -> Path:
+    """A checkpoint of two layers and something else."""
+    path, arrays = folder / "model.npz", {"head.weight": np.zeros((2, 2), np.float32)}
+    for i in range(2):
+        one = change(export.TARGETS["s4d"].to(init("s4d-lin", 16, channels=64, seed=i)))
+        arrays |= {f"net.{i}.{name}": array for name, array in one.items()}
+    checkpoints.write(path, arrays, {})
+    return path
+
+
+def test_every_layer_is_converted_and_says_how_far_its_kernel_moved(tmp_path: Path, capsys: Any) -> None:
+    there = tmp_path / "s5.safetensors"
+    arguments = ["convert", str(model(tmp_path)), "--to", "annotated-s4d", "-L", "64", "-o", str(there), "--json"]
+    assert main(arguments) == 0
+    told = out(capsys)
+    assert [layer["prefix"] for layer in told["layers"]] == ["net.0.", "net.1."]
+    assert all(layer["error"] <= layer["allowed"] < 1e-2 * layer["scale"] for layer in told["layers"])
+    entries, metadata = checkpoints.read(there)
+    assert {name: list(entry.shape) for name, entry in entries.items()} == told["arrays"]
+    assert metadata["target"] == "annotated-s4d"
+    assert main(arguments) == 2
+    assert "must not exist" in refusal(capsys)
+    assert main([*arguments, "--force"]) == 0
+
+
+def test_the_table_says_what_moved(tmp_path: Path, capsys: Any) -> None:
+    assert main(["convert", str(model(tmp_path)), "--to", "s4d", "-L", "16"]) == 0
+    told = capsys.readouterr().out
+    assert "net.1." in told
+    assert "B into C" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--to", "s4e"], "one of"),
+        (["--to", "s5", "--from", "mamba"], "the names must be those of a layer"),
+        (["--to", "s5", "-L", "0"], "`length` must be an integer of at least 1"),
+        (["--to", "s5", "-o", "a.pt"], "must end in"),
+        (["--to", "dss-softmax"], "`length` must be given"),
+        (["--to", "mamba"], "A must be real"),
+    ],
+)
+def test_what_cannot_be_converted_is_one_sentence_and_no_file(
+    arguments: list[str], sentence: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = model(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["convert", str(source), *arguments]) == 2
+    assert sentence in refusal(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
+
+
+@pytest.mark.parametrize("command", [["convert", "--to", "s5"], ["audit"]])
+def test_pickles_and_what_is_not_there_are_refused(command: list[str], tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps({"A": 1}))
+    for source, sentence in ((path, "pickle"), (tmp_path / "none", "none")):
+        assert main([command[0], str(source), *command[1:]]) == 2
+        assert sentence in refusal(capsys)
+
+
+def test_a_sound_checkpoint_passes_and_is_named(tmp_path: Path, capsys: Any) -> None:
+    assert main(["audit", str(model(tmp_path)), "--expect", "s4d-lin", "--json"]) == 0
+    told = out(capsys)
+    assert told["findings"] == []
+    assert [layer["identified"]["names"] for layer in told["layers"]] == [["s4d-lin"]] * 2
+
+
+def test_a_broken_one_fails_and_says_what_is_broken(tmp_path: Path, capsys: Any) -> None:
+    source = model(tmp_path, lambda arrays: arrays | {"log_dt": np.ones_like(arrays["log_dt"])})
+    assert main(["audit", str(source), "--json"]) == 1
+    kinds = {(finding["layer"], finding["kind"]) for finding in out(capsys)["findings"]}
+    assert {("net.0.", "constant"), ("net.1.", "constant")} <= kinds
+    assert main(["audit", str(source)]) == 1
+    told = capsys.readouterr().out
+    assert "net.1.log_dt" in told
+
+
+def test_another_initialization_than_the_expected_one_is_a_finding(tmp_path: Path, capsys: Any) -> None:
+    assert main(["audit", str(model(tmp_path)), "--expect", "ptd", "--json"]) == 1
+    assert {finding["kind"] for finding in out(capsys)["findings"]} == {"unexpected"}
+
+
+def test_the_audit_of_a_checkpoint_is_a_page(tmp_path: Path, capsys: Any) -> None:
+    page = tmp_path / "audit.html"
+    assert main(["audit", str(model(tmp_path)), "--html", str(page)]) == 0
+    text = page.read_text()
+    assert "net.1." in text
+    assert "s4d-lin" in text
+    assert main(["audit", str(tmp_path / "model.npz"), "--html", str(page)]) == 2
+    assert "must not exist" in refusal(capsys)
