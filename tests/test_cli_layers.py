@@ -104,7 +104,7 @@ def test_a_broken_one_fails_and_says_what_is_broken(tmp_path: Path, capsys: Any)
     assert {("net.0.", "constant"), ("net.1.", "constant")} <= kinds
     assert main(["audit", str(source)]) == 1
     told = capsys.readouterr().out
-    assert "net.1.log_dt" in told
+    assert "log_dt" in told
 
 
 def test_another_initialization_than_the_expected_one_is_a_finding(tmp_path: Path, capsys: Any) -> None:
