@@ -395,16 +395,31 @@ def bad_torch(case: str, path: Path) -> None:
             torch.save({"A": torch.ones(1).expand(1 << 45)}, path)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        "legacy", "compressed", "a tensor shorter than its shape", "a tensor that is missing", "two descriptions",
-        "a dict in itself", "dicts with more names than memory", "one name twice", "a tensor larger than memory",
-    ],
-)  # fmt: skip
+BAD_TORCH = {
+    "legacy": "a pickle, which can run code",
+    "compressed": "compressed members",
+    "a tensor shorter than its shape": "whole PyTorch file",
+    "a tensor that is missing": "whole PyTorch file",
+    "two descriptions": "not one description",
+    "a dict in itself": "32 deep",
+    "dicts with more names than memory": "more than 131072 tensors",
+    "one name twice": "two tensors of the name 'a.b'",
+    "a tensor larger than memory": "must fit in",
+}
+
+
+@pytest.mark.parametrize("case", BAD_TORCH)
 def test_a_bad_pytorch_file_is_refused(case: str, tmp_path: Path) -> None:
     bad_torch(case, tmp_path / "a.pt")
+    assert BAD_TORCH[case] in refused(tmp_path / "a.pt")
+
+
+def test_pytorch_itself_is_asked_to_run_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ssmlinalg.checkpoints.torch._NAMED", re.compile(".*"))
+    torch.save({"A": Run()}, tmp_path / "a.pt")
     refused(tmp_path / "a.pt")
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(
@@ -412,7 +427,7 @@ def test_a_bad_pytorch_file_is_refused(case: str, tmp_path: Path) -> None:
     [
         ({}, b"", 2**60),
         ({}, b"", 2**64 - 1),
-        ({}, b"", 2**25 + 1),
+        (b"{}".ljust(2**25 + 8), b"", None),
         ({}, b"", 3),
         (b'{"a":' * 100_000, b"", None),
         ({"a": told([1], 0, 4), "b": told([1], 0, 4)}, bytes(4), None),
@@ -484,9 +499,22 @@ def test_an_archive_whose_directory_lies_is_refused(tmp_path: Path) -> None:
     for field in (12, 16):  # its size and where it begins
         path.write_bytes(whole[: at + field] + b"\xff\xff" + whole[at + field + 2 :])
         refused(path)
+    header = declared(f"({2**27},)")
+    bomb = zipped(path, {"a.npy": header}, zipfile.ZIP_DEFLATED).read_bytes()
+    at = bomb.rindex(b"PK\x01\x02")
+    path.write_bytes(bomb[: at + 24] + struct.pack("<I", len(header) + 2**30) + bomb[at + 28 :])
+    assert "more bytes than its compressed ones can make" in refused(path)
     # Deflated well, and its size and shape say what it is: a matrix of zeros, not a bomb.
     path.write_bytes(whole)
     assert np.all(values(read(path))["a"] == 0)
+
+
+def test_a_changed_number_in_an_archive_is_found_by_its_checksum(tmp_path: Path) -> None:
+    numbers = np.arange(100.0)
+    whole = zipped(tmp_path / "a.npz", {"a.npy": npy(numbers)}).read_bytes()
+    at = whole.index(numbers.tobytes()) + 99 * 8
+    (tmp_path / "a.npz").write_bytes(whole[:at] + b"\x01" + whole[at + 1 :])
+    assert "CRC" in refused(tmp_path / "a.npz")
 
 
 def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -527,6 +555,7 @@ def test_the_variable_written_by_hand_is_one(tmp_path: Path) -> None:
     [
         b"",
         matrix((1, 3), bytes(16)),
+        matrix((1, 1), bytes(16)),
         matrix((1, -2), bytes(16)),
         matrix((2**31 - 1, 2**31 - 1, 2**31 - 1), b""),
         matrix((1, 2), bytes(16), flags=6 + 0x800),

@@ -91,9 +91,8 @@ def write(
     if npz.METADATA in arrays:
         raise ValueError(f"arrays must have names of their own; got {npz.METADATA!r}, where metadata go. Rename it.")
     refuse_existing([path], force=force)
-    native = {name: np.asarray(array) for name, array in arrays.items()}
-    native = {name: np.asarray(array, array.dtype.newbyteorder("="), order="C") for name, array in native.items()}
-    write_atomically(path, _WRITERS[path.suffix](native, metadata), force=force)
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}  # safetensors copies bytes as they lie
+    write_atomically(path, _WRITERS[path.suffix](contiguous, metadata), force=force)
 
 
 def _head(path: Path) -> bytes:

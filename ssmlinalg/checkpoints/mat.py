@@ -28,7 +28,6 @@ from ._entry import HEADER, Checkpoint, Entry, refused, room, sound, whole
 KIND = "MATLAB 5"
 OURS = "checkpoint"
 _BEGINNING = '{"metadata": {'  # of its text; another's variable of that name begins otherwise
-_DEFLATE = 1032  # what deflate makes of a byte at the most
 _HEAD = 4096  # bytes in which a variable says what it is: flags, axes, a name
 _MATRIX, _COMPRESSED = 14, 15
 _COMPLEX, _LOGICAL = 0x800, 0x200
@@ -130,8 +129,8 @@ def _variable(file: IO[bytes], where: int, size: int, deflated: bool, order: Ord
     if deflated:
         kind, length = struct.unpack_from(f"{order}II", head)
         head = head[8:]
-        if kind != _MATRIX or length > _DEFLATE * size:
-            raise ValueError("a deflated variable of more bytes than can be")
+        if kind != _MATRIX:
+            raise ValueError("a deflated variable that is no matrix")
     _, first, _, at = _element(head, 0, order)
     (flags,) = struct.unpack_from(f"{order}I", head, first)
     _, first, count, at = _element(head, at, order)
@@ -178,8 +177,7 @@ def _read(path: Path, variable: _Variable) -> np.ndarray:
 def _body(path: Path, variable: _Variable) -> bytes:
     tag = 8 if variable.deflated else 0
     with path.open("rb") as file:
-        # One byte more is asked for, so that zlib comes to its checksum.
-        body = _inflated(file, variable.where, variable.size, variable.deflated, tag + variable.length + tag // 8)[tag:]
+        body = _inflated(file, variable.where, variable.size, variable.deflated, tag + variable.length)[tag:]
     if len(body) != variable.length:
         raise ValueError(f"{variable.name!r} cut short")
     return body

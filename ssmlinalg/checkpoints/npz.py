@@ -96,9 +96,7 @@ def _array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 def _member(path: Path, name: str, member: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     room(name, shape, dtype.itemsize)
     with whole(path, ".npz"), zipfile.ZipFile(path) as archive, archive.open(member) as file:
-        array = np.lib.format.read_array(file, allow_pickle=False)
-        file.read(1)  # the end of a member is where its checksum is compared
-        return _native(array, shape, dtype)
+        return _native(np.lib.format.read_array(file, allow_pickle=False), shape, dtype)
 
 
 def _native(array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -112,9 +110,8 @@ def _metadata(path: Path, member: zipfile.ZipInfo, size: int) -> dict[str, str]:
     sound(path, ".npz", size <= 4 * HEADER, f"metadata of {size} bytes")
     with whole(path, ".npz"):
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            text = str(np.lib.format.read_array(file, allow_pickle=False))
-            file.read(1)
-        found = json.loads(text)
+            text = np.lib.format.read_array(file, allow_pickle=False)
+        found = json.loads(str(text))
     texts = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
     sound(path, ".npz", texts, f"{METADATA} that is not names and texts")
     return found
