@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from strategies import exports
 
-from ssmlinalg import INITS, export, forms, kernel, transfer
+from ssmlinalg import INITS, checkpoints, export, forms, kernel, transfer
 from ssmlinalg.export._layout import ranked
 
 LENGTH = 64
@@ -367,3 +367,14 @@ def test_pickles_and_the_files_of_others_are_refused(tmp_path):
         export.load(tmp_path / "b.safetensors")
     with pytest.raises(IsADirectoryError, match="`path` must be a file that can be read"):
         export.load(tmp_path)
+
+
+def test_a_file_with_its_arrays_reshaped_or_retyped_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    export.save(path, LIN, "s4d")
+    entries, record = checkpoints.read(path)
+    arrays = {name: entry.read() for name, entry in entries.items()}
+    for change in ({"log_dt": arrays["log_dt"][:, None]}, {"log_dt": arrays["log_dt"].view(np.int32)}):
+        checkpoints.write(path, arrays | change, record, force=True)
+        with pytest.raises(ValueError, match="as save left it"):
+            export.load(path)

@@ -150,5 +150,5 @@ def _digest(arrays: Mapping[str, np.ndarray], record: Mapping[str, str]) -> str:
     text = json.dumps(sorted((name, value) for name, value in record.items() if name != _DIGEST))
     digest = hashlib.sha256(text.encode())
     for name in sorted(arrays):
-        digest.update(name.encode() + arrays[name].tobytes())
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape} ".encode() + arrays[name].tobytes())
     return digest.hexdigest()
