@@ -116,6 +116,9 @@ def init_(
     blocks: Blocks = None,
     step: Steps = None,
     seed: Annotated[int, typer.Option(help="Seed of C and of the steps.")] = 0,
+    length: Annotated[
+        int | None, typer.Option("--length", "-L", help="Samples, for dss-softmax and for layouts that depend on them.")
+    ] = None,
     to: Annotated[str, typer.Option("--to", help="Layout of the file: " + ", ".join(export.TARGETS))] = "s4d",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The safetensors file to write.")] = None,
     page: Annotated[Path | None, typer.Option("--report", help="The HTML page to write, for ptd.")] = None,
@@ -128,6 +131,11 @@ def init_(
         channels=channels, perturbation=perturbation, conditioning=conditioning, tau=tau, size=size, measure=measure,
         blocks=blocks, step=step, seed=seed,
     )  # fmt: skip
+    _require.known("name", name, inits.INITS)
+    if length is not None and "length" in inspect.signature(inits.INITS[name]).parameters:
+        options["length"] = length
+    elif length is not None and not export.TARGETS[_require.known("to", to, export.TARGETS)].sized:
+        raise ValueError(f"`--length` must be one that something depends on; got {length} for {name} as {to}. Leave it out.")
     make = _init(name, options)
     if page is not None and name != "ptd":
         raise ValueError(f"`--report` draws the certificate of a ptd; got {name}. Use `ssmlinalg compare --html` for it.")
@@ -147,7 +155,8 @@ def init_(
     facts = _facts(built)
     if output is not None:
         with _screen.status(f"writing {output}"):
-            export.save(output, form, to, metadata={"built": built, "seed": seed, "figures": figures}, force=force)
+            told = {"built": built, "seed": seed, "figures": figures}
+            export.save(output, form, to, length=length, metadata=told, force=force)
         figures["file"] = str(output)
     if page is not None and found is not None:
         assert isinstance(form, forms.Paired)

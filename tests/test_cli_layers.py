@@ -120,3 +120,15 @@ def test_the_audit_of_a_checkpoint_is_a_page(tmp_path: Path, capsys: Any) -> Non
     assert "s4d-lin" in text
     assert main(["audit", str(tmp_path / "model.npz"), "--html", str(page)]) == 2
     assert "must not exist" in refusal(capsys)
+
+
+@pytest.mark.parametrize(("name", "target"), [("s4", "annotated-s4"), ("dss-softmax", "dss-softmax")])
+def test_layouts_of_one_length_are_written_for_it(name: str, target: str, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "layer.safetensors"
+    arguments = ["init", name, "-N", "8", "--to", target, "-o", str(path)]
+    assert main(arguments) == 2
+    assert "`length` must be given" in refusal(capsys)
+    assert main([*arguments, "-L", "256"]) == 0
+    assert export.load(path)[1]["length"] == 256
+    assert main(["init", "s4d-lin", "-L", "256", "-o", str(path)]) == 2
+    assert "`--length` must be one that something depends on" in capsys.readouterr().err
