@@ -34,6 +34,7 @@ from .export.layers import Layer, layers
 from .forms import (
     DPLR,
     MIMO,
+    NPLR,
     Dense,
     DenseRecurrence,
     Diagonal,
@@ -54,7 +55,7 @@ _SINGLE = 2.0**-23
 
 
 class Finding(NamedTuple):
-    """Something that cannot be meant. `kind` is a name of `CHECKS`, `array` the name in the checkpoint, "" for the whole layer."""
+    """Something that cannot be meant: `kind` is a name of `CHECKS`, `array` one of the layer's layout, "" for all of it."""
 
     layer: str
     kind: str
@@ -65,15 +66,17 @@ class Finding(NamedTuple):
 class Identified(NamedTuple):
     """Which initialization A is.
 
-    `names` are all that have this A (several do) if `exact` or drawn by their law, else the nearest one; empty where none
-    compares. `distance` is max |A - A0|/max |A0| over all modes, modes matched, in the worst channel (0 where A has a law,
-    infinite where nothing compares); `allowed` what the precision of the file leaves of it; `distances` those of all others.
-    `agrees` is the share of modes within `allowed`, `deviating` the first channels with modes that are not. `A` and `A0` (n,)
-    are the modes of the worst channel and of the initialization, matched, folded into the upper half plane.
+    If `exact`, `names` are all that have this A (several do), to the precision of the file or, where A is drawn, by its law;
+    else the nearest, and none where nothing compares. `order` is theirs, in `blocks` of one spectrum. `distance` is
+    max |A - A0|/max |A0|, modes matched, in the worst channel (0 by law, infinite where nothing compares), `allowed` what the
+    precision of the file leaves of it, `distances` those of all that were compared. `agrees` is the share of modes within
+    `allowed`, `deviating` the first 64 channels with modes that are not. `A` and `A0` (n,) are the modes of the worst channel
+    and of the initialization, matched, folded into the upper half plane.
     """
 
     names: tuple[str, ...]
     order: int
+    blocks: int
     exact: bool
     distance: float
     allowed: float
@@ -87,9 +90,9 @@ class Identified(NamedTuple):
 class Fit(NamedTuple):
     """A law of `Target.declared` against the draws of a layer.
 
-    `statistic` is that of Kolmogorov and Smirnov and `p` its exact probability; of a constant the largest deviation, and 1 or 0.
+    `statistic` is that of Kolmogorov and Smirnov, `p` its exact probability; of a constant the largest deviation, and 1 or 0.
     `outside` is the share of draws beyond the ends of the law. `like` names an initialization of ours that draws this quantity
-    otherwise, and as found. `counts` of draws between `edges` are its histogram.
+    otherwise, and as found. `extremes` are the least and the largest draw, `counts` of them between `edges` their histogram.
     """
 
     quantity: str
@@ -100,6 +103,7 @@ class Fit(NamedTuple):
     p: float
     outside: float
     like: str
+    extremes: tuple[float, float]
     edges: np.ndarray
     counts: np.ndarray
 
@@ -148,9 +152,10 @@ class Seen(NamedTuple):
     others: Mapping[str, tuple[int, ...]]
 
 
-NOTHING = Identified((), 0, False, math.inf, 0.0, {}, 0.0, (), np.zeros(0, complex), np.zeros(0, complex))
+NOTHING = Identified((), 0, 1, False, math.inf, 0.0, {}, 0.0, (), np.zeros(0, complex), np.zeros(0, complex))
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def audit(
     source: str | os.PathLike[str] | Mapping[str, Array],
     *,
@@ -219,7 +224,7 @@ def _see(
     fresh = identified.agrees >= 0.5 or formula
     tests = [
         fit._replace(like=_like(layer.target, arrays, form, identified, fit, length))
-        if fresh and (fit.p < alarm or fit.outside > 0 or np.count_nonzero(fit.counts) == 1)
+        if form is not None and (fit.p < alarm or fit.outside > 0 or np.count_nonzero(fit.counts) == 1)
         else fit
         for fit in tests
     ]
@@ -251,7 +256,9 @@ def _back(target: str, arrays: Mapping[str, np.ndarray], length: int) -> tuple[A
 def _precision(array: np.ndarray, dtype: str) -> float:
     """eps of what the values are: 16 bits where so many different ones have no more, whatever they are stored in."""
     stored = _EPS.get(dtype, _SINGLE)
-    values = np.concatenate([np.ravel(array.real), np.ravel(array.imag)]) if array.dtype.kind == "c" else np.ravel(array)
+    values = (
+        np.concatenate([np.ravel(np.real(array)), np.ravel(np.imag(array))]) if array.dtype.kind == "c" else np.ravel(array)
+    )
     if array.dtype.kind not in "fc" or stored > _SINGLE or values.size == 0 or not np.all(np.isfinite(values)):
         return stored
     some = np.unique(values[:: max(1, values.size >> 12)])  # a few thousand decide; all are looked at where they pass
@@ -281,6 +288,7 @@ class Known(NamedTuple):
 
     name: str
     order: int
+    blocks: int
     timed: bool
     modes: np.ndarray
 
@@ -310,10 +318,10 @@ def _known(rows: np.ndarray, kind: type) -> Iterator[Known]:
             size = m // J
             for order in dict.fromkeys((2 * size, 2 * size - 1, size)):
                 A = _half(name, order)
-                twice = np.repeat(A, np.where(A.imag == 0, 1, 2))
+                twice = np.repeat(A, np.where(np.imag(A) == 0, 1, 2))
                 for modes in (A,) if len(A) == len(twice) else (A, twice):
                     if len(modes) == size:
-                        yield Known(name, J * order, name == "s4d-dfout", _fold(np.tile(modes, J)))
+                        yield Known(name, J * order, J, name == "s4d-dfout", _fold(np.tile(modes, J)))
 
 
 @cache
@@ -321,7 +329,9 @@ def _half(name: str, order: int) -> np.ndarray:
     """The modes of an initialization in the upper half plane; those of DSS are all there."""
     if name not in _LOW_RANK:
         return np.asarray(inits.INITS[name](order, step=1.0)[0])
-    Lambda = decompose.eigenbasis(hippo.MEASURES[_LOW_RANK[name]](order)).Lambda
+    system = hippo.MEASURES[_LOW_RANK[name]](order)
+    assert isinstance(system, NPLR), "the table holds no other measures"
+    Lambda = decompose.eigenbasis(system).Lambda
     kept = Lambda[Lambda.imag >= 0]
     return np.where(np.abs(kept.imag) <= 1e-9 * np.max(np.abs(Lambda)), kept.real, kept)
 
@@ -400,15 +410,25 @@ def _measure(form: Any, rounding: float) -> Identified | None:
         return None
     names = tuple(name for name, distance in distances.items() if distance <= allowed)
     flat = A0.ravel() + 0j
-    return Identified(names, len(A0), True, distances[nearest], float(allowed), distances, 1.0, (), A[0].ravel() + 0j, flat)
+    return Identified(names, len(A0), 1, True, distances[nearest], float(allowed), distances, 1.0, (), A[0].ravel() + 0j, flat)
 
 
 def _spectrum(kind: type, rows: np.ndarray, steps: np.ndarray | None, rounding: float, timing: float) -> Identified:
     """The initialization that the modes (H, n) are: by formula, else by law, else the nearest."""
     if kind in _DISCRETE:
         return _law(kind, rows, rounding) or NOTHING
-    across = rows.shape[-1] == 1 and len(rows) > 1  # a head of Mamba-2 has one mode: the spectrum lies across the heads
-    table = rows.T if across else rows
+    if rows.shape[-1] == 1 and len(rows) > 1:  # a head of Mamba-2 has one mode: the spectrum lies across the heads
+        across = _formula(kind, rows.T, None, rounding, timing)
+        if across.agrees >= 0.5:
+            off = np.abs(across.A - across.A0) > across.allowed * np.max(np.abs(across.A0))
+            heads = np.argmin(np.abs(_fold(rows) - across.A[off]), axis=0)
+            return across._replace(deviating=tuple(int(head) for head in np.sort(heads)[:64]))
+    found = _formula(kind, rows, steps, rounding, timing)
+    return found if found.agrees >= 0.5 else _law(kind, rows, rounding) or found
+
+
+def _formula(kind: type, table: np.ndarray, steps: np.ndarray | None, rounding: float, timing: float) -> Identified:
+    """The initialization that the rows of modes are, or the nearest."""
     own, which = np.unique(_fold(table), axis=0, return_inverse=True)
     which = which.reshape(-1)
     best: dict[str, tuple[float, np.ndarray, float, Known, np.ndarray]] = {}
@@ -417,18 +437,17 @@ def _spectrum(kind: type, rows: np.ndarray, steps: np.ndarray | None, rounding: 
             break
         A0 = np.broadcast_to(known.modes, own.shape)
         if known.timed:
-            if steps is None or across:
+            if steps is None:
                 continue
             first = np.unique(which, return_index=True)[1]
-            A0 = A0.real + 1j * A0.imag / steps[first][:, None]
+            A0 = np.real(A0) + 1j * np.imag(A0) / steps[first][:, None]
         scale = max(float(np.max(np.abs(A0))), 1e-300)
         errors = np.abs(own - A0) / scale
         middle = float(np.median(errors.max(axis=-1)))
         if known.name not in best or middle < best[known.name][0]:
             best[known.name] = (middle, errors, scale, known, A0)
-    law = _law(kind, rows, rounding)
     if not best:
-        return law or NOTHING
+        return NOTHING
     candidates = {}
     for name, (_, errors, scale, known, A0) in best.items():
         allowed = rounding / scale + timing * known.timed
@@ -438,8 +457,6 @@ def _spectrum(kind: type, rows: np.ndarray, steps: np.ndarray | None, rounding: 
     ranked = sorted(candidates, key=lambda name: (-agreement[name] * (agreement[name] >= 0.5), np.max(candidates[name][0])))
     errors, order, allowed, known, A0 = candidates[ranked[0]]
     agrees = agreement[ranked[0]]
-    if law is not None and agrees < 0.5:
-        return law
     distance = float(np.max(errors))
     exact = distance <= allowed
     distances = {name: float(np.max(candidates[name][0])) for name in ranked}
@@ -449,11 +466,9 @@ def _spectrum(kind: type, rows: np.ndarray, steps: np.ndarray | None, rounding: 
     distances = {other: distances[name] for name in ranked for other in same[name]}
     worst = int(np.argmax(np.max(errors, axis=-1)))
     deviating = np.flatnonzero(np.max(errors, axis=-1)[which] > allowed)
-    if across:
-        deviating = np.sort(_rising(table)[0][order[0]][errors[0] > allowed])
     return Identified(
-        names, known.order, exact, distance, float(allowed), distances, agrees, tuple(int(i) for i in deviating[:64]),
-        own[worst][order[worst]], A0[worst],
+        names, known.order, known.blocks, exact, distance, float(allowed), distances, agrees,
+        tuple(int(i) for i in deviating[:64]), own[worst][order[worst]], A0[worst],
     )  # fmt: skip
 
 
@@ -483,8 +498,8 @@ def _law(kind: type, rows: np.ndarray, rounding: float) -> Identified | None:
     if A.size < _FEW or not np.all(np.isfinite(A)):
         return None
     laws: dict[str, list[float]] = {}
-    if kind in (Paired, Diagonal) and np.max(np.abs(A.real + 0.5)) <= rounding + 1e-12 and np.all(A.imag != 0):
-        laws["s4d-rand"] = [_ks(np.unique(np.log(np.abs(A.imag))), "norm", (0.0, 1.0))[1]]
+    if kind in (Paired, Diagonal) and np.max(np.abs(np.real(A) + 0.5)) <= rounding + 1e-12 and np.all(np.imag(A) != 0):
+        laws["s4d-rand"] = [_ks(np.unique(np.log(np.abs(np.imag(A)))), "norm", (0.0, 1.0))[1]]
     modulus, angle = np.abs(A), np.angle(A) % (2 * math.pi)
     if kind in _DISCRETE and np.all((modulus > 0) & (modulus < 1)):
         n = own.shape[-1]
@@ -499,7 +514,7 @@ def _law(kind: type, rows: np.ndarray, rounding: float) -> Identified | None:
         return None
     name = next(iter(laws))
     order = rows.shape[-1] * (2 if name == "s4d-rand" and kind is Paired else 1)
-    return NOTHING._replace(names=(name,), order=order, distance=0.0, agrees=1.0, A=own[0], A0=own[0])
+    return NOTHING._replace(names=(name,), order=order, exact=True, distance=0.0, agrees=1.0, A=own[0], A0=own[0])
 
 
 def _within(draws: np.ndarray, low: float | None = None) -> float:
@@ -556,21 +571,19 @@ def _tests(
 
 def _fit(quantity: str, declared: Declared, draws: np.ndarray, slack: float) -> Fit:
     kind, parameters = declared.kind, tuple(map(float, declared.parameters))
+    extremes = float(np.min(draws)), float(np.max(draws))
     counts, edges = np.histogram(draws, bins=40)
     if kind == "constant":
         off = np.abs(draws - parameters[0])
         beyond = off > slack + 1e-12
-        return Fit(
-            quantity, kind, parameters, draws.size, float(off.max()), float(not np.any(beyond)), float(np.mean(beyond)), "",
-            edges, counts,
-        )  # fmt: skip
-    low, high = getattr(scipy.stats, kind)(*parameters).support()
-    slack += 1e-12 * max(1.0, abs(low) if math.isfinite(low) else 0.0)
-    outside = float(np.mean((draws < low - slack) | (draws > high + slack)))
-    statistic, p = _ks(
-        np.where(np.abs(draws - low) <= slack, low, np.where(np.abs(draws - high) <= slack, high, draws)), kind, parameters
-    )
-    return Fit(quantity, kind, parameters, draws.size, statistic, p, outside, "", edges, counts)
+        statistic, p, outside = float(np.max(off)), float(not np.any(beyond)), float(np.mean(beyond))
+    else:
+        low, high = getattr(scipy.stats, kind)(*parameters).support()
+        slack += 1e-12 * max((abs(end) for end in (low, high) if math.isfinite(end)), default=0.0)
+        outside = float(np.mean((draws < low - slack) | (draws > high + slack)))
+        at_the_ends = np.where(np.abs(draws - low) <= slack, low, np.where(np.abs(draws - high) <= slack, high, draws))
+        statistic, p = _ks(at_the_ends, kind, parameters)
+    return Fit(quantity, kind, parameters, draws.size, statistic, p, outside, "", extremes, edges, counts)
 
 
 def _ks(draws: np.ndarray, kind: str, parameters: tuple[float, ...]) -> tuple[float, float]:
@@ -585,36 +598,55 @@ def _like(target: str, arrays: Mapping[str, np.ndarray], form: Any, identified: 
     So a layer that `export` wrote is not accused of laws that are those of the published default only, such as that of C where
     B went into it.
     """
-    there, sized = TARGETS[target], {"length": length} if TARGETS[target].sized else {}
-    found = _draws(there.declared[fit.quantity], arrays)
+    drawn = _draws(TARGETS[target].declared[fit.quantity], arrays)
     channels, n = _channels(form), np.asarray(form[0]).shape[-1]
-    for name in identified.names or inits.INITS:
+    ours = (name for name in inits.INITS if _type(name) in TARGETS[target].takes)
+    for name in identified.names if identified.exact else ours:
         make = partial(inits.s4_init, measure=_LOW_RANK[name]) if name in _LOW_RANK else inits.INITS.get(name)
-        for order in dict.fromkeys((identified.order, 2 * n, 2 * n - 1, n, identified.order // channels)) if make else ():
-            draws = []
-            for seed in range(min(16, max(1, _MANY // fit.draws))):  # far more than there are, to know their law
-                try:
-                    drawn = _draws(there.declared[fit.quantity], there.to(make(order, channels=channels, seed=seed), **sized))
-                except (ValueError, TypeError):
-                    break
-                if drawn is None or drawn[0].size != fit.draws:
-                    break
-                draws.append(drawn[0])
-            if not found or not draws:
-                continue
-            if np.ptp(found[0]) == 0:  # one draw for all, if it is that in ours as well
-                if fit.draws > 1 and any(np.ptp(one) > 0 for one in draws):
-                    continue
-                found, draws = (found[0][:1], ()), [one[:1] for one in draws]
-            if _two_sample(found[0], np.concatenate(draws)):
+        if make is None or drawn is None:  # a HiPPO matrix by itself has no laws
+            continue
+        if identified.blocks > 1 and name in ("s5", "s5-ptd"):
+            make = partial(make, blocks=identified.blocks)
+        for order in dict.fromkeys((identified.order, 2 * n, 2 * n - 1, n, identified.order // channels)):
+            theirs = list(_exported(target, partial(make, order, channels=channels), arrays, fit, length))
+            if theirs and _alike(drawn[0], theirs):
                 return name
     return ""
+
+
+def _exported(
+    target: str, make: Callable[..., Any], arrays: Mapping[str, np.ndarray], fit: Fit, length: int
+) -> Iterator[np.ndarray]:
+    """The draws of this quantity in exports of ours of the same shapes: far more than there are, to know their law."""
+    there = TARGETS[target]
+    for seed in range(min(16, max(1, _MANY // fit.draws))):
+        try:
+            made = there.to(make(seed=seed), **({"length": length} if there.sized else {}))
+        except (ValueError, TypeError):
+            return
+        drawn = _draws(there.declared[fit.quantity], made)
+        if drawn is None or any(made[key].shape != array.shape for key, array in arrays.items() if key in made):
+            return
+        yield drawn[0]
+
+
+def _alike(draws: np.ndarray, theirs: list[np.ndarray]) -> bool:
+    """Whether one law can have made all. What is constant is one draw, and only if it is constant in ours as well."""
+    if np.ptp(draws) == 0:
+        return all(np.ptp(one) == 0 for one in theirs) and _two_sample(draws[:1], np.array([one[0] for one in theirs]))
+    return _two_sample(draws, np.concatenate(theirs))
+
+
+@cache
+def _type(name: str) -> type:
+    return type(inits.INITS[name](2))
 
 
 def _two_sample(draws: np.ndarray, theirs: np.ndarray) -> bool:
     if np.ptp(theirs) == 0:
         return bool(np.allclose(draws, theirs.flat[0]))
-    statistic = scipy.stats.ks_2samp(draws, theirs, method="asymp").statistic
+    result: Any = scipy.stats.ks_2samp(draws, theirs, method="asymp")
+    statistic = float(result.statistic)
     n, m = np.unique(draws).size, np.unique(theirs).size
     return bool(scipy.stats.kstwo.sf(statistic, max(1, round(n * m / (n + m)))) >= ALARM)
 
@@ -668,14 +700,14 @@ def sixteen(seen: Seen) -> Said:
 def zero(seen: Seen) -> Said:
     """Nothing but zeros where the layer starts from something else, or where the kernel is zero with them."""
     for name, array in seen.arrays.items():
-        if array.size and not np.any(array) and name not in seen.poles and (_expected(seen, name, 0.0) or _silent(seen, name)):
+        if array.size and not np.any(array) and (_drawn(seen, name) or _silent(seen, name)):
             yield name, f"All {array.size} values are 0."
 
 
 def constant(seen: Seen) -> Said:
     """One value throughout where the layer starts from draws."""
     for name, array in seen.arrays.items():
-        if array.size < 2 or name in seen.poles or not np.any(array) or np.any(array != array.flat[0]):
+        if array.size < 2 or not np.any(array) or np.any(array != array.flat[0]):
             continue
         laws = [fit for fit, names in zip(seen.tests, seen.sources, strict=True) if name in names and fit.kind != "constant"]
         if laws and not any(fit.like for fit in laws):
@@ -683,8 +715,8 @@ def constant(seen: Seen) -> Said:
             yield name, f"All {array.size} values are {array.flat[0]:.6g}, where {law}."
 
 
-def _expected(seen: Seen, name: str, value: float) -> bool:
-    """Whether some law of the layer reads this array and does not allow that it has this value throughout."""
+def _drawn(seen: Seen, name: str) -> bool:
+    """Whether a law of the layer that reads this array does not allow it to be the same throughout."""
     laws = [fit for fit, names in zip(seen.tests, seen.sources, strict=True) if name in names]
     return any(not fit.like and not (fit.kind == "constant" and fit.p == 1.0) for fit in laws)
 
@@ -694,7 +726,7 @@ def _silent(seen: Seen, name: str) -> bool:
     if seen.form is None or (np.any(seen.form.B) and np.any(seen.form.C)):
         return False
     other = _back(seen.layer.target, {**seen.arrays, name: np.ones_like(seen.arrays[name])}, seen.length)[0]
-    return other is not None and (np.any(other.B) > np.any(seen.form.B) or np.any(other.C) > np.any(seen.form.C))
+    return other is not None and bool(np.any(other.B) > np.any(seen.form.B) or np.any(other.C) > np.any(seen.form.C))
 
 
 def unstable(seen: Seen) -> Said:
@@ -703,7 +735,7 @@ def unstable(seen: Seen) -> Said:
     if rows is None:
         return
     discrete = isinstance(seen.form, (*_DISCRETE, DenseRecurrence))
-    growth = np.abs(rows) - 1 if discrete else rows.real
+    growth = np.abs(rows) - 1 if discrete else np.real(rows)
     if isinstance(seen.form, (Dense, DenseRecurrence)):  # computed eigenvalues, and an integrator is meant
         growth = growth - 64 * rows.shape[-1] * max(seen.precision.values()) * np.max(np.abs(rows)) - 1e-300
     if np.any(growth >= 0):
@@ -715,7 +747,7 @@ def unstable(seen: Seen) -> Said:
 
 def sign(seen: Seen) -> Said:
     """An array of A with its sign turned: with the other one A is an initialization."""
-    if seen.form is None or seen.identified.exact or seen.identified.distance == 0:
+    if seen.form is None or seen.identified.exact:
         return
     for name in seen.poles:
         for turned in (-seen.arrays[name], -seen.arrays[name].conj())[: 1 + np.iscomplexobj(seen.arrays[name])]:
@@ -735,7 +767,7 @@ def transposed(seen: Seen) -> Said:
                 yield names[0], f"The layer takes {' and '.join(names)} of shape {shapes} only when transposed."
                 return
         return
-    if seen.identified.exact or seen.identified.distance == 0:
+    if seen.identified.exact:
         return
     names = [name for name in seen.poles if name in square and len(set(seen.arrays[name].shape)) == 1]
     found = _instead(seen, {name: seen.arrays[name].T for name in names}) if names else NOTHING
@@ -759,7 +791,7 @@ def _instead(seen: Seen, change: dict[str, np.ndarray], *, readable: bool = Fals
 def changed(seen: Seen) -> Said:
     """Most modes are those of an initialization, and some are not."""
     found = seen.identified
-    if found.exact or found.distance == 0 or not 0.5 <= found.agrees < 1:
+    if found.exact or not 0.5 <= found.agrees < 1:
         return
     few = ", ".join(map(str, found.deviating[:8])) + (", ..." if len(found.deviating) > 8 else "")
     share = f"{100 * found.agrees:.4g} % of the modes are those of {found.names[0]}"
@@ -769,7 +801,7 @@ def changed(seen: Seen) -> Said:
 def unexpected(seen: Seen) -> Said:
     """A is another initialization than the one expected."""
     found = seen.identified
-    if seen.expect is None or (seen.expect in found.names and (found.exact or found.distance == 0)):
+    if seen.expect is None or (seen.expect in found.names and found.exact):
         return
     if seen.form is None:
         return
@@ -777,7 +809,7 @@ def unexpected(seen: Seen) -> Said:
     from_it = (
         "is not comparable with it" if far is None else f"is {far:.3g} of the largest mode away, {found.allowed:.1g} allowed"
     )
-    known = f" It is {' or '.join(found.names)}." if found.exact or found.distance == 0 else ""
+    known = f" It is {' or '.join(found.names)}." if found.exact else ""
     yield "", f"A should be {seen.expect} and {from_it}.{known}"
 
 
@@ -795,7 +827,7 @@ def half(seen: Seen) -> Said:
         return
     rows = _rows(seen.form)
     assert rows is not None
-    if seen.fresh and (np.all(rows.imag >= 0) or np.all(rows.imag <= 0)):
+    if seen.fresh and (np.all(np.imag(rows) >= 0) or np.all(np.imag(rows) <= 0)):
         yield "", f"None of the {partners.size} complex modes has its conjugate beside it, and the layer adds none."
 
 
@@ -814,7 +846,7 @@ def _partners(seen: Seen) -> np.ndarray | None:
     rows = _rows(seen.form)
     assert rows is not None
     near = max(seen.identified.allowed, 4 * _SINGLE) * np.max(np.abs(rows), axis=-1, keepdims=True)
-    complex_modes = np.abs(rows.imag) > near
+    complex_modes = np.abs(np.imag(rows)) > near
     if not np.any(complex_modes):
         return None
     if (
@@ -847,10 +879,10 @@ def clipped(seen: Seen) -> Said:
         return
     B = np.asarray(seen.form.B)
     B = np.swapaxes(B, -1, -2) if isinstance(seen.form, (MIMO, MIMORecurrence)) else B
-    size = np.unique(np.abs(B.imag).reshape(-1, B.shape[-1]), axis=0)
+    size = np.unique(np.abs(np.imag(B)).reshape(-1, B.shape[-1]), axis=0)
     bound = np.max(size)
     at = size == bound
-    if bound > 0 and np.max(np.count_nonzero(at, axis=-1)) >= 3 and np.any(~at & (size > 0)):
+    if bound > 1e-6 * np.max(np.abs(B)) and np.max(np.count_nonzero(at, axis=-1)) >= 3 and np.any(~at & (size > 0)):
         count = f"{np.count_nonzero(at)} of {at.size} imaginary parts"
         yield "", f"{count} of B are {bound:.6g} exactly in size, and none is larger: B was clipped."
 
@@ -869,10 +901,8 @@ def interval(seen: Seen) -> Said:
         if seen.fresh and fit.kind == "uniform" and fit.outside > 0 and not fit.like:
             low, high = fit.parameters[0], sum(fit.parameters)
             where = f"the interval from {low:.4g} to {high:.4g}"
-            yield (
-                names[0],
-                f"{100 * fit.outside:.3g} % of {fit.quantity} lie outside {where}, from {fit.edges[0]:.4g} to {fit.edges[-1]:.4g}.",
-            )
+            there = f"between {fit.extremes[0]:.4g} and {fit.extremes[1]:.4g}"
+            yield names[0], f"{100 * fit.outside:.3g} % of {fit.quantity} lie outside {where}; all are {there}."
 
 
 def reinitialized(seen: Seen) -> Said:

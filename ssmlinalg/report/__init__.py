@@ -1,10 +1,11 @@
 """What was found, on one page to look at before reading: self-contained HTML that opens anywhere, offline.
 
 `ptd` certifies one perturbed-then-diagonalized model, `comparison` sets all initializations side by side, `verification`
-holds a model against the laws every model keeps; all return the text of a page with plotly.js inside. The pictures on it are
-functions of their own, for notebooks: `spectrum`, `response` and `deviation` of a perturbation, `frontier` and `robustness`
-of many, `impulse`, `gain` and `modes` of any model return plotly figures; `images` makes SVG, PDF or PNG files of them. One
-colour for each system throughout: grey is HiPPO, orange is S4D (the normal part with half the input), blue is what was found.
+holds a model against the laws every model keeps, `audit` shows what was found in a checkpoint; all return the text of a page
+with plotly.js inside. The pictures on it are functions of their own, for notebooks: `spectrum`, `response` and `deviation` of a
+perturbation, `frontier` and `robustness` of many, `impulse`, `gain` and `modes` of any model return plotly figures; `images`
+makes SVG, PDF or PNG files of them. One colour for each system throughout: grey is HiPPO, orange is S4D (the normal part with
+half the input) and what a model is compared with, blue is what was found.
 Needs plotly, which the extra `cli` installs.
 """
 
@@ -16,6 +17,7 @@ except ImportError as missing:
 from ._style import HIPPO as HIPPO
 from ._style import PTD as PTD
 from ._style import S4D as S4D
+from .audits import audit as audit
 from .models import gain as gain
 from .models import impulse as impulse
 from .models import modes as modes

@@ -62,21 +62,30 @@ def spectrum(found: perturb.Diagonalization) -> go.Figure:
     nplr = _hippo(found)
     exact = np.diag(scipy.linalg.schur(nplr.A, output="complex")[0])
     normal = decompose.eigenbasis(nplr).Lambda
-    everything = np.concatenate([exact, normal, found.Lambda])
-    across, along = asinh_axis(np.real(everything)), asinh_axis(np.imag(everything))
-    figure = empty("Re λ  (1 / unit time)", "Im λ  (rad / unit time)")
-    figure.update_xaxes(tickvals=across.positions, ticktext=across.labels, zeroline=True)
-    figure.update_yaxes(tickvals=along.positions, ticktext=along.labels, zeroline=True)
-    for name, values, marker in (
+    return plane(
         ("HiPPO", exact, {"color": HIPPO, "size": 10}),
         ("S4D", normal, {"color": S4D, "size": 7, "symbol": "diamond"}),
         ("PTD", found.Lambda, {"color": PTD, "size": 7}),
-    ):
+    )
+
+
+def plane(
+    *spectra: tuple[str, np.ndarray, dict[str, object]],
+    across: str = "Re λ  (1 / unit time)",
+    along: str = "Im λ  (rad / unit time)",
+) -> go.Figure:
+    """Points of the complex plane under their names, each with its marker; both axes in asinh scale."""
+    everything = np.concatenate([values for _, values, _ in spectra])
+    x_axis, y_axis = asinh_axis(np.real(everything)), asinh_axis(np.imag(everything))
+    figure = empty(across, along)
+    figure.update_xaxes(tickvals=x_axis.positions, ticktext=x_axis.labels, zeroline=True)
+    figure.update_yaxes(tickvals=y_axis.positions, ticktext=y_axis.labels, zeroline=True)
+    for name, values, marker in spectra:
         labels = [f"{value.real:.6g} {'-' if value.imag < 0 else '+'} {abs(value.imag):.6g} i" for value in values]
         labels = [label.replace("-", "−") for label in labels]
-        x, y = np.arcsinh(np.real(values) / across.unit), np.arcsinh(np.imag(values) / along.unit)
-        hover = f"λ = %{{text}}<extra>{name}</extra>"
-        figure.add_scatter(x=x, y=y, mode="markers", name=name, text=labels, marker=marker, hovertemplate=hover)
+        x, y = np.arcsinh(np.real(values) / x_axis.unit), np.arcsinh(np.imag(values) / y_axis.unit)
+        hover = f"λ = %{{text}}<extra>{html.escape(name)}</extra>"
+        figure.add_scatter(x=x, y=y, mode="markers", name=html.escape(name), text=labels, marker=marker, hovertemplate=hover)
     return figure
 
 
