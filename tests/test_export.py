@@ -4,6 +4,7 @@ import errno
 import math
 import os
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -378,3 +379,35 @@ def test_a_file_with_its_arrays_reshaped_or_retyped_is_refused(tmp_path):
         checkpoints.write(path, arrays | change, record, force=True)
         with pytest.raises(ValueError, match="as save left it"):
             export.load(path)
+
+
+@pytest.mark.parametrize("cast", [torch.Tensor.bfloat16, torch.Tensor.half, torch.Tensor.double])
+def test_arrays_of_every_precision_of_torch_are_read_as_the_numbers_they_hold(cast):
+    arrays = {name: cast(torch.tensor(array)) for name, array in export.TARGETS["s4d"].to(init("s4d-lin", 8)).items()}
+    doubled = {name: array.double() for name, array in arrays.items()}
+    ours, expected = (export.TARGETS["s4d"].back(each) for each in (arrays, doubled))
+    assert all(np.array_equal(a, b) for a, b in zip(ours, expected, strict=True))
+
+
+@pytest.mark.parametrize("odd", [None, [1.0], "1", torch.ones(1, 4).to_sparse(), torch.ones(1, 4, device="meta")])
+def test_what_is_no_array_is_named_in_a_sentence(odd):
+    arrays = export.TARGETS["s4d"].to(init("s4d-lin", 8))
+    with pytest.raises(
+        TypeError, match=r"`A_imag` must be a dense array of numbers that NumPy has; got [^\n]+\. Make it one\."
+    ):
+        export.TARGETS["s4d"].back(arrays | {"A_imag": odd})
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+@given(data=st.data(), value=st.sampled_from([1e300, -1e300, 1e308, 710.0, -1e5, 1e-320]))
+def test_arrays_of_any_size_are_read_or_refused_without_a_warning(target, data, value):
+    there = export.TARGETS[target]
+    arrays = there.to(data.draw(exports(target, LENGTH))[0], **options(target))
+    name = data.draw(st.sampled_from([name for name, array in arrays.items() if array.dtype.kind != "i"]))
+    large = np.full(arrays[name].shape, value, np.result_type(arrays[name], np.float64))
+    said = "a rule; got a value. Remedy."
+    try:
+        there.to(there.back(arrays | {name: large}, **options(target)), **options(target))
+    except (ValueError, TypeError) as error:
+        said = str(error)
+    assert re.fullmatch(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]", said), said

@@ -81,6 +81,9 @@ def ranked(shape: tuple[int, ...], axes: tuple[str | int, ...]) -> bool:
 
 def stored(arrays: Mapping[str, Any], layout: Layout) -> dict[str, np.ndarray]:
     """The arrays in the layer's own precision. Raises ValueError for numbers it cannot hold."""
+    for name, array in arrays.items():
+        if np.iscomplexobj(array) and layout[name][0] in "fd":
+            raise ValueError(f"`{name}` must be real, as the layer is; got {np.result_type(array)}. Take its real part.")
     with np.errstate(over="ignore"):
         cast = {name: np.array(array, _STORED[layout[name][0]], order="C") for name, array in arrays.items()}
     for name, array in cast.items():
@@ -108,7 +111,7 @@ def read(arrays: Mapping[str, Array], layout: Layout, *, optional: tuple[str, ..
     for name, (kind, axes) in layout.items():
         if name not in arrays:
             continue
-        array = _array.to_numpy(arrays[name])
+        array = _host(name, arrays[name])
         if array.dtype.kind not in {"i": "iu"}.get(kind, np.dtype(_READ[kind]).kind):
             rule = f"`{name}` must hold {_HOLDS[kind]} numbers"
             raise ValueError(f"{rule}; got {array.dtype}. Cast it.")
@@ -121,3 +124,12 @@ def read(arrays: Mapping[str, Array], layout: Layout, *, optional: tuple[str, ..
         _require.finite(name, array)
         found[name] = array.astype(_READ[kind])
     return found
+
+
+def _host(name: str, array: Array) -> np.ndarray:
+    """The array on the host, numbers of 16 bits in single precision. Raises TypeError for what is no array there."""
+    try:
+        return _array.to_numpy(_array.widened(array))
+    except (TypeError, AttributeError, RuntimeError):
+        got = f"{type(array).__name__} of {getattr(array, 'dtype', 'no type')}"
+        raise TypeError(f"`{name}` must be a dense array of numbers that NumPy has; got a {got}. Make it one.") from None

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from .._array import Complex
 from ..discretize import bilinear
 from ..forms import DPLR, MIMO, Diagonal, Paired, Recurrence, check, move, real_modes
 
@@ -15,16 +16,22 @@ SingleInput = TypeVar("SingleInput", Paired, Diagonal, DPLR, Recurrence)
 def channels(form: SingleInput) -> SingleInput:
     """The form on the host in float64, every channel written out: one leading axis H of all fields. Without any, H = 1.
 
-    Raises ValueError for more than one leading axis.
+    Raises ValueError for more than one leading axis, and for one of size 0.
     """
     form = check(move(form, "numpy", dtype="float64"))  # on the host values are looked at
     fields = {name: np.asarray(array) for name, array in form._asdict().items()}
     core = {name: array.shape[array.ndim - {"P": 2, "D": 0, "step": 0}.get(name, 1) :] for name, array in fields.items()}
     shape = np.broadcast_shapes(*(array.shape[: array.ndim - len(core[name])] for name, array in fields.items()))
-    if len(shape) > 1:
-        raise ValueError(f"`form` must have one leading axis, its channels; got {shape}. Reshape them into one.")
+    if len(shape) > 1 or 0 in shape:
+        raise ValueError(f"`form` must have one leading axis, of one channel or more; got {shape}. Reshape them into one.")
     H = (1, *shape)[-1]
     return form._replace(**{name: np.broadcast_to(array, (H, *core[name])) for name, array in fields.items()})
+
+
+def weights(B: Complex, C: Complex) -> Complex:
+    """C B, for layers that have no B of their own; what overflows is refused by `stored`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return B * C
 
 
 def square(form: MIMO | Paired) -> MIMO:

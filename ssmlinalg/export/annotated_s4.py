@@ -42,7 +42,7 @@ from .. import _require
 from .._array import Array
 from ..forms import DPLR, Diagonal, Paired, check, unpair
 from ._layout import Declared, Layout, Target, expect, read, stored, trains
-from ._modes import channels, remainder
+from ._modes import channels, remainder, weights
 
 LAYOUT: Layout = {
     "Lambda_re": ("f", ("N", "H")),
@@ -175,14 +175,14 @@ def to_diagonal(form: Diagonal | Paired) -> dict[str, np.ndarray]:
     """
     expect(form, TAKES_DIAGONAL, "annotated-s4d", "A DPLR goes to 'annotated-s4', several inputs to 's5'.")
     A, B, C, D, step = channels(unpair(form) if isinstance(form, Paired) else form)
-    weights = (B * C).T
+    W = weights(B, C).T
     held = stored(
         {
             "A_re": np.real(A).T,
             "A_im": np.imag(A).T,
             "B_re": np.ones(A.T.shape),
             "B_im": np.zeros(A.T.shape),
-            "C": np.stack([np.real(weights), np.imag(weights)], axis=-1),
+            "C": np.stack([np.real(W), np.imag(W)], axis=-1),
             "D": D[None],
             "log_step": np.log(step)[None],
         },

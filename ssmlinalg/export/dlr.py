@@ -29,7 +29,7 @@ import numpy as np
 from .._array import Array
 from ..forms import Recurrence, check
 from ._layout import Declared, Layout, Target, expect, read, stored, trains
-from ._modes import channels, logarithm
+from ._modes import channels, logarithm, weights
 
 LAYOUT: Layout = {
     "kernel.Lambda_im": ("f", ("N",)),
@@ -86,11 +86,11 @@ def to(form: Recurrence) -> dict[str, np.ndarray]:
         rule = "A must satisfy 0 < |A| <= 1, for the layer stores the square root of -log|A|"
         raise ValueError(f"{rule}; got |A| = {abs(A[0, where]):g} at index {where}. Scale that mode.")
     phase = phase.astype(np.float32)
-    weights = B * C
+    W = weights(B, C)
     arrays = {
         "kernel.Lambda_im": np.where(phase < 2 * np.pi, phase, 0),  # float32 may round up to a whole turn
         "kernel.Lambda_log_neg_re": np.sqrt(-rate),
-        "kernel.W": np.stack([weights.real, weights.imag], axis=-1)[None],
+        "kernel.W": np.stack([W.real, W.imag], axis=-1)[None],
         "D": D[None],
     }
     return stored(arrays, LAYOUT)
@@ -107,7 +107,8 @@ def back(arrays: Mapping[str, Array]) -> Recurrence:
     """
     found = read(arrays, LAYOUT)
     W, D = found["kernel.W"][0], found["D"][0]
-    A = np.exp(-(found["kernel.Lambda_log_neg_re"] ** 2) + 1j * found["kernel.Lambda_im"])
+    with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
+        A = np.exp(-(found["kernel.Lambda_log_neg_re"] ** 2) + 1j * found["kernel.Lambda_im"])
     return check(Recurrence(A, np.ones_like(A), W[..., 0] + 1j * W[..., 1], D))
 
 

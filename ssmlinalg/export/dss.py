@@ -35,7 +35,7 @@ from .. import _require
 from .._array import Array, Complex
 from ..forms import Paired, Recurrence, check
 from ._layout import Declared, Layout, Target, expect, read, stored, trains
-from ._modes import channels, logarithm
+from ._modes import channels, logarithm, weights
 
 EXP: Layout = {
     "kernel.log_dt": ("f", ("H", 2)),
@@ -106,7 +106,7 @@ def to_exp(form: Paired) -> dict[str, np.ndarray]:
     shared = {"kernel.Lambda_log_neg_re": np.log(-A.real[0]), "kernel.Lambda_im": A.imag[0]}
     Lambda = _left(stored(shared, EXP))
     # Undone are dt_im / dt_re, for the layer divides by Lambda, not by z, and the bound on |Lambda|.
-    W = 2 * B * C / _divided(Lambda, turned)
+    W = 2 * weights(B, C) / _divided(Lambda, turned)
     arrays = {
         "kernel.log_dt": np.log(np.stack([step, step * turned], axis=-1)),
         **shared,
@@ -169,7 +169,7 @@ def to_softmax(form: Recurrence, length: int) -> dict[str, np.ndarray]:
         raise ValueError(
             f"Lambda and the sum over the length must not be 0, for the layer divides by them; got {got}. Move it."
         )
-    W = B * C / scale
+    W = weights(B, C) / scale
     return stored(shared | {"kernel.W": np.stack([W.real, W.imag], axis=-1)[None], "D": D[None]}, SOFTMAX)
 
 
@@ -187,10 +187,12 @@ def back_softmax(arrays: Mapping[str, Array], length: int) -> Recurrence:
     found = read(arrays, SOFTMAX)
     W = found["kernel.W"][0, ..., 0] + 1j * found["kernel.W"][0, ..., 1]
     z, scale = _normalized(found, length)
-    if np.max(z.real) * length > 700:
-        rule = "modes must not grow beyond e^700 over the length"
-        raise ValueError(f"{rule}; got e^{np.max(z.real) * length:.3g}. Shorten the length.")
-    return check(Recurrence(np.exp(z), np.ones_like(z), W * scale, found["D"][0]))
+    with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
+        growth = np.max(z.real, initial=0.0) * length
+        A, C = np.exp(z), W * scale
+    if growth > 700:
+        raise ValueError(f"modes must not grow beyond e^700 over the length; got e^{growth:.3g}. Shorten the length.")
+    return check(Recurrence(A, np.ones_like(z), C, found["D"][0]))
 
 
 def _left(arrays: Mapping[str, np.ndarray]) -> Complex:

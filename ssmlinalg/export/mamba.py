@@ -36,7 +36,7 @@ import numpy as np
 from .._array import Array
 from ..forms import Paired, check
 from ._layout import Declared, Layout, Target, expect, read, stored, trains
-from ._modes import channels
+from ._modes import channels, weights
 
 LAYOUT: Layout = {
     "A_log": ("f", ("H", "n")),
@@ -143,10 +143,11 @@ def _own(form: Paired, target: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     """A (H, n), real, D and step (H,) of a form whose B C is what the layers have where their input is constant."""
     expect(form, TAKES, target, "Halve a Diagonal with forms.pair, and start from mamba_init.")
     A, B, C, D, step = channels(form)
+    W = weights(B, C)
     for rule, wrong, value in (
         ("A must be real, as the layer is", A.imag != 0, A),
         ("A must be negative, for the layer stores log(-A)", A.real >= 0, A),
-        ("B C must be 1/2, for the layer takes both from its input", B * C != 0.5, B * C),
+        ("B C must be 1/2, for the layer takes both from its input", W != 0.5, W),
     ):
         if np.any(wrong):
             where = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -167,6 +167,7 @@ def back_diagonal(arrays: Mapping[str, Array]) -> Paired:
     return check(Paired(*_modes(read(arrays, LAYOUT_DIAGONAL, optional=OPTIONAL))))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused, as no pair or by `stored`
 def _half(Lambda: Complex, P: Complex, B: Complex, C: Complex) -> tuple[Complex, Complex, Complex, Complex]:
     """Lambda (S, n), P (S, n, R), B (S, n) and C (H, n): one mode x_i of each pair, whose other is x_j = conj(x_i).
 
@@ -193,7 +194,7 @@ def _partners(rows: Complex) -> tuple[list[int], list[int]]:
         others = [*left, i]  # itself comes last: of equal distances the first counts
         distance = np.max(np.abs(rows[:, [i]] - rows[:, others].conj()), axis=(0, 2))
         nearest = int(np.argmin(distance))
-        if distance[nearest] > math.sqrt(_EPS):
+        if not distance[nearest] <= math.sqrt(_EPS):
             rule = "Lambda, P and B must be closed under conjugation, for the layer stores one half"
             got = f"mode {i} a relative {distance[nearest]:.3g} away from the nearest conjugate"
             raise ValueError(f"{rule}; got {got}. Export the real model that it is a part of.")

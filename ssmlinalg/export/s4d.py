@@ -28,7 +28,7 @@ import numpy as np
 from .._array import Array
 from ..forms import Paired, check
 from ._layout import Declared, Layout, Target, expect, read, stored, trains
-from ._modes import channels
+from ._modes import channels, weights
 
 LAYOUT: Layout = {
     "C": ("f", ("H", "n", 2)),
@@ -75,9 +75,9 @@ def to(form: Paired) -> dict[str, np.ndarray]:
         where = tuple(int(i) for i in np.argwhere(A.real >= 0)[0])
         got = f"{A.real[where]:g} at index {where}"
         raise ValueError(f"Re A must be negative, for the layer stores log(-Re A); got {got}. Move that mode to the left.")
-    weights = B * C
+    W = weights(B, C)
     arrays = {
-        "C": np.stack([weights.real, weights.imag], axis=-1),
+        "C": np.stack([W.real, W.imag], axis=-1),
         "log_dt": np.log(step),
         "log_A_real": np.log(-A.real),
         "A_imag": A.imag,
