@@ -80,3 +80,11 @@ def test_where_there_is_no_layer_the_nearest_name_is_told(among: Any, target: st
     with pytest.raises(ValueError, match=sentence) as error:
         layers(among, target)
     assert re.fullmatch(SENTENCE, str(error.value))
+
+
+def test_names_are_text_and_a_name_is_not_taken_for_itself() -> None:
+    with pytest.raises(TypeError, match="names of arrays must be text; got 1") as error:
+        layers({1: (3,)})  # pyright: ignore[reportArgumentType]
+    assert re.fullmatch(SENTENCE, str(error.value))
+    with pytest.raises(ValueError, match=r"got C, A_imag\. Say another target"):
+        layers({"C": (3, 4, 2), "A_imag": (3, 4)}, "annotated-s4")

@@ -30,11 +30,15 @@ def layers(shapes: Mapping[str, tuple[int, ...]], target: str | None = None) -> 
     Without `target` a layer is what has all names a layout requires, with as many axes, and belongs to the target with the most
     names. With it, a layer that lacks some is listed as well, if half of them are there: it is for whoever reads it to refuse.
     An array that a layout calls optional may lie one level up, in the layer around the kernel.
-    Raises ValueError for an unknown target, where there is no layer, and where several targets have the same names.
+    Raises TypeError for names that are not text; ValueError for an unknown target, where there is no layer, and where several
+    targets have the same names.
 
     >>> layers({"net.0.C": (3, 4, 2), "net.0.log_dt": (3,), "net.0.log_A_real": (3, 4), "net.0.A_imag": (3, 4)})[0].names["C"]
     'net.0.C'
     """
+    odd = [name for name in shapes if not isinstance(name, str)]
+    if odd:
+        raise TypeError(f"the names of arrays must be text; got {odd[0]!r}. Rename it.")
     chosen = TARGETS if target is None else {_require.known("target", target, TARGETS): TARGETS[target]}
     found = [layer for name in chosen for layer in _of(shapes, name)]
     whole = [layer for layer in found if not _missing(layer)]
@@ -90,5 +94,5 @@ def _nothing(shapes: Mapping[str, tuple[int, ...]], chosen: Mapping[str, Target]
     known = sorted({name for there in chosen.values() for name in there.layout})
     last = {re.sub(r".*[./]", "", name): name for name in shapes}
     pairs = {name: difflib.get_close_matches(name, last, n=1, cutoff=0.75) for name in known}
-    near = [f"Is {last[match[0]]!r} meant to be {name!r}?" for name, match in pairs.items() if match]
+    near = [f"Is {last[match[0]]!r} meant to be {name!r}?" for name, match in pairs.items() if match and match[0] != name]
     return f"the names must be those of a layer, {needed}; got {some or 'none'}. {near[0] if near else 'Say another target.'}"
