@@ -193,8 +193,9 @@ def continuous(
     A = f^-1(A_d)/step and B = B_d/(step g(step A)); C and D stay. `step` is a number or has the shape the continuous form asks
     for, so that LRU and DLR, which have none, are models of time 1 per sample. Exact for each mode, up to rounding that is
     relative to |A_d|. Rules that hold exponentials cannot tell frequencies beyond Nyquist: |Im A| <= pi/step comes back.
-    Raises TypeError for matrices and delays; ValueError for an unknown rule and for "foh", which has two taps, and where a mode
-    has no such form: A_d = 0 for exponentials and `backward`, A_d = -1 for `bilinear`.
+    Raises TypeError for matrices, delays and a step that is no number; ValueError for a step that is not positive, an unknown
+    rule and "foh", which has two taps, and where a mode has no such form: A_d = 0 for exponentials and `backward`, A_d = -1
+    for `bilinear`.
 
     >>> from ssmlinalg import s4d_lin_init
     >>> model = s4d_lin_init(4, step=0.1)
@@ -215,10 +216,14 @@ def continuous(
         where = complex(form.A[~np.isfinite(z)][0])
         raise ValueError(f"every mode must be the sample of one by {rule!r}; got A = {where:g}. Choose another rule.")
     own = kind is MIMO  # a step for each mode
-    steps = _array.beside(step, form.A) + _array.zeros(tuple(z.shape) if own else tuple(z.shape[:-1]), form.D)
-    A = z / (steps if own else steps[..., None])
+    step = step if hasattr(step, "shape") else _require.real("step", step, above=0)
+    steps = _array.beside(step, form.A) + _array.zeros(tuple(z.shape) if own else tuple(z.shape[:-1]), _array.real(form.D))
+    with _array.quietly(form.A):
+        A = z / (steps if own else steps[..., None])
     unit: Any = discretize(kind(A, xp.ones_like(form.B), form.C, form.D, steps), rule)
-    return check(kind(A, form.B / unit.B, form.C, form.D, steps))
+    with _array.quietly(form.A):
+        B = form.B / unit.B
+    return check(kind(A, B, form.C, form.D, steps))
 
 
 def _one_tap(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> Recurrent:

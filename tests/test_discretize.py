@@ -185,3 +185,16 @@ def test_a_mode_that_no_rule_samples_to_is_refused(rule: str, A: float) -> None:
         ValueError, match=r"every mode must be the sample of one by '.*'; got A = -?[01].*\. Choose another rule"
     ):
         discretize.continuous(forms.Recurrence(A * one, one, one, np.asarray(0.0)), rule=rule)
+
+
+@pytest.mark.parametrize("step", [0, -1.0, np.nan, np.inf, 10**400, 1j, "a", None, [0.1]])
+def test_continuous_refuses_what_is_no_step(step: Any) -> None:
+    form: Any = discretize.zoh(inits.s4d_lin_init(4))
+    with pytest.raises((ValueError, TypeError), match=r"`step` must be a finite number above 0; got [^\n]+\. [A-Z][^\n]*\."):
+        discretize.continuous(form, step=step)
+
+
+def test_continuous_refuses_steps_that_overflow() -> None:
+    form: Any = discretize.zoh(inits.s4d_lin_init(4))
+    with pytest.raises(ValueError, match=r"`A` must be finite; got "):
+        discretize.continuous(form, step=1e-320)
