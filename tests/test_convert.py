@@ -191,3 +191,54 @@ def test_a_file_is_read_by_what_it_says_and_written_with_its_proof(tmp_path: Any
     with pytest.raises(FileExistsError, match="must not exist"):
         convert(tmp_path / "a.safetensors", to="s4d", output=tmp_path / "b.safetensors")
     assert convert(tmp_path / "a.safetensors", to="s4d", length=LENGTH, output=tmp_path / "b.safetensors", force=True)
+
+
+def test_a_file_is_read_at_the_length_it_was_written_for(tmp_path: Any) -> None:
+    form = init("s4", channels=2)
+    export.save(tmp_path / "a.safetensors", form, "annotated-s4", length=LENGTH)
+    found = convert(tmp_path / "a.safetensors", to="annotated-s4", length=3 * LENGTH)
+    K = kernel(TARGETS["annotated-s4"].back(found.arrays, length=3 * LENGTH), LENGTH, rule="bilinear")
+    expected = kernel(form, LENGTH, rule="bilinear")
+    assert np.max(np.abs(K - expected)) <= found.layers[0].allowed + 256 * EPS32 * np.max(np.abs(expected))
+
+
+def test_what_rounding_is_allowed_to_do_does_not_grow_with_the_unit_of_time() -> None:
+    form = init("s4d-lin", channels=2)
+    seconds = TARGETS["plain"].to(form)
+    again = form._replace(A=form.A * 2.0**40, B=form.B * 2.0**40, step=form.step / 2.0**40)
+    picoseconds = TARGETS["plain"].to(again)
+    allowed = [convert(arrays, to="plain", length=LENGTH).layers[0].allowed for arrays in (seconds, picoseconds)]
+    assert allowed[0] == allowed[1]
+
+
+@pytest.mark.parametrize("H", [1, 3, 8])
+def test_matrices_that_channels_share_come_apart(H: int) -> None:
+    A, B, C, D, step = forms.to_dense(init("s4d-lin"))
+    rng = np.random.default_rng(0)
+    B, C = rng.standard_normal((2, H, A.shape[-1]))
+    for form in (forms.Dense(A, B, C, D, step), forms.Dense(np.stack([A] * H), B, C, D, step)):
+        found = convert(form, to="s4d", length=LENGTH)
+        assert np.max(np.abs(heard("s4d", found.arrays) - kernel(form, LENGTH))) <= found.layers[0].allowed
+
+
+def empty(form: Any) -> Any:
+    """The form without any channel."""
+    return type(form)(*(array[:0] for array in form))
+
+
+@pytest.mark.parametrize(
+    ("form", "to", "sentence"),
+    [
+        (type(init("s5"))(*(np.stack([array] * 8) for array in init("s5", 16, channels=8))), "s4d", "got MIMO"),
+        (init("s4d-lin", channels=2)._replace(D=np.array([1j, 0])), "s4d", "`D` must be real"),
+        (discretize.zoh(init("s4d-lin"))._replace(D=np.array(1j)), "s4d", "`D` must be real"),
+        (init("s4d-lin")._replace(B=np.full(4, 1e200 + 0j), C=np.full(4, 1e200 + 0j)), "s4d", "must fit float32"),
+        (init("s4d-lin")._replace(B=np.full(4, 1e200 + 0j), C=np.full(4, 1e200 + 0j)), "dlr", "must fit float32"),
+        (empty(init("s4d-lin", channels=2)), "s4d", "of one channel or more"),
+        (empty(discretize.zoh(forms.unpair(init("s4d-lin", channels=2)))), "dss-softmax", "of one channel or more"),
+    ],
+)
+def test_forms_that_no_layer_holds_are_refused_in_a_sentence(form: Any, to: str, sentence: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=sentence) as error:
+        convert(form, to=to, length=LENGTH)
+    assert re.fullmatch(SENTENCE, str(error.value)), error.value

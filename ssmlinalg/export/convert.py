@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -70,6 +71,7 @@ class Conversion(NamedTuple):
     layers: list[Converted]
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # no kernel that overflows is proved
 def convert(
     source: str | os.PathLike[str] | Mapping[str, Any] | Form,
     *,
@@ -84,7 +86,8 @@ def convert(
     `source` is a file of arrays (`checkpoints.read` says which), a mapping of arrays by name, or a form. `from_` names its
     layout; without it the file tells, or the names do where they fit one target only. Prefixes of layers are kept. `length` is
     the number of samples the kernels are compared over (1024 unless given), and the length of sequences for layouts that depend
-    on it. With `output` the arrays are written there, if all layers could be proved; other arrays of the source are left out.
+    on it; a file of ours that has a length is read at its own, whatever the new one is. With `output` the arrays are written
+    there, if all layers could be proved; other arrays of the source are left out.
 
     Models of many inputs are compared along random mixtures of them, which see every entry of the kernel.
     Raises ValueError when a kernel would change by more than the rounding of the arrays, when no layer is found or several
@@ -138,7 +141,8 @@ def _models(source: Any, from_: str | None, length: int | None) -> Iterator[tupl
         file = checkpoints.read(source)
         if file.metadata.get("target") in TARGETS:  # a file of ours
             from_ = file.metadata["target"] if from_ is None else from_
-            length = json.loads(file.metadata.get("length", "null")) if length is None else length
+            own = file.metadata.get("length", "")  # of these arrays, whatever is asked of the new ones
+            length = int(own) if re.fullmatch("[1-9][0-9]{0,17}", own) else length
         shapes = {name: entry.shape for name, entry in file.entries.items()}
         read = {name: entry.read for name, entry in file.entries.items()}
     for layer in layers(shapes, from_):
@@ -222,10 +226,12 @@ def _apart(form: MIMO) -> Paired | None:
 
     Modes of a channel with different steps are counted in samples, z = step A, at step 1.
     """
-    own = (form.B != 0) | (form.C.T != 0) if form.B.shape == form.C.T.shape else np.ones((1, 2), bool)
+    if [array.ndim for array in form] != [1, 2, 2, 2, 1] or form.B.shape != form.C.T.shape:
+        return None
+    own = (form.B != 0) | (form.C.T != 0)
     channel = np.argmax(own, axis=-1)
     sizes = np.bincount(channel, minlength=own.shape[-1])
-    if form.A.ndim > 1 or np.any(own.sum(axis=-1) > 1) or np.ptp(sizes) or np.count_nonzero(form.D - np.diag(np.diag(form.D))):
+    if np.any(own.sum(axis=-1) > 1) or np.ptp(sizes) or np.count_nonzero(form.D - np.diag(np.diag(form.D))):
         return None
     modes = np.argsort(channel, kind="stable").reshape(own.shape[-1], -1)  # (H, n)
     step = form.step[modes]
@@ -237,13 +243,12 @@ def _apart(form: MIMO) -> Paired | None:
 
 def _modes(form: Dense | DenseRecurrence) -> Diagonal | Recurrence | None:
     """Eigenvalues, where the eigenvectors are far from parallel; HiPPO's are not, and need a perturbation first."""
-    if np.ndim(form.A) > 2:
-        return None
     A, V = np.linalg.eig(form.A)
-    if not np.linalg.cond(V) <= _CONDITION:
+    if not np.all(np.linalg.cond(V) <= _CONDITION):
         return None
     kind = Diagonal if isinstance(form, Dense) else Recurrence
-    return kind(A + 0j, np.linalg.solve(V, form.B + 0j), form.C @ V + 0j, *form[3:])
+    B, C = np.linalg.solve(V, form.B[..., None] + 0j)[..., 0], (form.C[..., None, :] @ V)[..., 0, :] + 0j
+    return kind(A + 0j, B, C, *form[3:])
 
 
 def _heard(form: Any, length: int, rule: str, mixed: np.ndarray | None) -> np.ndarray:
@@ -262,15 +267,16 @@ def _proof(form: Any, arrays: dict[str, np.ndarray], back: Callable[..., Any], r
     if inputs:
         mixed = np.eye(inputs) if inputs <= _MIXED else np.random.default_rng(0).standard_normal((inputs, _MIXED))
     ours, theirs = (_heard(model, length, rule, mixed) for model, rule in zip((form, again), rules, strict=True))
-    scale = float(np.max(np.abs(ours)))
-    error = float(np.max(np.abs(theirs.reshape(ours.shape) - ours)))
+    scale = float(np.max(np.abs(ours), initial=0.0))
+    error = float(np.max(np.abs(theirs.reshape(ours.shape) - ours), initial=0.0))
     rng = np.random.default_rng(0)
     moved = 0.0
     for _ in range(_DRAWS):
         rounded = {name: _rounded(array, rng) for name, array in arrays.items()}
-        moved = max(moved, float(np.max(np.abs(_heard(back(rounded), length, rules[1], mixed) - theirs))))
-    largest = max(1.0, float(np.max(np.abs(form[0]))))
-    return error, _SAFETY * (moved + float(np.finfo(np.float64).eps) * length * largest * scale), scale
+        change = _heard(back(rounded), length, rules[1], mixed) - theirs
+        moved = max(moved, float(np.max(np.abs(change), initial=0.0)))
+    turned = float(np.max(np.abs(form[0]), initial=0.0) * np.max(getattr(form, "step", 1.0), initial=0.0))  # |z|, at most
+    return error, _SAFETY * (moved + float(np.finfo(np.float64).eps) * length * max(1.0, turned) * scale), scale
 
 
 def _rounded(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
