@@ -6,7 +6,7 @@ r"""Whether the layers in a checkpoint are what they are taken for: which initia
 - a Kolmogorov-Smirnov test of every law that the published layer says it starts from (`Target.declared`);
 - findings: what cannot be meant, each with its kind, a name of `CHECKS`, and a sentence with the numbers.
 
-A layer is *fresh* if at least half of its modes are those of an initialization, or have its law where A is drawn. Laws are
+A layer is *fresh* if more than half of its modes are those of an initialization, or have its law where A is drawn. Laws are
 findings only there: what was trained has moved, and is no less sound for it. A layer with A frozen, and the rest trained, looks
 fresh and is accused of its laws.
 """
@@ -221,7 +221,7 @@ def _see(
     tests, sources = _tests(layer.target, arrays, precision)
     own = [fit for fit, names in zip(tests, sources, strict=True) if names and set(names) <= set(poles)]  # laws of A itself
     formula = any(fit.kind == "constant" for fit in own) and all(fit.p >= alarm for fit in own)
-    fresh = identified.agrees >= 0.5 or formula
+    fresh = identified.agrees > 0.5 or formula
     tests = [
         fit._replace(like=_like(layer.target, arrays, form, identified, fit, length))
         if form is not None and (fit.p < alarm or fit.outside > 0 or np.count_nonzero(fit.counts) == 1)
@@ -417,14 +417,14 @@ def _spectrum(kind: type, rows: np.ndarray, steps: np.ndarray | None, rounding: 
     """The initialization that the modes (H, n) are: by formula, else by law, else the nearest."""
     if kind in _DISCRETE:
         return _law(kind, rows, rounding) or NOTHING
-    if rows.shape[-1] == 1 and len(rows) > 1:  # a head of Mamba-2 has one mode: the spectrum lies across the heads
+    found = _formula(kind, rows, steps, rounding, timing)
+    if not found.exact and rows.shape[-1] == 1:  # a head of Mamba-2 has one mode: the spectrum lies across the heads
         across = _formula(kind, rows.T, None, rounding, timing)
-        if across.agrees >= 0.5:
+        if across.agrees > 0.5:
             off = np.abs(across.A - across.A0) > across.allowed * np.max(np.abs(across.A0))
             heads = np.argmin(np.abs(_fold(rows) - across.A[off]), axis=0)
             return across._replace(deviating=tuple(int(head) for head in np.sort(heads)[:64]))
-    found = _formula(kind, rows, steps, rounding, timing)
-    return found if found.agrees >= 0.5 else _law(kind, rows, rounding) or found
+    return found if found.agrees > 0.5 else _law(kind, rows, rounding) or found
 
 
 def _formula(kind: type, table: np.ndarray, steps: np.ndarray | None, rounding: float, timing: float) -> Identified:
@@ -454,7 +454,7 @@ def _formula(kind: type, table: np.ndarray, steps: np.ndarray | None, rounding: 
         candidates[name] = (*_matched(own, A0, errors, scale, allowed), allowed, known, A0)
     agreement = {name: float(np.mean(np.mean(of[0] <= of[2], axis=-1)[which])) for name, of in candidates.items()}
     # Where one channel was changed the others say which it is; where all were, the distance does.
-    ranked = sorted(candidates, key=lambda name: (-agreement[name] * (agreement[name] >= 0.5), np.max(candidates[name][0])))
+    ranked = sorted(candidates, key=lambda name: (-agreement[name] * (agreement[name] > 0.5), np.max(candidates[name][0])))
     errors, order, allowed, known, A0 = candidates[ranked[0]]
     agrees = agreement[ranked[0]]
     distance = float(np.max(errors))
@@ -609,7 +609,7 @@ def _like(target: str, arrays: Mapping[str, np.ndarray], form: Any, identified: 
             make = partial(make, blocks=identified.blocks)
         for order in dict.fromkeys((identified.order, 2 * n, 2 * n - 1, n, identified.order // channels)):
             theirs = list(_exported(target, partial(make, order, channels=channels), arrays, fit, length))
-            if theirs and _alike(drawn[0], theirs):
+            if theirs and _alike(fit, drawn[0], theirs):
                 return name
     return ""
 
@@ -630,10 +630,12 @@ def _exported(
         yield drawn[0]
 
 
-def _alike(draws: np.ndarray, theirs: list[np.ndarray]) -> bool:
-    """Whether one law can have made all. What is constant is one draw, and only if it is constant in ours as well."""
+def _alike(fit: Fit, draws: np.ndarray, theirs: list[np.ndarray]) -> bool:
+    """Whether one law can have made all. What is constant is one draw, if it is constant in ours as well, and no other value."""
     if np.ptp(draws) == 0:
-        return all(np.ptp(one) == 0 for one in theirs) and _two_sample(draws[:1], np.array([one[0] for one in theirs]))
+        values = np.array([one[0] for one in theirs])
+        same = np.ptp(values) == 0 and np.allclose(values, draws[0])
+        return all(np.ptp(one) == 0 for one in theirs) and bool(same or (np.ptp(values) > 0 and fit.outside == 0))
     return _two_sample(draws, np.concatenate(theirs))
 
 
@@ -791,7 +793,7 @@ def _instead(seen: Seen, change: dict[str, np.ndarray], *, readable: bool = Fals
 def changed(seen: Seen) -> Said:
     """Most modes are those of an initialization, and some are not."""
     found = seen.identified
-    if found.exact or not 0.5 <= found.agrees < 1:
+    if found.exact or not 0.5 < found.agrees < 1:
         return
     few = ", ".join(map(str, found.deviating[:8])) + (", ..." if len(found.deviating) > 8 else "")
     share = f"{100 * found.agrees:.4g} % of the modes are those of {found.names[0]}"

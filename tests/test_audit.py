@@ -32,6 +32,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "audit.md"
 laws = settings(max_examples=150 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 4)
 seeds = st.integers(0, 2**32 - 1)
 # A drawn, or other in each channel, is no formula to a layer whose channels share one A; two are wrong on purpose.
+OWN = {"dss-softmax": "dss-softmax", "dlr": "dlr", "minimal-lru": "lru", "s4": "s4"}  # what others sample is not drawn
 UNKNOWN = re.compile(r"s4d-legs-clipped|mamba, one mode|(s4d-rand|s4d-dfout)")
 
 
@@ -44,7 +45,8 @@ def sources(target: str) -> list[str]:
             made = source(4, 2, 0)[0]
             if type(made) is there.takes[0] or isinstance(made, Diagonalization):
                 there.to(made, **options(target))
-                names += [name] * (not UNKNOWN.search(name) and type(made) in there.takes)
+                own = OWN.get(target, name) == name
+                names += [name] * (own and not UNKNOWN.search(name) and type(made) in there.takes)
         except (TypeError, ValueError):
             continue
     return names
@@ -389,7 +391,7 @@ def test_a_logarithm_without_an_exponential_is_found(target, value, seed):
     assert "(2, 3)" in next(one.message for one in found.findings if one.kind == "overflow")
 
 
-@given(st.integers(2, 9), seeds)
+@given(st.integers(3, 9), seeds)
 @laws
 def test_a_mode_that_grows_is_found(pairs, seed):
     arrays = TARGETS["s5-pytorch"].to(inits.s5_init(2 * pairs, channels=3, seed=seed))
