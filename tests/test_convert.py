@@ -166,6 +166,7 @@ def test_the_mixtures_of_many_inputs_see_every_entry() -> None:
     ("call", "sentence"),
     [
         (lambda: convert(init("s4d-lin"), to="s4e"), "`to` must be one of"),
+        (lambda: convert({}, to="s4d", from_="s4e"), "`from_` must be one of"),
         (lambda: convert(init("s4d-lin"), to="s4d", from_="s4d"), "`from_` must be left out for a form"),
         (lambda: convert({"C": np.zeros((1, 2, 2))}, to="s4d", from_="s5"), "the names must be those of a layer"),
         (lambda: convert({"net.log_dT": np.zeros(3)}, to="s4d"), "Is 'net.log_dT' meant to be 'log_dt'"),
@@ -242,3 +243,21 @@ def test_forms_that_no_layer_holds_are_refused_in_a_sentence(form: Any, to: str,
     with pytest.raises((ValueError, TypeError), match=sentence) as error:
         convert(form, to=to, length=LENGTH)
     assert re.fullmatch(SENTENCE, str(error.value)), error.value
+
+
+@pytest.mark.parametrize(("name", "value"), [("P", 1e300), ("A_imag", 1e308), ("inv_dt", 650.0)])
+@pytest.mark.parametrize("to", ["s4", "s5-pytorch"])
+def test_numbers_near_the_largest_are_converted_or_refused(name: str, value: float, to: str) -> None:
+    arrays = TARGETS["s4"].to(init("s4", channels=2))
+    said = "a rule; got a value. Remedy."
+    try:
+        convert(arrays | {name: np.full(arrays[name].shape, value)}, to=to, from_="s4", length=LENGTH)
+    except (ValueError, TypeError) as error:
+        said = str(error)
+    assert re.fullmatch(SENTENCE, said), said
+
+
+@pytest.mark.parametrize("step", [1e-30, 0.1, 1e30])
+def test_no_more_is_allowed_than_a_small_part_of_the_kernel(step: float) -> None:
+    (layer,) = convert(init("s4d-lin", channels=2, step=(step, step)), to="plain", length=LENGTH).layers
+    assert layer.error <= layer.allowed <= layer.scale / 64

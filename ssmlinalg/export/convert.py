@@ -50,8 +50,9 @@ _UNSAMPLED: dict[type, type] = {Recurrence: Diagonal, PairedRecurrence: Paired, 
 class Converted(NamedTuple):
     """One layer in its new layout: what was read as what, and how far the kernel moved.
 
-    `error` is the largest change of the kernel over `length` samples, `allowed` what the rounding of the arrays makes of it,
-    `scale` its largest entry. `moved` says what each layout keeps elsewhere than we do: the scaling that went between B and C.
+    `error` is the largest change of the kernel over `length` samples, `allowed` what the rounding of the arrays makes of it
+    and at most 1/64 of `scale`, its largest entry. `moved` says what each layout keeps elsewhere than we do: the scaling that
+    went between B and C.
     """
 
     prefix: str
@@ -99,6 +100,8 @@ def convert(
     True
     """
     there = TARGETS[_require.known("to", to, TARGETS)]
+    if from_ is not None:
+        _require.known("from_", from_, TARGETS)
     samples = _LENGTH if length is None else _require.integer("length", length)
     if output is not None:
         output = writable(output, force=force)
@@ -111,9 +114,9 @@ def convert(
         rules = rule or there.rule or "zoh", there.rule or rule or "zoh"  # a layout that samples nothing takes the other's
         proof = _proof(form, one, partial(there.back, **sized(to, length)), rules, samples)
         found = Converted(layer.prefix, layer.target, to, moved, samples, *proof)
-        if not found.error <= min(found.allowed, _MEANT * found.scale):
+        if not found.error <= found.allowed:
             where = f" of {layer.prefix!r}" if layer.prefix else ""
-            got = f"one{where} of size {found.scale:.3g} moved by {found.error:.3g}, where rounding makes {found.allowed:.3g}"
+            got = f"one{where} of size {found.scale:.3g} moved by {found.error:.3g}, where {found.allowed:.3g} is allowed"
             raise ValueError(f"a conversion must keep every kernel; got {got}. Keep its layout, or a shorter length.")
         converted.append(found)
         kind = type(fitted).__name__
@@ -243,6 +246,8 @@ def _apart(form: MIMO) -> Paired | None:
 
 def _modes(form: Dense | DenseRecurrence) -> Diagonal | Recurrence | None:
     """Eigenvalues, where the eigenvectors are far from parallel; HiPPO's are not, and need a perturbation first."""
+    if not np.all(np.isfinite(form.A)):  # a P P^* that overflows
+        return None
     A, V = np.linalg.eig(form.A)
     if not np.all(np.linalg.cond(V) <= _CONDITION):
         return None
@@ -276,7 +281,8 @@ def _proof(form: Any, arrays: dict[str, np.ndarray], back: Callable[..., Any], r
         change = _heard(back(rounded), length, rules[1], mixed) - theirs
         moved = max(moved, float(np.max(np.abs(change), initial=0.0)))
     turned = float(np.max(np.abs(form[0]), initial=0.0) * np.max(getattr(form, "step", 1.0), initial=0.0))  # |z|, at most
-    return error, _SAFETY * (moved + float(np.finfo(np.float64).eps) * length * max(1.0, turned) * scale), scale
+    rounding = moved + float(np.finfo(np.float64).eps) * length * max(1.0, turned) * scale
+    return error, min(_SAFETY * rounding, _MEANT * scale), scale
 
 
 def _rounded(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:

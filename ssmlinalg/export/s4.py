@@ -181,7 +181,7 @@ def _half(Lambda: Complex, P: Complex, B: Complex, C: Complex) -> tuple[Complex,
     weight = np.where(np.equal(first, second), math.sqrt(0.5), 1.0)
 
     def half(array: Complex) -> Complex:
-        return (array[:, first] + array[:, second].conj()) / 2
+        return array[:, first] / 2 + array[:, second].conj() / 2  # halves, for the sum may overflow
 
     return half(Lambda), weight[:, None] * half(P), weight * half(B), weight * half(C)
 
