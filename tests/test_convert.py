@@ -261,3 +261,14 @@ def test_numbers_near_the_largest_are_converted_or_refused(name: str, value: flo
 def test_no_more_is_allowed_than_a_small_part_of_the_kernel(step: float) -> None:
     (layer,) = convert(init("s4d-lin", channels=2, step=(step, step)), to="plain", length=LENGTH).layers
     assert layer.error <= layer.allowed <= layer.scale / 64
+
+
+@pytest.mark.parametrize("to", ["s4d", "s5-pytorch"])
+def test_a_quiet_channel_is_proved_as_a_loud_one_is(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = init("s4d-lin", channels=2, seed=8)
+    form = form._replace(C=form.C * np.array([[1.0], [1e-9]]))
+    assert convert(form, to=to, length=LENGTH)
+    right = TARGETS[to]
+    monkeypatch.setitem(TARGETS, to, right._replace(to=lambda form: right.to(form._replace(C=form.C * [[1.0], [0.9]]))))
+    with pytest.raises(ValueError, match="must keep every kernel"):
+        convert(form, to=to, length=LENGTH)

@@ -50,9 +50,9 @@ _UNSAMPLED: dict[type, type] = {Recurrence: Diagonal, PairedRecurrence: Paired, 
 class Converted(NamedTuple):
     """One layer in its new layout: what was read as what, and how far the kernel moved.
 
-    `error` is the largest change of the kernel over `length` samples, `allowed` what the rounding of the arrays makes of it
-    and at most 1/64 of `scale`, its largest entry. `moved` says what each layout keeps elsewhere than we do: the scaling that
-    went between B and C.
+    `error` is the largest change of a kernel over `length` samples, `allowed` what the rounding of the arrays makes of one, at
+    most 1/64 of `scale`, its largest entry. Each is the largest of all channels, and every channel was held to its own. `moved`
+    says what each layout keeps elsewhere than we do: the scaling that went between B and C.
     """
 
     prefix: str
@@ -113,11 +113,14 @@ def convert(
         moved = tuple(TARGETS[name].moved for name in (layer.target, to) if name in TARGETS)
         rules = rule or there.rule or "zoh", there.rule or rule or "zoh"  # a layout that samples nothing takes the other's
         proof = _proof(form, one, partial(there.back, **sized(to, length)), rules, samples)
-        found = Converted(layer.prefix, layer.target, to, moved, samples, *proof)
-        if not found.error <= found.allowed:
+        wrong = np.flatnonzero(~(proof[0] <= proof[1]))
+        if wrong.size:
             where = f" of {layer.prefix!r}" if layer.prefix else ""
-            got = f"one{where} of size {found.scale:.3g} moved by {found.error:.3g}, where {found.allowed:.3g} is allowed"
+            error, allowed, scale = (float(each[wrong[0]]) for each in proof)
+            got = f"one{where} of size {scale:.3g} moved by {error:.3g}, where {allowed:.3g} is allowed"
             raise ValueError(f"a conversion must keep every kernel; got {got}. Keep its layout, or a shorter length.")
+        largest = (float(np.max(each, initial=0.0)) for each in proof)
+        found = Converted(layer.prefix, layer.target, to, moved, samples, *largest)
         converted.append(found)
         kind = type(fitted).__name__
         arrays |= {layer.prefix + name: array for name, array in one.items()}
@@ -264,25 +267,27 @@ def _heard(form: Any, length: int, rule: str, mixed: np.ndarray | None) -> np.nd
     return K if mixed is None else K.reshape(-1, 1, length) * mixed[..., None]
 
 
-def _proof(form: Any, arrays: dict[str, np.ndarray], back: Callable[..., Any], rules: tuple[str, str], length: int) -> Any:
-    """How far the kernel moved, what rounding the arrays makes of it, and its largest entry."""
+def _proof(
+    form: Any, arrays: dict[str, np.ndarray], back: Callable[..., Any], rules: tuple[str, str], length: int
+) -> list[np.ndarray]:
+    """Of every kernel (each output, each input or mixture) how far it moved, how far it may, and its largest entry."""
     again = back(arrays)
     inputs = next((model.D.shape[-1] for model in (form, again) if isinstance(model, (MIMO, MIMORecurrence))), 0)
     mixed = None
     if inputs:
         mixed = np.eye(inputs) if inputs <= _MIXED else np.random.default_rng(0).standard_normal((inputs, _MIXED))
     ours, theirs = (_heard(model, length, rule, mixed) for model, rule in zip((form, again), rules, strict=True))
-    scale = float(np.max(np.abs(ours), initial=0.0))
-    error = float(np.max(np.abs(theirs.reshape(ours.shape) - ours), initial=0.0))
+    scale = np.max(np.abs(ours), axis=-1).ravel()
+    error = np.max(np.abs(theirs.reshape(ours.shape) - ours), axis=-1).ravel()
     rng = np.random.default_rng(0)
-    moved = 0.0
+    moved = np.zeros(scale.shape)
     for _ in range(_DRAWS):
         rounded = {name: _rounded(array, rng) for name, array in arrays.items()}
         change = _heard(back(rounded), length, rules[1], mixed) - theirs
-        moved = max(moved, float(np.max(np.abs(change), initial=0.0)))
+        moved = np.maximum(moved, np.max(np.abs(change), axis=-1).ravel())
     turned = float(np.max(np.abs(form[0]), initial=0.0) * np.max(getattr(form, "step", 1.0), initial=0.0))  # |z|, at most
     rounding = moved + float(np.finfo(np.float64).eps) * length * max(1.0, turned) * scale
-    return error, min(_SAFETY * rounding, _MEANT * scale), scale
+    return [error, np.minimum(_SAFETY * rounding, _MEANT * scale), scale]
 
 
 def _rounded(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
