@@ -272,3 +272,9 @@ def test_a_quiet_channel_is_proved_as_a_loud_one_is(to: str, monkeypatch: pytest
     monkeypatch.setitem(TARGETS, to, right._replace(to=lambda form: right.to(form._replace(C=form.C * [[1.0], [0.9]]))))
     with pytest.raises(ValueError, match="must keep every kernel"):
         convert(form, to=to, length=LENGTH)
+
+
+def test_numbers_below_the_normal_ones_are_allowed_their_coarser_rounding() -> None:
+    form = init("s4d-lin", channels=2, seed=9)
+    for size in (1e-41, 1.0):
+        assert convert(form._replace(C=form.C * size), to="s4d", length=LENGTH).layers[0].error >= 0

@@ -293,4 +293,7 @@ def _proof(
 def _rounded(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if array.dtype.kind == "i":
         return array
-    return array * (1 + np.finfo(array.dtype).eps * rng.choice([-1.0, 1.0], array.shape))
+    eps, tiny = (float(each) for each in (np.finfo(array.dtype).eps, np.finfo(array.dtype).tiny))
+    size = np.maximum(np.abs(array).astype(np.float64), tiny * eps)
+    unit = eps * np.maximum(1, tiny / size)  # below tiny all units are of one size
+    return array * (1 + unit * rng.choice([-1.0, 1.0], array.shape))
