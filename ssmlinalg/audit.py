@@ -619,7 +619,8 @@ def _exported(
 ) -> Iterator[np.ndarray]:
     """The draws of this quantity in exports of ours of the same shapes: far more than there are, to know their law."""
     there = TARGETS[target]
-    for seed in range(min(16, max(1, _MANY // fit.draws))):
+    enough = 4 if fit.extremes[0] == fit.extremes[1] else 16
+    for seed in range(min(enough, max(1, _MANY // fit.draws))):
         try:
             made = there.to(make(seed=seed), **({"length": length} if there.sized else {}))
         except (ValueError, TypeError):
@@ -631,7 +632,7 @@ def _exported(
 
 
 def _alike(fit: Fit, draws: np.ndarray, theirs: list[np.ndarray]) -> bool:
-    """Whether one law can have made all. What is constant is one draw, if it is constant in ours as well, and no other value."""
+    """Whether one law can have made all. What is constant is one draw, where it is constant in ours as well."""
     if np.ptp(draws) == 0:
         values = np.array([one[0] for one in theirs])
         same = np.ptp(values) == 0 and np.allclose(values, draws[0])
@@ -851,9 +852,8 @@ def _partners(seen: Seen) -> np.ndarray | None:
     complex_modes = np.abs(np.imag(rows)) > near
     if not np.any(complex_modes):
         return None
-    if (
-        max((seen.arrays[name].size for name in seen.poles), default=0) > rows.size
-    ):  # the form keeps one of each pair that it found whole
+    stored = max((seen.arrays[name].size for name in seen.poles), default=0)
+    if _halves(seen.layer.target) is False and stored > rows.size:  # the form keeps one of each pair that it found whole
         return np.ones(np.count_nonzero(complex_modes), bool)
     distance = np.stack([np.min(np.abs(row[:, None] - row.conj()), axis=-1) for row in rows])
     return (distance <= near)[complex_modes]
