@@ -316,7 +316,7 @@ def _known(rows: np.ndarray, kind: type) -> Iterator[Known]:
     for name in _LOW_RANK if kind is DPLR else _FORMULAS:
         for J in sorted(repeats):
             size = m // J
-            for order in dict.fromkeys((2 * size, 2 * size - 1, size)):
+            for order in filter(None, dict.fromkeys((2 * size, 2 * size - 1, size, size // 2))):  # the last is DSS unpaired
                 A = _half(name, order)
                 twice = np.repeat(A, np.where(np.imag(A) == 0, 1, 2))
                 for modes in (A,) if len(A) == len(twice) else (A, twice):
@@ -607,7 +607,7 @@ def _like(target: str, arrays: Mapping[str, np.ndarray], form: Any, identified: 
             continue
         if identified.blocks > 1 and name in ("s5", "s5-ptd"):
             make = partial(make, blocks=identified.blocks)
-        for order in dict.fromkeys((identified.order, 2 * n, 2 * n - 1, n, identified.order // channels)):
+        for order in filter(None, dict.fromkeys((identified.order, 2 * n, 2 * n - 1, n, n // 2, identified.order // channels))):
             theirs = list(_exported(target, partial(make, order, channels=channels), arrays, fit, length))
             if theirs and _alike(fit, drawn[0], theirs):
                 return name
@@ -636,7 +636,9 @@ def _alike(fit: Fit, draws: np.ndarray, theirs: list[np.ndarray]) -> bool:
     if np.ptp(draws) == 0:
         values = np.array([one[0] for one in theirs])
         same = np.ptp(values) == 0 and np.allclose(values, draws[0])
-        return all(np.ptp(one) == 0 for one in theirs) and bool(same or (np.ptp(values) > 0 and fit.outside == 0))
+        return all(np.ptp(one) == 0 for one in theirs) and bool(
+            same or (np.ptp(values) > 0 and (fit.outside == 0 or fit.draws == 1))
+        )
     return _two_sample(draws, np.concatenate(theirs))
 
 
