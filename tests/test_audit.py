@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from strategies import SOURCES
 from test_report import SCREENS, browser, opened  # noqa: F401 (a fixture)
 
-from ssmlinalg import audit as room
 from ssmlinalg import export, inits, report
 from ssmlinalg.audit import ALARM, CHECKS, audit
+from ssmlinalg.audit.checks import _halves
+from ssmlinalg.audit.laws import kolmogorov
 from ssmlinalg.export import TARGETS
 from ssmlinalg.perturb import Diagonalization
 
@@ -89,7 +90,7 @@ def stepped(target: str) -> str:
 
 
 STEPPED = [name for name, there in TARGETS.items() if "log step" in there.declared]
-HALVES = [name for name in TARGETS if room._halves(name)]
+HALVES = [name for name in TARGETS if _halves(name)]
 
 
 # sound layers
@@ -364,7 +365,7 @@ def test_one_channel_that_was_changed_is_found_and_named(target, name, data):
 @given(data=st.data())
 @laws
 def test_steps_of_another_interval_are_found(target, data):
-    arrays = data.draw(healthy(target, 2))
+    arrays = data.draw(healthy(target, 4))
     name = stepped(target)
     found = look(arrays | {name: arrays[name] + np.float32(5)}, target)
     if found.layers[0].fresh:
@@ -474,14 +475,14 @@ def test_the_p_values_are_those_of_scipy(channels, seed):
 def test_copies_are_no_draws(times, seed):
     """A step that each of a pair of conjugates has counts once."""
     draws = np.random.default_rng(seed).uniform(size=40)
-    once, again = (room._ks(values, "uniform", (0.0, 1.0))[1] for values in (draws, np.repeat(draws, times)))
+    once, again = (kolmogorov(values, "uniform", (0.0, 1.0))[1] for values in (draws, np.repeat(draws, times)))
     assert again == pytest.approx(once)
 
 
 def test_the_chance_of_a_false_alarm_is_shared_by_all_laws():
     arrays = TARGETS["s4d"].to(inits.s4d_lin_init(8, channels=30))
     many = {f"{place}.{name}": array for place in range(9) for name, array in arrays.items()}
-    layers = room.layers({name: array.shape for name, array in many.items()}, "s4d")
+    layers = export.layers({name: array.shape for name, array in many.items()}, "s4d")
     assert sum(len(TARGETS[layer.target].declared) for layer in layers) == 27
     assert ALARM == 1e-4
 
