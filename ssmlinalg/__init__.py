@@ -15,6 +15,8 @@ from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import analysis as analysis
+    from . import audit as audit
+    from . import checkpoints as checkpoints
     from . import decompose as decompose
     from . import discretize as discretize
     from . import eigen as eigen
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from .analysis import compare as compare
     from .analysis import transfer as transfer
     from .analysis import verify as verify
+    from .export import convert as convert
     from .forms import move as move
     from .inits import *  # noqa: F403  (every *_init, and INITS)
     from .kernels import convolve as convolve

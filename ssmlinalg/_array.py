@@ -273,7 +273,7 @@ _PADE = [math.factorial(26 - k) * math.factorial(13) / (math.factorial(26) * mat
 def to_numpy(array: Array) -> np.ndarray:
     """A copy of the values on the host, gradients left behind."""
     if kind(array) == "torch":
-        return array.detach().cpu().resolve_conj().numpy()
+        return array.detach().cpu().resolve_conj().resolve_neg().numpy()
     if kind(array) == "cupy":
         return array.get()
     xp = library(array)

@@ -15,8 +15,19 @@ GROUND = (
     "_version _array _require _ondemand _axis _cascade _fourier _lossless _gram _files _words _powers _shifted _scale reference"
 )
 HEIGHT = dict.fromkeys(GROUND.split(), 0) | {"forms": 1}
-HEIGHT |= dict.fromkeys(("hippo", "decompose", "norms", "eigen", "discretize", "products", "checkpoints"), 2)
-HEIGHT |= {"perturb": 3, "kernels": 4, "inits": 4, "analysis": 5, "export": 6, "doctor": 6, "testing": 6, "audit": 7, "report": 8}
+MATHEMATICS = "hippo decompose norms eigen discretize products checkpoints"
+HEIGHT |= dict.fromkeys(MATHEMATICS.split(), 2)
+HEIGHT |= {
+    "perturb": 3,
+    "kernels": 4,
+    "inits": 4,
+    "analysis": 5,
+    "export": 6,
+    "doctor": 6,
+    "testing": 6,
+    "audit": 7,
+    "report": 8,
+}
 HEIGHT |= {"cli": 9, "__main__": 10, "__init__": 11}
 
 

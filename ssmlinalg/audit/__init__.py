@@ -23,7 +23,6 @@ from .. import _array, _require, inits
 from .._array import Array
 from ..checkpoints import Entry, read
 from ..export import TARGETS, Layer, layers
-from ..forms import MIMO, MIMORecurrence
 from .checks import CHECKS
 from .identify import identify
 from .laws import fits

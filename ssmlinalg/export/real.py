@@ -11,9 +11,9 @@ D               (H,)         the direct path
 
 All float32. With the state x = x_re + i x_im, for each channel and mode,
 
-.. math::  x^{re}_l &= A^{re} x^{re}_{l-1} - A^{im} x^{im}_{l-1} + B^{re} u_l, \\
-           x^{im}_l &= A^{im} x^{re}_{l-1} + A^{re} x^{im}_{l-1} + B^{im} u_l, \\
-           y_l &= 2 \sum_n (C^{re} x^{re}_l - C^{im} x^{im}_l) + D u_l .
+.. math::  x^{re}_l = A^{re} x^{re}_{l-1} - A^{im} x^{im}_{l-1} + B^{re} u_l,
+.. math::  x^{im}_l = A^{im} x^{re}_{l-1} + A^{re} x^{im}_{l-1} + B^{im} u_l,
+.. math::  y_l = 2 \sum_n (C^{re} x^{re}_l - C^{im} x^{im}_l) + D u_l .
 
 Sample a continuous form first, `discretize.zoh(form)`. Accuracy: rounding A_d to float32 multiplies |A_d| by 1 + eps at most,
 which after l samples is a factor of 1 + l eps: a mode within eps of the unit circle may end outside it.

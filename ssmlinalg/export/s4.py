@@ -19,7 +19,7 @@ mod S. With A = diag(Lambda) - P P^* over both halves, and sampled by the biline
 
 .. math::  K_l = C A_d^l B_d, \qquad
            \sum_{l<L} K_l \omega^l
-           = \tilde C \Big(\frac{1 - \omega}{\Delta} - \frac{1 + \omega}{2} A\Big)^{-1} B,
+           = \tilde C \left(\frac{1 - \omega}{\Delta} - \frac{1 + \omega}{2} A\right)^{-1} B,
            \qquad \tilde C = C (I - A_d^L), \quad \omega^L = 1 .
 
 It keeps C~ in the place of C. Where `l_kernel` is 0, as written here, its first call turns C into C~ of its own length, and

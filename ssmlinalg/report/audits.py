@@ -73,7 +73,7 @@ def modes(layer: LayerReport) -> go.Figure:
 def laws_of(layer: LayerReport) -> go.Figure:
     """The histogram of every quantity of a layer that is drawn, over the density it is said to be drawn from."""
     drawn = [fit for fit in layer.tests if fit.kind != "constant"]
-    figure = empty("", "").set_subplots(rows=len(drawn), cols=1, vertical_spacing=0.25 / len(drawn))
+    figure = empty("", "").set_subplots(rows=len(drawn), cols=1, vertical_spacing=0.4 / len(drawn))
     figure.update_layout(margin_t=32, bargap=0, legend_y=1.08).update_yaxes(nticks=4, title="density")
     for row, fit in enumerate(drawn, 1):
         law = getattr(scipy.stats, fit.kind)(*fit.parameters)
@@ -90,8 +90,8 @@ def laws_of(layer: LayerReport) -> go.Figure:
             x=x, y=law.pdf(x), mode="lines", name="law", legendgroup="law", line={"color": S4D, "width": 2},
             showlegend=row == 1, row=row, col=1, hovertemplate="%{y:.4g} at %{x:.4g}<extra>law</extra>",
         )  # fmt: skip
-        figure.update_xaxes(title={"text": html.escape(fit.quantity), "font": {"color": FAINT}}, row=row)
-    return figure.update_layout(height=max(260, 220 * len(drawn)))
+        figure.update_xaxes(title={"text": html.escape(fit.quantity), "font": {"color": FAINT}, "standoff": 4}, row=row)
+    return figure.update_layout(height=max(260, 240 * len(drawn)))
 
 
 def _lead(found: Audit) -> str:

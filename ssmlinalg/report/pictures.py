@@ -80,6 +80,10 @@ def plane(
     figure = empty(across, along)
     figure.update_xaxes(tickvals=x_axis.positions, ticktext=x_axis.labels, zeroline=True)
     figure.update_yaxes(tickvals=y_axis.positions, ticktext=y_axis.labels, zeroline=True)
+    x, y = np.arcsinh(np.real(everything) / x_axis.unit), np.arcsinh(np.imag(everything) / y_axis.unit)
+    for update, drawn in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
+        if np.ptp(drawn) < 0.1:  # points in one line: their rounding is not to fill the picture
+            update(range=[np.mean(drawn) - 1, np.mean(drawn) + 1])
     for name, values, marker in spectra:
         labels = [f"{value.real:.6g} {'-' if value.imag < 0 else '+'} {abs(value.imag):.6g} i" for value in values]
         labels = [label.replace("-", "−") for label in labels]
