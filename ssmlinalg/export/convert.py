@@ -176,6 +176,9 @@ def _fitted(form: Any, rule: str | None, there: Target) -> Any:
         modes = None if reached is not None else _reached(form, tuple(_UNSAMPLED))
         other = None if modes is None else discretize.continuous(modes, rule=there.rule or "zoh")
     reached = _reached(other, there.takes) if reached is None else reached
+    if reached is None and isinstance(form, (Dense, DPLR, DenseRecurrence)) and {Paired, Diagonal, MIMO} & {*there.takes}:
+        rule = f"a matrix must have eigenvectors of condition {_CONDITION:g} at most to come apart into modes"
+        raise TypeError(f"{rule}; got a {type(form).__name__} that has not. Perturb it first, as ptd_init does.")
     return form if reached is None else reached
 
 
