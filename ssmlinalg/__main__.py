@@ -15,6 +15,9 @@ def main() -> int:
         remedy = "Install it with: pip install 'ssmlinalg[cli]'."
         sys.stderr.write(f"ssmlinalg: the command line needs its packages; got no {error.name}. {remedy}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("ssmlinalg: interrupted; nothing was begun.\n")
+        return 130
     return cli.main()
 
 

@@ -194,6 +194,9 @@ def check(form: AnyForm) -> AnyForm:
     _array.namespace(**{first: fields[first]})
     fields = {name: _array.beside(value, fields[first]) for name, value in fields.items()}
     _array.namespace(**fields)
+    for name in ("D", "step"):
+        if name in fields and _array.is_complex(fields[name]):
+            raise TypeError(f"`{name}` must be real; got {fields[name].dtype}. Take its real part.")
     if not isinstance(form, (NPLR, Dense, DenseRecurrence)):  # modes are complex, also those that happen to be real
         fields |= {name: _array.as_complex(fields[name]) for name in fields if name not in ("D", "step")}
     _check_shapes(axes, formula | fields)

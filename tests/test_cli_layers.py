@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +134,20 @@ def test_layouts_of_one_length_are_written_for_it(name: str, target: str, tmp_pa
     assert export.load(path)[1]["length"] == 256
     assert main(["init", "s4d-lin", "-L", "256", "-o", str(path)]) == 2
     assert "`--length` must be one that something depends on" in capsys.readouterr().err
+
+
+INTERRUPTED = """
+import sys
+class Finder:
+    def find_spec(self, name, *rest):
+        if name == "ssmlinalg.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+from ssmlinalg.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_an_interruption_while_the_command_line_loads_is_no_traceback() -> None:
+    found = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stderr) == (130, "ssmlinalg: interrupted; nothing was begun.\n")

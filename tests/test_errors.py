@@ -67,6 +67,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "a list instead of an array": lambda: kernel(bad(A=[1, 2]), 4),
     "a delay of a delay": lambda: kernel(forms.Delayed(forms.Delayed(GOOD, GOOD.D), GOOD.D), 4),
     "a delay with a path of its own": lambda: kernel(forms.Delayed(forms.Recurrence(one, one, one, GOOD.D + 3), GOOD.D), 4),
+    "a complex direct path": lambda: kernel(bad(D=np.asarray(1j)), 4),
+    "a complex step": lambda: kernel(bad(step=np.asarray(0.1 + 0j)), 4),
     "no form at all": lambda: kernel((1, 2, 3), 4),  # pyright: ignore[reportArgumentType]
     "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]
     "a length of 400 digits": lambda: kernel(GOOD, 10**400),
