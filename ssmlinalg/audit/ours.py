@@ -7,11 +7,11 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
-import scipy.optimize
 import scipy.stats
 
 from .. import inits
 from ..export import TARGETS
+from ..forms import MIMO, Paired
 from .identify import LOW_RANK
 from .laws import drawn_of
 from .seen import ALARM, MANY, Fit, Identified, width
@@ -33,6 +33,8 @@ def like(target: str, arrays: Mapping[str, np.ndarray], form: Any, identified: I
         if identified.blocks > 1 and name in ("s5", "s5-ptd"):
             make = partial(make, blocks=identified.blocks)
         for order in filter(None, dict.fromkeys((identified.order, 2 * n, 2 * n - 1, n, n // 2, identified.order // channels))):
+            if isinstance(form, MIMO) and _type(name) is Paired and order * channels > 2 * n + channels:
+                continue  # its channels as blocks would be a larger state
             theirs = list(_exported(target, partial(make, order, channels=channels), arrays, fit, length))
             if theirs and _alike(fit, drawn[0], theirs):
                 return name
