@@ -1,11 +1,12 @@
-"""Measure every claim of `analysis.convergence.CLAIMS`, print the table of docs/convergence.md and draw its picture.
+"""Measure every claim of `comparison.CLAIMS`, print the table of docs/convergence.md and draw its
+picture.
 
     python benchmarks/convergence.py [FIGURE]
 
-One line a claim: how well it is known, the orders it is measured at, the figure at orders 8 and 32 and at the last, and the
-interval that the claim gives for the last. A dash stands where a claim says nothing. The picture, docs/_static/convergence.svg
-if no FIGURE is given, has a panel for each: dots are measured, the band is
-what is claimed, a line where that is one number.
+One line a claim: how well it is known, the orders it is measured at, the figure at orders 8 and 32
+and at the last, and the interval that the claim gives for the last. A dash stands where a claim
+says nothing. The picture, docs/_static/convergence.svg if no FIGURE is given, has a panel for each:
+dots are measured, the band is what is claimed, a line where that is one number.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ssmlinalg import report
-from ssmlinalg.analysis.convergence import CLAIMS, Claim, measured
+from ssmlinalg.comparison.claims import CLAIMS, Claim, measured
 
 INK, FAINT, RULE, GRID = "#1d2733", "#5d6975", "#c8ced6", "#e8ebef"
 COLORS = {"proved": report.PTD, "verified": FAINT, "refuted": report.S4D}
@@ -50,7 +51,9 @@ def line(name: str) -> str:
 def draw(path: Path) -> None:
     """A panel for each claim."""
     rows = -(-len(CLAIMS) // COLUMNS)
-    picture, panels = plt.subplots(rows, COLUMNS, figsize=(10, 1.8 * rows), sharex=True, layout="constrained")
+    picture, panels = plt.subplots(
+        rows, COLUMNS, figsize=(10, 1.8 * rows), sharex=True, layout="constrained"
+    )
     for axes, (name, claim) in zip(panels.ravel(), CLAIMS.items(), strict=False):
         N = orders(claim)
         value, low, high = np.array([measured(name, order) for order in N]).T
@@ -82,5 +85,14 @@ def main(path: Path) -> None:
 
 if __name__ == "__main__":
     # No date and no random identifiers, so that the file changes only when the picture does.
-    plt.rcParams |= {"font.size": 9, "text.color": INK, "svg.fonttype": "none", "svg.hashsalt": "convergence"}
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs" / "_static" / "convergence.svg")
+    plt.rcParams |= {
+        "font.size": 9,
+        "text.color": INK,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "convergence",
+    }
+    main(
+        Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else Path(__file__).parents[1] / "docs" / "_static" / "convergence.svg"
+    )

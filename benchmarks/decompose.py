@@ -1,10 +1,12 @@
-"""How fast is the normal part diagonalized, against NumPy's complex Hermitian solver, and how accurately?
+"""How fast is the normal part diagonalized, against NumPy's complex Hermitian solver, and how
+accurately?
 
     python benchmarks/decompose.py [ORDER]
 
-Each row is one matrix, its two solvers in turn in one run. `ratio` is the peer's time over ours, medians of five. The bound is
-two real N x N matrix products, what assembling a basis from two real halves spends at the least. Residual |M V - V Lambda|/|A|
-and orthogonality |V^H V - I|/sqrt(N), both in the Frobenius norm and by the same formula for both solvers.
+Each row is one matrix, its two solvers in turn in one run. `ratio` is the peer's time over ours,
+medians of five. The bound is two real N x N matrix products, what assembling a basis from two real
+halves spends at the least. Residual |M V - V Lambda|/|A| and orthogonality |V^H V - I|/sqrt(N),
+both in the Frobenius norm and by the same formula for both solvers.
 """
 
 from __future__ import annotations
@@ -49,7 +51,11 @@ def row(name: str, system: NPLR) -> str:
     sigma = float(np.trace(M)) / order
     scale = float(np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2)
     H = -1j * (M - sigma * np.eye(order))
-    contenders = (lambda: decompose.eigenbasis(system), lambda: np.linalg.eigh(H), lambda: (M @ M, M.T @ M))
+    contenders = (
+        lambda: decompose.eigenbasis(system),
+        lambda: np.linalg.eigh(H),
+        lambda: (M @ M, M.T @ M),
+    )
     runs = [[seconds(contender) for contender in contenders] for _ in range(5)]
     ours, peer, bound = (statistics.median(column) for column in zip(*runs, strict=True))
     basis = decompose.eigenbasis(system)

@@ -1,11 +1,14 @@
-"""Conditioning against distance from HiPPO-LegS: every perturbation, S4D and published files, at orders 8 to 256.
+"""Conditioning against distance from HiPPO-LegS: every perturbation, S4D and published files, at
+orders 8 to 256.
 
-    python benchmarks/frontier.py [--orders 8 16 32 64 128 256] [--published FOLDER] [--picture FILE.svg] [--fresh]
+    python benchmarks/frontier.py [--orders 8 16 32 64 128 256] [--published FOLDER] [--picture
+    FILE.svg] [--fresh]
 
-Columns: kappa_2(V) with unit columns; the sum of the condition numbers of the eigenvalues over N; |E|_2/|A|_2; the transfer
-error sup_w |x~(iw) - x^(iw)| as attained and as certified by level sets or proved (the state of HiPPO-LegS is at most 1);
-the abscissa; seconds for the perturbation alone, without its certificate. `--published` names a folder with the matrices
-ptbHiPPO<N>.mat or .npz (Lam, V, Vinv) of the repository of Yu et al. 2024. `--fresh` searches again for what the package
+Columns: kappa_2(V) with unit columns; the sum of the condition numbers of the eigenvalues over N;
+|E|_2/|A|_2; the transfer error sup_w |x~(iw) - x^(iw)| as attained and as certified by level sets
+or proved (the state of HiPPO-LegS is at most 1); the abscissa; seconds for the perturbation alone,
+without its certificate. `--published` names a folder with the matrices ptbHiPPO<N>.mat or .npz
+(Lam, V, Vinv) of the repository of Yu et al. 2024. `--fresh` searches again for what the package
 keeps of `optimal`.
 """
 
@@ -23,8 +26,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.io
 
-from ssmlinalg import forms, hippo, norms, perturb
-from ssmlinalg.perturb.optimal import searched
+from ssmlinalg import forms, hippo, perturb
+from ssmlinalg.matrices import h_infinity
+from ssmlinalg.perturb.least_error import searched
 
 BUDGETS = (4.0, 8.0, 16.0)
 
@@ -46,22 +50,34 @@ class Point(NamedTuple):
 def methods(order: int, *, fresh: bool) -> dict[str, Callable[[], perturb.Diagonalization]]:
     """What is compared, by the name in the table."""
     legs = hippo.legs(order)
-    chosen: dict[str, Callable[[], perturb.Diagonalization]] = {"S4D": lambda: perturb.lossless(legs, tau=1.0)}
+    chosen: dict[str, Callable[[], perturb.Diagonalization]] = {
+        "S4D": lambda: perturb.lossless(legs, tau=1.0)
+    }
     for budget in BUDGETS:
-        chosen[f"lossless, budget {budget:g}"] = lambda budget=budget: perturb.lossless(legs, conditioning=budget)
-        chosen[f"optimal, budget {budget:g}"] = lambda budget=budget: optimal(legs, budget, fresh=fresh)
-        chosen[f"minimize, budget {budget:g}"] = lambda budget=budget: perturb.minimize(legs, conditioning=budget)
+        chosen[f"lossless, budget {budget:g}"] = lambda budget=budget: perturb.lossless(
+            legs, conditioning=budget
+        )
+        chosen[f"optimal, budget {budget:g}"] = lambda budget=budget: optimal(
+            legs, budget, fresh=fresh
+        )
+        chosen[f"minimize, budget {budget:g}"] = lambda budget=budget: perturb.minimize(
+            legs, conditioning=budget
+        )
     for size in (1e-2, 1e-1):
         chosen[f"gaussian {size:g}"] = lambda size=size: perturb.gaussian(legs, size=size, tries=5)
     absolute = float(np.linalg.norm(legs.A, 2))
     for size in (0.01, 0.1):
-        chosen[f"last column, {size:g} absolute"] = lambda size=size: perturb.last_column(legs, size=size / absolute)
+        chosen[f"last column, {size:g} absolute"] = lambda size=size: perturb.last_column(
+            legs, size=size / absolute
+        )
     return chosen
 
 
 def optimal(legs: forms.NPLR, budget: float, *, fresh: bool) -> perturb.Diagonalization:
     """As kept with the package, or searched for again."""
-    return searched(legs, conditioning=budget) if fresh else perturb.optimal(legs, conditioning=budget)
+    return (
+        searched(legs, conditioning=budget) if fresh else perturb.optimal(legs, conditioning=budget)
+    )
 
 
 def measured(order: int, method: str, make: Callable[[], perturb.Diagonalization]) -> Point:
@@ -70,11 +86,15 @@ def measured(order: int, method: str, make: Callable[[], perturb.Diagonalization
     found = make()
     seconds = time.perf_counter() - start
     figures = found.condition, found.scaled_condition / order, found.backward_error
-    return Point(order, method, *figures, found.transfer_error, found.transfer_bound, found.abscissa, seconds)
+    return Point(
+        order, method, *figures, found.transfer_error, found.transfer_bound, found.abscissa, seconds
+    )
 
 
 def published(folder: Path, order: int) -> Iterator[Point]:
-    """The files of that order: A + E = V diag(Lam) V^{-1}, of the sign of this library or the other."""
+    """The files of that order: A + E = V diag(Lam) V^{-1}, of the sign of this library or the
+    other.
+    """
     A, B, _ = hippo.legs(order)
     for path in sorted(folder.glob("*.mat")) + sorted(folder.glob("*.npz")):
         file = scipy.io.loadmat(path) if path.suffix == ".mat" else dict(np.load(path))
@@ -88,17 +108,29 @@ def published(folder: Path, order: int) -> Iterator[Point]:
         V = V / np.linalg.norm(V, axis=0)
         sensitivity = float(np.mean(np.linalg.norm(np.linalg.inv(V), axis=1)))
         size = float(np.linalg.norm(perturbed - A, 2) / np.linalg.norm(A, 2))
-        error = norms.hinf_distance((perturbed, B, unit), (A, B, unit))
+        error = h_infinity.hinf_distance((perturbed, B, unit), (A, B, unit))
         abscissa = float(np.real(sign * Lambda).max())
         condition = float(np.linalg.cond(V))
-        yield Point(order, f"published {path.stem}", condition, sensitivity, size, error.lower, error.upper, abscissa, math.nan)
+        yield Point(
+            order,
+            f"published {path.stem}",
+            condition,
+            sensitivity,
+            size,
+            error.lower,
+            error.upper,
+            abscissa,
+            math.nan,
+        )
 
 
 def at_their_own(file: Point) -> Iterator[Point]:
     """What we make of the conditioning that a published file has."""
     legs, budget = hippo.legs(file.order), file.condition
     for name, make in (("optimal", perturb.optimal), ("minimize", perturb.minimize)):
-        yield measured(file.order, f"{name}, budget {budget:.4g}", partial(make, legs, conditioning=budget))
+        yield measured(
+            file.order, f"{name}, budget {budget:.4g}", partial(make, legs, conditioning=budget)
+        )
 
 
 HEAD = """| N | | kappa(V) | sum kappa_j/N | \\|E\\|/\\|A\\| | transfer error | certified | max Re | seconds |
@@ -120,15 +152,41 @@ def picture(points: list[Point], path: Path) -> None:
 
     pyplot.rcParams |= {"svg.hashsalt": "ssmlinalg", "font.size": 9}
     orders = sorted({p.order for p in points})
-    figure, axes = pyplot.subplots(2, math.ceil(len(orders) / 2), figsize=(9, 5.6), sharex=True, sharey=True, squeeze=False)
-    looks = {"S4D": ("s", "#d9601a"), "lossless": ("o", "#0f6cbd"), "optimal": ("*", "#107c41"), "minimize": ("^", "#8661c5")}
-    looks |= {"gaussian": ("x", "#98a2ae"), "last column": ("v", "#c19c00"), "published": ("D", "#c239b3")}
+    figure, axes = pyplot.subplots(
+        2, math.ceil(len(orders) / 2), figsize=(9, 5.6), sharex=True, sharey=True, squeeze=False
+    )
+    looks = {
+        "S4D": ("s", "#d9601a"),
+        "lossless": ("o", "#0f6cbd"),
+        "optimal": ("*", "#107c41"),
+        "minimize": ("^", "#8661c5"),
+    }
+    looks |= {
+        "gaussian": ("x", "#98a2ae"),
+        "last column": ("v", "#c19c00"),
+        "published": ("D", "#c239b3"),
+    }
     for axis, order in zip(axes.flat, orders, strict=False):
         for name, (marker, colour) in looks.items():
-            some = [p for p in points if p.order == order and p.method.startswith(name) and math.isfinite(p.transfer_error)]
+            some = [
+                p
+                for p in points
+                if p.order == order
+                and p.method.startswith(name)
+                and math.isfinite(p.transfer_error)
+            ]
             line = "-" if name in ("lossless", "optimal", "minimize") else ""
             x, y = [p.condition for p in some], [p.transfer_error for p in some]
-            axis.loglog(x, y, marker=marker, color=colour, linestyle=line, linewidth=1, label=name, markersize=6)
+            axis.loglog(
+                x,
+                y,
+                marker=marker,
+                color=colour,
+                linestyle=line,
+                linewidth=1,
+                label=name,
+                markersize=6,
+            )
         axis.set_title(f"N = {order}", fontsize=9)
         axis.grid(color="#e8ebef")
     figure.supxlabel("condition number of the eigenbasis")
@@ -141,7 +199,9 @@ def picture(points: list[Point], path: Path) -> None:
 
 def main() -> None:
     """Measure, print, draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--orders", type=int, nargs="+", default=[8, 16, 32, 64, 128, 256])
     parser.add_argument("--published", type=Path)
     parser.add_argument("--picture", type=Path)
@@ -150,7 +210,10 @@ def main() -> None:
     points: list[Point] = []
     print(HEAD)
     for order in arguments.orders:
-        made = (measured(order, method, make) for method, make in methods(order, fresh=arguments.fresh).items())
+        made = (
+            measured(order, method, make)
+            for method, make in methods(order, fresh=arguments.fresh).items()
+        )
         files = list(published(arguments.published, order)) if arguments.published else []
         for point in chain(made, files, *(at_their_own(file) for file in files)):
             points.append(point)

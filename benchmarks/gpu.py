@@ -1,17 +1,20 @@
-"""How fast is the kernel on a GPU, against the sums that others take, and against what its memory and its arithmetic allow?
+"""How fast is the kernel on a GPU, against the sums that others take, and against what its memory
+and its arithmetic allow?
 
     python benchmarks/gpu.py [--device cuda] [--shorter 1]
 
-Everything is float32: a kernel is timed from A, B, C and step to K, and with the gradients of sum g K in A, C and step.
-Milliseconds are medians of nine runs after two to warm up, of three where a run takes longer than 0.3 s, between two events on
-the stream; JAX queues work on streams of its own and is timed by the clock until its result is there. `gain` is the time of the
-best peer over this one. `memory` is this one over filling an array of the shape of K, with gradients over copying one, for g is
-read as well. `arithmetic` is this one over 4 N H L operations, 12 with gradients, at the speed of a matrix product in float32.
-`error` is that of kernels.py: over 64 channels and about 100 lags, against extended precision for the very numbers given. N
-counts pairs of modes. The whole is meant to take less than eight minutes.
+Everything is float32: a kernel is timed from A, B, C and step to K, and with the gradients of sum g
+K in A, C and step. Milliseconds are medians of nine runs after two to warm up, of three where a run
+takes longer than 0.3 s, between two events on the stream; JAX queues work on streams of its own and
+is timed by the clock until its result is there. `gain` is the time of the best peer over this one.
+`memory` is this one over filling an array of the shape of K, with gradients over copying one, for g
+is read as well. `arithmetic` is this one over 4 N H L operations, 12 with gradients, at the speed
+of a matrix product in float32. `error` is that of kernels.py: over 64 channels and about 100 lags,
+against extended precision for the very numbers given. N counts pairs of modes. The whole is meant
+to take less than eight minutes.
 
-`matrix products` is what PyTorch runs where CuPy is not installed. `--device cpu --shorter 64` runs on the processor, with L
-divided, to see that all works: its times mean nothing.
+`matrix products` is what PyTorch runs where CuPy is not installed. `--device cpu --shorter 64` runs
+on the processor, with L divided, to see that all works: its times mean nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # or JAX takes most of the memory for itself
+os.environ.setdefault(
+    "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
+)  # or JAX takes most of the memory for itself
 
 import numpy as np
 import torch
@@ -52,13 +57,18 @@ from kernels import (
     true_kernel,
 )
 
-from ssmlinalg import _powers, discretize, doctor, forms, kernel
-from ssmlinalg._array import to_numpy
-from ssmlinalg._powers import Base
-from ssmlinalg._words import Words
+from ssmlinalg import discretize, doctor, forms, kernel
+from ssmlinalg.ground.backend import to_numpy
+from ssmlinalg.powers import tables
+from ssmlinalg.powers.double_words import Words
+from ssmlinalg.powers.tables import Base
 from ssmlinalg.products import MAX_BYTES, two_level
 
-SIZES = ((1024, 32, 2**14), (4096, 32, 2**12), (256, 32, 2**20))  # the largest last: JAX keeps the memory it has taken
+SIZES = (
+    (1024, 32, 2**14),
+    (4096, 32, 2**12),
+    (256, 32, 2**20),
+)  # the largest last: JAX keeps the memory it has taken
 
 
 class Contender(NamedTuple):
@@ -88,25 +98,31 @@ class _Products(torch.autograd.Function):
     def forward(ctx, weights, value, hi, lo, length):  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx.save_for_backward(weights, value, hi, lo)
         direct = torch.zeros_like(weights[..., 0].real)
-        return two_level.power_sums(weights, Base(value, Words(hi, lo), exponential=True), direct, length, MAX_BYTES)
+        return two_level.power_sums(
+            weights, Base(value, Words(hi, lo), exponential=True), direct, length, MAX_BYTES
+        )
 
     @staticmethod
     def backward(ctx, g):  # pyright: ignore[reportIncompatibleMethodOverride]
         weights, value, hi, lo = ctx.saved_tensors
-        s, r = two_level.gradients(g, weights, Base(value, Words(hi, lo), exponential=True), MAX_BYTES)
+        s, r = two_level.gradients(
+            g, weights, Base(value, Words(hi, lo), exponential=True), MAX_BYTES
+        )
         return s.conj(), r.conj(), None, None, None
 
 
 def matrix_products(form: Any, length: int) -> torch.Tensor:
     """The kernel by matrix products."""
-    base = _powers.exponential(form.step[..., None], form.A)
+    base = tables.exponential(form.step[..., None], form.A)
     _, B, C, _ = discretize.zoh(form)
     sums: Any = _Products.apply(2 * (C * B)[:, None], base.value, *base.words, length)
     return sums[:, 0]
 
 
 def plain_sum(form: Any, length: int) -> torch.Tensor:
-    """The (H, N, L) table and its sum, as log_vandermonde_naive of state-spaces/s4 and the minimal S4D do."""
+    """The (H, N, L) table and its sum, as log_vandermonde_naive of state-spaces/s4 and the minimal
+    S4D do.
+    """
     z, weights = held(form, torch.exp)
     lags = torch.arange(length, device=z.device)
     return 2 * torch.einsum("hn,hnl->hl", weights, torch.exp(z[..., None] * lags)).real
@@ -125,13 +141,18 @@ def compiled() -> Callable[..., torch.Tensor]:
     def real_sum(rate: Any, turn: Any, real: Any, imag: Any, length: int) -> torch.Tensor:
         lags = torch.arange(length, device=rate.device, dtype=rate.dtype)
         growth, angle = torch.exp(rate[..., None] * lags), turn[..., None] * lags
-        return 2 * torch.sum(growth * (real[..., None] * torch.cos(angle) - imag[..., None] * torch.sin(angle)), dim=-2)
+        return 2 * torch.sum(
+            growth * (real[..., None] * torch.cos(angle) - imag[..., None] * torch.sin(angle)),
+            dim=-2,
+        )
 
     return torch.compile(real_sum, dynamic=False)
 
 
 def contenders(where: str) -> list[Contender]:
-    """Those that can work on this device; of each other library a sentence says why it is left out."""
+    """Those that can work on this device; of each other library a sentence says why it is left
+    out.
+    """
     found = [
         Contender("ssmlinalg, PyTorch", "torch", kernel),
         Contender("ssmlinalg, matrix products", "torch", matrix_products),
@@ -152,7 +173,10 @@ def contenders(where: str) -> list[Contender]:
     if platform != {"cuda": "gpu"}.get(where, where):
         print(f"JAX is left out: it computes on {platform}.\n")
         return found
-    both = [Contender("ssmlinalg, JAX", "jax", kernel), Contender("JAX sum", "jax", jax_sum, peer=True)]
+    both = [
+        Contender("ssmlinalg, JAX", "jax", kernel),
+        Contender("JAX sum", "jax", jax_sum, peer=True),
+    ]
     return found + both
 
 
@@ -189,11 +213,17 @@ def by_the_clock(run: Callable[[], Any]) -> tuple[float, Any]:
     return 1e3 * (time.perf_counter() - start), made
 
 
-def bounds(size: tuple[int, int, int], operations_per_ms: float, where: str, *, backward: bool) -> Bounds:
-    """What writing K takes, or reading g and writing K; and the operations of the one product, or of all three."""
+def bounds(
+    size: tuple[int, int, int], operations_per_ms: float, where: str, *, backward: bool
+) -> Bounds:
+    """What writing K takes, or reading g and writing K; and the operations of the one product, or
+    of all three.
+    """
     H, n, length = size
     K, g = (torch.zeros(H, length, device=where) for _ in range(2))
-    memory, _ = timed((lambda: K.copy_(g)) if backward else (lambda: K.fill_(1.0)), events=where == "cuda")
+    memory, _ = timed(
+        (lambda: K.copy_(g)) if backward else (lambda: K.fill_(1.0)), events=where == "cuda"
+    )
     return Bounds(memory, (12 if backward else 4) * n * H * length / operations_per_ms)
 
 
@@ -215,20 +245,30 @@ def release() -> None:
 # Tables
 
 
-def measured(contender: Contender, size: tuple[int, int, int], where: str, *, backward: bool) -> tuple[float, float]:
+def measured(
+    contender: Contender, size: tuple[int, int, int], where: str, *, backward: bool
+) -> tuple[float, float]:
     """Milliseconds and error of a kernel, or of it and its gradients."""
     H, n, length = size
     channels, lags = sample(H, length)
     truth = exact(model("numpy", H, n), channels, lags)
-    form = forms.move(model("numpy", H, n), contender.library, device=where if contender.library == "torch" else None)
+    form = forms.move(
+        model("numpy", H, n),
+        contender.library,
+        device=where if contender.library == "torch" else None,
+    )
     events = where == "cuda" and contender.library != "jax"
     if not backward:
-        milliseconds, K = timed(forward(contender.library, contender.kernel, form, length), events=events)
+        milliseconds, K = timed(
+            forward(contender.library, contender.kernel, form, length), events=events
+        )
         return milliseconds, deviation(to_numpy(K)[channels][:, lags], true_kernel(truth))
     g = np.zeros((H, length), dtype=np.float32)
     g[:, lags] = np.random.default_rng(1).standard_normal((H, len(lags)))
     there: Any = torch.asarray(g, device=where) if contender.library == "torch" else g
-    milliseconds, found = timed(gradients(contender.library, contender.kernel, form, length, there), events=events)
+    milliseconds, found = timed(
+        gradients(contender.library, contender.kernel, form, length, there), events=events
+    )
     found = [to_numpy(array)[channels] for array in found]
     if contender.library == "jax":  # the conjugate of what PyTorch calls the gradient
         found = [array.conj() for array in found]
@@ -237,9 +277,16 @@ def measured(contender: Contender, size: tuple[int, int, int], where: str, *, ba
 
 
 def rows(
-    size: tuple[int, int, int], everybody: list[Contender], least: Bounds, where: str, *, backward: bool
+    size: tuple[int, int, int],
+    everybody: list[Contender],
+    least: Bounds,
+    where: str,
+    *,
+    backward: bool,
 ) -> Iterator[tuple[str, ...]]:
-    """One line for each contender; of one that fails its error, for the others are measured nevertheless."""
+    """One line for each contender; of one that fails its error, for the others are measured
+    nevertheless.
+    """
     found: list[tuple[Contender, float, float, str]] = []
     for contender in everybody:
         if backward and not contender.gradients:
@@ -265,10 +312,18 @@ def machine(where: str) -> str:
         parts.append(f"{properties.name} ({properties.multi_processor_count} multiprocessors)")
         if shutil.which("nvidia-smi"):
             asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-            parts.append("driver " + subprocess.run(asked, capture_output=True, text=True).stdout.partition("\n")[0])
+            parts.append(
+                "driver "
+                + subprocess.run(asked, capture_output=True, text=True).stdout.partition("\n")[0]
+            )
         parts.append(f"CUDA {torch.version.cuda} of PyTorch")
     parts += [f"{part.name} {part.found or 'missing'}" for part in doctor.graphics()]
-    for name, title in (("torch", "PyTorch"), ("jax", "JAX"), ("triton", "Triton"), ("ssmlinalg", "ssmlinalg")):
+    for name, title in (
+        ("torch", "PyTorch"),
+        ("jax", "JAX"),
+        ("triton", "Triton"),
+        ("ssmlinalg", "ssmlinalg"),
+    ):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             parts.append(f"{title} {importlib.metadata.version(name)}")
     return ", ".join(parts)
@@ -276,7 +331,9 @@ def machine(where: str) -> str:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--shorter", type=int, default=1)
     arguments = parser.parse_args()
@@ -289,7 +346,10 @@ def main() -> None:
     everybody = contenders(where)
     operations_per_ms = speed(where)
     print(f"A matrix product of float32: {operations_per_ms / 1e9:.3g} TFLOP/s.\n")
-    for backward, title in ((False, "The kernel"), (True, "The kernel and its gradients in A, C and step")):
+    for backward, title in (
+        (False, "The kernel"),
+        (True, "The kernel and its gradients in A, C and step"),
+    ):
         print(f"### {title}\n")
         for H, n, length in SIZES:
             size = H, n, length // arguments.shorter

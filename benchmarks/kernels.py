@@ -1,14 +1,16 @@
-"""How fast is the kernel, against the sums that others take, and against the matrix product that it ends in?
+"""How fast is the kernel, against the sums that others take, and against the matrix product that it
+ends in?
 
     python benchmarks/kernels.py [forward backward dplr convolve growth] [--shorter 1]
 
-Everything is float32: a kernel is timed from A, B, C and step to K. Milliseconds are medians of nine runs after one to warm
-up, of three where a run takes longer than 0.3 s, one where longer than 2 s; above 10 s nothing is repeated. `gain` is the time
-of the best peer over this one, `product` this one over the bound: the product of (H, m, 2N) and (H, 2N, m), m = sqrt(L), in the
-same library, and a copy of its result; for gradients the three products of that size. `error` is max |K - K_ref| / max |K_ref|
-over 64 channels and about 100 lags, K_ref by its definition in extended precision for the very numbers given, where phases are
-exact; of gradients the largest of those in A, C and step. N counts pairs of modes. `--shorter 64` divides every L, to see that
-all runs.
+Everything is float32: a kernel is timed from A, B, C and step to K. Milliseconds are medians of
+nine runs after one to warm up, of three where a run takes longer than 0.3 s, one where longer than
+2 s; above 10 s nothing is repeated. `gain` is the time of the best peer over this one, `product`
+this one over the bound: the product of (H, m, 2N) and (H, 2N, m), m = sqrt(L), in the same library,
+and a copy of its result; for gradients the three products of that size. `error` is max |K - K_ref|
+/ max |K_ref| over 64 channels and about 100 lags, K_ref by its definition in extended precision for
+the very numbers given, where phases are exact; of gradients the largest of those in A, C and step.
+N counts pairs of modes. `--shorter 64` divides every L, to see that all runs.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ GROWTH = {
 
 
 class Peer(NamedTuple):
-    """A kernel, and the memory it takes in complex (H, N, L) tables, forward and with gradients, as measured."""
+    """A kernel, and the memory it takes in complex (H, N, L) tables, forward and with gradients, as
+    measured.
+    """
 
     name: str
     library: str
@@ -89,7 +93,9 @@ def once(run: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def forward(library: str, of: Kernel, form: Any, length: int) -> Callable[[], Array]:
-    """A call that makes K in the best way the library has: compiled in JAX, without a record for gradients in PyTorch."""
+    """A call that makes K in the best way the library has: compiled in JAX, without a record for
+    gradients in PyTorch.
+    """
     if library == "jax":
         import jax
 
@@ -102,7 +108,9 @@ def forward(library: str, of: Kernel, form: Any, length: int) -> Callable[[], Ar
     return lambda: of(form, length)
 
 
-def gradients(library: str, of: Kernel, form: Any, length: int, g: np.ndarray) -> Callable[[], tuple[Array, ...]]:
+def gradients(
+    library: str, of: Kernel, form: Any, length: int, g: np.ndarray
+) -> Callable[[], tuple[Array, ...]]:
     """A call that makes K and the gradients of sum g K in A, C and step."""
     if library == "jax":
         import jax
@@ -121,8 +129,12 @@ def gradients(library: str, of: Kernel, form: Any, length: int, g: np.ndarray) -
     return lambda: torch.autograd.grad(of(form, length), inputs, weights)
 
 
-def product(library: str, size: tuple[int, int, int], *, backward: bool = False) -> Callable[[], Any]:
-    """The bound: the matrix product that such a kernel ends in, and K written once more; or all three with gradients."""
+def product(
+    library: str, size: tuple[int, int, int], *, backward: bool = False
+) -> Callable[[], Any]:
+    """The bound: the matrix product that such a kernel ends in, and K written once more; or all
+    three with gradients.
+    """
     H, n, length = size
     xp: Any = importlib.import_module("jax.numpy" if library == "jax" else library)
     columns = math.isqrt(length - 1) + 1
@@ -151,39 +163,56 @@ def product(library: str, size: tuple[int, int, int], *, backward: bool = False)
 
 
 def torch_sum(form: Any, length: int) -> Array:
-    """The (H, N, L) table and its sum, as log_vandermonde_naive of state-spaces/s4 and the minimal S4D do."""
+    """The (H, N, L) table and its sum, as log_vandermonde_naive of state-spaces/s4 and the minimal
+    S4D do.
+    """
     import torch
 
     z, weights = held(form, torch.exp)
-    return 2 * torch.einsum("hn,hnl->hl", weights, torch.exp(z[..., None] * torch.arange(length))).real
+    return (
+        2 * torch.einsum("hn,hnl->hl", weights, torch.exp(z[..., None] * torch.arange(length))).real
+    )
 
 
 def jax_sum(form: Any, length: int) -> Array:
-    """One lag at a time, vmapped over lags and channels: the compiler fuses it and makes no table."""
+    """One lag at a time, vmapped over lags and channels: the compiler fuses it and makes no
+    table.
+    """
     import jax
     import jax.numpy as jnp
 
     z, weights = held(form, jnp.exp)
-    one = jax.vmap(lambda z, weights, lag: 2 * jnp.sum(jnp.real(weights * jnp.exp(z * lag))), (None, None, 0))
+    one = jax.vmap(
+        lambda z, weights, lag: 2 * jnp.sum(jnp.real(weights * jnp.exp(z * lag))), (None, None, 0)
+    )
     return jax.vmap(one, (0, 0, None))(z, weights, jnp.arange(length))
 
 
 def jax_table(form: Any, length: int) -> Array:
-    """A table for each channel and a product with it, vmapped over channels, as the annotated S4D does."""
+    """A table for each channel and a product with it, vmapped over channels, as the annotated S4D
+    does.
+    """
     import jax
     import jax.numpy as jnp
 
     z, weights = held(form, jnp.exp)
-    return 2 * jax.vmap(lambda z, weights: (weights @ jnp.exp(z[:, None] * jnp.arange(length))).real)(z, weights)
+    return 2 * jax.vmap(
+        lambda z, weights: (weights @ jnp.exp(z[:, None] * jnp.arange(length))).real
+    )(z, weights)
 
 
 def keops_sum(form: Any, length: int) -> Array:
-    """The sum without its table, as log_vandermonde of state-spaces/s4, with real lags: half the time of complex ones."""
+    """The sum without its table, as log_vandermonde of state-spaces/s4, with real lags: half the
+    time of complex ones.
+    """
     import torch
 
     z, weights = held(form, torch.exp)
     lags = torch.arange(length, dtype=torch.float32)[None, :, None]
-    return 2 * genred()(torch.view_as_real(weights), torch.view_as_real(z), lags, backend="CPU")[..., 0]
+    return (
+        2
+        * genred()(torch.view_as_real(weights), torch.view_as_real(z), lags, backend="CPU")[..., 0]
+    )
 
 
 @functools.cache
@@ -192,7 +221,12 @@ def genred() -> Callable[..., Array]:
     pykeops: Any = importlib.import_module("pykeops")
     pykeops.set_verbose(False)
     of: Any = importlib.import_module("pykeops.torch").Genred
-    return of("Elem(ComplexMult(v, ComplexExp(l * z)), 0)", ["v = Vj(2)", "z = Vj(2)", "l = Vi(1)"], reduction_op="Sum", axis=1)
+    return of(
+        "Elem(ComplexMult(v, ComplexExp(l * z)), 0)",
+        ["v = Vj(2)", "z = Vj(2)", "l = Vi(1)"],
+        reduction_op="Sum",
+        axis=1,
+    )
 
 
 def s5_scan(form: Any, length: int) -> Array:
@@ -209,7 +243,9 @@ def s5_scan(form: Any, length: int) -> Array:
 
 
 def held(form: Any, exp: Callable[[Array], Array]) -> tuple[Array, Array]:
-    """z = step A and the weights C B (e^z - 1)/A of zero-order hold, as all of the peers write them."""
+    """z = step A and the weights C B (e^z - 1)/A of zero-order hold, as all of the peers write
+    them.
+    """
     z = form.step[..., None] * form.A
     return z, form.C * form.B * (exp(z) - 1) / form.A
 
@@ -230,14 +266,22 @@ def peers() -> list[Peer]:
                 importlib.import_module(module)
                 forward(peer.library, peer.kernel, model(peer.library, 2, 2), 8)()
             working.append(peer)
-        except Exception as error:  # a compiler may be missing, or the package: say which, whatever it raises
-            print(f"{peer.name} is left out: `{module}` does not work here ({type(error).__name__}: {error}).\n")
+        except (
+            Exception
+        ) as error:  # a compiler may be missing, or the package: say which, whatever it raises
+            print(
+                f"{peer.name} is left out: `{module}` does not work here ({type(error).__name__}: {error}).\n"
+            )
     return working
 
 
 def fits(tables: float, size: tuple[int, int, int]) -> bool:
-    """Whether so many complex (H, N, L) tables, and a gigabyte beside them, are free on this machine."""
-    return tables * 8 * math.prod(size) + 1e9 < os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Whether so many complex (H, N, L) tables, and a gigabyte beside them, are free on this
+    machine.
+    """
+    return tables * 8 * math.prod(size) + 1e9 < os.sysconf("SC_AVPHYS_PAGES") * os.sysconf(
+        "SC_PAGE_SIZE"
+    )
 
 
 # Truth
@@ -249,7 +293,9 @@ def model(library: str, channels: int, pairs: int) -> Any:
 
 
 def sample(channels: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """64 channels, and the first 32 lags, 32 evenly spaced in their logarithms and 32 random ones."""
+    """64 channels, and the first 32 lags, 32 evenly spaced in their logarithms and 32 random
+    ones.
+    """
     rng = np.random.default_rng(0)
     some = np.sort(rng.choice(channels, min(64, channels), replace=False))
     spread = np.geomspace(1, length - 1, 32).astype(int), rng.integers(0, length, 32)
@@ -257,7 +303,9 @@ def sample(channels: int, length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Exact(NamedTuple):
-    """What kernel and gradients are made of, in extended precision: a phase step A l has at most 68 bits."""
+    """What kernel and gradients are made of, in extended precision: a phase step A l has at most 68
+    bits.
+    """
 
     A: np.ndarray
     B: np.ndarray
@@ -320,7 +368,13 @@ def compared(rows: list[Row]) -> Iterator[tuple[str, ...]]:
         gain = best / row.milliseconds if row.role in ("ours", "peer") else math.nan
         over = row.milliseconds / bounds.get(row.library, math.nan) if ours else math.nan
         error = "-" if math.isnan(row.error) else f"{row.error:.1e}"
-        yield (row.name if not ours else f"**{row.name}**", number(row.milliseconds), number(gain), number(over), error)
+        yield (
+            row.name if not ours else f"**{row.name}**",
+            number(row.milliseconds),
+            number(gain),
+            number(over),
+            error,
+        )
 
 
 def forward_rows(size: tuple[int, int, int], others: list[Peer]) -> Iterator[Row]:
@@ -328,13 +382,17 @@ def forward_rows(size: tuple[int, int, int], others: list[Peer]) -> Iterator[Row
     H, n, length = size
     channels, lags = sample(H, length)
     truth = true_kernel(exact(model("numpy", H, n), channels, lags))
-    everybody = [Peer(f"ssmlinalg, {title}", name, kernel, (0, 0)) for name, title in LIBRARIES.items()]
+    everybody = [
+        Peer(f"ssmlinalg, {title}", name, kernel, (0, 0)) for name, title in LIBRARIES.items()
+    ]
     for contender in everybody + others:
         role = "ours" if contender.kernel is kernel else "peer"
         if not fits(contender.tables[0], size):
             yield Row(f"{contender.name}: does not fit", contender.library, "absent", math.nan)
             continue
-        milliseconds, K = timed(forward(contender.library, contender.kernel, model(contender.library, H, n), length))
+        milliseconds, K = timed(
+            forward(contender.library, contender.kernel, model(contender.library, H, n), length)
+        )
         error = deviation(np.asarray(K)[channels][:, lags], truth)
         yield Row(contender.name, contender.library, role, milliseconds, error)
     for library, title in LIBRARIES.items():
@@ -342,14 +400,22 @@ def forward_rows(size: tuple[int, int, int], others: list[Peer]) -> Iterator[Row
 
 
 def backward_rows(size: tuple[int, int, int], others: list[Peer]) -> Iterator[Row]:
-    """The kernel and its gradients by who has them. g is zero but at the lags of `sample`, where the truth is known."""
+    """The kernel and its gradients by who has them. g is zero but at the lags of `sample`, where
+    the truth is known.
+    """
     H, n, length = size
     channels, lags = sample(H, length)
     g = np.zeros((H, length), dtype=np.float32)
     g[:, lags] = np.random.default_rng(1).standard_normal((H, len(lags)))
-    truth = true_gradients(exact(model("numpy", H, n), channels, lags), g[channels][:, lags].astype(np.longdouble), lags)
+    truth = true_gradients(
+        exact(model("numpy", H, n), channels, lags),
+        g[channels][:, lags].astype(np.longdouble),
+        lags,
+    )
     libraries = {name: title for name, title in LIBRARIES.items() if name != "numpy"}
-    everybody = [Peer(f"ssmlinalg, {title}", name, kernel, (0, 0)) for name, title in libraries.items()]
+    everybody = [
+        Peer(f"ssmlinalg, {title}", name, kernel, (0, 0)) for name, title in libraries.items()
+    ]
     for contender in everybody + others:
         role = "ours" if contender.kernel is kernel else "peer"
         if not fits(contender.tables[1], size):
@@ -363,10 +429,17 @@ def backward_rows(size: tuple[int, int, int], others: list[Peer]) -> Iterator[Ro
         error = max(deviation(*pair) for pair in zip(found, truth, strict=True))
         yield Row(contender.name, contender.library, role, milliseconds, error)
     for library, title in libraries.items():
-        yield Row(f"three products, {title}", library, "bound", timed(product(library, size, backward=True))[0])
+        yield Row(
+            f"three products, {title}",
+            library,
+            "bound",
+            timed(product(library, size, backward=True))[0],
+        )
 
 
-def of_kernels(rows: Callable[[tuple[int, int, int], list[Peer]], Iterator[Row]], shorter: int) -> None:
+def of_kernels(
+    rows: Callable[[tuple[int, int, int], list[Peer]], Iterator[Row]], shorter: int
+) -> None:
     """The tables of one direction, one for each size."""
     others = peers()
     for H, n, length in SIZES:
@@ -376,13 +449,16 @@ def of_kernels(rows: Callable[[tuple[int, int, int], list[Peer]], Iterator[Row]]
 
 
 def cauchy(length: int) -> Kernel:
-    """The generating function of S4 by the full table of 1/(z - w), as the naive path of state-spaces/s4.
+    """The generating function of S4 by the full table of 1/(z - w), as the naive path of
+    state-spaces/s4.
 
     Nodes and C (I - A_d^L) are kept there from step to step, and are made beforehand here as well.
     """
     import torch
 
-    omega = torch.tensor(np.exp(-2j * np.pi / length), dtype=torch.complex64) ** torch.arange(length // 2 + 1)
+    omega = torch.tensor(np.exp(-2j * np.pi / length), dtype=torch.complex64) ** torch.arange(
+        length // 2 + 1
+    )
     z = 2 * (1 - omega) / (1 + omega)
 
     def of(form: Any, length: int) -> Array:
@@ -416,19 +492,36 @@ def dplr(shorter: int) -> None:
         for library, title in LIBRARIES.items():
             form = forms.move(host, library, dtype="float32")
             milliseconds, K = timed(forward(library, ours, form, length))
-            yield Row(f"ssmlinalg, {title}", library, "ours", milliseconds, deviation(np.asarray(K)[channels], truth))
+            yield Row(
+                f"ssmlinalg, {title}",
+                library,
+                "ours",
+                milliseconds,
+                deviation(np.asarray(K)[channels], truth),
+            )
         if "torch" in LIBRARIES:
             cut = host._replace(C=C - (C[:, None] @ np.linalg.matrix_power(A, length))[:, 0])
             form = forms.move(cut, "torch", dtype="float32")
             milliseconds, K = timed(forward("torch", cauchy(length), form, length))
-            yield Row("PyTorch Cauchy sum", "torch", "peer", milliseconds, deviation(np.asarray(K)[channels], truth))
+            yield Row(
+                "PyTorch Cauchy sum",
+                "torch",
+                "peer",
+                milliseconds,
+                deviation(np.asarray(K)[channels], truth),
+            )
 
     print(f"H={H}, N={order}, L={length}\n")
-    table(("", "ms", "gain", "error"), ((name, ms, gain, error) for name, ms, gain, _, error in compared(list(rows()))))
+    table(
+        ("", "ms", "gain", "error"),
+        ((name, ms, gain, error) for name, ms, gain, _, error in compared(list(rows()))),
+    )
 
 
 def convolution(shorter: int) -> None:
-    """Against two transforms, a product and the transform back, in SciPy alone and of the same length."""
+    """Against two transforms, a product and the transform back, in SciPy alone and of the same
+    length.
+    """
     H, length = 256, 2**14 // shorter
     k = kernel(model("numpy", H, 32), length)
     u = np.random.default_rng(0).standard_normal((H, length), dtype=np.float32)
@@ -445,21 +538,33 @@ def convolution(shorter: int) -> None:
         bases: dict[int, float] = {}
         for workers in (1, cores()):
             bases[workers], y = timed(functools.partial(alone, u, k, workers))
-            cells = number(bases[workers]), number(bases[workers] / bases[1]), "-", f"{deviation(y, truth):.1e}"
+            cells = (
+                number(bases[workers]),
+                number(bases[workers] / bases[1]),
+                "-",
+                f"{deviation(y, truth):.1e}",
+            )
             yield (f"scipy.fft alone, threads: {workers}", *cells)
         for library, title in LIBRARIES.items():
             xp: Any = importlib.import_module("jax.numpy" if library == "jax" else library)
             pair = xp.asarray(u), xp.asarray(k)
             milliseconds, y = timed(forward(library, lambda pair, _: convolve(*pair), pair, length))
             ratios = (number(milliseconds / bases[workers]) for workers in (1, cores()))
-            yield (f"**ssmlinalg, {title}**", number(milliseconds), *ratios, f"{deviation(np.asarray(y), truth):.1e}")
+            yield (
+                f"**ssmlinalg, {title}**",
+                number(milliseconds),
+                *ratios,
+                f"{deviation(np.asarray(y), truth):.1e}",
+            )
 
     print(f"H={H}, L={length}, transforms of length {n}\n")
     table(("", "ms", "over one thread", "over all threads", "error"), lines())
 
 
 def growth(shorter: int) -> None:
-    """Milliseconds against each of H, N and L, then the exponents: the slopes of lines through the logarithms."""
+    """Milliseconds against each of H, N and L, then the exponents: the slopes of lines through the
+    logarithms.
+    """
     exponents: dict[str, list[float]] = {}
 
     def lines() -> Iterator[tuple[str, ...]]:
@@ -468,7 +573,11 @@ def growth(shorter: int) -> None:
             for H, n, length in sizes:
                 size = (H, n, length // shorter)
                 calls = [
-                    (forward(library, kernel, model(library, H, n), size[2]), product(library, size)) for library in LIBRARIES
+                    (
+                        forward(library, kernel, model(library, H, n), size[2]),
+                        product(library, size),
+                    )
+                    for library in LIBRARIES
                 ]
                 found.append([timed(call)[0] for both in calls for call in both])
                 yield (name, *map(str, size), *map(number, found[-1]))
@@ -489,7 +598,11 @@ def cores() -> int:
 def machine() -> str:
     """Versions and threads."""
     versions = [f"NumPy {np.__version__}", f"SciPy {scipy.__version__}"]
-    limits = [f"{name}={os.environ[name]}" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS") if name in os.environ]
+    limits = [
+        f"{name}={os.environ[name]}"
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+        if name in os.environ
+    ]
     if "torch" in LIBRARIES:
         import torch
 
@@ -504,12 +617,17 @@ def main() -> None:
     """Measure and print."""
     sections: dict[str, tuple[str, Callable[[int], None]]] = {
         "forward": ("The kernel", functools.partial(of_kernels, forward_rows)),
-        "backward": ("The kernel and its gradients in A, C and step", functools.partial(of_kernels, backward_rows)),
+        "backward": (
+            "The kernel and its gradients in A, C and step",
+            functools.partial(of_kernels, backward_rows),
+        ),
         "dplr": ("Diagonal plus low rank, bilinear rule", dplr),
         "convolve": ("Convolution", convolution),
         "growth": ("Growth", growth),
     }
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("sections", nargs="*", choices=[*sections, "all"], default="all")
     parser.add_argument("--shorter", type=int, default=1)
     arguments = parser.parse_args()

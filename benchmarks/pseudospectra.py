@@ -1,15 +1,18 @@
-"""Pseudospectra on a grid of 200 x 200 points: seconds, beside pseudopy's, and how far both are from dense decompositions.
+"""Pseudospectra on a grid of 200 x 200 points: seconds, beside pseudopy's, and how far both are
+from dense decompositions.
 
     python benchmarks/pseudospectra.py [--orders 64 256] [--points 200] [--peer-points 200]
     python benchmarks/pseudospectra.py --large 2000
 
-For each order: HiPPO-LegS, Grcar's matrix and a random one, each on its window (ssmlinalg.analysis.pseudospectra.window).
-pseudopy (pip install pseudopy==1.2.5 "shapely<2" matplotlib) takes one point at a time, so it is timed on
-`--peer-points` points drawn from the grid, and the seconds are those of that many points times the size of the grid: "svd" is
-its default, "lanczosinv" the method that is ours, both in this process. Errors are the largest relative ones against
-numpy.linalg.svd at 100 of those points where sigma_min is above 1e-10 |A|. The bound is what the flops of our triangular solves
-take at the rate of a square complex product in this process, with as many threads. `--large` takes a grid of 20 x 20 at one
-order and prints seconds and the peak of memory beyond A itself, in copies of A.
+For each order: HiPPO-LegS, Grcar's matrix and a random one, each on its window
+(ssmlinalg.matrices.window). pseudopy (pip install pseudopy==1.2.5 "shapely<2" matplotlib) takes one
+point at a time, so it is timed on `--peer-points` points drawn from the grid, and the seconds are
+those of that many points times the size of the grid: "svd" is its default, "lanczosinv" the method
+that is ours, both in this process. Errors are the largest relative ones against numpy.linalg.svd at
+100 of those points where sigma_min is above 1e-10 |A|. The bound is what the flops of our
+triangular solves take at the rate of a square complex product in this process, with as many
+threads. `--large` takes a grid of 20 x 20 at one order and prints seconds and the peak of memory
+beyond A itself, in copies of A.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ssmlinalg import _shifted, hippo
-from ssmlinalg.analysis import pseudospectra
+from ssmlinalg import hippo
+from ssmlinalg.matrices import pseudospectra, shifted
 
 try:
     setattr(np, "complex", complex)  # noqa: B010  # pseudopy 1.2.5 still asks for it
@@ -39,7 +42,9 @@ def grcar(order: int) -> np.ndarray:
 MATRICES: dict[str, Callable[[int], np.ndarray]] = {
     "legs": lambda order: hippo.legs(order).A,
     "grcar": grcar,
-    "random": lambda order: np.random.default_rng(0).standard_normal((order, order)) / np.sqrt(order),
+    "random": lambda order: (
+        np.random.default_rng(0).standard_normal((order, order)) / np.sqrt(order)
+    ),
 }
 
 
@@ -55,21 +60,23 @@ def rate(order: int = 512) -> float:
 
 
 def flops(A: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """The grid again, and the flops of its triangular solves: 4 N^2 for each point and solve, half that for real T."""
+    """The grid again, and the flops of its triangular solves: 4 N^2 for each point and solve, half
+    that for real T.
+    """
     solved = [0]
-    substitute = _shifted.substitute
+    substitute = shifted.substitute
 
     def counted(T: np.ndarray, X: np.ndarray, inverse: np.ndarray) -> None:
         if len(T) == len(A):
             solved[0] += X.shape[-1]
         substitute(T, X, inverse)
 
-    _shifted.substitute = counted
+    shifted.substitute = counted
     try:
         sigma = pseudospectra.pseudospectrum(A, x, y)
     finally:
-        _shifted.substitute = substitute
-    each = (4 if np.any(_shifted.triangular(A)[0].imag) else 2) * len(A) ** 2
+        shifted.substitute = substitute
+    each = (4 if np.any(shifted.triangular(A)[0].imag) else 2) * len(A) ** 2
     return sigma, float(solved[0] * each)
 
 
@@ -92,7 +99,10 @@ def large(order: int) -> None:
     """A coarse grid at one large order."""
     for name, make in MATRICES.items():
         A = make(order)
-        x, y = np.linspace(-2, 3, 20), np.linspace(0.1, 4, 20)  # no symmetry: every point is computed
+        x, y = (
+            np.linspace(-2, 3, 20),
+            np.linspace(0.1, 4, 20),
+        )  # no symmetry: every point is computed
         tracemalloc.start()
         start = time.perf_counter()
         pseudospectra.pseudospectrum(A, x, y)
@@ -104,7 +114,9 @@ def large(order: int) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--orders", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--points", type=int, default=200)
     parser.add_argument("--peer-points", type=int, default=200)
@@ -113,7 +125,9 @@ def main() -> None:
     if arguments.large:
         print("| N | matrix | grid | seconds | memory, in copies of A |\n|---|---|---|---|---|")
         return large(arguments.large)
-    print("| N | matrix | ours | bound | error | pseudopy svd | ratio | error | pseudopy lanczosinv | ratio | error |")
+    print(
+        "| N | matrix | ours | bound | error | pseudopy svd | ratio | error | pseudopy lanczosinv | ratio | error |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for order in arguments.orders:
         for name, make in MATRICES.items():
@@ -126,7 +140,9 @@ def main() -> None:
                 times.append(time.perf_counter() - start)
             seconds = min(times)
             sigma, work = flops(A, x, y)
-            i, j = np.random.default_rng(1).integers(0, arguments.points, (2, arguments.peer_points))
+            i, j = np.random.default_rng(1).integers(
+                0, arguments.points, (2, arguments.peer_points)
+            )
             z = x[j] + 1j * y[i]
             some = z[:100, None, None] * np.eye(order) - A
             exact, size = np.linalg.svd(some, compute_uv=False)[:, -1], float(np.linalg.norm(A, 2))

@@ -1,13 +1,16 @@
-"""Where is the conditioning of the perturbed HiPPO-LegS worse than the law, kappa(V) > c = 2/tau - 1?
+"""Where is the conditioning of the perturbed HiPPO-LegS worse than the law, kappa(V) > c = 2/tau -
+1?
 
     python benchmarks/windows.py [FIGURE]
 
-For each order every tau from 1e-6 to 1 at which two eigenvalues of A + tau P P^T coincide (an exceptional point), and the
-window around it where kappa(V) > c. With a_n = P_n^2 the eigenvalues -1/2 + z solve Phi(z) = -c, where Phi(z) is the product of
-(z - a_n)/(z + a_n), and double ones are zeros of Phi'. All of these are real, one between each two neighbours of the a_n and
-its mirror image, and c is -Phi there: one monotone scalar equation for each, so none can be missed. A window that holds no
-exceptional point would show as a change of sign of kappa(V) - c on a grid of c; there is none. `law` is what c tends to.
-The picture goes to FIGURE, docs/_static/windows.svg if not given.
+For each order every tau from 1e-6 to 1 at which two eigenvalues of A + tau P P^T coincide (an
+exceptional point), and the window around it where kappa(V) > c. With a_n = P_n^2 the eigenvalues
+-1/2 + z solve Phi(z) = -c, where Phi(z) is the product of (z - a_n)/(z + a_n), and double ones are
+zeros of Phi'. All of these are real, one between each two neighbours of the a_n and its mirror
+image, and c is -Phi there: one monotone scalar equation for each, so none can be missed. A window
+that holds no exceptional point would show as a change of sign of kappa(V) - c on a grid of c; there
+is none. `law` is what c tends to. The picture goes to FIGURE, docs/_static/windows.svg if not
+given.
 """
 
 from __future__ import annotations
@@ -34,7 +37,9 @@ SMALLEST = 1e-6
 
 
 class Cascade(NamedTuple):
-    """What the spectra of one order start from: a_n, the frequencies w > 0 at c = 1, and exceptional points (log c, x, k)."""
+    """What the spectra of one order start from: a_n, the frequencies w > 0 at c = 1, and
+    exceptional points (log c, x, k).
+    """
 
     a: np.ndarray
     frequencies: np.ndarray
@@ -55,7 +60,9 @@ def to_tau(log_c: float) -> float:
 
 
 def law(order: int, k: int) -> float:
-    """c at the k-th exceptional point for large N: 2 e N^{2k-1} (log N - digamma(k)) / Gamma(k)^2."""
+    """c at the k-th exceptional point for large N: 2 e N^{2k-1} (log N - digamma(k)) /
+    Gamma(k)^2.
+    """
     return float(2 * math.e * order ** (2 * k - 1) * (math.log(order) - digamma(k)) / gamma(k) ** 2)
 
 
@@ -80,7 +87,9 @@ def within(a: np.ndarray, k: int) -> tuple[float, float]:
 
 
 def cascade(order: int) -> Cascade:
-    """HiPPO-LegS of one order. In the k-th gap Phi(-x) is negative where N - k is odd: every second one is no solution."""
+    """HiPPO-LegS of one order. In the k-th gap Phi(-x) is negative where N - k is odd: every second
+    one is no solution.
+    """
     a = hippo.legs(order).P[:, 0] ** 2
     w = decompose.eigenbasis(hippo.legs(order)).Lambda.imag
     gaps = [k for k in range(1, order) if (order - k) % 2]
@@ -90,17 +99,23 @@ def cascade(order: int) -> Cascade:
 
 
 def real_roots(system: Cascade, log_c: float) -> np.ndarray:
-    """Real solutions of Phi(z) = -c: two in each gap whose exceptional point is passed, and at odd N one above -a_0."""
+    """Real solutions of Phi(z) = -c: two in each gap whose exceptional point is passed, and at odd
+    N one above -a_0.
+    """
     a, _, meetings = system
     brackets = [(0.0, a[0] * (1 - 8 * EPS))] if len(a) % 2 else []
     for met, x, k in meetings:
         low, high = within(a, k)
         brackets += [(low, x), (x, high)] if met < log_c else []
-    return -np.array([crossing(lambda x: attenuation(a, x) - log_c, *bracket) for bracket in brackets])
+    return -np.array(
+        [crossing(lambda x: attenuation(a, x) - log_c, *bracket) for bracket in brackets]
+    )
 
 
 def roots(system: Cascade, log_c: float) -> np.ndarray:
-    """All N solutions: the complex ones by the iteration of Ehrlich and Aberth, started from those of c = 1."""
+    """All N solutions: the complex ones by the iteration of Ehrlich and Aberth, started from those
+    of c = 1.
+    """
     a, real = system.a, real_roots(system, log_c)
     z = 1j * system.frequencies[len(real) // 2 :]
     z = z + log_c / slope(a, z)
@@ -108,20 +123,27 @@ def roots(system: Cascade, log_c: float) -> np.ndarray:
     for _ in range(200):
         distance = z[:, None] - np.concatenate([z, z.conj(), real])
         distance[themselves, themselves] = np.inf
-        ratio = np.exp(np.sum(np.log(z[:, None] - a) - np.log(z[:, None] + a), axis=-1) - log_c)  # Phi/c
+        ratio = np.exp(
+            np.sum(np.log(z[:, None] - a) - np.log(z[:, None] + a), axis=-1) - log_c
+        )  # Phi/c
         poles = np.sum(1 / (z[:, None] + a), axis=-1)
-        step = (ratio + 1) / (ratio * slope(a, z) + (ratio + 1) * (poles - np.sum(1 / distance, axis=-1)))
+        step = (ratio + 1) / (
+            ratio * slope(a, z) + (ratio + 1) * (poles - np.sum(1 / distance, axis=-1))
+        )
         z = z - step
-        if np.all(np.abs(step) < 1e-10 * np.abs(z)):  # of a third-order iteration: the next step would be rounding
+        if np.all(
+            np.abs(step) < 1e-10 * np.abs(z)
+        ):  # of a third-order iteration: the next step would be rounding
             return np.concatenate([z, z.conj(), real])
     raise ArithmeticError(f"the eigenvalues of order {len(a)} at log c = {log_c} were not found")
 
 
 def log_condition(system: Cascade, log_c: float) -> float:
-    """log kappa(V): kappa^2 is the norm of the Gram matrix G times that of its inverse, K conj(G) K up to phases.
+    """log kappa(V): kappa^2 is the norm of the Gram matrix G times that of its inverse, K conj(G) K
+    up to phases.
 
-    K holds the condition numbers of the eigenvalues, (c - 1/c)/2 / (|Re z| |d log Phi/dz|). No small singular value is
-    computed, so kappa has full accuracy however large it is.
+    K holds the condition numbers of the eigenvalues, (c - 1/c)/2 / (|Re z| |d log Phi/dz|). No
+    small singular value is computed, so kappa has full accuracy however large it is.
     """
     z = roots(system, log_c)
     damping = -np.real(z)
@@ -138,13 +160,21 @@ def windows(order: int) -> list[Window]:
         return log_condition(system, log_c) - log_c
 
     met = sorted((log_c, k) for log_c, _, k in system.meetings if log_c < last)
-    near = np.concatenate([c + side * np.geomspace(1e-6, 1, 14) for c, _ in met for side in (-1, 1)] or [np.zeros(0)])
-    grid = np.sort(np.concatenate([np.linspace(0.05, last, 60), near[(near > 0.05) & (near < last)]]))
+    near = np.concatenate(
+        [c + side * np.geomspace(1e-6, 1, 14) for c, _ in met for side in (-1, 1)] or [np.zeros(0)]
+    )
+    grid = np.sort(
+        np.concatenate([np.linspace(0.05, last, 60), near[(near > 0.05) & (near < last)]])
+    )
     above = np.array([excess(log_c) for log_c in grid]) > 0
-    edges = [crossing(excess, grid[i], grid[i + 1]) for i in np.flatnonzero(above[1:] != above[:-1])]
+    edges = [
+        crossing(excess, grid[i], grid[i + 1]) for i in np.flatnonzero(above[1:] != above[:-1])
+    ]
     edges += [last] if above[-1] else []  # that window goes on
     bars = zip(edges[::2], edges[1::2], strict=True)
-    return [Window(low, [point for point in met if low < point[0] < high], high) for low, high in bars]
+    return [
+        Window(low, [point for point in met if low < point[0] < high], high) for low, high in bars
+    ]
 
 
 def draw(found: dict[int, list[Window]], path: Path) -> None:
@@ -157,13 +187,28 @@ def draw(found: dict[int, list[Window]], path: Path) -> None:
         shown, tau = shown[tau > SMALLEST], tau[tau > SMALLEST]
         axes.plot(shown, tau, color="#c8ced6", linewidth=1, zorder=1)
         axes.annotate(
-            name, (shown[len(shown) // 2], tau[len(shown) // 2]), (10, 10), textcoords="offset points", color="#5d6975"
+            name,
+            (shown[len(shown) // 2], tau[len(shown) // 2]),
+            (10, 10),
+            textcoords="offset points",
+            color="#5d6975",
         )
-    bars = [(order, to_tau(high), to_tau(low)) for order, each in found.items() for low, _, high in each]
+    bars = [
+        (order, to_tau(high), to_tau(low)) for order, each in found.items() for low, _, high in each
+    ]
     axes.vlines(*zip(*bars, strict=True), color="#c2410c", linewidth=1.6)
-    dots = [(order, to_tau(c)) for order, each in found.items() for _, met, _ in each for c, _ in met]
+    dots = [
+        (order, to_tau(c)) for order, each in found.items() for _, met, _ in each for c, _ in met
+    ]
     axes.plot(*zip(*dots, strict=True), ".", color="#1d2733", markersize=2.5)
-    axes.set(xscale="log", yscale="log", xlim=(1.8, 600), ylim=(SMALLEST, 1), xlabel="order N", ylabel="τ")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlim=(1.8, 600),
+        ylim=(SMALLEST, 1),
+        xlabel="order N",
+        ylabel="τ",
+    )
     axes.set_xticks([2, 4, 8, 16, 32, 64, 128, 256, 512])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
@@ -180,12 +225,26 @@ def main(path: Path) -> None:
     for order, bars in found.items():
         for low, met, high in bars:
             points = "; ".join(f"{k}, {to_tau(c):.5g}" for c, k in met)
-            c, laws = "; ".join(f"{math.exp(c):.5g}" for c, _ in met), "; ".join(f"{law(order, k):.5g}" for _, k in met)
-            print(f"| {order} | {to_tau(high):.5g} .. {to_tau(low):.5g} | {points} | {c} | {laws} | {high - low:.3f} |")
+            c, laws = (
+                "; ".join(f"{math.exp(c):.5g}" for c, _ in met),
+                "; ".join(f"{law(order, k):.5g}" for _, k in met),
+            )
+            print(
+                f"| {order} | {to_tau(high):.5g} .. {to_tau(low):.5g} | {points} | {c} | {laws} | {high - low:.3f} |"
+            )
     draw(found, path)
 
 
 if __name__ == "__main__":
     # No date and no random identifiers, so that the file changes only when the picture does.
-    plt.rcParams |= {"font.size": 11, "svg.fonttype": "none", "svg.hashsalt": "windows", "text.color": "#1d2733"}
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs" / "_static" / "windows.svg")
+    plt.rcParams |= {
+        "font.size": 11,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "windows",
+        "text.color": "#1d2733",
+    }
+    main(
+        Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else Path(__file__).parents[1] / "docs" / "_static" / "windows.svg"
+    )

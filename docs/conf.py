@@ -1,4 +1,6 @@
-"""Settings of Sphinx. Neither the build nor the pages it makes need the network: formulas become MathML, not scripts."""
+"""Settings of Sphinx. Neither the build nor the pages it makes need the network: formulas become
+MathML, not scripts.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,11 @@ author = "The ssmlinalg authors"
 copyright = "The ssmlinalg authors"
 version = release = ssmlinalg.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+napoleon_custom_sections = ["Accuracy", "Cost", "Source"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 2
 default_role = "literal"  # `name` in a docstring is code, not a reference to be resolved
@@ -33,11 +39,16 @@ html_math_renderer = "mathml"
 
 autodoc_member_order = "bysource"
 autodoc_mock_imports = [
-    name for name in ("torch", "jax", "cupy", "typer", "rich", "plotly", "joblib", "dask") if not importlib.util.find_spec(name)
+    name
+    for name in ("torch", "jax", "cupy", "typer", "rich", "plotly", "joblib", "dask")
+    if not importlib.util.find_spec(name)
 ]
 nitpick_ignore_regex = [
-    (r"py:.*", r"(?!ssmlinalg\.).*"),  # the names of other libraries: their inventories would come from the network
-    (r"py:class", r"ssmlinalg\..*\.Any[A-Z]\w+"),  # type variables, which autodoc does not document
+    (
+        r"py:.*",
+        r"(?!ssmlinalg\.).*",
+    ),  # the names of other libraries: their inventories would come from the network
+    (r"py:class", r"ssmlinalg\..*\.(Any[A-Z]\w+|SingleInput)"),  # type variables, which autodoc does not document
     (r"py:class", r"ssmlinalg\.(\w+\.)*_\w+\.\w+"),  # private files have no pages
 ]
 
@@ -53,7 +64,9 @@ def api_pages(app):
     for name in names:
         page = f"{name}\n{'=' * len(name)}\n\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n"
         path = folder / f"{name}.rst"
-        if not path.exists() or path.read_text() != page:  # an untouched page need not be read again
+        if (
+            not path.exists() or path.read_text() != page
+        ):  # an untouched page need not be read again
             path.write_text(page)
 
 
@@ -64,9 +77,18 @@ class Catalogue(Directive):
 
     def run(self):
         room, _, table = self.arguments[0].rpartition(".")
-        lines = [".. list-table::", "   :header-rows: 1", "", "   * - name", "     - object", "     - purpose"]
+        lines = [
+            ".. list-table::",
+            "   :header-rows: 1",
+            "",
+            "   * - name",
+            "     - object",
+            "     - purpose",
+        ]
         for name, entry in getattr(importlib.import_module(room), table).items():
-            place, about = (entry.to, entry.about) if hasattr(entry, "about") else (entry, entry.__doc__ or "")
+            place, about = (
+                (entry.to, entry.about) if hasattr(entry, "about") else (entry, entry.__doc__ or "")
+            )
             role = "class" if isinstance(place, type) else "func"
             lines.append(f"   * - ``{name}``")
             lines.append(f"     - :py:{role}:`~{place.__module__}.{place.__name__}`")
@@ -77,18 +99,26 @@ class Catalogue(Directive):
 
 
 def escaped(line):
-    r"""A line of a docstring, where |A| is a norm and x^* an adjoint, for reStructuredText, where they are markup.
+    r"""A line of a docstring, where |A| is a norm and x^* an adjoint, for reStructuredText, where
+    they are markup.
 
     Bars, lone asterisks and trailing underscores are escaped; ``literals`` and *emphasis* stay.
     """
     parts = re.split(r"(``.+?``|\*\w[\w -]*\*)", line)
-    parts[::2] = [re.sub(r"[|*]|_(?=[\s.,;:)\]}]|$)", lambda hit: "\\" + hit[0], part) for part in parts[::2]]
+    parts[::2] = [
+        re.sub(r"[|*]|_(?=[\s.,;:)\]}]|$)", lambda hit: "\\" + hit[0], part) for part in parts[::2]
+    ]
     return "".join(parts)
 
 
 def plain_docstring(app, what, name, obj, options, lines):
-    """Escape what is not a formula or an example, and make rubrics of headings, which cannot stand inside an object."""
-    kept, inside = [], None  # inside a formula or an example: its indentation, and whether an empty line ends it
+    """Escape what is not a formula or an example, and make rubrics of headings, which cannot stand
+    inside an object.
+    """
+    kept, inside = (
+        [],
+        None,
+    )  # inside a formula or an example: its indentation, and whether an empty line ends it
     for line in lines:
         indent = len(line) - len(line.lstrip())
         if inside is not None and (indent <= inside[0] if line.strip() else inside[1]):
@@ -105,13 +135,17 @@ def plain_docstring(app, what, name, obj, options, lines):
 
 
 def skip_aliases(app, what, name, obj, skip, options):
-    """Leave out the fields of a NamedTuple: they stand in its signature, and "alias for field number 0" adds nothing."""
+    """Leave out the fields of a NamedTuple: they stand in its signature, and "alias for field
+    number 0" adds nothing.
+    """
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
 def mathml(translator, node, block):
     """Write a formula as MathML, which browsers show without a script."""
-    formula = node.astext().replace(r"\dots", r"\ldots")  # the one command of ours that docutils does not know
+    formula = node.astext().replace(
+        r"\dots", r"\ldots"
+    )  # the one command of ours that docutils does not know
     try:
         formula = latex2mathml.tex2mathml(formula)
     except latex2mathml.MathError as error:
@@ -124,7 +158,10 @@ def mathml(translator, node, block):
 
 
 def setup(app):
-    inline, display = ((lambda translator, node, block=block: mathml(translator, node, block)) for block in (False, True))
+    inline, display = (
+        (lambda translator, node, block=block: mathml(translator, node, block))
+        for block in (False, True)
+    )
     app.add_html_math_renderer("mathml", (inline, None), (display, None))
     app.add_directive("catalogue", Catalogue)
     app.connect("builder-inited", api_pages)

@@ -1,6 +1,7 @@
 """Draw pictures of docs/_static: python docs/figures.py
 
-ptd.svg, of the README; growth.svg, what kernels cost; pseudospectra.svg, why HiPPO cannot be diagonalized.
+ptd.svg, of the README; growth.svg, what kernels cost; pseudospectra.svg, why HiPPO cannot be
+diagonalized.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.stats
 
-from ssmlinalg import analysis, hippo, perturb, report
+from ssmlinalg import hippo, matrices, perturb, report
 
 PAGES = Path(__file__).parent
 INK, FAINT, RULE = "#1d2733", "#5d6975", "#c8ced6"
 
 
 def ptd(path: Path) -> None:
-    """The size of the state at each frequency: HiPPO-LegS of order 64, S4D-LegS, and PTD with kappa(V) <= 8."""
+    """The size of the state at each frequency: HiPPO-LegS of order 64, S4D-LegS, and PTD with
+    kappa(V) <= 8.
+    """
     found = perturb.lossless(hippo.legs(64), conditioning=8)
     shown = report.curves(found)
     figure, axes = plt.subplots(figsize=(9, 4.2), layout="constrained")
@@ -29,7 +32,9 @@ def ptd(path: Path) -> None:
     axes.loglog(shown.w, shown.s4d, color=report.S4D, linewidth=1.1)
     axes.loglog(shown.w, shown.ptd, color=report.PTD, linewidth=1.8)
 
-    def say(lines: tuple[str, str], w: float, size: float, right: float, up: float, color: str) -> None:
+    def say(
+        lines: tuple[str, str], w: float, size: float, right: float, up: float, color: str
+    ) -> None:
         for line, down, weight in zip(lines, (0, 16), ("bold", "normal"), strict=True):
             shift = {"xytext": (right, up - down), "textcoords": "offset points"}
             axes.annotate(line, (w, size), va="center", color=color, weight=weight, **shift)
@@ -53,21 +58,33 @@ def ptd(path: Path) -> None:
 
 
 def growth(path: Path) -> None:
-    """Milliseconds of a kernel against L, H and N, as benchmarks/kernels.py printed them and docs/benchmarks.md has them."""
+    """Milliseconds of a kernel against L, H and N, as benchmarks/kernels.py printed them and
+    docs/benchmarks.md has them.
+    """
     lines = (PAGES / "benchmarks.md").read_text().splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("| varied |"))
     stop = next(i for i in range(start, len(lines)) if not lines[i])
-    head, _, *rows = ([cell.strip() for cell in line.strip("| ").split("|")] for line in lines[start:stop])
+    head, _, *rows = (
+        [cell.strip() for cell in line.strip("| ").split("|")] for line in lines[start:stop]
+    )
     figure, panels = plt.subplots(1, 3, figsize=(9, 3.4), sharey=True, layout="constrained")
     for axes, name in zip(panels, ("L", "H", "N"), strict=True):
         shown = [row for row in rows if row[0] == name]
         x = [int(row[head.index(name)]) for row in shown]
-        for column, color in zip(range(4, len(head), 2), (report.PTD, report.S4D, FAINT), strict=False):
+        for column, color in zip(
+            range(4, len(head), 2), (report.PTD, report.S4D, FAINT), strict=False
+        ):
             ours, bound = ([float(row[at]) for row in shown] for at in (column, column + 1))
-            axes.loglog(x, ours, color=color, marker="o", markersize=3.5, linewidth=1.6, label=head[column])
+            axes.loglog(
+                x, ours, color=color, marker="o", markersize=3.5, linewidth=1.6, label=head[column]
+            )
             axes.loglog(x, bound, color=color, linestyle=":", linewidth=1.2)
         fixed = zip(("H", "N", "L"), shown[0][1:4], strict=True)
-        axes.set_title(", ".join(f"{other} = {size}" for other, size in fixed if other != name), fontsize=10, color=FAINT)
+        axes.set_title(
+            ", ".join(f"{other} = {size}" for other, size in fixed if other != name),
+            fontsize=10,
+            color=FAINT,
+        )
         axes.set(xlabel=name, xticks=x)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
@@ -82,7 +99,9 @@ def growth(path: Path) -> None:
 
 
 def pseudospectra(path: Path) -> None:
-    """sigma_min(z I - A) of HiPPO-LegS of order 32 and of its lossless perturbation, and their eigenvalues as found."""
+    """sigma_min(z I - A) of HiPPO-LegS of order 32 and of its lossless perturbation, and their
+    eigenvalues as found.
+    """
     legs = hippo.legs(32)
     found = perturb.lossless(legs, conditioning=8)
     A, rotation = (
@@ -96,25 +115,43 @@ def pseudospectra(path: Path) -> None:
         (panels[0], A, -np.arange(1.0, 33) + 0j, "HiPPO-LegS"),
         (panels[1], A + np.asarray(found.E), found.Lambda, f"PTD, κ(V) = {found.condition:.1f}"),
     ):
-        size = np.log10(analysis.pseudospectrum(M, x, y) + 1e-300)
+        size = np.log10(matrices.pseudospectrum(M, x, y) + 1e-300)
         shown = axes.contour(x, y, size, levels, cmap="viridis", linewidths=0.9)
         computed = np.linalg.eigvals(rotation @ M @ rotation.T)
         axes.plot(true.real, true.imag, ".", color=INK, markersize=4, label="eigenvalues")
-        axes.plot(computed.real, computed.imag, "x", color=report.S4D, markersize=5, label="as LAPACK finds them, A rotated")
+        axes.plot(
+            computed.real,
+            computed.imag,
+            "x",
+            color=report.S4D,
+            markersize=5,
+            label="as LAPACK finds them, A rotated",
+        )
         axes.set(xlim=x[[0, -1]], ylim=y[[0, -1]], xlabel="Re z", aspect="equal")
         axes.set_title(name, fontsize=11, color=FAINT)
         axes.tick_params(color=RULE, labelcolor=FAINT)
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(RULE)
     panels[0].set_ylabel("Im z")
-    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside upper left", ncols=2)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        frameon=False,
+        fontsize=9,
+        loc="outside upper left",
+        ncols=2,
+    )
     figure.colorbar(shown, ax=panels, label="log₁₀ σ_min(z I − A)", ticks=levels[::4])
     figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":
     # No date and no random identifiers, so that the file changes only when the picture does.
-    plt.rcParams |= {"font.size": 11, "text.color": INK, "axes.labelcolor": INK, "svg.hashsalt": "ptd"}
+    plt.rcParams |= {
+        "font.size": 11,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "svg.hashsalt": "ptd",
+    }
     ptd(PAGES / "_static" / "ptd.svg")
     growth(PAGES / "_static" / "growth.svg")
     pseudospectra(PAGES / "_static" / "pseudospectra.svg")

@@ -1,7 +1,8 @@
-"""Numerical linear algebra for state space models: initializations with proof, on every array library.
+"""Numerical linear algebra for state space models: initializations with proof, on every array
+library.
 
-The rooms and the functions used most are reached from here. Each is loaded when first asked for (PEP 562), so that importing
-the package loads NumPy only.
+The rooms and the functions used most are reached from here. Each is loaded when first asked for
+(PEP 562), so that importing the package loads NumPy only.
 """
 
 from __future__ import annotations
@@ -11,29 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy  # noqa: F401  (what every room needs, and all that importing the package costs)
 
-from ._version import __version__ as __version__
+__version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import analysis as analysis
     from . import audit as audit
     from . import checkpoints as checkpoints
+    from . import comparison as comparison
     from . import decompose as decompose
     from . import discretize as discretize
-    from . import eigen as eigen
     from . import export as export
     from . import forms as forms
     from . import hippo as hippo
     from . import inits as inits
     from . import kernels as kernels
-    from . import norms as norms
+    from . import matrices as matrices
     from . import perturb as perturb
     from . import products as products
     from . import reference as reference
     from . import report as report
+    from . import systems as systems
     from . import testing as testing
-    from .analysis import compare as compare
-    from .analysis import transfer as transfer
-    from .analysis import verify as verify
+    from . import verification as verification
+    from .comparison import compare as compare
     from .export import convert as convert
     from .forms import move as move
     from .inits import *  # noqa: F403  (every *_init, and INITS)
@@ -41,37 +41,40 @@ if TYPE_CHECKING:
     from .kernels import kernel as kernel
     from .kernels import scan as scan
     from .kernels import step as step
+    from .systems import transfer as transfer
+    from .verification import verify as verify
 
 _ROOMS = (
-    "analysis",
     "audit",
     "checkpoints",
+    "comparison",
     "decompose",
     "discretize",
-    "eigen",
     "export",
     "forms",
     "hippo",
     "inits",
     "kernels",
-    "norms",
+    "matrices",
     "perturb",
     "products",
     "reference",
     "report",
+    "systems",
     "testing",
+    "verification",
 )
 _DOORS = {
     "INITS": "inits",
-    "compare": "analysis",
+    "compare": "comparison",
     "convert": "export",
     "convolve": "kernels",
     "kernel": "kernels",
     "move": "forms",
     "scan": "kernels",
     "step": "kernels",
-    "transfer": "analysis",
-    "verify": "analysis",
+    "transfer": "systems",
+    "verify": "verification",
 }
 
 
@@ -86,4 +89,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     inits = importlib.import_module(".inits", __name__)
-    return sorted({*globals(), *_ROOMS, *_DOORS, *(name for name in vars(inits) if name.endswith("_init"))})
+    return sorted(
+        {*globals(), *_ROOMS, *_DOORS, *(name for name in vars(inits) if name.endswith("_init"))}
+    )

@@ -13,7 +13,9 @@ def main() -> int:
         if error.name is None or error.name.startswith("ssmlinalg"):
             raise
         remedy = "Install it with: pip install 'ssmlinalg[cli]'."
-        sys.stderr.write(f"ssmlinalg: the command line needs its packages; got no {error.name}. {remedy}\n")
+        sys.stderr.write(
+            f"ssmlinalg: the command line needs its packages; got no {error.name}. {remedy}\n"
+        )
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("ssmlinalg: interrupted; nothing was begun.\n")

@@ -1,7 +1,8 @@
-r"""Diagonalization of the normal part of a HiPPO matrix, in real arithmetic, with its accuracy reported.
+r"""Diagonalization of the normal part of a HiPPO matrix, in real arithmetic, with its accuracy
+reported.
 
-The normal part M = A + P P^T of a real matrix has a unitary eigenbasis, the one thing about A that is well conditioned. Three
-routes, chosen by structure that can be seen in the matrix:
+The normal part M = A + P P^T of a real matrix has a unitary eigenbasis, the one thing about A that
+is well conditioned. Three routes, chosen by structure that can be seen in the matrix:
 
 - *cascade*: A lower triangular with A + A^T = 2 sigma I - 2 P P^T and P of one column (`legs`, `lagt`, `tlagt`). Such a system
   is a chain of first-order all-pass filters, and each eigenvalue solves one monotone scalar equation;
@@ -9,8 +10,9 @@ routes, chosen by structure that can be seen in the matrix:
   their singular value decomposition is the answer; any other is first brought to that shape by a Hessenberg reduction;
 - *normal*: anything else, by the real Schur form, which of a normal matrix is block diagonal.
 
-Canonical order: upper half plane by rising frequency, the conjugates in the same order, then real modes by rising value.
-Canonical phase: V^H B is real and positive where it is not zero. So the result is the same on every machine, up to rounding.
+Canonical order: upper half plane by rising frequency, the conjugates in the same order, then real
+modes by rising value. Canonical phase: V^H B is real and positive where it is not zero. So the
+result is the same on every machine, up to rounding.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from ._array import Complex, Real
-from ._cascade import frequencies, products
-from ._lossless import gain, recognize
 from .forms import DPLR, NPLR, check
+from .ground.backend import Complex, Real
+from .lossless.chain import frequencies, products
+from .lossless.recognition import gain, recognize
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -33,8 +35,8 @@ _EPS = float(np.finfo(np.float64).eps)
 class Eigenbasis(NamedTuple):
     """M = V diag(Lambda) V^H with V unitary, and how nearly so.
 
-    `residual` is |M V - V Lambda|_F over |A|_F + |P|_F^2, `orthogonality` is |V^H V - I|_F / sqrt(N), both estimated from 16
-    random vectors (within about 20 %); they are a few eps.
+    `residual` is |M V - V Lambda|_F over |A|_F + |P|_F^2, `orthogonality` is |V^H V - I|_F /
+    sqrt(N), both estimated from 16 random vectors (within about 20 %); they are a few eps.
     """
 
     Lambda: Complex
@@ -44,14 +46,16 @@ class Eigenbasis(NamedTuple):
 
 
 def diagonalize(nplr: NPLR) -> DPLR:
-    r"""The system in the eigenbasis of its normal part: A = V (diag(Lambda) - P~ P~^H) V^H, exactly similar to A.
+    r"""The system in the eigenbasis of its normal part: A = V (diag(Lambda) - P~ P~^H) V^H, exactly
+    similar to A.
 
     .. math::  \tilde P = V^H P, \qquad \tilde B = V^H B, \qquad \tilde C = C V, \quad C = (1, 0, \dots, 0).
 
-    Returns a `DPLR` of full order N, of step 1, that reads the first coefficient. Raises ValueError when A + P P^T is not
-    normal, saying by how much. For `legs`, `lagt`, `tlagt` and the Fourier measures all of it is in closed form, to a few eps
-    relative, in O(N) once the structure is recognized, which costs O(N^2) of a matrix written down and O(N) of one on demand
-    (beyond order 4096). For others V comes from `eigenbasis`, O(N^3).
+    Returns a `DPLR` of full order N, of step 1, that reads the first coefficient. Raises ValueError
+    when A + P P^T is not normal, saying by how much. For `legs`, `lagt`, `tlagt` and the Fourier
+    measures all of it is in closed form, to a few eps relative, in O(N) once the structure is
+    recognized, which costs O(N^2) of a matrix written down and O(N) of one on demand (beyond order
+    4096). For others V comes from `eigenbasis`, O(N^3).
 
     Source: Gu, Goel & Re 2022 (S4), Theorem 1 and Section 3.4 (P P^* in place of P Q^*).
 
@@ -66,19 +70,30 @@ def diagonalize(nplr: NPLR) -> DPLR:
         sign = math.copysign(1.0, g)  # so that V^H B > 0
         C = sign * found.V(np.arange(1), np.arange(len(B)))[0]
         Ptilde = sign * found.driven
-        return DPLR(structure.sigma + found.z, Ptilde[:, None], g * Ptilde, C, np.asarray(0.0), np.asarray(1.0))
+        return DPLR(
+            structure.sigma + found.z,
+            Ptilde[:, None],
+            g * Ptilde,
+            C,
+            np.asarray(0.0),
+            np.asarray(1.0),
+        )
     Lambda, V, _, _ = eigenbasis(nplr)
     adjoint = V.conj().T
-    return DPLR(Lambda, adjoint @ nplr.P, adjoint @ nplr.B, V[0].copy(), np.asarray(0.0), np.asarray(1.0))
+    return DPLR(
+        Lambda, adjoint @ nplr.P, adjoint @ nplr.B, V[0].copy(), np.asarray(0.0), np.asarray(1.0)
+    )
 
 
 def eigenbasis(nplr: NPLR) -> Eigenbasis:
-    """Eigenvalues and unitary eigenvectors (N, N) of A + P P^T, with the residual and the defect of orthogonality.
+    """Eigenvalues and unitary eigenvectors (N, N) of A + P P^T, with the residual and the defect of
+    orthogonality.
 
-    Real modes have real eigenvectors, the others come in exact conjugate pairs. Raises ValueError when A + P P^T is not normal.
-    Accuracy: backward stable, residual and orthogonality a small multiple of eps; eigenvalues of the cascade route to high
-    relative accuracy. Cost: skew 6 N^3 real operations (a complex Hermitian solver spends about 15), 1.5 N^3 when even and
-    odd rows alternate, 4 N^3 in two matrix products for a cascade.
+    Real modes have real eigenvectors, the others come in exact conjugate pairs. Raises ValueError
+    when A + P P^T is not normal. Accuracy: backward stable, residual and orthogonality a small
+    multiple of eps; eigenvalues of the cascade route to high relative accuracy. Cost: skew 6 N^3
+    real operations (a complex Hermitian solver spends about 15), 1.5 N^3 when even and odd rows
+    alternate, 4 N^3 in two matrix products for a cascade.
 
     >>> from ssmlinalg import hippo
     >>> eigenbasis(hippo.fout(4)).Lambda.imag.round(6)
@@ -87,7 +102,9 @@ def eigenbasis(nplr: NPLR) -> Eigenbasis:
     A, B, P = check(nplr)
     A = np.asarray(A)
     if any(np.iscomplexobj(array) for array in nplr):
-        raise TypeError("`nplr` must be real; got complex entries. Take the real form, or use numpy.linalg.eig.")
+        raise TypeError(
+            "`nplr` must be real; got complex entries. Take the real form, or use numpy.linalg.eig."
+        )
     M = A + P @ P.T
     scale = float(np.linalg.norm(A) + np.linalg.norm(P) ** 2)
     structure = recognize(A, P)
@@ -108,8 +125,9 @@ def eigenbasis(nplr: NPLR) -> Eigenbasis:
 def _defects(M: Real, scale: float, Lambda: Complex, V: Complex) -> tuple[float, float]:
     """|M V - V Lambda|_F / scale and |V^H V - I|_F / sqrt(N), from what both matrices do to 16 random vectors.
 
-    E |R x|^2 = |R|_F^2 for a normal x, so a few vectors tell the size of R within some per cent, and no product of matrices,
-    which would cost as much as the decomposition, is spent on the check.
+    E |R x|^2 = |R|_F^2 for a normal x, so a few vectors tell the size of R within some per cent,
+    and no product of matrices, which would cost as much as the decomposition, is spent on the
+    check.
     """
     x = np.random.default_rng(0).standard_normal((len(M), 16))
     Vx = V @ x
@@ -119,18 +137,23 @@ def _defects(M: Real, scale: float, Lambda: Complex, V: Complex) -> tuple[float,
 
 
 def _cascade(P: Real) -> tuple[Real, Complex, Real]:
-    """Frequencies w > 0 and eigenvectors of the skew part of a triangular lossless A, and a real basis of its kernel.
+    """Frequencies w > 0 and eigenvectors of the skew part of a triangular lossless A, and a real
+    basis of its kernel.
 
-    The kernel is the state at frequency zero when an odd number of sections is chained, and a unit vector for each zero of P.
+    The kernel is the state at frequency zero when an odd number of sections is chained, and a unit
+    vector for each zero of P.
     """
     chain = np.flatnonzero(P)
     w = frequencies(P[chain] ** 2)
     z, a = 1j * np.concatenate([w, np.zeros(len(chain) % 2)]), P[chain] ** 2
     v = (P[chain] / (z[:, None] + a) * products(a, z, np.arange(len(chain))).T).T
     v = v / np.linalg.norm(v, axis=0)
-    # The last digit of w turns the end of the chain by up to sum_n w a_n/(w^2 + a_n^2) eps: one Newton-Schulz step mends it.
+    # The last digit of w turns the end of the chain by up to sum_n w a_n/(w^2 + a_n^2) eps: one
+    # Newton-Schulz step mends it.
     n = len(w)
-    W = np.concatenate([math.sqrt(2) * v[:, :n].real, math.sqrt(2) * v[:, :n].imag, v[:, n:].real], axis=-1)
+    W = np.concatenate(
+        [math.sqrt(2) * v[:, :n].real, math.sqrt(2) * v[:, :n].imag, v[:, n:].real], axis=-1
+    )
     W = 1.5 * W - W @ (W.T @ W) / 2
     whole = np.eye(len(P))
     pairs, single = np.zeros((len(P), n), dtype=np.complex128), whole[:, np.flatnonzero(P == 0)]
@@ -141,8 +164,9 @@ def _cascade(P: Real) -> tuple[Real, Complex, Real]:
 def _skew(S: Real) -> tuple[Real, Complex, Real]:
     r"""Frequencies w > 0 of a real skew S with their eigenvectors, and a real basis of its kernel.
 
-    A skew matrix that couples even rows with odd ones only is [[0, -K^T], [K, 0]]; with K = X diag(w) Y^T its eigenvectors for
-    i w are (y, -i x)/sqrt(2). A Hessenberg reduction makes any skew matrix tridiagonal, which is of that kind.
+    A skew matrix that couples even rows with odd ones only is [[0, -K^T], [K, 0]]; with K = X
+    diag(w) Y^T its eigenvectors for i w are (y, -i x)/sqrt(2). A Hessenberg reduction makes any
+    skew matrix tridiagonal, which is of that kind.
     """
     Q = None
     if S[::2, ::2].any() or S[1::2, 1::2].any():
@@ -166,13 +190,18 @@ def _skew(S: Real) -> tuple[Real, Complex, Real]:
     y, x = Yt[:rank].T[:, ::-1], X[:, :rank][:, ::-1]
     pairs = lift(y / math.sqrt(2), -1j * x / math.sqrt(2))
     null_y, null_x = Yt[rank:].T, X[:, rank:]
-    zeros_y, zeros_x = np.zeros((null_y.shape[0], null_x.shape[1])), np.zeros((null_x.shape[0], null_y.shape[1]))
+    zeros_y, zeros_x = (
+        np.zeros((null_y.shape[0], null_x.shape[1])),
+        np.zeros((null_x.shape[0], null_y.shape[1])),
+    )
     kernel = np.concatenate([lift(null_y, zeros_x), lift(zeros_y, null_x)], axis=-1)
     return w[:rank][::-1], pairs, kernel
 
 
 def _singular(K: Real) -> tuple[Real, Real, Real]:
-    """The singular value decomposition; where no row or column has two entries (Fourier measures) it can be read off."""
+    """The singular value decomposition; where no row or column has two entries (Fourier measures)
+    it can be read off.
+    """
     row, column = np.nonzero(K)
     if len(np.unique(row)) < len(row) or len(np.unique(column)) < len(column):
         return tuple(np.linalg.svd(K))  # pyright: ignore[reportReturnType]
@@ -182,11 +211,17 @@ def _singular(K: Real) -> tuple[Real, Real, Real]:
     w[: len(row)] = np.abs(K[row, column])
     X = np.eye(len(K))[:, np.concatenate([row, np.setdiff1d(np.arange(len(K)), row)])]
     X[:, : len(row)] *= np.sign(K[row, column])
-    return X, w, np.eye(K.shape[1])[np.concatenate([column, np.setdiff1d(np.arange(K.shape[1]), column)])]
+    return (
+        X,
+        w,
+        np.eye(K.shape[1])[np.concatenate([column, np.setdiff1d(np.arange(K.shape[1]), column)])],
+    )
 
 
 def _normal(M: Real, scale: float) -> tuple[Complex, Complex, Real, Real]:
-    """Upper eigenvalues with eigenvectors, then real ones, of a normal M: its real Schur form is block diagonal."""
+    """Upper eigenvalues with eigenvectors, then real ones, of a normal M: its real Schur form is
+    block diagonal.
+    """
     T, Z = scipy.linalg.schur(M, output="real")  # pyright: ignore[reportAssignmentType]
     first = np.flatnonzero(np.abs(np.diag(T, -1)) > 8 * _EPS * scale)
     second = first + 1
@@ -199,7 +234,9 @@ def _normal(M: Real, scale: float) -> tuple[Complex, Complex, Real, Real]:
     departure = float(np.linalg.norm(T - blocks))
     if departure > 64 * len(M) * _EPS * scale:
         got = f"a departure of {departure / scale:.3g} of its size"
-        raise ValueError(f"A + P P^T must be normal; got {got}. Choose such a P, or use perturb for a general matrix.")
+        raise ValueError(
+            f"A + P P^T must be normal; got {got}. Choose such a P, or use perturb for a general matrix."
+        )
     half: Complex = T[first, first] + 1j * np.abs(rotation)
     pairs = (Z[:, first] + 1j * np.sign(rotation) * Z[:, second]) / math.sqrt(2)
     up, rising = np.lexsort((half.real, half.imag)), np.argsort(T[alone, alone], kind="stable")
@@ -207,7 +244,9 @@ def _normal(M: Real, scale: float) -> tuple[Complex, Complex, Real, Real]:
 
 
 def _canonical(values: np.ndarray, vectors: np.ndarray, B: np.ndarray, slack: float) -> np.ndarray:
-    """Eigenvectors turned so that V^H B > 0; where eigenvalues coincide, the whole eigenspace gets its one basis."""
+    """Eigenvectors turned so that V^H B > 0; where eigenvalues coincide, the whole eigenspace gets
+    its one basis.
+    """
     if len(values) == 0:
         return vectors
     drive = B @ vectors  # conj(V^H B), B being real
@@ -222,7 +261,9 @@ def _canonical(values: np.ndarray, vectors: np.ndarray, B: np.ndarray, slack: fl
 
 
 def _basis_from(space: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """The basis of `space` that starts along B and goes on along e_0, e_1, ...: unique, whatever basis came in."""
+    """The basis of `space` that starts along B and goes on along e_0, e_1, ...: unique, whatever
+    basis came in.
+    """
     chosen = np.zeros((space.shape[-1], 0), dtype=space.dtype)
     for seed in (B / (np.linalg.norm(B) or 1.0), *np.eye(len(B))):
         c = space.conj().T @ seed

@@ -1,4 +1,6 @@
-"""Which array libraries work here: each runs a small model and is compared with NumPy. And which parts of a GPU are there."""
+"""Which array libraries work here: each runs a small model and is compared with NumPy. And which
+parts of a GPU are there.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +12,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._array import LIBRARIES, device, to_numpy
 from .forms import move
+from .ground.backend import LIBRARIES, device, to_numpy
 from .inits import ptd_init
 from .kernels import kernel
 
 # Where the model runs: a library and a device of it, None for the one it takes by itself.
-_PLACES: dict[str, tuple[str, str | None]] = {**{name: (name, None) for name in LIBRARIES}, "torch.cuda": ("torch", "cuda")}
+_PLACES: dict[str, tuple[str, str | None]] = {
+    **{name: (name, None) for name in LIBRARIES},
+    "torch.cuda": ("torch", "cuda"),
+}
 
 
-class Finding(NamedTuple):
-    """One library in one precision: `error` is the largest difference from NumPy in float64, relative to the largest entry.
+class Probe(NamedTuple):
+    """One library in one precision: `error` is the largest difference from NumPy in float64,
+    relative to the largest entry.
 
-    `works` says whether the model ran and `error` stays below `allowed`; if not, `reason` says why. `device` is where it ran;
-    it is empty and `error` NaN where it did not run, `version` empty where there is no such library.
+    `works` says whether the model ran and `error` stays below `allowed`; if not, `reason` says why.
+    `device` is where it ran; it is empty and `error` NaN where it did not run, `version` empty
+    where there is no such library.
     """
 
     library: str
@@ -37,17 +44,21 @@ class Finding(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One thing that a GPU needs: `found` is its version or name, empty if it is missing, and then `reason` says why."""
+    """One thing that a GPU needs: `found` is its version or name, empty if it is missing, and then
+    `reason` says why.
+    """
 
     name: str
     found: str
     reason: str
 
 
-def examine() -> list[Finding]:
-    """Run the kernel of a 4-channel PTD model of order 8 on every library, in both precisions, and on CUDA with PyTorch.
+def examine() -> list[Probe]:
+    """Run the kernel of a 4-channel PTD model of order 8 on every library, in both precisions, and
+    on CUDA with PyTorch.
 
-    Nothing is taken on trust from an import: a library that loads but fails when used is reported with its own words.
+    Nothing is taken on trust from an import: a library that loads but fails when used is reported
+    with its own words.
 
     >>> examine()[0].works
     True
@@ -56,7 +67,8 @@ def examine() -> list[Finding]:
 
 
 def graphics() -> list[Part]:
-    """The driver and each GPU it knows, asked without any library; then CuPy, its CUDA runtime and its compiler, NVRTC.
+    """The driver and each GPU it knows, asked without any library; then CuPy, its CUDA runtime and
+    its compiler, NVRTC.
 
     >>> [part.name for part in graphics()][0]
     'NVIDIA driver'
@@ -64,7 +76,7 @@ def graphics() -> list[Part]:
     return [*_driver(), *_cupy()]
 
 
-def _examine(place: str, dtype: str) -> Finding:
+def _examine(place: str, dtype: str) -> Probe:
     library, where = _PLACES[place]
     length = 64
     form = ptd_init(8, channels=4)
@@ -77,13 +89,17 @@ def _examine(place: str, dtype: str) -> Finding:
         K = kernel(move(form, library, dtype=dtype, device=where), length)
         got = to_numpy(K)
     except Exception as error:  # whatever a library raises, the others are examined
-        remedy = f"Reinstall {library}, or do without it." if where is None else "Take a PyTorch made for CUDA, and a GPU."
+        remedy = (
+            f"Reinstall {library}, or do without it."
+            if where is None
+            else "Take a PyTorch made for CUDA, and a GPU."
+        )
         reason = _sentence(f"the kernel must run on {place}", error, remedy)
-        return Finding(place, dtype, version, "", False, float("nan"), allowed, reason)
+        return Probe(place, dtype, version, "", False, float("nan"), allowed, reason)
     error = float(np.abs(got - expected).max() / np.abs(expected).max())
     works = error <= allowed
     reason = "" if works else f"differs from NumPy by {error:.2g}"
-    return Finding(place, dtype, version, str(device(K)), works, error, allowed, reason)
+    return Probe(place, dtype, version, str(device(K)), works, error, allowed, reason)
 
 
 def _driver() -> list[Part]:
@@ -91,7 +107,9 @@ def _driver() -> list[Part]:
     try:
         cuda: Any = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError as error:
-        return [Part("NVIDIA driver", "", _sentence(rule, error, "Install it where there is a GPU."))]
+        return [
+            Part("NVIDIA driver", "", _sentence(rule, error, "Install it where there is a GPU."))
+        ]
     version, count, gpu = (ctypes.c_int() for _ in range(3))
     cuda.cuDriverGetVersion(ctypes.byref(version))
     driver = Part("NVIDIA driver", f"CUDA {_dotted(version.value)}", "")
@@ -99,28 +117,52 @@ def _driver() -> list[Part]:
     if status or not count.value:
         said = ctypes.c_char_p()
         cuda.cuGetErrorName(status, ctypes.byref(said))
-        got = said.value.decode() if status and said.value else f"error {status}" if status else "none"
-        return [driver, Part("GPU", "", f"the driver must know a GPU; got {got}. See nvidia-smi and CUDA_VISIBLE_DEVICES.")]
+        got = (
+            said.value.decode()
+            if status and said.value
+            else f"error {status}"
+            if status
+            else "none"
+        )
+        return [
+            driver,
+            Part(
+                "GPU",
+                "",
+                f"the driver must know a GPU; got {got}. See nvidia-smi and CUDA_VISIBLE_DEVICES.",
+            ),
+        ]
     parts = [driver]
     for number in range(count.value):
         name, size = ctypes.create_string_buffer(256), ctypes.c_size_t()
         cuda.cuDeviceGet(ctypes.byref(gpu), number)
         cuda.cuDeviceGetName(name, len(name), gpu)
         cuda.cuDeviceTotalMem_v2(ctypes.byref(size), gpu)
-        parts.append(Part(f"GPU {number}", f"{name.value.decode()}, {size.value / 2**30:.3g} GiB", ""))
+        parts.append(
+            Part(f"GPU {number}", f"{name.value.decode()}, {size.value / 2**30:.3g} GiB", "")
+        )
     return parts
 
 
 def _cupy() -> list[Part]:
     try:
         cupy: Any = importlib.import_module("cupy")
-        parts = [Part("CuPy", cupy.__version__, ""), Part("CUDA runtime", _dotted(cupy.cuda.runtime.runtimeGetVersion()), "")]
-    except Exception as error:  # what is missing, or what is there under that name, may fail in any way
+        parts = [
+            Part("CuPy", cupy.__version__, ""),
+            Part("CUDA runtime", _dotted(cupy.cuda.runtime.runtimeGetVersion()), ""),
+        ]
+    except (
+        Exception
+    ) as error:  # what is missing, or what is there under that name, may fail in any way
         remedy = "Install it with: pip install 'ssmlinalg[cupy]'; PyTorch takes matrix products without it."
-        return [Part("CuPy", "", _sentence("CuPy must be installed", error.__cause__ or error, remedy))]
+        return [
+            Part("CuPy", "", _sentence("CuPy must be installed", error.__cause__ or error, remedy))
+        ]
     try:
         return [*parts, Part("NVRTC", "{}.{}".format(*cupy.cuda.nvrtc.getVersion()), "")]
-    except Exception as error:  # a library that is loaded when it is first asked can fail in many ways
+    except (
+        Exception
+    ) as error:  # a library that is loaded when it is first asked can fail in many ways
         remedy = "Install the CUDA toolkit, or the parts that CuPy needs: pip install 'cupy-cuda12x[ctk]'."
         return [*parts, Part("NVRTC", "", _sentence("CuPy must find its compiler", error, remedy))]
 
@@ -133,4 +175,8 @@ def _dotted(version: int) -> str:
 def _sentence(rule: str, error: BaseException, remedy: str) -> str:
     """An error of ours as it is; any other as what broke the rule."""
     said = str(error).strip().partition("\n")[0].rstrip(".")
-    return str(error) if "; got " in said else f"{rule}; got {type(error).__name__}{f' ({said})' if said else ''}. {remedy}"
+    return (
+        str(error)
+        if "; got " in said
+        else f"{rule}; got {type(error).__name__}{f' ({said})' if said else ''}. {remedy}"
+    )

@@ -1,14 +1,16 @@
 r"""The slow and obviously right twin of everything that is fast.
 
-Each function is the transcription of a definition into multiple precision. Nothing of the rest of the library is
-imported, so an agreement with it means something.
+Each function is the transcription of a definition into multiple precision. Nothing of the rest of
+the library is imported, so an agreement with it means something.
 
-Arrays of any library are accepted if they have ``tolist``, and so are nested sequences and mpmath matrices. A binary
-float is an exact number and is converted exactly: a result belongs to the numbers given, not to their decimal form.
+Arrays of any library are accepted if they have ``tolist``, and so are nested sequences and mpmath
+matrices. A binary float is an exact number and is converted exactly: a result belongs to the
+numbers given, not to their decimal form.
 
-Every function takes ``digits``. The work is done in twice as many, in a private context: no global precision is touched
-and a problem may lose as many digits as it keeps (a condition number of 10^digits) before an answer suffers. Matrices
-and states come back as mpmath matrices (N, N) and (N, 1).
+Every function takes ``digits``. The work is done in twice as many, in a private context: no global
+precision is touched and a problem may lose as many digits as it keeps (a condition number of
+10^digits) before an answer suffers. Matrices and states come back as mpmath matrices (N, N) and (N,
+1).
 
 Convention: x_l = Abar x_{l-1} + Bnow u_l + Bprevious u_{l-1},  y_l = C x_l + D u_l, with no input before the first.
 """
@@ -64,16 +66,22 @@ def discretize(
     (1.0, 0.125, 0.125)
     """
     if rule not in RULES:
-        raise ValueError(f"`rule` must be a known one; got {rule!r}; choose from {', '.join(RULES)}.")
+        raise ValueError(
+            f"`rule` must be a known one; got {rule!r}; choose from {', '.join(RULES)}."
+        )
     if (rule == "gbt") != (alpha is not None):
-        raise ValueError(f"`alpha` belongs to the rule 'gbt', and only to it; got alpha={alpha} with {rule!r}; change either.")
+        raise ValueError(
+            f"`alpha` belongs to the rule 'gbt', and only to it; got alpha={alpha} with {rule!r}; change either."
+        )
     ctx = _context(digits)
     A = _square(ctx, "A", A)
     B, h, N = _vector(ctx, "B", B, like=A), _positive(ctx, "step", step), A.rows
     nothing = ctx.zeros(N, 1)
 
     if rule in ("zoh", "foh", "impulse", "mamba"):
-        M = ctx.zeros(N + 2)  # d/dt (x, u, u') = M (x, u, u') in units of h: a linear input is a state too
+        M = ctx.zeros(
+            N + 2
+        )  # d/dt (x, u, u') = M (x, u, u') in units of h: a linear input is a state too
         M[:N, :N], M[:N, N], M[N, N + 1] = h * A, h * B, 1
         exponential = ctx.expm(M)
         Abar, constant, ramp = exponential[:N, :N], exponential[:N, N], exponential[:N, N + 1]
@@ -83,7 +91,9 @@ def discretize(
 
     alpha = {"forward": 0, "bilinear": 0.5, "backward": 1}.get(rule, alpha)
     a = _number(ctx, "alpha", alpha)
-    with _singular(f"I - alpha step A must be regular; got it singular at step={step}, alpha={alpha}; change either."):
+    with _singular(
+        f"I - alpha step A must be regular; got it singular at step={step}, alpha={alpha}; change either."
+    ):
         inverse = ctx.inverse(ctx.eye(N) - a * h * A)
     return inverse * (ctx.eye(N) + (1 - a) * h * A), inverse * (h * B), nothing
 
@@ -123,7 +133,11 @@ def scan(
     """
     Abar, Bnow, Bprevious = discretize(A, B, step, rule, alpha, digits=digits)
     ctx, N = Abar.ctx, Abar.rows
-    C, D, u = _vector(ctx, "C", C, like=Abar).T, _number(ctx, "D", D), _vector(ctx, "inputs", inputs)
+    C, D, u = (
+        _vector(ctx, "C", C, like=Abar).T,
+        _number(ctx, "D", D),
+        _vector(ctx, "inputs", inputs),
+    )
     x = ctx.zeros(N, 1) if state is None else _vector(ctx, "state", state, like=Abar)
     outputs, previous = [], ctx.zero
     for now in u:
@@ -259,7 +273,8 @@ def spectral_norm(A: Array, *, digits: int = 50) -> Number:
 
 
 def condition(V: Array, *, digits: int = 50) -> Number:
-    r"""The 2-norm condition number of V (M, N): largest over smallest singular value, infinite if V is rank deficient.
+    r"""The 2-norm condition number of V (M, N): largest over smallest singular value, infinite if V
+    is rank deficient.
 
     What exceeds 10^(2 digits) counts as infinite: it cannot be told from it.
 
@@ -297,18 +312,24 @@ def legs_state(order: int, s: Number, *, digits: int = 50) -> list[Number]:
     ctx, N = _context(digits), _count("order", order)
     s = _number(ctx, "s", s)
     if any(s == -(n + 1) for n in range(N)):
-        raise ValueError(f"`s` must not be one of the poles -1 .. -{N}; got {complex(s)}; move it off them.")
-    return [ctx.sqrt(2 * n + 1) / (s + n + 1) * ctx.fprod((s - m) / (s + m + 1) for m in range(n)) for n in range(N)]
+        raise ValueError(
+            f"`s` must not be one of the poles -1 .. -{N}; got {complex(s)}; move it off them."
+        )
+    return [
+        ctx.sqrt(2 * n + 1) / (s + n + 1) * ctx.fprod((s - m) / (s + m + 1) for m in range(n))
+        for n in range(N)
+    ]
 
 
 def legs_normal_spectrum(order: int, *, digits: int = 50) -> list[Number]:
-    r"""The imaginary parts w of the eigenvalues -1/2 + i w of A + B B^T / 2, A and B of HiPPO-LegS, increasing.
+    r"""The imaginary parts w of the eigenvalues -1/2 + i w of A + B B^T / 2, A and B of HiPPO-LegS,
+    increasing.
 
     .. math:: \sum_{k=1}^{N} \arctan \frac{w}{k - 1/2} = (N+1) \frac{\pi}{2} - m \pi, \qquad m = 1 .. N.
 
-    It is Phi(i w) = -1, by phase, with the Phi of `legs_lossless_spectrum`.
-    The sum is the imaginary part of log Gamma(N + 1/2 + i w) - log Gamma(1/2 + i w). It increases and, for w > 0, is
-    concave: Newton's method started left of a root never passes it.
+    It is Phi(i w) = -1, by phase, with the Phi of `legs_lossless_spectrum`. The sum is the
+    imaginary part of log Gamma(N + 1/2 + i w) - log Gamma(1/2 + i w). It increases and, for w > 0,
+    is concave: Newton's method started left of a root never passes it.
 
     Raises
     ------
@@ -318,7 +339,9 @@ def legs_normal_spectrum(order: int, *, digits: int = 50) -> list[Number]:
     [-2.398, 0.0, 2.398]
     """
     ctx, N = _context(digits), _count("order", order)
-    tolerance = ctx.mpf(10) ** -digits  # of a change: convergence is quadratic, what is left is its square
+    tolerance = (
+        ctx.mpf(10) ** -digits
+    )  # of a change: convergence is quadratic, what is left is its square
 
     def difference(function: Any, w: Number) -> Number:
         return function(ctx.mpc(N + 0.5, w)) - function(ctx.mpc(0.5, w))
@@ -336,13 +359,15 @@ def legs_normal_spectrum(order: int, *, digits: int = 50) -> list[Number]:
 
 
 def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list[Number]:
-    r"""The eigenvalues sigma - 1/2 of A + (tau/2) B B^T, A and B of HiPPO-LegS, in no particular order.
+    r"""The eigenvalues sigma - 1/2 of A + (tau/2) B B^T, A and B of HiPPO-LegS, in no particular
+    order.
 
     .. math:: \prod_{k=1}^{N} (\sigma - k + 1/2) - (1 - 2/\tau) \prod_{k=1}^{N} (\sigma + k - 1/2) = 0.
 
-    Phi(sigma) = 1 - B^T (sigma I - A - I/2)^{-1} B is the quotient of the two products, and sigma - 1/2 an eigenvalue
-    where it equals 1 - 2/tau. All roots are found at once by the iteration of Weierstrass (Durand and Kerner), seconds
-    at N = 32: each moves as Newton's method would if the others stood where they should.
+    Phi(sigma) = 1 - B^T (sigma I - A - I/2)^{-1} B is the quotient of the two products, and sigma -
+    1/2 an eigenvalue where it equals 1 - 2/tau. All roots are found at once by the iteration of
+    Weierstrass (Durand and Kerner), seconds at N = 32: each moves as Newton's method would if the
+    others stood where they should.
 
     Parameters
     ----------
@@ -358,14 +383,19 @@ def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list
     ctx, N = _context(digits), _count("order", order)
     tau = _positive(ctx, "tau", tau)
     if tau > 1:
-        raise ValueError(f"`tau` must lie in (0, 1]; got {float(tau)}; use 1 for the normal matrix.")
+        raise ValueError(
+            f"`tau` must lie in (0, 1]; got {float(tau)}; use 1 for the normal matrix."
+        )
 
     ctx.dps += digits  # a double root, where two eigenvalues meet, halves the digits
     tolerance = ctx.mpf(10) ** -digits
     half = [ctx.mpf(k) - 0.5 for k in range(1, N + 1)]
 
     def monic(sigma: Number) -> Number:
-        numerator, denominator = ctx.fprod(sigma - k for k in half), ctx.fprod(sigma + k for k in half)
+        numerator, denominator = (
+            ctx.fprod(sigma - k for k in half),
+            ctx.fprod(sigma + k for k in half),
+        )
         return tau / 2 * numerator + (1 - tau / 2) * denominator
 
     roots = [N * ctx.mpc(0.4, 0.9) ** n for n in range(N)]  # any start without symmetry
@@ -381,7 +411,9 @@ def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list
 
 def _context(digits: int) -> Context:
     if _count("digits", digits) < 15:
-        raise ValueError(f"`digits` must be at least 15, for a float has as many; got {digits}; 50 is usual.")
+        raise ValueError(
+            f"`digits` must be at least 15, for a float has as many; got {digits}; 50 is usual."
+        )
     ctx = mpmath.MPContext()
     ctx.dps = 2 * digits
     return ctx
@@ -389,7 +421,9 @@ def _context(digits: int) -> Context:
 
 def _count(name: str, value: int) -> int:
     if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer; got {value!r}; give one of at least 1.")
+        raise ValueError(
+            f"`{name}` must be a positive integer; got {value!r}; give one of at least 1."
+        )
     return int(value)
 
 
@@ -411,17 +445,23 @@ def _matrix(ctx: Context, name: str, array: Array) -> Matrix:
     """The array, exactly; a vector becomes a column."""
     rows = array.tolist() if hasattr(array, "tolist") else array
     if not isinstance(rows, (list, tuple)):
-        raise TypeError(f"`{name}` must be an array, a list or a tuple; got {type(array).__name__}; wrap it in a list.")
+        raise TypeError(
+            f"`{name}` must be an array, a list or a tuple; got {type(array).__name__}; wrap it in a list."
+        )
     rows = [row if isinstance(row, (list, tuple)) else [row] for row in rows]
     if len({len(row) for row in rows}) != 1 or not rows[0]:
-        raise ValueError(f"`{name}` must be a matrix or a vector; got rows of lengths {[*map(len, rows)]}; make them equal.")
+        raise ValueError(
+            f"`{name}` must be a matrix or a vector; got rows of lengths {[*map(len, rows)]}; make them equal."
+        )
     return ctx.matrix([[_number(ctx, name, entry) for entry in row] for row in rows])
 
 
 def _square(ctx: Context, name: str, array: Array) -> Matrix:
     M = _matrix(ctx, name, array)
     if M.rows != M.cols:
-        raise ValueError(f"`{name}` must have shape (N, N); got ({M.rows}, {M.cols}); use a square matrix.")
+        raise ValueError(
+            f"`{name}` must have shape (N, N); got ({M.rows}, {M.cols}); use a square matrix."
+        )
     return M
 
 
@@ -430,7 +470,9 @@ def _vector(ctx: Context, name: str, array: Array, like: Matrix | None = None) -
     M = _matrix(ctx, name, array)
     N = M.rows if like is None else like.rows
     if (M.rows, M.cols) != (N, 1):
-        raise ValueError(f"`{name}` must be a vector of length {N}; got shape ({M.rows}, {M.cols}); reshape it.")
+        raise ValueError(
+            f"`{name}` must be a vector of length {N}; got shape ({M.rows}, {M.cols}); reshape it."
+        )
     return M
 
 

@@ -17,11 +17,18 @@ from hypothesis import HealthCheck, settings
 
 from ssmlinalg import forms
 
-# The quick profile draws the same examples each time, so that a change is judged by what it changes; the long one searches.
+# The quick profile draws the same examples each time, so that a change is judged by what it
+# changes; the long one searches.
 settings.register_profile(
-    "quick", max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "quick",
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "long", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
@@ -37,15 +44,19 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return array
 
 
-# Adversaries beside the libraries people use: NumPy that refuses in-place writes, the standard to the letter, and the standard
-# on a device that is not the default.
+# Adversaries beside the libraries people use: NumPy that refuses in-place writes, the standard to
+# the letter, and the standard on a device that is not the default.
 LIBRARIES: dict[str, Callable[[Any], Any]] = {
     "numpy": lambda thing: thing,
     "read-only": lambda thing: _each(_read_only, thing),
     "strict": lambda thing: _each(array_api_strict.asarray, thing),
     "elsewhere": lambda thing: _each(_elsewhere, thing),
-    "torch": lambda thing: forms.move(thing, "torch") if type(thing) in forms.FORMS.values() else _torch(thing),
-    "jax": lambda thing: forms.move(thing, "jax") if type(thing) in forms.FORMS.values() else _jax(thing),
+    "torch": lambda thing: (
+        forms.move(thing, "torch") if type(thing) in forms.FORMS.values() else _torch(thing)
+    ),
+    "jax": lambda thing: (
+        forms.move(thing, "jax") if type(thing) in forms.FORMS.values() else _jax(thing)
+    ),
 }
 
 
@@ -89,16 +100,22 @@ def gpus() -> int:
 
 # On a GPU the same laws; `pytest -m gpu` runs them alone.
 ON_A_GPU: dict[str, Callable[[Any], Any]] = {
-    "cupy": lambda thing: forms.move(thing, "cupy") if type(thing) in forms.FORMS.values() else _cupy(thing),
+    "cupy": lambda thing: (
+        forms.move(thing, "cupy") if type(thing) in forms.FORMS.values() else _cupy(thing)
+    ),
     "torch-cuda": lambda thing: (
-        forms.move(thing, "torch", device="cuda") if type(thing) in forms.FORMS.values() else _cuda(thing)
+        forms.move(thing, "torch", device="cuda")
+        if type(thing) in forms.FORMS.values()
+        else _cuda(thing)
     ),
 }
 if gpus():
     LIBRARIES |= ON_A_GPU
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.gpu] * (name in ON_A_GPU)) for name in LIBRARIES])
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.gpu] * (name in ON_A_GPU)) for name in LIBRARIES]
+)
 def carry(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
     """A function that takes forms and arrays from the host into one of the libraries."""
     return LIBRARIES[request.param]

@@ -1,4 +1,6 @@
-"""What the property tests draw from, beside `ssmlinalg.testing`: seeds, sizes of perturbations, and models in a fixed order."""
+"""What the property tests draw from, beside `ssmlinalg.testing`: seeds, sizes of perturbations, and
+models in a fixed order.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,16 @@ EPS = float(np.finfo(np.float64).eps)
 
 orders = testing.orders()
 measures = testing.measures()
-corrected = st.sampled_from([name for name, make in hippo.MEASURES.items() if isinstance(make(2), NPLR)])
+corrected = st.sampled_from(
+    [name for name, make in hippo.MEASURES.items() if isinstance(make(2), NPLR)]
+)
 lossless = st.sampled_from(testing.LOSSLESS)
 taus = st.floats(0.02, 1.0)
 seeds = st.integers(0, 2**32 - 1)
 init_names = st.sampled_from(sorted(inits.INITS))
-continuous_names = st.sampled_from([name for name, make in sorted(inits.INITS.items()) if isinstance(make(2), Continuous)])
+continuous_names = st.sampled_from(
+    [name for name, make in sorted(inits.INITS.items()) if isinstance(make(2), Continuous)]
+)
 
 
 def nplr(measure: str, order: int) -> NPLR:
@@ -40,7 +46,9 @@ def models(names: st.SearchStrategy[str] = init_names, largest: int = 12) -> st.
 
 
 def _sources() -> dict[str, Any]:
-    """All there is to export: from an order, channels and a seed to what a target is given, and the form it stands for."""
+    """All there is to export: from an order, channels and a seed to what a target is given, and the
+    form it stands for.
+    """
 
     def plain(make: Any, change: Any = lambda form: form) -> Any:
         def source(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
@@ -61,9 +69,13 @@ def _sources() -> dict[str, Any]:
         found = perturb.lossless(hippo.legs(order), conditioning=8.0)
         b, one = hippo.legs(order).B, np.eye(order)
         E = found.tau * np.outer(b, b) / 2
-        inputs = one - found.tau / 2 * np.outer(b, b) / (b @ b)  # what the method scales is its own input
+        inputs = one - found.tau / 2 * np.outer(b, b) / (
+            b @ b
+        )  # what the method scales is its own input
         # From every input to every coefficient: inputs by row, for the matrix is symmetric.
-        return found, forms.Dense(hippo.legs(order).A + E, inputs, one[:, None], np.asarray(0.0), np.asarray(1.0))
+        return found, forms.Dense(
+            hippo.legs(order).A + E, inputs, one[:, None], np.asarray(0.0), np.asarray(1.0)
+        )
 
     def heads(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
         form = inits.mamba_init(1, channels=channels, seed=seed)
@@ -77,7 +89,10 @@ def _sources() -> dict[str, Any]:
         if isinstance(make(2), Continuous):
             made[f"{name}, sampled"] = plain(make, discretize.zoh)
     made |= {f"{name}, dense": dense(make) for name, make in hippo.MEASURES.items()}
-    made |= {f"{name}, dense, sampled": dense(make, discretize.zoh) for name, make in hippo.MEASURES.items()}
+    made |= {
+        f"{name}, dense, sampled": dense(make, discretize.zoh)
+        for name, make in hippo.MEASURES.items()
+    }
     return made | {"mamba, one mode": heads, "lossless": perturbed}
 
 
@@ -86,7 +101,9 @@ SOURCES = _sources()
 
 @cache
 def exports(target: str, length: int) -> st.SearchStrategy[Any]:
-    """What a target takes, of all there is, with channels and without, and the form each stands for."""
+    """What a target takes, of all there is, with channels and without, and the form each stands
+    for.
+    """
     there = export.TARGETS[target]
     options = {"length": length} if there.sized else {}
     taken = []
@@ -96,7 +113,9 @@ def exports(target: str, length: int) -> st.SearchStrategy[Any]:
             if type(given) in there.takes:
                 try:
                     there.to(given, **options)
-                except ValueError:  # a type it takes and a value it does not, such as B where a layer has none
+                except (
+                    ValueError
+                ):  # a type it takes and a value it does not, such as B where a layer has none
                     continue
                 taken.append((name, channels))
     if not taken:

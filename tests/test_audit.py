@@ -24,7 +24,7 @@ from test_report import SCREENS, browser, opened  # noqa: F401 (a fixture)
 from ssmlinalg import export, inits, report
 from ssmlinalg.audit import ALARM, CHECKS, audit
 from ssmlinalg.audit.checks import _halves
-from ssmlinalg.audit.laws import kolmogorov
+from ssmlinalg.audit.draws import kolmogorov
 from ssmlinalg.export import TARGETS
 from ssmlinalg.perturb import Diagonalization
 
@@ -32,14 +32,22 @@ LENGTH = 64
 PAGE = Path(__file__).parent.parent / "docs" / "audit.md"
 laws = settings(max_examples=150 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 4)
 seeds = st.integers(0, 2**32 - 1)
-# A drawn, or other in each channel, is no formula to a layer whose channels share one A; two are wrong on purpose.
-OWN = {"dss-softmax": "dss-softmax", "dlr": "dlr", "minimal-lru": "lru", "s4": "s4"}  # what others sample is not drawn
+# A drawn, or other in each channel, is no formula to a layer whose channels share one A; two are
+# wrong on purpose.
+OWN = {
+    "dss-softmax": "dss-softmax",
+    "dlr": "dlr",
+    "minimal-lru": "lru",
+    "s4": "s4",
+}  # what others sample is not drawn
 UNKNOWN = re.compile(r"s4d-legs-clipped|mamba, one mode|(s4d-rand|s4d-dfout)")
 
 
 @cache
 def sources(target: str) -> list[str]:
-    """The names of what there is to export to the layer, of what its own kind of layer starts from."""
+    """The names of what there is to export to the layer, of what its own kind of layer starts
+    from.
+    """
     there, names = TARGETS[target], []
     for name, source in SOURCES.items():
         try:
@@ -58,10 +66,16 @@ def options(target: str) -> dict[str, int]:
 
 
 @st.composite
-def healthy(draw: Any, target: str, least: int = 2, *, channels: int | None = None) -> dict[str, np.ndarray]:
+def healthy(
+    draw: Any, target: str, least: int = 2, *, channels: int | None = None
+) -> dict[str, np.ndarray]:
     """The arrays of a layer as our inits fill it."""
     if target == "mamba2":  # one mode for each head, and the spectrum across the heads
-        form: Any = inits.mamba_init(1, channels=draw(st.integers(12, 40)) if channels is None else channels, seed=draw(seeds))
+        form: Any = inits.mamba_init(
+            1,
+            channels=draw(st.integers(12, 40)) if channels is None else channels,
+            seed=draw(seeds),
+        )
         return TARGETS[target].to(form._replace(A=-1.0 - np.arange(len(form.A))[:, None]))
     name, order = draw(st.sampled_from(sources(target))), draw(st.integers(least, 12))
     width = draw(st.integers(12, 40)) if channels is None else channels
@@ -86,7 +100,11 @@ def accused(found: Any, kind: str) -> set[str]:
 
 def stepped(target: str) -> str:
     """The array that holds the steps of a target."""
-    return next(name for name in TARGETS[target].layout if re.search(r"(log_dt|inv_dt|log_step|dt_bias|dt_proj\.bias)$", name))
+    return next(
+        name
+        for name in TARGETS[target].layout
+        if re.search(r"(log_dt|inv_dt|log_step|dt_bias|dt_proj\.bias)$", name)
+    )
 
 
 STEPPED = [name for name, there in TARGETS.items() if "log step" in there.declared]
@@ -112,30 +130,44 @@ def test_a_layer_that_our_inits_filled_has_no_findings(target, data):
 @given(data=st.data())
 @laws
 def test_what_was_trained_is_no_finding(target, data):
-    """Every array moved a little by a gradient: A is no initialization any more, and laws are no promise."""
+    """Every array moved a little by a gradient: A is no initialization any more, and laws are no
+    promise.
+    """
     arrays = data.draw(healthy(target, 2))
     rng = np.random.default_rng(data.draw(seeds))
 
     def moved(array):
         noise = rng.standard_normal(array.shape)
-        return (array * (1 + 0.03 * noise) + (0.01 * noise if np.isrealobj(array) else 0)).astype(array.dtype)
+        return (array * (1 + 0.03 * noise) + (0.01 * noise if np.isrealobj(array) else 0)).astype(
+            array.dtype
+        )
 
-    trained = {name: array if array.dtype.kind == "i" else moved(array) for name, array in arrays.items()}
+    trained = {
+        name: array if array.dtype.kind == "i" else moved(array) for name, array in arrays.items()
+    }
     found = look(trained, target)
     seen = found.layers[0].identified
-    drawn = {"law", "interval"} if seen.exact else set()  # what is drawn and moved a little may have its law still
-    assert kinds(found) <= {"unstable", "unreadable"} | drawn, found.findings  # where nothing keeps A stable it may not be
+    drawn = (
+        {"law", "interval"} if seen.exact else set()
+    )  # what is drawn and moved a little may have its law still
+    assert kinds(found) <= {"unstable", "unreadable"} | drawn, (
+        found.findings
+    )  # where nothing keeps A stable it may not be
     assert not seen.exact or seen.names[0] in ("s4d-rand", "lru", "dlr")
 
 
-@pytest.mark.parametrize("name", ["s4d-lin", "s4d-inv", "s4d-legs", "s4d-real", "ptd", "s4d-dfout", "dss"])
+@pytest.mark.parametrize(
+    "name", ["s4d-lin", "s4d-inv", "s4d-legs", "s4d-real", "ptd", "s4d-dfout", "dss"]
+)
 @given(order=st.integers(2, 24), channels=st.integers(1, 9), seed=seeds)
 @laws
 def test_an_initialization_is_recognized_and_its_order_does_not_matter(name, order, channels, seed):
     form: Any = inits.INITS[name](order, channels=channels, seed=seed)
     arrays = TARGETS["s4d"].to(form)
     shuffle = np.random.default_rng(seed).permutation(form.A.shape[-1])
-    turned = {key: arrays[key][:, shuffle] for key in ("C", "log_A_real", "A_imag")} | {"log_dt": arrays["log_dt"]}
+    turned = {key: arrays[key][:, shuffle] for key in ("C", "log_A_real", "A_imag")} | {
+        "log_dt": arrays["log_dt"]
+    }
     turned["A_imag"] = -turned["A_imag"]  # the lower half
     for held in (arrays, turned):
         found = look(held, "s4d").layers[0].identified
@@ -155,7 +187,8 @@ def test_the_distance_is_that_of_the_worst_mode_over_the_largest(order, channels
     moved = form._replace(A=form.A + 0.1 * shift)
     found = look(TARGETS["s4d"].to(moved), "s4d").layers[0].identified
     expected = np.max(np.abs(0.1 * shift)) / np.max(np.abs(form.A))
-    # Folded back into the upper half plane and sorted a mode may be matched to a nearer one, never to a farther.
+    # Folded back into the upper half plane and sorted a mode may be matched to a nearer one, never
+    # to a farther.
     assert found.distances["s4d-inv"] <= expected * (1 + 1e-3) + 4 * np.finfo(np.float32).eps
 
 
@@ -164,7 +197,12 @@ def test_the_distance_is_that_of_the_worst_mode_over_the_largest(order, channels
 def test_drawn_spectra_are_recognized_by_their_law(order, seed):
     rand = look(TARGETS["s4d"].to(inits.s4d_rand_init(2 * order, channels=3, seed=seed)), "s4d")
     assert rand.layers[0].identified.names == ("s4d-rand",)
-    lru = look(TARGETS["minimal-lru"].to(inits.lru_init(order, channels=3, r_min=0.3, r_max=0.95, seed=seed)), "minimal-lru")
+    lru = look(
+        TARGETS["minimal-lru"].to(
+            inits.lru_init(order, channels=3, r_min=0.3, r_max=0.95, seed=seed)
+        ),
+        "minimal-lru",
+    )
     assert lru.layers[0].identified.names == ("lru",)
     dlr = look(TARGETS["dlr"].to(inits.dlr_init(order, channels=3, seed=seed)), "dlr")
     assert dlr.layers[0].identified.names == ("dlr",)
@@ -175,7 +213,9 @@ def test_drawn_spectra_are_recognized_by_their_law(order, seed):
 def test_storing_in_sixteen_bits_is_no_rounding_on_the_way(target, data):
     arrays = data.draw(healthy(target, 2))
     for dtype in (torch.float16, torch.bfloat16):
-        found = look({name: torch.tensor(array).to(dtype) for name, array in arrays.items()}, target)
+        found = look(
+            {name: torch.tensor(array).to(dtype) for name, array in arrays.items()}, target
+        )
         assert kinds(found) <= {"changed"}, found.findings
         assert found.layers[0].identified.agrees > 0.5
 
@@ -200,7 +240,10 @@ def test_a_bias_that_torch_drew_again_is_found(target, order, channels, rank, se
     arrays = TARGETS[target].to(inits.mamba_init(order, channels=channels, seed=seed))
     torch.manual_seed(seed % 2**31)
     linear = torch.nn.Linear(rank, channels)
-    arrays |= {"dt_proj.weight": linear.weight.detach().numpy(), "dt_proj.bias": linear.bias.detach().numpy()}
+    arrays |= {
+        "dt_proj.weight": linear.weight.detach().numpy(),
+        "dt_proj.bias": linear.bias.detach().numpy(),
+    }
     found = look(arrays, target)
     assert accused(found, "reinitialized") == {"dt_proj.bias"}
     assert accused(found, "interval") >= {"dt_proj.bias"}
@@ -244,13 +287,21 @@ def test_imaginary_parts_of_b_that_were_cut_are_found(target, data):
 @laws
 def test_values_that_went_through_sixteen_bits_are_found(target, data):
     arrays = data.draw(healthy(target, 6))
-    many = [name for name, array in arrays.items() if array.dtype.kind in "fc" and fractions(array) >= 16]
+    many = [
+        name
+        for name, array in arrays.items()
+        if array.dtype.kind in "fc" and fractions(array) >= 16
+    ]
     if not many:
         return
     name = data.draw(st.sampled_from(many))
     array = arrays[name]
-    short = {"float16": through_half, "bfloat16": through_brain}[data.draw(st.sampled_from(["float16", "bfloat16"]))]
-    rounded = (short(array.real) + 1j * short(array.imag) if array.dtype.kind == "c" else short(array)).astype(array.dtype)
+    short = {"float16": through_half, "bfloat16": through_brain}[
+        data.draw(st.sampled_from(["float16", "bfloat16"]))
+    ]
+    rounded = (
+        short(array.real) + 1j * short(array.imag) if array.dtype.kind == "c" else short(array)
+    ).astype(array.dtype)
     if not np.all(np.isfinite(rounded)) or fractions(rounded) < 8:
         return
     found = look(arrays | {name: rounded}, target)
@@ -274,8 +325,12 @@ def through_brain(array: np.ndarray) -> np.ndarray:
 @given(data=st.data())
 @laws
 def test_both_halves_in_a_layout_of_one_are_found(data):
-    arrays = TARGETS["s4d"].to(inits.s4d_inv_init(2 * data.draw(st.integers(1, 9)), channels=4, seed=data.draw(seeds)))
-    twice = {name: np.concatenate([arrays[name]] * 2, axis=1) for name in ("C", "log_A_real", "A_imag")}
+    arrays = TARGETS["s4d"].to(
+        inits.s4d_inv_init(2 * data.draw(st.integers(1, 9)), channels=4, seed=data.draw(seeds))
+    )
+    twice = {
+        name: np.concatenate([arrays[name]] * 2, axis=1) for name in ("C", "log_A_real", "A_imag")
+    }
     n = arrays["A_imag"].shape[1]
     twice["A_imag"][:, n:] *= -1
     twice["C"][:, n:, 1] *= -1
@@ -320,14 +375,20 @@ def test_a_transposed_a_is_found_square_or_not(target, order, channels, seed):
 @laws
 def test_a_nan_is_found_where_it_is(target, data):
     arrays = data.draw(healthy(target))
-    name = data.draw(st.sampled_from([name for name, array in arrays.items() if array.dtype.kind in "fc" and array.size]))
+    name = data.draw(
+        st.sampled_from(
+            [name for name, array in arrays.items() if array.dtype.kind in "fc" and array.size]
+        )
+    )
     where = tuple(data.draw(st.integers(0, size - 1)) for size in arrays[name].shape)
     value = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
     broken = np.array(arrays[name])
     broken[where] = value
     found = look(arrays | {name: broken}, target)
     assert accused(found, "nonfinite") == {name}
-    assert str(tuple(where)) in next(one.message for one in found.findings if one.kind == "nonfinite")
+    assert str(tuple(where)) in next(
+        one.message for one in found.findings if one.kind == "nonfinite"
+    )
 
 
 ZEROED = {
@@ -348,11 +409,15 @@ def test_an_array_of_zeros_is_found(target, data):
     assert name in accused(found, "zero"), found.findings
 
 
-@pytest.mark.parametrize(("target", "name"), [("s4d", "A_imag"), ("s4d", "log_A_real"), ("mamba", "A_log")])
+@pytest.mark.parametrize(
+    ("target", "name"), [("s4d", "A_imag"), ("s4d", "log_A_real"), ("mamba", "A_log")]
+)
 @given(data=st.data())
 @laws
 def test_one_channel_that_was_changed_is_found_and_named(target, name, data):
-    arrays = TARGETS[target].to(inits.INITS["s4d-inv" if target == "s4d" else target](8, channels=24, seed=data.draw(seeds)))
+    arrays = TARGETS[target].to(
+        inits.INITS["s4d-inv" if target == "s4d" else target](8, channels=24, seed=data.draw(seeds))
+    )
     which = data.draw(st.integers(0, 23))
     bent = np.array(arrays[name])
     bent[which] = 1.3 * bent[which] + 0.1
@@ -408,7 +473,9 @@ def test_a_mode_that_grows_is_found(pairs, seed):
 
 def test_a_missing_name_is_told_with_the_nearest_there_is():
     arrays = TARGETS["s4d"].to(inits.s4d_lin_init(8, channels=4))
-    renamed = {f"net.kernel.{name.replace('log_dt', 'log_dT')}": array for name, array in arrays.items()}
+    renamed = {
+        f"net.kernel.{name.replace('log_dt', 'log_dT')}": array for name, array in arrays.items()
+    }
     (finding,) = look(renamed, "s4d").findings
     assert finding.kind == "unreadable"
     assert finding.layer == "net.kernel."
@@ -421,9 +488,24 @@ def test_a_missing_name_is_told_with_the_nearest_there_is():
     [
         ({"a.weight": np.zeros(3)}, {}, ValueError, "must be those of a layer"),
         ({}, {}, ValueError, "got none"),
-        ({"a": np.zeros(3)}, {"target": "mambo"}, ValueError, "`target` must be one of .*Did you mean 'mamba'"),
-        ({"a": np.zeros(3)}, {"expect": "s4d-lim"}, ValueError, "`expect` must be one of .*Did you mean 's4d-lin'"),
-        ({"a": np.zeros(3)}, {"length": 0}, ValueError, "`length` must be an integer of at least 1"),
+        (
+            {"a": np.zeros(3)},
+            {"target": "mambo"},
+            ValueError,
+            "`target` must be one of .*Did you mean 'mamba'",
+        ),
+        (
+            {"a": np.zeros(3)},
+            {"expect": "s4d-lim"},
+            ValueError,
+            "`expect` must be one of .*Did you mean 's4d-lin'",
+        ),
+        (
+            {"a": np.zeros(3)},
+            {"length": 0},
+            ValueError,
+            "`length` must be an integer of at least 1",
+        ),
         (7, {}, TypeError, "`source` must be a path or arrays by name; got int"),
     ],
 )
@@ -448,14 +530,21 @@ def test_every_layer_of_a_file_is_seen_and_the_file_is_left_alone(tmp_path):
     arrays["layers.1.kernel.log_dt"] = np.ones(20, np.float32)
     arrays["step"] = 3
     found = audit(arrays, target="s4d")
-    assert [layer.identified.names[0] for layer in found.layers] == ["s4d-lin", "s4d-inv", "s4d-legs"]
+    assert [layer.identified.names[0] for layer in found.layers] == [
+        "s4d-lin",
+        "s4d-inv",
+        "s4d-legs",
+    ]
     assert {finding.layer for finding in found.findings} == {"layers.1.kernel."}
 
 
 def test_what_torch_holds_is_audited_like_what_numpy_holds():
     arrays = TARGETS["s4d"].to(inits.s4d_lin_init(16, channels=20))
     state = {name: torch.nn.Parameter(torch.tensor(array)) for name, array in arrays.items()}
-    assert audit(state, target="s4d").layers[0].tests[0].p == audit(arrays, target="s4d").layers[0].tests[0].p
+    assert (
+        audit(state, target="s4d").layers[0].tests[0].p
+        == audit(arrays, target="s4d").layers[0].tests[0].p
+    )
 
 
 @given(st.integers(40, 400), seeds)
@@ -475,7 +564,9 @@ def test_the_p_values_are_those_of_scipy(channels, seed):
 def test_copies_are_no_draws(times, seed):
     """A step that each of a pair of conjugates has counts once."""
     draws = np.random.default_rng(seed).uniform(size=40)
-    once, again = (kolmogorov(values, "uniform", (0.0, 1.0))[1] for values in (draws, np.repeat(draws, times)))
+    once, again = (
+        kolmogorov(values, "uniform", (0.0, 1.0))[1] for values in (draws, np.repeat(draws, times))
+    )
     assert again == pytest.approx(once)
 
 
@@ -516,7 +607,12 @@ else:
 def built(package: str, folder: Path) -> None:
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
-    subprocess.run([sys.executable, "-c", BUILD, str(folder), package], check=True, timeout=300, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", BUILD, str(folder), package],
+        check=True,
+        timeout=300,
+        capture_output=True,
+    )
 
 
 def test_fresh_models_of_transformers_are_what_they_say(tmp_path):
@@ -524,7 +620,9 @@ def test_fresh_models_of_transformers_are_what_they_say(tmp_path):
     for target in ("mamba", "falcon-mamba", "mamba2"):
         found = audit(tmp_path / target, target=target, expect="s4d-real")
         assert found.findings == []
-        assert [(layer.order, layer.fresh, layer.identified.exact) for layer in found.layers] == [(16, True, True)] * 2
+        assert [(layer.order, layer.fresh, layer.identified.exact) for layer in found.layers] == [
+            (16, True, True)
+        ] * 2
     # Only the model draws x_proj as declared: a mixer by itself leaves it to torch.nn.Linear.
     (finding,) = audit(tmp_path / "mixer.pt", target="mamba").findings
     assert (finding.kind, finding.array) == ("law", "x_proj.weight")
@@ -586,11 +684,16 @@ def test_the_histogram_drawn_has_the_area_of_its_law():
 @pytest.mark.parametrize("screen", SCREENS)
 def test_a_page_is_drawn_without_a_word_from_the_browser(browser, screen, tmp_path):  # noqa: F811 (a fixture)
     path = tmp_path / "page.html"
-    path.write_text(report.audit(accusing(2), title="a checkpoint", facts={"seed": "0"}), encoding="utf-8")
+    path.write_text(
+        report.audit(accusing(2), title="a checkpoint", facts={"seed": "0"}), encoding="utf-8"
+    )
     with opened(browser, screen, path) as page:
         for number in range(1, 5):
             assert page.locator(f"#figure-{number} svg.main-svg").count() > 0
-        assert page.evaluate("document.scrollingElement.scrollWidth") <= SCREENS[screen]["viewport"]["width"]
+        assert (
+            page.evaluate("document.scrollingElement.scrollWidth")
+            <= SCREENS[screen]["viewport"]["width"]
+        )
 
 
 # the catalogue

@@ -1,4 +1,6 @@
-"""What is written is read back, what others write is read as they read it, and what is bad is refused in one sentence."""
+"""What is written is read back, what others write is read as they read it, and what is bad is
+refused in one sentence.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,21 @@ from ssmlinalg import checkpoints, export, ptd_init
 from ssmlinalg.checkpoints import read, write
 
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
-laws = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-COMMON = ["float32", "float64", "complex64", "bool", *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64))]
-TYPES = {".safetensors": [*COMMON, "float16"], ".npz": [*COMMON, "float16", "complex128"], ".mat": [*COMMON, "complex128"]}
+laws = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+COMMON = [
+    "float32",
+    "float64",
+    "complex64",
+    "bool",
+    *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)),
+]
+TYPES = {
+    ".safetensors": [*COMMON, "float16"],
+    ".npz": [*COMMON, "float16", "complex128"],
+    ".mat": [*COMMON, "complex128"],
+}
 ORDERS: list[Literal["<", ">"]] = ["<", ">"]
 MODEL = {"A": np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3), "seq.b": np.arange(4)}
 
@@ -43,7 +57,11 @@ def values(checkpoint: checkpoints.Checkpoint) -> dict[str, np.ndarray]:
 
 def same(found: np.ndarray, expected: np.ndarray) -> bool:
     """Of one shape, type and bits: NaN is NaN, and -0 is not 0."""
-    return found.shape == expected.shape and found.dtype == expected.dtype and found.tobytes() == expected.tobytes()
+    return (
+        found.shape == expected.shape
+        and found.dtype == expected.dtype
+        and found.tobytes() == expected.tobytes()
+    )
 
 
 def refused(path: Path, error: type[Exception] = ValueError) -> str:
@@ -68,7 +86,10 @@ def npy(array: np.ndarray, **options: Any) -> bytes:
 
 def declared(shape: object, dtype: object = "<f8") -> bytes:
     """A .npy that declares an array and has no numbers."""
-    header = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    header = (
+        f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode()
+        + b"\n"
+    )
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
 
 
@@ -90,19 +111,25 @@ def told(shape: list[int], *offsets: int, dtype: str = "F32") -> dict[str, Any]:
 def arrays(draw: st.DrawFn, types: list[str]) -> np.ndarray:
     """Of any type, shape, byte order and strides."""
     dtype = np.dtype(draw(st.sampled_from(types))).newbyteorder(draw(st.sampled_from(ORDERS)))
-    array = draw(hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)))
+    array = draw(
+        hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
+    )
     return draw(st.sampled_from([array, array.T, array[::-1] if array.ndim else array]))
 
 
 @pytest.mark.parametrize("suffix", TYPES)
 @given(data=st.data())
 @laws
-def test_what_is_written_is_read_back_in_its_shape_type_and_bits(suffix: str, data: st.DataObject, tmp_path: Path) -> None:
-    names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9).filter(
-        lambda n: n[:2] != "__"
-    )
+def test_what_is_written_is_read_back_in_its_shape_type_and_bits(
+    suffix: str, data: st.DataObject, tmp_path: Path
+) -> None:
+    names = st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9
+    ).filter(lambda n: n[:2] != "__")
     given = data.draw(st.dictionaries(names, arrays(TYPES[suffix]), max_size=4))
-    metadata = data.draw(st.dictionaries(names, st.text(st.characters(exclude_categories=["Cs"])), max_size=3))
+    metadata = data.draw(
+        st.dictionaries(names, st.text(st.characters(exclude_categories=["Cs"])), max_size=3)
+    )
     write(tmp_path / f"a{suffix}", given, metadata, force=True)
     found = read(tmp_path / f"a{suffix}")
     assert found.metadata == metadata
@@ -115,10 +142,16 @@ def test_what_is_written_is_read_back_in_its_shape_type_and_bits(suffix: str, da
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2], ids=str)
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
-def test_every_number_of_a_narrow_type_arrives_as_float32(dtype: torch.dtype, suffix: str, tmp_path: Path) -> None:
-    bits = torch.arange(2 ** (8 * dtype.itemsize), dtype=torch.int32).to(torch.int16 if dtype.itemsize == 2 else torch.uint8)
+def test_every_number_of_a_narrow_type_arrives_as_float32(
+    dtype: torch.dtype, suffix: str, tmp_path: Path
+) -> None:
+    bits = torch.arange(2 ** (8 * dtype.itemsize), dtype=torch.int32).to(
+        torch.int16 if dtype.itemsize == 2 else torch.uint8
+    )
     tensor, path = bits.view(dtype), tmp_path / f"a{suffix}"
-    safetensors.torch.save_file({"x": tensor}, path) if suffix == ".safetensors" else torch.save({"x": tensor}, path)
+    safetensors.torch.save_file({"x": tensor}, path) if suffix == ".safetensors" else torch.save(
+        {"x": tensor}, path
+    )
     entry = read(path).entries["x"]
     assert (entry.dtype, entry.read().dtype) == (str(dtype).removeprefix("torch."), np.float32)
     np.testing.assert_array_equal(entry.read(), tensor.to(torch.float32).numpy())
@@ -127,24 +160,38 @@ def test_every_number_of_a_narrow_type_arrives_as_float32(dtype: torch.dtype, su
 @pytest.mark.parametrize("compressed", [False, True])
 @given(given=st.dictionaries(st.text("abc", min_size=1), arrays(TYPES[".npz"]), max_size=3))
 @laws
-def test_numpy_archives_are_read_as_numpy_reads_them(compressed: bool, given: dict[str, np.ndarray], tmp_path: Path) -> None:
+def test_numpy_archives_are_read_as_numpy_reads_them(
+    compressed: bool, given: dict[str, np.ndarray], tmp_path: Path
+) -> None:
     (np.savez_compressed if compressed else np.savez)(tmp_path / "a.npz", **given)  # pyright: ignore[reportArgumentType]
     found = values(read(tmp_path / "a.npz"))
     assert found.keys() == given.keys()
-    assert all(same(found[name], array.astype(array.dtype.newbyteorder("="))) for name, array in given.items())
+    assert all(
+        same(found[name], array.astype(array.dtype.newbyteorder("=")))
+        for name, array in given.items()
+    )
 
 
 @given(array=arrays(TYPES[".npz"]))
 @laws
 def test_a_single_array_is_named_array(array: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", array)
-    assert same(read(tmp_path / "a.npy").entries["array"].read(), array.astype(array.dtype.newbyteorder("=")))
+    assert same(
+        read(tmp_path / "a.npy").entries["array"].read(),
+        array.astype(array.dtype.newbyteorder("=")),
+    )
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-@given(given=st.dictionaries(st.from_regex("[a-z]{1,9}", fullmatch=True), arrays(TYPES[".mat"]), min_size=1, max_size=3))
+@given(
+    given=st.dictionaries(
+        st.from_regex("[a-z]{1,9}", fullmatch=True), arrays(TYPES[".mat"]), min_size=1, max_size=3
+    )
+)
 @laws
-def test_files_of_matlab_are_read_as_scipy_reads_them(compressed: bool, given: dict[str, np.ndarray], tmp_path: Path) -> None:
+def test_files_of_matlab_are_read_as_scipy_reads_them(
+    compressed: bool, given: dict[str, np.ndarray], tmp_path: Path
+) -> None:
     scipy.io.savemat(tmp_path / "a.mat", given, do_compression=compressed, oned_as="column")
     found, expected = values(read(tmp_path / "a.mat")), scipy.io.loadmat(tmp_path / "a.mat")
     assert found.keys() == given.keys()
@@ -154,7 +201,13 @@ def test_files_of_matlab_are_read_as_scipy_reads_them(compressed: bool, given: d
 
 
 def test_what_is_written_for_matlab_has_names_and_shapes_matlab_can_have(tmp_path: Path) -> None:
-    given = {"seq.A": np.ones(3), "seq_A": np.ones(()), "1": np.ones((2, 2)), "checkpoint": np.ones((1, 2)), "": np.ones(1)}
+    given = {
+        "seq.A": np.ones(3),
+        "seq_A": np.ones(()),
+        "1": np.ones((2, 2)),
+        "checkpoint": np.ones((1, 2)),
+        "": np.ones(1),
+    }
     write(tmp_path / "a.mat", given | {"x" * 80: np.ones(1)}, {})
     shapes = {name: shape for name, shape, _ in scipy.io.whosmat(tmp_path / "a.mat")}
     assert all(re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,62}", name) for name in shapes)
@@ -189,7 +242,9 @@ def test_the_file_is_told_by_its_bytes_and_not_by_its_name(tmp_path: Path) -> No
     for suffix in TYPES:
         write(tmp_path / f"a{suffix}", MODEL, {})
         (tmp_path / f"a{suffix}").rename(tmp_path / "a.bin")
-        assert all(same(array, MODEL[name]) for name, array in values(read(tmp_path / "a.bin")).items())
+        assert all(
+            same(array, MODEL[name]) for name, array in values(read(tmp_path / "a.bin")).items()
+        )
 
 
 def test_what_is_read_is_a_copy_that_may_be_changed(tmp_path: Path) -> None:
@@ -209,7 +264,10 @@ def sharded(folder: Path, **changes: Any) -> Path:
     """An index with two files beside it, as Hugging Face writes them."""
     write(folder / "m-1.safetensors", {"A": MODEL["A"]}, {"format": "pt"}, force=True)
     write(folder / "m-2.safetensors", {"b": MODEL["seq.b"]}, {}, force=True)
-    index = {"metadata": {"total_size": 56}, "weight_map": {"A": "m-1.safetensors", "b": "m-2.safetensors"}} | changes
+    index = {
+        "metadata": {"total_size": 56},
+        "weight_map": {"A": "m-1.safetensors", "b": "m-2.safetensors"},
+    } | changes
     path = folder / "model.safetensors.index.json"
     path.write_text(json.dumps(index, indent=2))
     return path
@@ -273,7 +331,9 @@ def test_the_links_of_the_cache_of_hugging_face_are_followed(tmp_path: Path) -> 
     assert all(map(same, values(read(snapshot)).values(), MODEL.values()))
 
 
-@pytest.mark.parametrize("text", ["{", '{"weight_map": {"A', "{" * 100_000, '{"a": 1}', '{"x":"é"}', "[]" * 9])
+@pytest.mark.parametrize(
+    "text", ["{", '{"weight_map": {"A', "{" * 100_000, '{"a": 1}', '{"x":"é"}', "[]" * 9]
+)
 def test_garbage_for_an_index_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors.index.json"
     path.write_bytes(text.encode("latin-1"))
@@ -289,7 +349,9 @@ def samples(folder: Path) -> dict[str, bytes]:
         write(folder / f"a{suffix}", MODEL, {"note": "x"})
     np.savez_compressed(folder / "b.npz", A=MODEL["A"], b=np.zeros(500))
     np.save(folder / "a.npy", MODEL["A"])
-    scipy.io.savemat(folder / "b.mat", {"A": MODEL["A"], "z": np.zeros((9, 9)) + 1j}, do_compression=True)
+    scipy.io.savemat(
+        folder / "b.mat", {"A": MODEL["A"], "z": np.zeros((9, 9)) + 1j}, do_compression=True
+    )
     torch.save({"m": {"A": torch.tensor(MODEL["A"])}, "n": 3}, folder / "a.pt")
     sharded(folder)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -309,7 +371,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byt
 @pytest.mark.parametrize("name", KINDS)
 @given(data=st.data())
 @settings(laws, max_examples=max(60, settings().max_examples))
-def test_a_file_cut_short_is_refused(name: str, data: st.DataObject, whole: tuple[Path, dict[str, bytes]]) -> None:
+def test_a_file_cut_short_is_refused(
+    name: str, data: st.DataObject, whole: tuple[Path, dict[str, bytes]]
+) -> None:
     folder, files = whole
     bad = folder / f"bad-{name}"
     # What MATLAB writes has no end: it may be cut between two variables.
@@ -322,7 +386,9 @@ def test_a_file_cut_short_is_refused(name: str, data: st.DataObject, whole: tupl
 @pytest.mark.parametrize("name", KINDS)
 @given(data=st.data())
 @settings(laws, max_examples=max(120, settings().max_examples))
-def test_a_changed_byte_is_refused_or_read(name: str, data: st.DataObject, whole: tuple[Path, dict[str, bytes]]) -> None:
+def test_a_changed_byte_is_refused_or_read(
+    name: str, data: st.DataObject, whole: tuple[Path, dict[str, bytes]]
+) -> None:
     folder, files = whole
     changed, bad = bytearray(files[name]), folder / f"bad-{name}"
     for _ in range(data.draw(st.integers(1, 3))):
@@ -333,7 +399,10 @@ def test_a_changed_byte_is_refused_or_read(name: str, data: st.DataObject, whole
         found = read(bad)
         shapes = {name: entry.shape for name, entry in found.entries.items()}
         assert {name: array.shape for name, array in values(found).items()} == shapes
-    except (ValueError, FileNotFoundError) as error:  # an index may now name a file that is not there
+    except (
+        ValueError,
+        FileNotFoundError,
+    ) as error:  # an index may now name a file that is not there
         said = str(error)
     assert said is None or SENTENCE.fullmatch(said), said
 
@@ -346,12 +415,16 @@ class Run:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_a_pickle_is_refused_and_not_run(protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickle_is_refused_and_not_run(
+    protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"A": Run()}, protocol))
     said = refused(tmp_path / "a.pkl")
     assert protocol < 2 or "a pickle, which can run code" in said
-    torch.save({"A": Run(), "b": torch.ones(2)}, tmp_path / "a.pt", pickle_protocol=max(protocol, 2))
+    torch.save(
+        {"A": Run(), "b": torch.ones(2)}, tmp_path / "a.pt", pickle_protocol=max(protocol, 2)
+    )
     assert "a pickle, which can run code" in refused(tmp_path / "a.pt")
     np.savez(tmp_path / "a.npz", A=np.array([Run()]), b=np.ones(2))
     assert "plain numbers" in refused(tmp_path / "a.npz")
@@ -359,7 +432,11 @@ def test_a_pickle_is_refused_and_not_run(protocol: int, tmp_path: Path, monkeypa
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("thing", [bytearray(9), {1, 2}, np.ones(3), torch.nn.Linear(1, 1), torch.eye(2).to_sparse()], ids=type)
+@pytest.mark.parametrize(
+    "thing",
+    [bytearray(9), {1, 2}, np.ones(3), torch.nn.Linear(1, 1), torch.eye(2).to_sparse()],
+    ids=type,
+)
 def test_a_pytorch_file_names_no_more_than_plain_tensors_need(thing: Any, tmp_path: Path) -> None:
     torch.save({"A": thing}, tmp_path / "a.pt")
     assert "a pickle, which can run code (it names" in refused(tmp_path / "a.pt")
@@ -375,9 +452,17 @@ def bad_torch(case: str, path: Path) -> None:
         case "compressed":
             zipped(path, members, zipfile.ZIP_DEFLATED)
         case "a tensor shorter than its shape":
-            zipped(path, {name: data[:80] if name.endswith("data/0") else data for name, data in members.items()})
+            zipped(
+                path,
+                {
+                    name: data[:80] if name.endswith("data/0") else data
+                    for name, data in members.items()
+                },
+            )
         case "a tensor that is missing":
-            zipped(path, {name: data for name, data in members.items() if not name.endswith("data/0")})
+            zipped(
+                path, {name: data for name, data in members.items() if not name.endswith("data/0")}
+            )
         case "two descriptions":
             zipped(path, members | {"b/data.pkl": b""})
         case "a dict in itself":
@@ -414,9 +499,11 @@ def test_a_bad_pytorch_file_is_refused(case: str, tmp_path: Path) -> None:
     assert BAD_TORCH[case] in refused(tmp_path / "a.pt")
 
 
-def test_pytorch_itself_is_asked_to_run_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytorch_itself_is_asked_to_run_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ssmlinalg.checkpoints.torch._NAMED", re.compile(".*"))
+    monkeypatch.setattr("ssmlinalg.checkpoints.pytorch._NAMED", re.compile(".*"))
     torch.save({"A": Run()}, tmp_path / "a.pt")
     refused(tmp_path / "a.pt")
     assert not (tmp_path / "ran").exists()
@@ -447,7 +534,9 @@ def test_pytorch_itself_is_asked_to_run_nothing(tmp_path: Path, monkeypatch: pyt
         (b'{"\xff": 1}', b"", None),
     ],
 )
-def test_a_bad_safetensors_file_is_refused(header: Any, data: bytes, size: int | None, tmp_path: Path) -> None:
+def test_a_bad_safetensors_file_is_refused(
+    header: Any, data: bytes, size: int | None, tmp_path: Path
+) -> None:
     refused(tensors(tmp_path / "a.safetensors", header, data, size))
 
 
@@ -484,12 +573,19 @@ def test_a_bad_archive_is_refused(members: dict[str, bytes], tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_archives_that_may_swell_without_bound_are_refused(compression: int, tmp_path: Path) -> None:
-    assert "neither stored nor deflated" in refused(zipped(tmp_path / "a.npz", {"a.npy": npy(np.zeros(9))}, compression))
+def test_archives_that_may_swell_without_bound_are_refused(
+    compression: int, tmp_path: Path
+) -> None:
+    assert "neither stored nor deflated" in refused(
+        zipped(tmp_path / "a.npz", {"a.npy": npy(np.zeros(9))}, compression)
+    )
 
 
 def test_an_archive_whose_directory_lies_is_refused(tmp_path: Path) -> None:
-    path, array = zipped(tmp_path / "a.npz", {"a.npy": npy(np.zeros(100_000))}, zipfile.ZIP_DEFLATED), npy(np.zeros(100_000))
+    path, array = (
+        zipped(tmp_path / "a.npz", {"a.npy": npy(np.zeros(100_000))}, zipfile.ZIP_DEFLATED),
+        npy(np.zeros(100_000)),
+    )
     whole = path.read_bytes()
     at = whole.rindex(b"PK\x01\x02")
     for declares in (len(array) - 8, len(array) + 8, 2**31, 128):
@@ -532,7 +628,12 @@ def matrix(shape: tuple[int, ...], numbers: bytes, *, name: bytes = b"a", flags:
         return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
 
     axes = struct.pack(f"<{len(shape)}i", *shape)
-    parts = element(6, struct.pack("<II", flags, 0)), element(5, axes), element(1, name), element(9, numbers)
+    parts = (
+        element(6, struct.pack("<II", flags, 0)),
+        element(5, axes),
+        element(1, name),
+        element(9, numbers),
+    )
     return struct.pack("<II", 14, sum(map(len, parts))) + b"".join(parts)
 
 
@@ -576,8 +677,14 @@ def test_a_bad_file_of_matlab_is_refused(variables: bytes, tmp_path: Path) -> No
     refused(tmp_path / "a.mat")
 
 
-@pytest.mark.parametrize("thing", [{"x": 1.0}, np.array([1, "x"], dtype=object), "text", scipy.sparse.eye_array(3)], ids=type)
-def test_what_is_no_matrix_of_matlab_is_refused_and_the_rest_is_read(thing: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "thing",
+    [{"x": 1.0}, np.array([1, "x"], dtype=object), "text", scipy.sparse.eye_array(3)],
+    ids=type,
+)
+def test_what_is_no_matrix_of_matlab_is_refused_and_the_rest_is_read(
+    thing: Any, tmp_path: Path
+) -> None:
     scipy.io.savemat(tmp_path / "a.mat", {"A": np.eye(2), "other": thing})
     entries = read(tmp_path / "a.mat").entries
     assert same(entries["A"].read(), np.eye(2))
@@ -591,7 +698,10 @@ def test_what_is_no_matrix_of_matlab_is_refused_and_the_rest_is_read(thing: Any,
         (b"", "empty"),
         (b"precious", "whole npz file"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
-        (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(384) + b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (
+            b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(384) + b"\x89HDF\r\n\x1a\n",
+            "HDF5",
+        ),
         (bytes(1000), "does not begin like one"),
         (b"PK\x03\x04", "zip"),
         (b"PK\x05\x06" + bytes(1), "zip"),
@@ -625,11 +735,13 @@ def test_what_is_not_there_or_changes_is_said_so(tmp_path: Path) -> None:
         assert SENTENCE.fullmatch(str(gone.value)), gone.value
 
 
-def test_a_pytorch_file_without_pytorch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pytorch_file_without_pytorch_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.save({"A": torch.ones(1)}, tmp_path / "a.pt")
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "ssmlinalg.checkpoints.torch", raising=False)
-    monkeypatch.delattr(checkpoints, "torch", raising=False)
+    monkeypatch.delitem(sys.modules, "ssmlinalg.checkpoints.pytorch", raising=False)
+    monkeypatch.delattr(checkpoints, "pytorch", raising=False)
     assert "pip install ssmlinalg[torch]" in refused(tmp_path / "a.pt", ImportError)
 
 
@@ -697,7 +809,8 @@ print(total, time.perf_counter() - start, (resource.getrusage(resource.RUSAGE_SE
 
 
 @pytest.mark.skipif(
-    sys.platform != "linux", reason="ru_maxrss counts KiB on Linux alone, and not all systems have sparse files"
+    sys.platform != "linux",
+    reason="ru_maxrss counts KiB on Linux alone, and not all systems have sparse files",
 )
 def test_a_file_of_ten_gigabytes_opens_at_once(tmp_path: Path) -> None:
     large, small = 10 * 2**30, np.arange(8, dtype=np.float32)
@@ -707,7 +820,13 @@ def test_a_file_of_ten_gigabytes_opens_at_once(tmp_path: Path) -> None:
     os.truncate(path, start + large)
     with path.open("ab") as file:
         file.write(small.tobytes())
-    found = subprocess.run([sys.executable, "-c", MEASURED, path], capture_output=True, text=True, check=True, timeout=60)
+    found = subprocess.run(
+        [sys.executable, "-c", MEASURED, path],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     total, seconds, mebibytes = map(float, found.stdout.split())
     assert total == math.fsum(small)
     assert seconds < 1

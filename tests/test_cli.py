@@ -17,7 +17,8 @@ import safetensors.numpy
 
 import ssmlinalg
 from ssmlinalg import cli, doctor, export, forms, inits, perturb
-from ssmlinalg.analysis import CLAIMS, LAWS, Measured, measured
+from ssmlinalg.comparison import CLAIMS, Measured, measured
+from ssmlinalg.verification import LAWS
 
 CHROMIUM = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
 
@@ -51,7 +52,10 @@ def test_the_main_job(tmp_path: Path) -> None:
     np.testing.assert_allclose(form.A, inits.ptd_init(64, channels=256).A, rtol=1e-6)
     assert metadata["figures"]["condition"] <= 8
     assert metadata["figures"]["transfer_error"] <= metadata["figures"]["transfer_bound"] < 0.07
-    assert metadata["built"] == "ssmlinalg init ptd --order 64 --channels 256 --conditioning 8.0 --seed 0"
+    assert (
+        metadata["built"]
+        == "ssmlinalg init ptd --order 64 --channels 256 --conditioning 8.0 --seed 0"
+    )
     assert metadata["ssmlinalg"] == ssmlinalg.__version__
 
     page = (tmp_path / "ptd64.html").read_text()
@@ -69,7 +73,11 @@ def test_what_is_built_is_what_python_builds(tmp_path: Path) -> None:
         got: Any = export.load(path)[0]
         expected: Any = make(5, channels=3, seed=7)
         np.testing.assert_allclose(got.A, expected.A, rtol=1e-6)
-        np.testing.assert_allclose(got.C * got.B, expected.C * expected.B, atol=1e-6 * np.abs(expected.C * expected.B).max())
+        np.testing.assert_allclose(
+            got.C * got.B,
+            expected.C * expected.B,
+            atol=1e-6 * np.abs(expected.C * expected.B).max(),
+        )
 
 
 @pytest.mark.parametrize("name", ["s5", "s5-ptd"])
@@ -82,7 +90,9 @@ def test_models_with_several_inputs_go_into_their_own_layout(name: str, tmp_path
 def test_options_reach_the_perturbation() -> None:
     figures = parsed("init", "ptd", "-N", "16", "--tau", "0.2")
     assert figures["tau"] == 0.2
-    assert figures["condition"] == pytest.approx(perturb.lossless(ssmlinalg.hippo.legs(16), tau=0.2).condition)
+    assert figures["condition"] == pytest.approx(
+        perturb.lossless(ssmlinalg.hippo.legs(16), tau=0.2).condition
+    )
     undamped = parsed("init", "ptd", "-N", "16", "--measure", "lagt", "--tau", "1")
     assert undamped["transfer_bound"] is None  # JSON has no infinity
     figures = parsed("init", "ptd", "-N", "16", "--perturbation", "gaussian", "--size", "0.1")
@@ -106,7 +116,9 @@ def test_claims_are_measured_and_a_false_one_ends_with_status_1(
     assert cli.main(["claims", "--order", "16", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["impulse"] == {**measured("impulse", 16)._asdict(), "holds": True}
-    assert set(found) == {name for name, claim in CLAIMS.items() if claim.least <= 16 <= claim.greatest}
+    assert set(found) == {
+        name for name, claim in CLAIMS.items() if claim.least <= 16 <= claim.greatest
+    }
     assert cli.main(["claims", "--order", "5000"]) == 2
     assert "got 5000. Give at most 4096." in capsys.readouterr().err
     false = CLAIMS["impulse"]._replace(measure=lambda order: Measured(0.25, 0.0, 0.2))
@@ -117,7 +129,14 @@ def test_claims_are_measured_and_a_false_one_ends_with_status_1(
 
 def test_compare_agrees_with_the_theory() -> None:
     rows = {row["name"]: row for row in parsed("compare", "--order", "64")}
-    assert set(rows) == {"hippo-legs", "ptd-optimal", "ptd-last_column", "ptd-gaussian", "ptd-complex_gaussian", *inits.INITS}
+    assert set(rows) == {
+        "hippo-legs",
+        "ptd-optimal",
+        "ptd-last_column",
+        "ptd-gaussian",
+        "ptd-complex_gaussian",
+        *inits.INITS,
+    }
     assert rows["hippo-legs"]["condition"] == pytest.approx(3.2004e47, rel=1e-3)
     assert rows["s4d-legs"]["condition"] == pytest.approx(1, abs=1e-12)
     assert rows["s4d-legs"]["transfer_error"] == pytest.approx(40.70, abs=5e-3)
@@ -142,7 +161,11 @@ def test_compare_draws_a_page(tmp_path: Path) -> None:
 def test_compare_draws_pictures_for_papers_of_unstable_ones_too(tmp_path: Path) -> None:
     done = ssm("compare", "-N", "64", "--html", "all.html", "--figure", "all.svg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["all-frontier.svg", "all-robustness.svg", "all.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "all-frontier.svg",
+        "all-robustness.svg",
+        "all.html",
+    ]
     assert "ptd-gaussian" in (tmp_path / "all-frontier.svg").read_text()
     assert "s4d-legs" in (tmp_path / "all-robustness.svg").read_text()
 
@@ -162,7 +185,10 @@ def stored(path: Path, **arrays: Any) -> None:
 
 @pytest.fixture
 def arrays() -> dict[str, np.ndarray]:
-    return {name: np.asarray(value) for name, value in inits.s4d_lin_init(6, channels=3, seed=1)._asdict().items()}
+    return {
+        name: np.asarray(value)
+        for name, value in inits.s4d_lin_init(6, channels=3, seed=1)._asdict().items()
+    }
 
 
 @pytest.mark.parametrize("name", inits.INITS)
@@ -202,7 +228,9 @@ def test_a_model_that_grows_ends_with_status_1_and_names_the_law(
     assert "fails" in capsys.readouterr().out
 
 
-def test_what_no_kernel_can_be_made_of_has_its_page_and_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_no_kernel_can_be_made_of_has_its_page_and_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     one = np.ones(1) + 0j
     stored(tmp_path / "a.npz", A=1e9 * one, B=one, C=one, D=0, step=1.0)
     status, _ = asked(capsys, "verify", tmp_path / "a.npz", "--html", tmp_path / "a.html")
@@ -228,12 +256,20 @@ def test_a_kernel_of_ones_own_is_compared_and_a_wrong_one_explained(
     for same in ("same.npy", "single.npy"):
         assert asked(capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / same)[0] == 0
     status, found = asked(
-        capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / "complex.npy", "--html", tmp_path / "c.html"
+        capsys,
+        "verify",
+        tmp_path / "a.npz",
+        "--kernel",
+        tmp_path / "complex.npy",
+        "--html",
+        tmp_path / "c.html",
     )
     assert status == 1
     assert found["findings"][0]["cause"] == "real"
     page = tmp_path / "twice.html"
-    status, found = asked(capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / "twice.npy", "--html", page)
+    status, found = asked(
+        capsys, "verify", tmp_path / "a.npz", "--kernel", tmp_path / "twice.npy", "--html", page
+    )
     assert status == 1
     assert found["findings"][0]["cause"] == "factor"
     assert found["findings"][0]["number"] == pytest.approx(2)
@@ -242,7 +278,10 @@ def test_a_kernel_of_ones_own_is_compared_and_a_wrong_one_explained(
 
 
 def test_verify_tells_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["verify", "s4d-lin", "-N", "64", "--step", "0.05", "0.05", "--rule", "bilinear"]) == 0
+    assert (
+        cli.main(["verify", "s4d-lin", "-N", "64", "--step", "0.05", "0.05", "--rule", "bilinear"])
+        == 0
+    )
     shown = capsys.readouterr().out
     for said in (*LAWS, "holds", "half-life", "beyond Nyquist", "34.4 %"):
         assert said in shown
@@ -261,7 +300,9 @@ def damaged(name: str, path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, 
             bad.write_bytes(b"")
         case "damaged inside":
             at = len(whole) // 3
-            bad.write_bytes(whole[:at] + bytes(255 - byte for byte in whole[at : at + 40]) + whole[at + 40 :])
+            bad.write_bytes(
+                whole[:at] + bytes(255 - byte for byte in whole[at : at + 40]) + whole[at + 40 :]
+            )
         case "a pickle":
             bad.write_bytes(pickle.dumps(arrays))
         case "a pickle inside":
@@ -334,17 +375,33 @@ def test_what_is_no_model_is_refused_in_one_sentence(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == there
 
 
-def test_verify_draws_a_page_and_pictures_and_keeps_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_draws_a_page_and_pictures_and_keeps_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = tmp_path / "a-gain.svg"
     kept.write_text("precious")
-    request = ["verify", "s4d-lin", "-N", "4", "--html", str(tmp_path / "a.html"), "--figure", str(tmp_path / "a.svg")]
+    request = [
+        "verify",
+        "s4d-lin",
+        "-N",
+        "4",
+        "--html",
+        str(tmp_path / "a.html"),
+        "--figure",
+        str(tmp_path / "a.svg"),
+    ]
     assert cli.main(request) == 2
     assert "must not exist" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["a-gain.svg"]
     if not CHROMIUM:
         pytest.skip("no Chromium to draw pictures with")
     assert cli.main([*request, "--force"]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-gain.svg", "a-kernels.svg", "a-modes.svg", "a.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a-gain.svg",
+        "a-kernels.svg",
+        "a-modes.svg",
+        "a.html",
+    ]
     assert kept.read_text().startswith("<svg")
 
 
@@ -359,9 +416,15 @@ def test_doctor_runs_every_library_and_says_why_not() -> None:
     assert "NVIDIA driver" in [part["name"] for part in report["gpu"]]
 
 
-def test_doctor_ends_with_status_1_when_an_installed_library_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = doctor.Finding("torch", "float32", "0", "cpu", False, 0.5, 1e-6, "differs from NumPy by 0.5")
-    missing = doctor.Finding("cupy", "float32", "", "", False, float("nan"), 1e-6, "No module named 'cupy'")
+def test_doctor_ends_with_status_1_when_an_installed_library_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = doctor.Probe(
+        "torch", "float32", "0", "cpu", False, 0.5, 1e-6, "differs from NumPy by 0.5"
+    )
+    missing = doctor.Probe(
+        "cupy", "float32", "", "", False, float("nan"), 1e-6, "No module named 'cupy'"
+    )
     monkeypatch.setattr(doctor, "examine", lambda: [wrong, missing])
     assert cli.main(["doctor"]) == 1
     monkeypatch.setattr(doctor, "examine", lambda: [missing])
@@ -421,7 +484,9 @@ os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGINT)
 sys.argv = ["ssmlinalg", "init", "ptd", "-N", "8", "-o", "new.safetensors", "--report", "new.html"]
 sys.exit(main())
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 130, done.stderr
     assert done.stderr.startswith("ssmlinalg: interrupted")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,6 @@
-"""Converting and auditing from a shell: files in, files out, and a status that scripts can rely on."""
+"""Converting and auditing from a shell: files in, files out, and a status that scripts can rely
+on.
+"""
 
 from __future__ import annotations
 
@@ -40,13 +42,27 @@ def model(folder: Path, change: Any = lambda arrays: arrays) -> Path:
     return path
 
 
-def test_every_layer_is_converted_and_says_how_far_its_kernel_moved(tmp_path: Path, capsys: Any) -> None:
+def test_every_layer_is_converted_and_says_how_far_its_kernel_moved(
+    tmp_path: Path, capsys: Any
+) -> None:
     there = tmp_path / "s5.safetensors"
-    arguments = ["convert", str(model(tmp_path)), "--to", "annotated-s4d", "-L", "64", "-o", str(there), "--json"]
+    arguments = [
+        "convert",
+        str(model(tmp_path)),
+        "--to",
+        "annotated-s4d",
+        "-L",
+        "64",
+        "-o",
+        str(there),
+        "--json",
+    ]
     assert main(arguments) == 0
     told = out(capsys)
     assert [layer["prefix"] for layer in told["layers"]] == ["net.0.", "net.1."]
-    assert all(layer["error"] <= layer["allowed"] < 1e-2 * layer["scale"] for layer in told["layers"])
+    assert all(
+        layer["error"] <= layer["allowed"] < 1e-2 * layer["scale"] for layer in told["layers"]
+    )
     entries, metadata = checkpoints.read(there)
     assert {name: list(entry.shape) for name, entry in entries.items()} == told["arrays"]
     assert metadata["target"] == "annotated-s4d"
@@ -74,7 +90,11 @@ def test_the_table_says_what_moved(tmp_path: Path, capsys: Any) -> None:
     ],
 )
 def test_what_cannot_be_converted_is_one_sentence_and_no_file(
-    arguments: list[str], sentence: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    sentence: str,
+    tmp_path: Path,
+    capsys: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source = model(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -84,7 +104,9 @@ def test_what_cannot_be_converted_is_one_sentence_and_no_file(
 
 
 @pytest.mark.parametrize("command", [["convert", "--to", "s5"], ["audit"]])
-def test_pickles_and_what_is_not_there_are_refused(command: list[str], tmp_path: Path, capsys: Any) -> None:
+def test_pickles_and_what_is_not_there_are_refused(
+    command: list[str], tmp_path: Path, capsys: Any
+) -> None:
     path = tmp_path / "a.pkl"
     path.write_bytes(pickle.dumps({"A": 1}))
     for source, sentence in ((path, "pickle"), (tmp_path / "none", "none")):
@@ -109,7 +131,9 @@ def test_a_broken_one_fails_and_says_what_is_broken(tmp_path: Path, capsys: Any)
     assert "log_dt" in told
 
 
-def test_another_initialization_than_the_expected_one_is_a_finding(tmp_path: Path, capsys: Any) -> None:
+def test_another_initialization_than_the_expected_one_is_a_finding(
+    tmp_path: Path, capsys: Any
+) -> None:
     assert main(["audit", str(model(tmp_path)), "--expect", "ptd", "--json"]) == 1
     assert {finding["kind"] for finding in out(capsys)["findings"]} == {"unexpected"}
 
@@ -124,8 +148,12 @@ def test_the_audit_of_a_checkpoint_is_a_page(tmp_path: Path, capsys: Any) -> Non
     assert "must not exist" in refusal(capsys)
 
 
-@pytest.mark.parametrize(("name", "target"), [("s4", "annotated-s4"), ("dss-softmax", "dss-softmax")])
-def test_layouts_of_one_length_are_written_for_it(name: str, target: str, tmp_path: Path, capsys: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "target"), [("s4", "annotated-s4"), ("dss-softmax", "dss-softmax")]
+)
+def test_layouts_of_one_length_are_written_for_it(
+    name: str, target: str, tmp_path: Path, capsys: Any
+) -> None:
     path = tmp_path / "layer.safetensors"
     arguments = ["init", name, "-N", "8", "--to", target, "-o", str(path)]
     assert main(arguments) == 2
@@ -149,5 +177,7 @@ sys.exit(main())
 
 
 def test_an_interruption_while_the_command_line_loads_is_no_traceback() -> None:
-    found = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60)
+    found = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60
+    )
     assert (found.returncode, found.stderr) == (130, "ssmlinalg: interrupted; nothing was begun.\n")

@@ -1,4 +1,6 @@
-"""The theory of convergence: every claim of the catalogue at random orders, and every figure by another way."""
+"""The theory of convergence: every claim of the catalogue at random orders, and every figure by
+another way.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from hypothesis import strategies as st
 from strategies import EPS
 
 from ssmlinalg import hippo, reference
-from ssmlinalg.analysis import convergence
-from ssmlinalg.analysis.convergence import CLAIMS, Claim, measured
+from ssmlinalg.comparison import claims
+from ssmlinalg.comparison.claims import CLAIMS, Claim, measured
 
 SLOW = {
     "pointwise": 64,
@@ -42,7 +44,11 @@ def test_what_is_measured_is_what_is_claimed(name: str, place: float) -> None:
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_claim_holds_at_its_ends(name: str) -> None:
-    for order in (CLAIMS[name].least, CLAIMS[name].least + 1, min(CLAIMS[name].greatest, SLOW.get(name, 1024))):
+    for order in (
+        CLAIMS[name].least,
+        CLAIMS[name].least + 1,
+        min(CLAIMS[name].greatest, SLOW.get(name, 1024)),
+    ):
         value, low, high = measured(name, order)
         assert low <= value <= high, order
 
@@ -59,10 +65,14 @@ def test_the_table_of_the_page_says_what_is_measured() -> None:
     """Its figures at orders 8 and 32 to the five digits they have; those of `pade` are rounding."""
     page = (Path(__file__).parent.parent / "docs" / "convergence.md").read_text(encoding="utf-8")
     first, *lines = page[page.index("| claim |") :].splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1 : len(CLAIMS) + 1]]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines[1 : len(CLAIMS) + 1]
+    ]
     assert first == "| claim | status | orders | N = 8 | N = 32 | at the last | claimed there |"
     assert [row[0] for row in rows] == [f"`{name}`" for name in CLAIMS]
-    for (name, claim), (_, status, orders, *figures, _, _) in zip(CLAIMS.items(), rows, strict=True):
+    for (name, claim), (_, status, orders, *figures, _, _) in zip(
+        CLAIMS.items(), rows, strict=True
+    ):
         assert status == claim.status
         assert orders == f"{claim.least}\N{EN DASH}{claim.greatest}"
         for order, figure in zip((8, 32), figures, strict=True):
@@ -70,11 +80,15 @@ def test_the_table_of_the_page_says_what_is_measured() -> None:
                 assert figure == "\N{EN DASH}"
             elif name != "pade":
                 assert float(figure) == pytest.approx(measured(name, order).value, rel=1e-4)
-        assert f"`{name}`" in page.replace(first, "").split("## ", 1)[1], "and a section explains it"
+        assert f"`{name}`" in page.replace(first, "").split("## ", 1)[1], (
+            "and a section explains it"
+        )
 
 
 def difference(order: int) -> tuple[np.ndarray, np.ndarray]:
-    """x' = M x + b u holds the states of LegS and of S4D-LegS one below the other, by their matrices."""
+    """x' = M x + b u holds the states of LegS and of S4D-LegS one below the other, by their
+    matrices.
+    """
     A, b, _ = hippo.legs(order)
     A = np.asarray(A)
     none = np.zeros_like(A)
@@ -111,13 +125,20 @@ def test_energies_are_those_of_a_gramian(order: int) -> None:
     start = np.append(np.zeros(2 * order), 1.0)
     X = scipy.linalg.solve_continuous_lyapunov(driven, -np.outer(start, start))
     c = np.append(C[0], 0.0)
-    assert abs(order**2 * (c @ X @ c) - measured("decaying-input", order).value ** 2) <= slack * order**2
+    assert (
+        abs(order**2 * (c @ X @ c) - measured("decaying-input", order).value ** 2)
+        <= slack * order**2
+    )
 
 
 @pytest.mark.parametrize("order", [4, 9])
 def test_the_energy_of_an_impulse_is_the_integral_over_frequency(order: int) -> None:
     integral = scipy.integrate.quad(
-        lambda t: abs(state_error(order, math.tan(t))[0]) ** 2 / math.cos(t) ** 2, 0, math.pi / 2, limit=400, epsabs=1e-9
+        lambda t: abs(state_error(order, math.tan(t))[0]) ** 2 / math.cos(t) ** 2,
+        0,
+        math.pi / 2,
+        limit=400,
+        epsabs=1e-9,
     )[0]
     assert abs(integral / math.pi - measured("impulse", order).value) <= 1e-8
 
@@ -125,7 +146,10 @@ def test_the_energy_of_an_impulse_is_the_integral_over_frequency(order: int) -> 
 @pytest.mark.parametrize("order", [8, 15])
 def test_spikes_stand_where_the_reference_finds_the_frequencies(order: int) -> None:
     w = [float(x) for x in reference.legs_normal_spectrum(order)][::-1]
-    assert abs(w[0] - order**2 / math.pi - measured("largest-frequency", order).value) <= 4 * EPS * order**2
+    assert (
+        abs(w[0] - order**2 / math.pi - measured("largest-frequency", order).value)
+        <= 4 * EPS * order**2
+    )
     third = abs(state_error(order, w[2])[0]) * 5 * math.pi / 2
     assert abs(third - measured("third-spike", order).value) <= 64 * EPS * order**2
     grid = w[0] + np.linspace(-0.5, 0.5, 201)
@@ -145,14 +169,17 @@ def test_the_published_constant_of_the_largest_frequency_has_the_other_sign() ->
 
 
 @given(st.integers(2, 40), st.floats(-0.4, 2), st.floats(0.1, 5))
-def test_the_error_of_a_laplace_transform_is_that_of_the_product(order: int, right: float, up: float) -> None:
+def test_the_error_of_a_laplace_transform_is_that_of_the_product(
+    order: int, right: float, up: float
+) -> None:
     s, ctx = mpmath.mpc(right, up), mpmath.mp
     Phi = ctx.fprod((s - k) / (s + k + 1) for k in range(order))
     limit = abs(ctx.gamma(s + 1) / ctx.gamma(-s)) * mpmath.mpf(order) ** (-2 * right - 1)
     expected = float(abs(Phi / (1 + Phi)) / limit)
     condition = float(1 / abs(1 + Phi)) * order
     assert (
-        abs(convergence._weak_limit(order, complex(s)).value / expected - 1) <= 64 * EPS * condition * (1 + abs(complex(s))) * 8
+        abs(claims._weak_limit(order, complex(s)).value / expected - 1)
+        <= 64 * EPS * condition * (1 + abs(complex(s))) * 8
     )
 
 
@@ -165,15 +192,18 @@ def test_kernels_are_those_of_the_exponential(order: int) -> None:
     for _ in t:
         error.append(abs(hold[0] - hold[order]) / step)
         hold = turn @ hold
-    assert abs(max(error) - convergence._sampled_error(order, step)) <= 64 * EPS * order**4 * len(t)
+    assert abs(max(error) - claims._sampled_error(order, step)) <= 64 * EPS * order**4 * len(t)
 
 
 @pytest.mark.parametrize("order", [1, 2, 5])
 def test_legt_is_the_pade_approximant_in_rational_numbers(order: int) -> None:
-    """By the LMU, whose entries are rational: the series of its transfer function agrees with e^{-s} to s^{2N-1}."""
+    """By the LMU, whose entries are rational: the series of its transfer function agrees with
+    e^{-s} to s^{2N-1}.
+    """
     A = [[Fraction(int(x)) for x in row] for row in hippo.lmu(order).A]
     B = [Fraction(int(x)) for x in hippo.lmu(order).B]
-    # C (s - A)^{-1} B = -sum_j s^j C A^{-j-1} B, and the last of the window is read by P_n(2 - 1) = 1.
+    # C (s - A)^{-1} B = -sum_j s^j C A^{-j-1} B, and the last of the window is read by P_n(2 - 1) =
+    # 1.
     x, series = B, []
     for _ in range(2 * order):
         x = solved(A, x)
@@ -190,7 +220,10 @@ def solved(A: list[list[Fraction]], b: list[Fraction]) -> list[Fraction]:
         rows[i] = [entry / rows[i][i] for entry in rows[i]]
         for j in range(len(rows)):
             if j != i:
-                rows[j] = [entry - rows[j][i] * pivot for entry, pivot in zip(rows[j], rows[i], strict=True)]
+                rows[j] = [
+                    entry - rows[j][i] * pivot
+                    for entry, pivot in zip(rows[j], rows[i], strict=True)
+                ]
     return [row[-1] for row in rows]
 
 
@@ -200,7 +233,12 @@ def test_the_sensitivity_of_eigenvalues_is_that_of_the_eigenvectors(order: int) 
     ctx = mpmath.MPContext()
     ctx.dps = 60
     r = [ctx.sqrt(2 * n + 1) for n in range(order)]
-    A = ctx.matrix([[-r[n] * r[k] if n > k else -(n + 1) if n == k else 0 for k in range(order)] for n in range(order)])
+    A = ctx.matrix(
+        [
+            [-r[n] * r[k] if n > k else -(n + 1) if n == k else 0 for k in range(order)]
+            for n in range(order)
+        ]
+    )
     V = ctx.zeros(order)
     for j in range(order):
         V[j, j] = 1
@@ -218,17 +256,26 @@ def test_the_all_pass_of_fout_is_that_of_the_matrix(order: int) -> None:
     s, M = 1 + 2j, 2 * ((order - 1) // 2) + 1
     Phi = 1 - complex(reference.transfer(np.asarray(A), B, B, 0, s))
     law = abs(s * (1 - np.exp(-s)) ** 2) / (math.pi**2 * M)
-    assert abs(abs(Phi + np.exp(-s)) / law - measured("all-pass-limit", order).value) <= 64 * EPS * order**2
+    assert (
+        abs(abs(Phi + np.exp(-s)) / law - measured("all-pass-limit", order).value)
+        <= 64 * EPS * order**2
+    )
 
 
 @given(st.integers(2, 12), st.floats(0.01, 0.45), st.integers(0, 99))
-def test_no_small_perturbation_moves_the_resolvent_beyond_either_bound(order: int, size: float, seed: int) -> None:
-    """At random frequencies and for random E: 4 e/(1 - 2e), and the published bound where it follows from that."""
+def test_no_small_perturbation_moves_the_resolvent_beyond_either_bound(
+    order: int, size: float, seed: int
+) -> None:
+    """At random frequencies and for random E: 4 e/(1 - 2e), and the published bound where it
+    follows from that.
+    """
     rng = np.random.default_rng(seed)
     A, E = np.asarray(hippo.legs(order).A), rng.standard_normal((order, order))
     E = E * (size / np.linalg.norm(E, 2))
     for w in np.append(0.0, rng.lognormal(1, 2, 8)):
-        moved = np.linalg.inv(1j * w * np.eye(order) - A - E) - np.linalg.inv(1j * w * np.eye(order) - A)
+        moved = np.linalg.inv(1j * w * np.eye(order) - A - E) - np.linalg.inv(
+            1j * w * np.eye(order) - A
+        )
         moved = float(np.linalg.norm(moved, 2))
         assert moved <= 4 * size / (1 - 2 * size)
         if size <= math.log(order) / (2 * math.log(order) + 4):
@@ -237,7 +284,11 @@ def test_no_small_perturbation_moves_the_resolvent_beyond_either_bound(order: in
 
 def test_what_is_asked_wrongly_is_refused() -> None:
     sentence = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
-    for name, order, error in (("spikes", 8, ValueError), ("spike", 3, ValueError), ("spike", 8.0, TypeError)):
+    for name, order, error in (
+        ("spikes", 8, ValueError),
+        ("spike", 3, ValueError),
+        ("spike", 8.0, TypeError),
+    ):
         with pytest.raises(error) as caught:
             measured(name, order)  # pyright: ignore[reportArgumentType]
         assert sentence.fullmatch(str(caught.value))

@@ -1,4 +1,6 @@
-"""From any layout to any other the kernel stays, and what cannot stay is refused before anything is written."""
+"""From any layout to any other the kernel stays, and what cannot stay is refused before anything is
+written.
+"""
 
 from __future__ import annotations
 
@@ -51,10 +53,16 @@ def test_every_conversion_keeps_the_kernel_or_is_refused(origin: str, data: Any)
     assert (layer.prefix, layer.source, layer.target, layer.length) == ("", origin, there, LENGTH)
     assert layer.moved == (TARGETS[origin].moved, TARGETS[there].moved)
     sampled = {TARGETS[name].rule for name in (origin, there)}
-    if None in sampled and len(sampled) == 2:  # a layout that does not sample stands for what the other makes of it
+    if (
+        None in sampled and len(sampled) == 2
+    ):  # a layout that does not sample stands for what the other makes of it
         return
     before, after = heard(origin, arrays), heard(there, found.arrays)
-    if before.ndim == after.ndim and before.shape[-1] == after.shape[-1] and before.size == after.size:
+    if (
+        before.ndim == after.ndim
+        and before.shape[-1] == after.shape[-1]
+        and before.size == after.size
+    ):
         assert np.max(np.abs(after.reshape(before.shape) - before)) <= layer.allowed
 
 
@@ -69,7 +77,9 @@ def test_what_a_target_takes_it_converts_to_itself(origin: str, data: Any) -> No
     assert again.layers[0].error == 0
 
 
-@pytest.mark.parametrize("name", [name for name in INITS if isinstance(INITS[name](4), (forms.Paired, forms.MIMO))])
+@pytest.mark.parametrize(
+    "name", [name for name in INITS if isinstance(INITS[name](4), (forms.Paired, forms.MIMO))]
+)
 def test_the_layers_of_both_kinds_take_every_form_of_modes(name: str) -> None:
     form = init(name, channels=3, seed=1)
     found = convert(form, to="s5-pytorch", length=LENGTH)
@@ -77,19 +87,31 @@ def test_the_layers_of_both_kinds_take_every_form_of_modes(name: str) -> None:
     K = heard("s5-pytorch", found.arrays)
     K = K if expected.ndim == 3 else np.moveaxis(np.diagonal(K), -1, 0)
     turned = LENGTH * np.max(np.abs(form.A)) * np.max(form.step)
-    scale = np.max(np.sum(np.abs(form.C * form.B), axis=-1)) if isinstance(form, forms.Paired) else 1.0
-    assert np.max(np.abs(K - expected)) <= 4 * EPS32 * (20 + turned) * max(scale * np.max(form.step), np.max(np.abs(expected)))
+    scale = (
+        np.max(np.sum(np.abs(form.C * form.B), axis=-1)) if isinstance(form, forms.Paired) else 1.0
+    )
+    assert np.max(np.abs(K - expected)) <= 4 * EPS32 * (20 + turned) * max(
+        scale * np.max(form.step), np.max(np.abs(expected))
+    )
 
 
 @pytest.mark.parametrize("rule", ["bilinear", "backward"])
-def test_a_layer_of_another_rule_holds_the_same_sampled_model(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_of_another_rule_holds_the_same_sampled_model(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     form = init("s4d-inv", channels=2, seed=2)
     monkeypatch.setitem(TARGETS, "other", TARGETS["s4d"]._replace(rule=rule))
     arrays = TARGETS["s4d"].to(form)
     found = convert(arrays, to="s4d", from_="other", length=LENGTH)
     expected = kernel(TARGETS["s4d"].back(arrays), LENGTH, rule=rule)
-    assert np.max(np.abs(kernel(TARGETS["s4d"].back(found.arrays), LENGTH) - expected)) <= found.layers[0].allowed
-    assert np.max(np.abs(kernel(TARGETS["s4d"].back(arrays), LENGTH) - expected)) > 10 * found.layers[0].allowed
+    assert (
+        np.max(np.abs(kernel(TARGETS["s4d"].back(found.arrays), LENGTH) - expected))
+        <= found.layers[0].allowed
+    )
+    assert (
+        np.max(np.abs(kernel(TARGETS["s4d"].back(arrays), LENGTH) - expected))
+        > 10 * found.layers[0].allowed
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,11 +123,17 @@ def test_a_layer_of_another_rule_holds_the_same_sampled_model(rule: str, monkeyp
         lambda arrays: arrays | {"C": arrays["C"][::-1]},
     ],
 )
-def test_a_wrong_exporter_is_found_out_before_anything_is_written(fault: Any, monkeypatch: Any, tmp_path: Any) -> None:
+def test_a_wrong_exporter_is_found_out_before_anything_is_written(
+    fault: Any, monkeypatch: Any, tmp_path: Any
+) -> None:
     right = TARGETS["s4d"]
     monkeypatch.setitem(TARGETS, "s4d", right._replace(to=lambda form: fault(right.to(form))))
-    with pytest.raises(ValueError, match=r"a conversion must keep every kernel; got one of size .* moved by") as error:
-        convert(init("s4d-lin", channels=2), to="s4d", length=LENGTH, output=tmp_path / "a.safetensors")
+    with pytest.raises(
+        ValueError, match=r"a conversion must keep every kernel; got one of size .* moved by"
+    ) as error:
+        convert(
+            init("s4d-lin", channels=2), to="s4d", length=LENGTH, output=tmp_path / "a.safetensors"
+        )
     assert re.fullmatch(SENTENCE, str(error.value))
     assert not list(tmp_path.iterdir())
 
@@ -128,20 +156,30 @@ def test_matrices_come_apart_unless_their_eigenvectors_are_nearly_parallel() -> 
     paired = init("s4d-lin", seed=5)
     dense = forms.to_dense(paired)
     found = convert(dense, to="s4d", length=LENGTH)
-    assert np.max(np.abs(heard("s4d", found.arrays)[0] - kernel(paired, LENGTH))) <= found.layers[0].allowed
+    assert (
+        np.max(np.abs(heard("s4d", found.arrays)[0] - kernel(paired, LENGTH)))
+        <= found.layers[0].allowed
+    )
     legs: Any = forms.to_dense(hippo.legs(16))
     for form in (legs, init("s4", 16)):
-        with pytest.raises(TypeError, match=r"condition 10000 at most.*; got a D.* that has not. Perturb it first"):
+        with pytest.raises(
+            TypeError, match=r"condition 10000 at most.*; got a D.* that has not. Perturb it first"
+        ):
             convert(form, to="s4d", length=LENGTH)
 
 
 def test_recurrences_become_layers_with_a_step() -> None:
     form = init("dlr", seed=6, channels=2)
     found = convert(form, to="s4d", length=LENGTH)
-    assert np.max(np.abs(heard("s4d", found.arrays) - kernel(form, LENGTH))) <= found.layers[0].allowed
+    assert (
+        np.max(np.abs(heard("s4d", found.arrays) - kernel(form, LENGTH))) <= found.layers[0].allowed
+    )
     sampled = discretize.zoh(init("s4d-lin", seed=6))
     again = convert(sampled, to="s4d", length=LENGTH)
-    assert np.max(np.abs(heard("s4d", again.arrays) - kernel(sampled, LENGTH))) <= again.layers[0].allowed
+    assert (
+        np.max(np.abs(heard("s4d", again.arrays) - kernel(sampled, LENGTH)))
+        <= again.layers[0].allowed
+    )
 
 
 def test_every_layer_of_a_model_keeps_its_prefix() -> None:
@@ -168,10 +206,22 @@ def test_the_mixtures_of_many_inputs_see_every_entry() -> None:
     [
         (lambda: convert(init("s4d-lin"), to="s4e"), "`to` must be one of"),
         (lambda: convert({}, to="s4d", from_="s4e"), "`from_` must be one of"),
-        (lambda: convert(init("s4d-lin"), to="s4d", from_="s4d"), "`from_` must be left out for a form"),
-        (lambda: convert({"C": np.zeros((1, 2, 2))}, to="s4d", from_="s5"), "the names must be those of a layer"),
-        (lambda: convert({"net.log_dT": np.zeros(3)}, to="s4d"), "Is 'net.log_dT' meant to be 'log_dt'"),
-        (lambda: convert(init("s4d-lin"), to="s4d", length=0), "`length` must be an integer of at least 1"),
+        (
+            lambda: convert(init("s4d-lin"), to="s4d", from_="s4d"),
+            "`from_` must be left out for a form",
+        ),
+        (
+            lambda: convert({"C": np.zeros((1, 2, 2))}, to="s4d", from_="s5"),
+            "the names must be those of a layer",
+        ),
+        (
+            lambda: convert({"net.log_dT": np.zeros(3)}, to="s4d"),
+            "Is 'net.log_dT' meant to be 'log_dt'",
+        ),
+        (
+            lambda: convert(init("s4d-lin"), to="s4d", length=0),
+            "`length` must be an integer of at least 1",
+        ),
     ],
 )
 def test_what_cannot_be_converted_is_refused_with_a_sentence(call: Any, sentence: str) -> None:
@@ -182,26 +232,47 @@ def test_what_cannot_be_converted_is_refused_with_a_sentence(call: Any, sentence
 
 def test_a_file_is_read_by_what_it_says_and_written_with_its_proof(tmp_path: Any) -> None:
     export.save(tmp_path / "a.safetensors", init("s4d-legs", channels=2), "s4d")
-    found = convert(tmp_path / "a.safetensors", to="s5-pytorch", length=LENGTH, output=tmp_path / "b.safetensors")
+    found = convert(
+        tmp_path / "a.safetensors",
+        to="s5-pytorch",
+        length=LENGTH,
+        output=tmp_path / "b.safetensors",
+    )
     entries, metadata = checkpoints.read(tmp_path / "b.safetensors")
     assert entries.keys() == found.arrays.keys()
     assert all(np.array_equal(entry.read(), found.arrays[name]) for name, entry in entries.items())
     (told,) = json.loads(metadata["converted"])
-    assert (told["source"], told["target"], told["error"]) == ("s4d", "s5-pytorch", found.layers[0].error)
-    again = convert(tmp_path / "b.safetensors", to="s4d", length=LENGTH)  # it says itself what it is
+    assert (told["source"], told["target"], told["error"]) == (
+        "s4d",
+        "s5-pytorch",
+        found.layers[0].error,
+    )
+    again = convert(
+        tmp_path / "b.safetensors", to="s4d", length=LENGTH
+    )  # it says itself what it is
     assert again.layers[0].source == "s5-pytorch"
     with pytest.raises(FileExistsError, match="must not exist"):
         convert(tmp_path / "a.safetensors", to="s4d", output=tmp_path / "b.safetensors")
-    assert convert(tmp_path / "a.safetensors", to="s4d", length=LENGTH, output=tmp_path / "b.safetensors", force=True)
+    assert convert(
+        tmp_path / "a.safetensors",
+        to="s4d",
+        length=LENGTH,
+        output=tmp_path / "b.safetensors",
+        force=True,
+    )
 
 
 def test_a_file_is_read_at_the_length_it_was_written_for(tmp_path: Any) -> None:
     form = init("s4", channels=2)
     export.save(tmp_path / "a.safetensors", form, "annotated-s4", length=LENGTH)
     found = convert(tmp_path / "a.safetensors", to="annotated-s4", length=3 * LENGTH)
-    K = kernel(TARGETS["annotated-s4"].back(found.arrays, length=3 * LENGTH), LENGTH, rule="bilinear")
+    K = kernel(
+        TARGETS["annotated-s4"].back(found.arrays, length=3 * LENGTH), LENGTH, rule="bilinear"
+    )
     expected = kernel(form, LENGTH, rule="bilinear")
-    assert np.max(np.abs(K - expected)) <= found.layers[0].allowed + 256 * EPS32 * np.max(np.abs(expected))
+    assert np.max(np.abs(K - expected)) <= found.layers[0].allowed + 256 * EPS32 * np.max(
+        np.abs(expected)
+    )
 
 
 def test_what_rounding_is_allowed_to_do_does_not_grow_with_the_unit_of_time() -> None:
@@ -209,7 +280,10 @@ def test_what_rounding_is_allowed_to_do_does_not_grow_with_the_unit_of_time() ->
     seconds = TARGETS["plain"].to(form)
     again = form._replace(A=form.A * 2.0**40, B=form.B * 2.0**40, step=form.step / 2.0**40)
     picoseconds = TARGETS["plain"].to(again)
-    allowed = [convert(arrays, to="plain", length=LENGTH).layers[0].allowed for arrays in (seconds, picoseconds)]
+    allowed = [
+        convert(arrays, to="plain", length=LENGTH).layers[0].allowed
+        for arrays in (seconds, picoseconds)
+    ]
     assert allowed[0] == allowed[1]
 
 
@@ -220,7 +294,10 @@ def test_matrices_that_channels_share_come_apart(H: int) -> None:
     B, C = rng.standard_normal((2, H, A.shape[-1]))
     for form in (forms.Dense(A, B, C, D, step), forms.Dense(np.stack([A] * H), B, C, D, step)):
         found = convert(form, to="s4d", length=LENGTH)
-        assert np.max(np.abs(heard("s4d", found.arrays) - kernel(form, LENGTH))) <= found.layers[0].allowed
+        assert (
+            np.max(np.abs(heard("s4d", found.arrays) - kernel(form, LENGTH)))
+            <= found.layers[0].allowed
+        )
 
 
 def empty(form: Any) -> Any:
@@ -231,16 +308,34 @@ def empty(form: Any) -> Any:
 @pytest.mark.parametrize(
     ("form", "to", "sentence"),
     [
-        (type(init("s5"))(*(np.stack([array] * 8) for array in init("s5", 16, channels=8))), "s4d", "got MIMO"),
+        (
+            type(init("s5"))(*(np.stack([array] * 8) for array in init("s5", 16, channels=8))),
+            "s4d",
+            "got MIMO",
+        ),
         (init("s4d-lin", channels=2)._replace(D=np.array([1j, 0])), "s4d", "`D` must be real"),
         (discretize.zoh(init("s4d-lin"))._replace(D=np.array(1j)), "s4d", "`D` must be real"),
-        (init("s4d-lin")._replace(B=np.full(4, 1e200 + 0j), C=np.full(4, 1e200 + 0j)), "s4d", "must fit float32"),
-        (init("s4d-lin")._replace(B=np.full(4, 1e200 + 0j), C=np.full(4, 1e200 + 0j)), "dlr", "must fit float32"),
+        (
+            init("s4d-lin")._replace(B=np.full(4, 1e200 + 0j), C=np.full(4, 1e200 + 0j)),
+            "s4d",
+            "must fit float32",
+        ),
+        (
+            init("s4d-lin")._replace(B=np.full(4, 1e200 + 0j), C=np.full(4, 1e200 + 0j)),
+            "dlr",
+            "must fit float32",
+        ),
         (empty(init("s4d-lin", channels=2)), "s4d", "of one channel or more"),
-        (empty(discretize.zoh(forms.unpair(init("s4d-lin", channels=2)))), "dss-softmax", "of one channel or more"),
+        (
+            empty(discretize.zoh(forms.unpair(init("s4d-lin", channels=2)))),
+            "dss-softmax",
+            "of one channel or more",
+        ),
     ],
 )
-def test_forms_that_no_layer_holds_are_refused_in_a_sentence(form: Any, to: str, sentence: str) -> None:
+def test_forms_that_no_layer_holds_are_refused_in_a_sentence(
+    form: Any, to: str, sentence: str
+) -> None:
     with pytest.raises((ValueError, TypeError), match=sentence) as error:
         convert(form, to=to, length=LENGTH)
     assert re.fullmatch(SENTENCE, str(error.value)), error.value
@@ -248,11 +343,15 @@ def test_forms_that_no_layer_holds_are_refused_in_a_sentence(form: Any, to: str,
 
 @pytest.mark.parametrize(("name", "value"), [("P", 1e300), ("A_imag", 1e308), ("inv_dt", 650.0)])
 @pytest.mark.parametrize("to", ["s4", "s5-pytorch"])
-def test_numbers_near_the_largest_are_converted_or_refused(name: str, value: float, to: str) -> None:
+def test_numbers_near_the_largest_are_converted_or_refused(
+    name: str, value: float, to: str
+) -> None:
     arrays = TARGETS["s4"].to(init("s4", channels=2))
     said = "a rule; got a value. Remedy."
     try:
-        convert(arrays | {name: np.full(arrays[name].shape, value)}, to=to, from_="s4", length=LENGTH)
+        convert(
+            arrays | {name: np.full(arrays[name].shape, value)}, to=to, from_="s4", length=LENGTH
+        )
     except (ValueError, TypeError) as error:
         said = str(error)
     assert re.fullmatch(SENTENCE, said), said
@@ -260,17 +359,25 @@ def test_numbers_near_the_largest_are_converted_or_refused(name: str, value: flo
 
 @pytest.mark.parametrize("step", [1e-30, 0.1, 1e30])
 def test_no_more_is_allowed_than_a_small_part_of_the_kernel(step: float) -> None:
-    (layer,) = convert(init("s4d-lin", channels=2, step=(step, step)), to="plain", length=LENGTH).layers
+    (layer,) = convert(
+        init("s4d-lin", channels=2, step=(step, step)), to="plain", length=LENGTH
+    ).layers
     assert layer.error <= layer.allowed <= layer.scale / 64
 
 
 @pytest.mark.parametrize("to", ["s4d", "s5-pytorch"])
-def test_a_quiet_channel_is_proved_as_a_loud_one_is(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quiet_channel_is_proved_as_a_loud_one_is(
+    to: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     form = init("s4d-lin", channels=2, seed=8)
     form = form._replace(C=form.C * np.array([[1.0], [1e-9]]))
     assert convert(form, to=to, length=LENGTH)
     right = TARGETS[to]
-    monkeypatch.setitem(TARGETS, to, right._replace(to=lambda form: right.to(form._replace(C=form.C * [[1.0], [0.9]]))))
+    monkeypatch.setitem(
+        TARGETS,
+        to,
+        right._replace(to=lambda form: right.to(form._replace(C=form.C * [[1.0], [0.9]]))),
+    )
     with pytest.raises(ValueError, match="must keep every kernel"):
         convert(form, to=to, length=LENGTH)
 

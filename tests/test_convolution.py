@@ -1,4 +1,6 @@
-"""Convolution is its sum: of a whole signal, in pieces cut anywhere, towards both sides, in every library and precision."""
+"""Convolution is its sum: of a whole signal, in pieces cut anywhere, towards both sides, in every
+library and precision.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from strategies import EPS, seeds, signal
 
 from ssmlinalg import reference
-from ssmlinalg._array import to_numpy
+from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.kernels.convolution import bidirectional, convolve, stream
 
 lengths = st.integers(1, 70)
@@ -22,7 +24,10 @@ SINGLE = float(np.finfo(np.float32).eps)
 
 def direct(u: np.ndarray, k: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     """sum_{m >= 0} k_m u_{l-m} + sum_{m >= 1} b_m u_{l+m}, term by term."""
-    lead, length = np.broadcast_shapes(*(array.shape[:-1] for array in (u, k, k if b is None else b))), u.shape[-1]
+    lead, length = (
+        np.broadcast_shapes(*(array.shape[:-1] for array in (u, k, k if b is None else b))),
+        u.shape[-1],
+    )
     y = np.zeros((*lead, length))
     for l in range(length):  # noqa: E741
         for m in range(min(l + 1, k.shape[-1])):
@@ -34,7 +39,12 @@ def direct(u: np.ndarray, k: np.ndarray, b: np.ndarray | None = None) -> np.ndar
 
 def bound(n: int, *factors: np.ndarray, eps: float = EPS) -> float:
     """A few eps log2(n) |k| |u|, in the 2-norm of the longest of each."""
-    return float(4 * eps * np.log2(2 * n) * np.prod([np.linalg.norm(factor, axis=-1).max() for factor in factors]))
+    return float(
+        4
+        * eps
+        * np.log2(2 * n)
+        * np.prod([np.linalg.norm(factor, axis=-1).max() for factor in factors])
+    )
 
 
 @given(lengths, lengths, seeds)
@@ -83,7 +93,9 @@ def test_a_signal_may_be_cut_anywhere(taps: int, pieces: list[int], seed: int) -
         np.testing.assert_array_equal(state, remembered[..., remembered.shape[-1] - (taps - 1) :])
     together = np.concatenate(y, axis=-1)
     assert together.shape == (3, 2, length)
-    assert np.abs(together - direct(u, k)).max(initial=0.0) <= bound(length + taps, np.append(u, np.zeros((2, 1)), -1), k)
+    assert np.abs(together - direct(u, k)).max(initial=0.0) <= bound(
+        length + taps, np.append(u, np.zeros((2, 1)), -1), k
+    )
 
 
 def test_another_kernel_may_take_over_at_a_cut() -> None:
@@ -106,10 +118,14 @@ def test_errors_do_not_add_up_over_many_pieces() -> None:
 
 
 @given(lengths, lengths, lengths, seeds)
-def test_both_sides_are_their_sum_and_lag_0_counts_once(length: int, past: int, future: int, seed: int) -> None:
+def test_both_sides_are_their_sum_and_lag_0_counts_once(
+    length: int, past: int, future: int, seed: int
+) -> None:
     u, k, b = signal(seed, 2, length), signal(seed + 1, past), signal(seed + 2, future)
     y = bidirectional(u, k, b)
-    assert np.abs(y - direct(u, k, b)).max() <= bound(length + past + future, u, np.concatenate([k, b]))
+    assert np.abs(y - direct(u, k, b)).max() <= bound(
+        length + past + future, u, np.concatenate([k, b])
+    )
     other = np.concatenate([[1e3], b[1:]])
     np.testing.assert_array_equal(bidirectional(u, k, other), y)
 
@@ -130,7 +146,9 @@ def test_leading_axes_broadcast() -> None:
     assert state.shape == (4, 1, 4)
     both = bidirectional(u, k, b)
     assert both.shape == (2, 4, 3, 9)
-    assert np.abs(both - direct(u, k, np.broadcast_to(b, (2, 1, 3, 7)))).max() <= bound(21, u, np.append(k[0], b[0]) * 2)
+    assert np.abs(both - direct(u, k, np.broadcast_to(b, (2, 1, 3, 7)))).max() <= bound(
+        21, u, np.append(k[0], b[0]) * 2
+    )
     assert np.abs(stream(u, k, np.ones(4))[0] - stream(u, k, np.ones((4, 1, 4)))[0]).max() == 0
 
 
@@ -150,8 +168,13 @@ def test_no_sample_in_no_sample_out(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_library_gives_the_same(carry: Callable[[Any], Any], dtype: str) -> None:
-    u, k, b = (signal(seed, *shape).astype(dtype) for seed, shape in enumerate([(2, 33), (3, 1, 20), (3, 1, 50)]))
-    slack = bound(103, u, k, eps=float(np.finfo(dtype).eps)) + bound(103, u, b, eps=float(np.finfo(dtype).eps))
+    u, k, b = (
+        signal(seed, *shape).astype(dtype)
+        for seed, shape in enumerate([(2, 33), (3, 1, 20), (3, 1, 50)])
+    )
+    slack = bound(103, u, k, eps=float(np.finfo(dtype).eps)) + bound(
+        103, u, b, eps=float(np.finfo(dtype).eps)
+    )
     pieces = [carry(u[..., :13]), carry(u[..., 13:])]
     first, state = stream(pieces[0], carry(k))
     second, last = stream(pieces[1], carry(k), state)
@@ -162,7 +185,10 @@ def test_every_library_gives_the_same(carry: Callable[[Any], Any], dtype: str) -
         "second piece": (second, direct(u, k)[..., 13:]),
         "state": (last, u[..., -19:]),
         "no sample": (bidirectional(carry(u[..., :0]), carry(k), carry(b)), np.zeros((3, 2, 0))),
-        "no tap": (bidirectional(carry(u), carry(k[..., :0]), carry(b[..., :0])), np.zeros((3, 2, 33))),
+        "no tap": (
+            bidirectional(carry(u), carry(k[..., :0]), carry(b[..., :0])),
+            np.zeros((3, 2, 33)),
+        ),
     }
     for name, (got, expected) in results.items():
         assert type(got) is type(carry(u)), name
@@ -183,7 +209,11 @@ def half(library: str, name: str, array: np.ndarray) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("library", "name"), [("numpy", "float16"), *((lib, name) for lib in ("torch", "jax") for name in ("float16", "bfloat16"))]
+    ("library", "name"),
+    [
+        ("numpy", "float16"),
+        *((lib, name) for lib in ("torch", "jax") for name in ("float16", "bfloat16")),
+    ],
 )
 def test_half_precision_is_single_precision_rounded_once(library: str, name: str) -> None:
     u, k = half(library, name, signal(0, 2, 100)), half(library, name, signal(1, 30))
@@ -191,7 +221,12 @@ def test_half_precision_is_single_precision_rounded_once(library: str, name: str
     def wide(array: Any) -> Any:
         return array.astype("float32") if hasattr(array, "astype") else array.float()
 
-    for act in (convolve, lambda u, k: bidirectional(u, k, k), lambda u, k: stream(u, k)[0], lambda u, k: stream(u, k)[1]):
+    for act in (
+        convolve,
+        lambda u, k: bidirectional(u, k, k),
+        lambda u, k: stream(u, k)[0],
+        lambda u, k: stream(u, k)[1],
+    ):
         y = act(u, k)
         assert y.dtype == u.dtype
         expected = half(library, name, np.asarray(wide(act(wide(u), wide(k)))))
@@ -204,7 +239,9 @@ def test_half_precision_is_single_precision_rounded_once(library: str, name: str
 
 def test_gradients_flow_in_torch() -> None:
     torch = pytest.importorskip("torch")
-    u, k, b, state = (torch.asarray(signal(i, n)).requires_grad_(True) for i, n in enumerate((7, 5, 9, 4)))
+    u, k, b, state = (
+        torch.asarray(signal(i, n)).requires_grad_(True) for i, n in enumerate((7, 5, 9, 4))
+    )
     assert torch.autograd.gradcheck(convolve, (u, k))
     assert torch.autograd.gradcheck(stream, (u, k, state))
     assert torch.autograd.gradcheck(bidirectional, (u, k, b))
@@ -213,12 +250,20 @@ def test_gradients_flow_in_torch() -> None:
 def test_convolutions_compile_and_differentiate_in_jax() -> None:
     jax = pytest.importorskip("jax")
     u, k, b, state = (jax.numpy.asarray(signal(i, n)) for i, n in enumerate((7, 5, 9, 4)))
-    for act, arguments in ((convolve, (u, k)), (lambda *a: stream(*a)[0], (u, k, state)), (bidirectional, (u, k, b))):
-        np.testing.assert_allclose(jax.jit(act)(*arguments), act(*arguments), atol=bound(20, np.asarray(u), np.asarray(k)))
+    for act, arguments in (
+        (convolve, (u, k)),
+        (lambda *a: stream(*a)[0], (u, k, state)),
+        (bidirectional, (u, k, b)),
+    ):
+        np.testing.assert_allclose(
+            jax.jit(act)(*arguments), act(*arguments), atol=bound(20, np.asarray(u), np.asarray(k))
+        )
         # y is bilinear: with every row of dy/dk known, dy/dk k is y again.
         tangent = jax.jacrev(act, argnums=1)(*arguments) @ arguments[1]
         rest = act(u, 0 * k, *arguments[2:])
-        np.testing.assert_allclose(tangent + rest, act(*arguments), atol=4 * bound(20, np.asarray(u), np.asarray(k)))
+        np.testing.assert_allclose(
+            tangent + rest, act(*arguments), atol=4 * bound(20, np.asarray(u), np.asarray(k))
+        )
 
 
 ONE = np.ones(3)
@@ -241,7 +286,9 @@ BAD: dict[str, Callable[[], Any]] = {
     "a state of another batch": lambda: stream(np.ones((2, 3)), ONE, np.ones((4, 2))),
     "a state of more axes": lambda: stream(ONE, ONE, np.ones((4, 2))),
     "overflow": lambda: convolve(np.full(8, 1e308), np.full(8, 1e308)),
-    "overflow in half precision": lambda: convolve(np.full(8, 6e4, np.float16), np.full(8, 2, np.float16)),
+    "overflow in half precision": lambda: convolve(
+        np.full(8, 6e4, np.float16), np.full(8, 2, np.float16)
+    ),
 }
 
 

@@ -43,7 +43,9 @@ def test_dplr_is_the_original_matrix_in_that_basis(measure: str, order: int) -> 
     scale = np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2
     again = V @ forms.to_dense(form).A @ V.conj().T
     assert np.linalg.norm(again - system.A) <= 32 * EPS * np.sqrt(order) * scale
-    assert np.linalg.norm(V @ form.B - system.B) <= 32 * EPS * np.sqrt(order) * np.linalg.norm(system.B)
+    assert np.linalg.norm(V @ form.B - system.B) <= 32 * EPS * np.sqrt(order) * np.linalg.norm(
+        system.B
+    )
 
 
 @given(corrected, orders)
@@ -105,7 +107,9 @@ def test_repeated_eigenvalues_have_one_basis(order: int, seed: int) -> None:
     turned = NPLR(S[np.ix_(swap, swap)], system.B[swap], system.P)
     one, other = decompose.eigenbasis(system), decompose.eigenbasis(turned)
     np.testing.assert_allclose(
-        one.V.conj().T @ system.B, other.V.conj().T @ turned.B, atol=1e-9 * float(np.linalg.norm(system.B))
+        one.V.conj().T @ system.B,
+        other.V.conj().T @ turned.B,
+        atol=1e-9 * float(np.linalg.norm(system.B)),
     )
 
 
@@ -119,7 +123,9 @@ def test_any_real_normal_matrix(order: int, seed: int) -> None:
 
 
 def test_removing_the_diagonal_first_changes_nothing() -> None:
-    """A published worry: Hermitian solvers are handed -i (A + P P^T) with its real part on an imaginary diagonal."""
+    """A published worry: Hermitian solvers are handed -i (A + P P^T) with its real part on an
+    imaginary diagonal.
+    """
     system = hippo.legs(64)
     M = system.A + system.P @ system.P.T
     kept = np.linalg.eigvalsh(-1j * M)
@@ -129,7 +135,9 @@ def test_removing_the_diagonal_first_changes_nothing() -> None:
 
 def test_a_matrix_that_is_not_normal_is_refused() -> None:
     legs = hippo.legs(8)
-    with pytest.raises(ValueError, match=r"A \+ P P\^T must be normal; got a departure of 0\.\d+ of its size"):
+    with pytest.raises(
+        ValueError, match=r"A \+ P P\^T must be normal; got a departure of 0\.\d+ of its size"
+    ):
         decompose.diagonalize(legs._replace(P=0.5 * legs.P))
 
 

@@ -1,4 +1,6 @@
-"""The pages: they build without a warning, their examples run, and their tables say what the code does."""
+"""The pages: they build without a warning, their examples run, and their tables say what the code
+does.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def examples(page: Path) -> list[tuple[int, str]]:
 
 
 def table(heading: str) -> list[list[str]]:
-    """The rows of the first table of the conventions whose header begins with `heading`, cell by cell."""
+    """The rows of the first table of the conventions whose header begins with `heading`, cell by
+    cell.
+    """
     lines = CONVENTIONS.read_text(encoding="utf-8").splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     rows = []
@@ -66,13 +70,29 @@ def test_the_examples_of_a_page_run(page: Path) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages, built once as CONTRIBUTING says, from a copy: the build writes beside its sources."""
+    """The pages, built once as CONTRIBUTING says, from a copy: the build writes beside its
+    sources.
+    """
     pytest.importorskip("furo")
     pytest.importorskip("myst_parser")
     place = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "docs", place / "docs", ignore=shutil.ignore_patterns("_build", "api"))
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", "docs", "html"]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-n",
+        "-q",
+        "-b",
+        "html",
+        "docs",
+        "html",
+    ]
+    env = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    }
     done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return place / "html"
@@ -84,7 +104,9 @@ def test_the_pages_build_without_a_warning(site: Path) -> None:
 
 def test_the_pages_ask_nothing_of_the_network(site: Path) -> None:
     asks = re.compile(r'<(?:script|img|iframe|link)[^>]*\s(?:src|href)="(?:https?:)?//')
-    assert [page.name for page in site.rglob("*.html") if asks.search(page.read_text(encoding="utf-8"))] == []
+    assert [
+        page.name for page in site.rglob("*.html") if asks.search(page.read_text(encoding="utf-8"))
+    ] == []
 
 
 def test_every_entry_of_the_tables_is_documented(site: Path) -> None:
@@ -117,7 +139,14 @@ def published(name: str, order: int) -> tuple[np.ndarray, np.ndarray]:
     for n in range(order):
         r = np.sqrt(2 * n + 1)
         b = 0 if n % 2 else 1 if n == 0 else np.sqrt(2)
-        B[n] = {"legs": r, "legt": r / 2, "lmu": (2 * n + 1) * (-1) ** n, "lagt": 1, "tlagt": 1, "glagt": 0.1}.get(name, b)
+        B[n] = {
+            "legs": r,
+            "legt": r / 2,
+            "lmu": (2 * n + 1) * (-1) ** n,
+            "lagt": 1,
+            "tlagt": 1,
+            "glagt": 0.1,
+        }.get(name, b)
         for k in range(order):
             rk = np.sqrt(2 * k + 1)
             bk = 0 if k % 2 else 1 if k == 0 else np.sqrt(2)
@@ -144,7 +173,9 @@ def test_the_table_has_every_measure() -> None:
     assert {call(row[0])[0] for row in MEASURES} == set(hippo.MEASURES)
 
 
-@pytest.mark.parametrize("row", [row for row in MEASURES if row[1] != "none"], ids=lambda row: row[0])
+@pytest.mark.parametrize(
+    "row", [row for row in MEASURES if row[1] != "none"], ids=lambda row: row[0]
+)
 def test_a_measure_is_the_published_one_times_the_factor_stated(row: list[str]) -> None:
     name, options = call(row[0])
     factor, theirs = re.fullmatch(r"(2?) ?`(\w+)`", row[1]).groups()  # pyright: ignore[reportOptionalMemberAccess]
@@ -152,20 +183,27 @@ def test_a_measure_is_the_published_one_times_the_factor_stated(row: list[str]) 
         ours = hippo.MEASURES[name](order, **options)
         for got, wanted in zip((ours.A, ours.B), published(theirs, order), strict=True):
             wanted = float(factor or 1) * wanted
-            # The entries are a few products and square roots each; 1 - (1 - beta)/2 and the like cancel against 1.
+            # The entries are a few products and square roots each; 1 - (1 - beta)/2 and the like
+            # cancel against 1.
             np.testing.assert_allclose(got, wanted, rtol=8 * EPS, atol=8 * EPS)
 
 
-@pytest.mark.parametrize("row", [row for row in MEASURES if row[4] != "none"], ids=lambda row: row[0])
+@pytest.mark.parametrize(
+    "row", [row for row in MEASURES if row[4] != "none"], ids=lambda row: row[0]
+)
 def test_the_mean_age_is_the_one_stated(row: list[str]) -> None:
     name, options = call(row[0])
-    age = 1e-3 * (np.arange(2_500_000) + 0.5)  # the midpoint rule: periods are multiples of its cells, and e^{-25} is left out
+    age = 1e-3 * (
+        np.arange(2_500_000) + 0.5
+    )  # the midpoint rule: periods are multiples of its cells, and e^{-25} is left out
     weight = hippo.BASES[name](1, age, **options).weight
     digits = len(row[4].partition(".")[2])
     assert abs(np.sum(age * weight) / np.sum(weight) - float(row[4])) <= 0.5 * 10.0**-digits + 1e-6
 
 
-NORMALIZATIONS = {name: row for row in table("initialization") for name in re.findall(r"`([\w-]+)`", row[0])}
+NORMALIZATIONS = {
+    name: row for row in table("initialization") for name in re.findall(r"`([\w-]+)`", row[0])
+}
 
 
 def test_the_table_has_every_initialization() -> None:
@@ -176,10 +214,16 @@ def test_the_table_has_every_initialization() -> None:
 def test_the_mean_square_of_c_is_the_one_stated(name: str) -> None:
     order = 16
     C = inits.INITS[name](order, channels=400).C  # pyright: ignore[reportAttributeAccessIssue]
-    digits = NORMALIZATIONS[name][3].replace("N²", f"{order**2}").replace("(2N)", f"{2 * order}").replace("N", f"{order}")
+    digits = (
+        NORMALIZATIONS[name][3]
+        .replace("N²", f"{order**2}")
+        .replace("(2N)", f"{2 * order}")
+        .replace("N", f"{order}")
+    )
     top, _, bottom = digits.partition("/")
     stated = float(top) / float(bottom or 1)
-    # At least 400 * 8 independent entries whose squares deviate by at most twice their mean: five standard errors.
+    # At least 400 * 8 independent entries whose squares deviate by at most twice their mean: five
+    # standard errors.
     assert abs(np.mean(np.abs(C) ** 2) / stated - 1) <= 5 * 2 / np.sqrt(400 * 8)
 
 

@@ -29,7 +29,9 @@ class NoCompiler(RuntimeError):
     pass
 
 
-def cupy(*, status: int = 0, driver: int = 12080, count: int = 1, nvrtc: tuple[int, int] | None = (12, 9)) -> ModuleType:
+def cupy(
+    *, status: int = 0, driver: int = 12080, count: int = 1, nvrtc: tuple[int, int] | None = (12, 9)
+) -> ModuleType:
     """CuPy as far as it is asked, on NumPy, with a CUDA that answers `status`."""
 
     @contextlib.contextmanager
@@ -54,7 +56,9 @@ def cupy(*, status: int = 0, driver: int = 12080, count: int = 1, nvrtc: tuple[i
     )
     module: Any = ModuleType("cupy")
     module.__version__, module.asarray = "14.0", np.asarray
-    module.cuda = SimpleNamespace(Device=device, runtime=runtime, nvrtc=SimpleNamespace(getVersion=version))
+    module.cuda = SimpleNamespace(
+        Device=device, runtime=runtime, nvrtc=SimpleNamespace(getVersion=version)
+    )
     return module
 
 
@@ -92,7 +96,9 @@ class Driver:
         return 0
 
 
-def parts(monkeypatch: pytest.MonkeyPatch, driver: Driver | None, module: ModuleType | None) -> dict[str, doctor.Part]:
+def parts(
+    monkeypatch: pytest.MonkeyPatch, driver: Driver | None, module: ModuleType | None
+) -> dict[str, doctor.Part]:
     def opened(name: str) -> Driver:
         if driver is None:
             raise OSError(f"{name}: cannot open shared object file")
@@ -132,7 +138,13 @@ def test_a_probe_runs_the_kernel_and_says_what_was_raised(monkeypatch: pytest.Mo
 
 def test_every_library_that_does_not_run_has_a_sentence() -> None:
     findings = doctor.examine()
-    assert {finding.library for finding in findings} == {"numpy", "torch", "jax", "cupy", "torch.cuda"}
+    assert {finding.library for finding in findings} == {
+        "numpy",
+        "torch",
+        "jax",
+        "cupy",
+        "torch.cuda",
+    }
     for finding in findings:
         assert finding.works == bool(finding.device)
         assert finding.works or SENTENCE.fullmatch(finding.reason), finding.reason
@@ -154,7 +166,12 @@ def test_a_whole_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         (Driver((), status=4711), cupy(), "GPU", "got error 4711. See nvidia-smi"),
         (Driver(()), cupy(), "GPU", "got none. See nvidia-smi"),
         (Driver(("One",)), None, "CuPy", "pip install 'ssmlinalg[cupy]'"),
-        (Driver(("One",)), ModuleType("cupy"), "CuPy", "AttributeError (module 'cupy' has no attribute"),
+        (
+            Driver(("One",)),
+            ModuleType("cupy"),
+            "CuPy",
+            "AttributeError (module 'cupy' has no attribute",
+        ),
         (
             Driver(("One",)),
             cupy(nvrtc=None),
@@ -162,10 +179,22 @@ def test_a_whole_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
             'NoCompiler (Failure finding "libnvrtc.so.12"). Install the CUDA toolkit',
         ),
     ],
-    ids=["no driver", "no device", "an error without a name", "no devices", "no CuPy", "an empty CuPy", "no NVRTC"],
+    ids=[
+        "no driver",
+        "no device",
+        "an error without a name",
+        "no devices",
+        "no CuPy",
+        "an empty CuPy",
+        "no NVRTC",
+    ],
 )
 def test_each_missing_part_is_named_and_no_other(
-    monkeypatch: pytest.MonkeyPatch, driver: Driver | None, module: ModuleType | None, missing: str, said: str
+    monkeypatch: pytest.MonkeyPatch,
+    driver: Driver | None,
+    module: ModuleType | None,
+    missing: str,
+    said: str,
 ) -> None:
     found = parts(monkeypatch, driver, module)
     assert [name for name, part in found.items() if part.reason] == [missing]
@@ -175,17 +204,46 @@ def test_each_missing_part_is_named_and_no_other(
 @pytest.mark.parametrize(
     ("module", "device", "error", "said"),
     [
-        (cupy(status=35, driver=0), None, RuntimeError, "CuPy must find an NVIDIA driver; got none"),
-        (cupy(status=35, driver=11040), None, RuntimeError, "know CUDA 12.9; got one that knows 11.4. Update the driver, or"),
-        (cupy(status=100), None, RuntimeError, "CuPy must reach a GPU; got as CUDA says. See what nvidia-smi lists"),
-        (cupy(count=2), 2, ValueError, "`device` must be below the number of GPUs, 2; got 2. The first is 0."),
-        (cupy(), "cuda:0", ValueError, "`device` must be the number of a GPU; got 'cuda:0'. The first is 0."),
+        (
+            cupy(status=35, driver=0),
+            None,
+            RuntimeError,
+            "CuPy must find an NVIDIA driver; got none",
+        ),
+        (
+            cupy(status=35, driver=11040),
+            None,
+            RuntimeError,
+            "know CUDA 12.9; got one that knows 11.4. Update the driver, or",
+        ),
+        (
+            cupy(status=100),
+            None,
+            RuntimeError,
+            "CuPy must reach a GPU; got as CUDA says. See what nvidia-smi lists",
+        ),
+        (
+            cupy(count=2),
+            2,
+            ValueError,
+            "`device` must be below the number of GPUs, 2; got 2. The first is 0.",
+        ),
+        (
+            cupy(),
+            "cuda:0",
+            ValueError,
+            "`device` must be the number of a GPU; got 'cuda:0'. The first is 0.",
+        ),
         (None, None, ImportError, "pip install 'ssmlinalg[cupy]'"),
     ],
     ids=["no driver", "old driver", "no device", "no such device", "device as a word", "no CuPy"],
 )
 def test_moving_to_cupy_says_what_is_missing(
-    monkeypatch: pytest.MonkeyPatch, module: ModuleType | None, device: Any, error: type[Exception], said: str
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType | None,
+    device: Any,
+    error: type[Exception],
+    said: str,
 ) -> None:
     monkeypatch.setitem(sys.modules, "cupy", module)
     with pytest.raises(error) as caught:

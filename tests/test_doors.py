@@ -16,7 +16,9 @@ SOURCE = Path(ssmlinalg.__file__)
 
 
 def run(code: str) -> str:
-    return subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def without(package: str) -> str:
@@ -76,14 +78,23 @@ except ImportError as error:
 def promised() -> set[str]:
     """The names the type checker sees: those under TYPE_CHECKING."""
     block = next(node for node in ast.parse(SOURCE.read_text()).body if isinstance(node, ast.If))
-    named = {alias.asname or alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    named = {
+        alias.asname or alias.name
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
     return named - {"*"} | {make.__name__ for make in ssmlinalg.INITS.values()} | {"INITS"}
 
 
 def test_types_and_doors_agree() -> None:
     for name in promised():
         assert getattr(ssmlinalg, name) is not None
-    public = {name for name in dir(ssmlinalg) if not name.startswith("_") and not ismodule(getattr(ssmlinalg, name))}
+    public = {
+        name
+        for name in dir(ssmlinalg)
+        if not name.startswith("_") and not ismodule(getattr(ssmlinalg, name))
+    }
     assert public - promised() <= {"Any", "TYPE_CHECKING", "annotations"}
 
 

@@ -1,4 +1,6 @@
-"""Dense and diagonal plus low-rank kernels: powers of a matrix = values of the generating function = its coefficients."""
+"""Dense and diagonal plus low-rank kernels: powers of a matrix = values of the generating function
+= its coefficients.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ from hypothesis import strategies as st
 from strategies import EPS
 
 from ssmlinalg import discretize, forms, inits, reference
-from ssmlinalg._array import is_complex, to_numpy
 from ssmlinalg.forms import DPLR, DenseRecurrence
+from ssmlinalg.ground.backend import is_complex, to_numpy
 from ssmlinalg.kernels import dense as rooms
 from ssmlinalg.kernels.dense import dense_kernel, dplr_kernel, prefers_series
-from ssmlinalg.products.cauchy import bilinear, cauchy, dense, generating, power_series
-from ssmlinalg.products.krylov import krylov
+from ssmlinalg.products.matrix_powers import krylov
+from ssmlinalg.products.rational import bilinear, cauchy, dense, generating, power_series
 
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 EPS32 = float(np.finfo(np.float32).eps)
@@ -33,18 +35,29 @@ def by_powers(*arguments: Any) -> Any:
     return krylov(dense(D, U, V), B_d, C, length)
 
 
-ROUTES: dict[str, Callable[..., Any]] = {"powers": by_powers, "values": generating, "coefficients": power_series}
+ROUTES: dict[str, Callable[..., Any]] = {
+    "powers": by_powers,
+    "values": generating,
+    "coefficients": power_series,
+}
 routes = st.sampled_from(sorted(ROUTES))
 
 
-def system(order: int, rank: int, seed: int, *batch: int, integrator: bool = False) -> tuple[np.ndarray, ...]:
-    """Lambda, P, B, C, step of a dissipative system without conjugate symmetry; its first mode an integrator if asked for."""
+def system(
+    order: int, rank: int, seed: int, *batch: int, integrator: bool = False
+) -> tuple[np.ndarray, ...]:
+    """Lambda, P, B, C, step of a dissipative system without conjugate symmetry; its first mode an
+    integrator if asked for.
+    """
     rng = np.random.default_rng(seed)
 
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal((*batch, *shape)) + 1j * rng.standard_normal((*batch, *shape))
 
-    Lambda, P = -rng.random((*batch, order)) + 4j * rng.standard_normal((*batch, order)), normal(order, rank)
+    Lambda, P = (
+        -rng.random((*batch, order)) + 4j * rng.standard_normal((*batch, order)),
+        normal(order, rank),
+    )
     if integrator:
         Lambda[..., 0], P[..., 0, :] = 0, 0
     return Lambda, P, normal(order), normal(order), rng.uniform(0.05, 0.5, batch)
@@ -54,12 +67,21 @@ def slack(fields: tuple[np.ndarray, ...], length: int) -> float:
     """l eps from raising A_d, a contraction, times its own rounding and the weight."""
     Lambda, P, B, C, step = fields
     size = np.max(np.abs(Lambda)) + np.max(np.linalg.norm(P, axis=(-2, -1)), initial=0.0) ** 2
-    weight = np.max(np.linalg.norm(step[..., None] * B, axis=-1)) * np.max(np.linalg.norm(C, axis=-1))
+    weight = np.max(np.linalg.norm(step[..., None] * B, axis=-1)) * np.max(
+        np.linalg.norm(C, axis=-1)
+    )
     return 4 * EPS * (length + Lambda.shape[-1]) * (1 + np.max(step) * size) * weight
 
 
 def sizes() -> Any:
-    return given(routes, st.integers(1, 6), st.integers(0, 3), st.integers(0, 99), st.integers(1, 33), st.booleans())
+    return given(
+        routes,
+        st.integers(1, 6),
+        st.integers(0, 3),
+        st.integers(0, 99),
+        st.integers(1, 33),
+        st.booleans(),
+    )
 
 
 @settings(max_examples=60)
@@ -69,7 +91,12 @@ def test_every_route_gives_the_kernel_of_the_definition(
 ) -> None:
     Lambda, P, B, C, step = fields = system(order, rank, seed, integrator=integrator)
     A = np.diag(Lambda) - P @ P.conj().T
-    expected = np.array([complex(K).real for K in reference.kernel(A, B, C, 0.0, step, length, "bilinear", digits=30)])
+    expected = np.array(
+        [
+            complex(K).real
+            for K in reference.kernel(A, B, C, 0.0, step, length, "bilinear", digits=30)
+        ]
+    )
     assert np.abs(ROUTES[route](*fields, length) - expected).max() <= slack(fields, length)
 
 
@@ -79,7 +106,10 @@ def test_every_library_gives_the_same(carry: Callable[[Any], Any], route: str, r
     for length in (1, 3):
         fields = system(3, rank, 1, 2, integrator=True)
         got = ROUTES[route](*(carry(np.asarray(field)) for field in fields), length)
-        assert type(got).__module__.partition(".")[0] == type(carry(fields[0])).__module__.partition(".")[0]
+        assert (
+            type(got).__module__.partition(".")[0]
+            == type(carry(fields[0])).__module__.partition(".")[0]
+        )
         assert not is_complex(got)
         assert np.abs(to_numpy(got) - by_powers(*fields, length)).max() <= slack(fields, length)
 
@@ -89,14 +119,19 @@ def test_the_sampled_matrix_is_diagonal_plus_low_rank(order: int, rank: int, see
     Lambda, P, B, C, step = fields = system(order, rank, seed)
     expected: Any = discretize.bilinear(DPLR(Lambda, P, B, C, np.asarray(0.0), step))
     D, U, V, B_d = bilinear(Lambda, P, B, step)
-    assert np.abs(dense(D, U, V) - expected.A).max() <= slack(fields, 1) / np.abs(step * B).min() / np.abs(C).min()
+    assert (
+        np.abs(dense(D, U, V) - expected.A).max()
+        <= slack(fields, 1) / np.abs(step * B).min() / np.abs(C).min()
+    )
     assert np.abs(B_d - expected.B).max() <= slack(fields, 1) / np.abs(C).min()
 
 
 @pytest.mark.parametrize("length", [15, 16, 64])
 @pytest.mark.parametrize("route", sorted(ROUTES))
 def test_a_pole_at_every_root_of_unity_hurts_no_route(route: str, length: int) -> None:
-    """Undamped modes i (2/step) tan(pi k/L): their A_d is a root of unity, where published nodes lie."""
+    """Undamped modes i (2/step) tan(pi k/L): their A_d is a root of unity, where published nodes
+    lie.
+    """
     k = np.arange(length)[2 * np.arange(length) != length]
     step = np.asarray(0.5)
     Lambda = 2j / step * np.tan(np.pi * k / length)
@@ -104,17 +139,27 @@ def test_a_pole_at_every_root_of_unity_hurts_no_route(route: str, length: int) -
     got = ROUTES[route](Lambda, np.zeros((len(k), 0)) + 0j, one, one, step, length)
     gain = step / (1 - step / 2 * Lambda)
     expected = np.real(gain @ np.exp(2j * np.pi / length * np.outer(k, np.arange(length))))
-    assert np.abs(got - expected).max() <= 4 * EPS * length * (1 + np.abs(step * Lambda).max()) * np.abs(gain).sum()
+    assert (
+        np.abs(got - expected).max()
+        <= 4 * EPS * length * (1 + np.abs(step * Lambda).max()) * np.abs(gain).sum()
+    )
 
 
 @pytest.mark.parametrize("order", [1, 4])
 def test_an_unstable_system_has_a_kernel_too(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where sums of powers of its modes, which grow much faster than itself, would be cheaper."""
+    """Also where sums of powers of its modes, which grow much faster than itself, would be
+    cheaper.
+    """
     monkeypatch.setattr(rooms, "prefers_series", lambda *sizes: True)
     Lambda, P, B, C, step = fields = system(order, 1, 3)
     fields = (Lambda + 2, P / 4, B, C, step)
     A, length = np.diag(fields[0]) - fields[1] @ fields[1].conj().T, 40
-    expected = np.array([complex(K).real for K in reference.kernel(A, B, C, 0.0, step, length, "bilinear", digits=30)])
+    expected = np.array(
+        [
+            complex(K).real
+            for K in reference.kernel(A, B, C, 0.0, step, length, "bilinear", digits=30)
+        ]
+    )
     growth = np.abs(expected).max()
     assert growth > 10
     got = dplr_kernel(DPLR(fields[0], fields[1], B, C, np.asarray(0.0), step), length)
@@ -140,7 +185,9 @@ def test_long_kernels_in_single_precision_are_rounded_once(monkeypatch: pytest.M
         monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, series=series: series)
         got = dplr_kernel(narrow, length)
         assert got.dtype == np.float32
-        assert far(got, power_series(wide.Lambda, wide.P, wide.B, wide.C, wide.step, length)) <= EPS32
+        assert (
+            far(got, power_series(wide.Lambda, wide.P, wide.B, wide.C, wide.step, length)) <= EPS32
+        )
 
 
 def test_long_kernels_agree_in_double_precision() -> None:
@@ -156,7 +203,10 @@ def test_the_generating_function_is_not_singular_in_single_precision() -> None:
     narrow, length = s4(64, 1, "float32", step=0.1), 16384
     wide = forms.move(narrow, "numpy", dtype="float64")
     exact = power_series(wide.Lambda, wide.P, wide.B, wide.C, wide.step, length)
-    assert far(generating(narrow.Lambda, narrow.P, narrow.B, narrow.C, narrow.step, length), exact) <= 16 * EPS32
+    assert (
+        far(generating(narrow.Lambda, narrow.P, narrow.B, narrow.C, narrow.step, length), exact)
+        <= 16 * EPS32
+    )
 
 
 # The parts.
@@ -168,13 +218,17 @@ def test_cauchy_sums_are_sums(order: int, count: int, seed: int) -> None:
     w, nodes = rng.standard_normal((2, 3, order)) + 1j * rng.standard_normal((2, 3, order))
     z = rng.standard_normal(count) + 1j * rng.standard_normal(count)
     terms = w[:, :, None] / (z - nodes[:, :, None])
-    assert np.all(np.abs(cauchy(w, nodes, z) - terms.sum(-2)) <= 4 * order * EPS * np.abs(terms).sum(-2))
+    assert np.all(
+        np.abs(cauchy(w, nodes, z) - terms.sum(-2)) <= 4 * order * EPS * np.abs(terms).sum(-2)
+    )
 
 
 def test_cauchy_sums_in_every_library(carry: Callable[[Any], Any]) -> None:
     w, nodes, z = np.array([1.0, 2.0]), np.array([-1j, 0.5]), np.array([[0.0], [3.0]])
     got = cauchy(*map(carry, (w, nodes, z)))
-    np.testing.assert_allclose(to_numpy(got), (w[:, None] / (z[:, None] - nodes[:, None])).sum(-2), rtol=8 * EPS)
+    np.testing.assert_allclose(
+        to_numpy(got), (w[:, None] / (z[:, None] - nodes[:, None])).sum(-2), rtol=8 * EPS
+    )
 
 
 def test_a_point_on_a_node_is_refused() -> None:
@@ -184,7 +238,9 @@ def test_a_point_on_a_node_is_refused() -> None:
 
 @pytest.mark.parametrize("fields", list(itertools.product([False, True], repeat=3)))
 @given(st.integers(1, 7), st.integers(1, 70), st.integers(0, 99))
-def test_powers_of_any_matrix_real_or_complex(fields: tuple[bool, ...], order: int, length: int, seed: int) -> None:
+def test_powers_of_any_matrix_real_or_complex(
+    fields: tuple[bool, ...], order: int, length: int, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     shapes = (order, order), (order,), (order,)
     A, B, C = (
@@ -201,14 +257,20 @@ def test_powers_of_any_matrix_real_or_complex(fields: tuple[bool, ...], order: i
 
 
 def test_powers_of_integers_are_exact() -> None:
-    fibonacci = krylov(np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([0.0, 1.0]), np.array([1.0, 0.0]), 79)
+    fibonacci = krylov(
+        np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([0.0, 1.0]), np.array([1.0, 0.0]), 79
+    )
     assert fibonacci[-1] == 8944394323791464
     assert np.array_equal(fibonacci[2:], fibonacci[1:-1] + fibonacci[:-2])
 
 
 def test_one_matrix_serves_many_readings() -> None:
     rng = np.random.default_rng(0)
-    A, B, C = rng.standard_normal((4, 4)) / 4, rng.standard_normal(4), rng.standard_normal((5, 3, 4))
+    A, B, C = (
+        rng.standard_normal((4, 4)) / 4,
+        rng.standard_normal(4),
+        rng.standard_normal((5, 3, 4)),
+    )
     together = krylov(A, B, C, 50)
     assert together.shape == (5, 3, 50)
     tolerance = 64 * EPS * 50 * np.linalg.norm(B) * np.linalg.norm(C)
@@ -232,7 +294,10 @@ def test_parts_of_a_batch_make_the_whole(series: bool, monkeypatch: pytest.Monke
     }
     for form in irregular.values():
         lead = form.D.shape
-        each = [np.broadcast_to(a, (*lead, *a.shape[a.ndim - k :])) for a, k in zip(form, (1, 2, 1, 1, 0, 0), strict=True)]
+        each = [
+            np.broadcast_to(a, (*lead, *a.shape[a.ndim - k :]))
+            for a, k in zip(form, (1, 2, 1, 1, 0, 0), strict=True)
+        ]
         got = dplr_kernel(form, 11, max_bytes=1)
         assert got.shape == (*lead, 11)
         for index in np.ndindex(lead):
@@ -242,7 +307,11 @@ def test_parts_of_a_batch_make_the_whole(series: bool, monkeypatch: pytest.Monke
 
 def test_a_dense_recurrence_in_parts(carry: Callable[[Any], Any]) -> None:
     rng = np.random.default_rng(0)
-    A, B, C = rng.standard_normal((3, 4, 4)) / 6, rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
+    A, B, C = (
+        rng.standard_normal((3, 4, 4)) / 6,
+        rng.standard_normal((3, 4)),
+        rng.standard_normal((3, 4)),
+    )
     scale = 20 * np.linalg.norm(B) * np.linalg.norm(C)
     for dtype, eps in (("float64", EPS), ("float32", EPS32)):
         narrow = forms.move(DenseRecurrence(A, B, C, np.zeros(3)), "numpy", dtype=dtype)
@@ -299,7 +368,9 @@ def test_memory_is_that_of_a_few_channels() -> None:
 @pytest.mark.parametrize("route", sorted(ROUTES))
 def test_gradients_in_torch(route: str) -> None:
     torch = pytest.importorskip("torch")
-    leaves = [torch.asarray(field).requires_grad_(True) for field in system(2, 2, 0, integrator=True)]
+    leaves = [
+        torch.asarray(field).requires_grad_(True) for field in system(2, 2, 0, integrator=True)
+    ]
     assert torch.autograd.gradcheck(lambda *fields: ROUTES[route](*fields, 4), leaves)
 
 
@@ -310,11 +381,15 @@ def test_compiled_and_differentiated_in_jax(series: bool, monkeypatch: pytest.Mo
     Lambda, P, B, C, step = fields = system(3, 1, 0, 2)
     form = forms.move(DPLR(Lambda, P, B, C, np.zeros(2), step), "jax")
     length, h = 9, 1e-6
-    assert np.abs(jax.jit(lambda form: dplr_kernel(form, length))(form) - by_powers(*fields, length)).max() <= slack(
-        fields, length
+    assert np.abs(
+        jax.jit(lambda form: dplr_kernel(form, length))(form) - by_powers(*fields, length)
+    ).max() <= slack(fields, length)
+    gradient = jax.jit(jax.grad(lambda step: dplr_kernel(form._replace(step=step), length).sum()))(
+        form.step
     )
-    gradient = jax.jit(jax.grad(lambda step: dplr_kernel(form._replace(step=step), length).sum()))(form.step)
-    numeric = (by_powers(Lambda, P, B, C, step + h, length) - by_powers(Lambda, P, B, C, step - h, length)).sum(-1) / (2 * h)
+    numeric = (
+        by_powers(Lambda, P, B, C, step + h, length) - by_powers(Lambda, P, B, C, step - h, length)
+    ).sum(-1) / (2 * h)
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6)
 
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr, orders, seeds, taus
 
-from ssmlinalg import eigen, hippo, perturb, reference
+from ssmlinalg import hippo, perturb, reference
+from ssmlinalg.matrices import eigen
 
 mp = mpmath.MPContext()
 mp.dps = 60
@@ -40,7 +41,9 @@ def grcar(order: int) -> np.ndarray:
 
 def kahan(order: int) -> np.ndarray:
     s, c = np.sin(1.2), np.cos(1.2)
-    return s ** np.arange(order)[:, None] * (np.eye(order) - c * np.triu(np.ones((order, order)), 1))
+    return s ** np.arange(order)[:, None] * (
+        np.eye(order) - c * np.triu(np.ones((order, order)), 1)
+    )
 
 
 def frank(order: int) -> np.ndarray:
@@ -56,7 +59,9 @@ def toeplitz(order: int) -> np.ndarray:
 def companion(roots: np.ndarray) -> np.ndarray:
     coefficients = [Fraction(1)]
     for root in roots.tolist():
-        coefficients = [a - int(root) * b for a, b in zip([*coefficients, 0], [0, *coefficients], strict=True)]
+        coefficients = [
+            a - int(root) * b for a, b in zip([*coefficients, 0], [0, *coefficients], strict=True)
+        ]
     C = np.eye(len(roots), k=-1)
     C[0] = [-float(c) for c in coefficients[1:]]
     return C
@@ -82,7 +87,9 @@ ZOO: dict[str, Callable[[int], np.ndarray]] = {
     "unit": lambda order: np.eye(1),
     "zero": lambda order: np.zeros((order, order)),
 }
-zoo = st.builds(lambda name, order: ZOO[name](order), st.sampled_from(sorted(ZOO)), st.integers(1, 20))
+zoo = st.builds(
+    lambda name, order: ZOO[name](order), st.sampled_from(sorted(ZOO)), st.integers(1, 20)
+)
 kinds = st.sampled_from(["real", "complex"])
 small = st.integers(1, 8)
 
@@ -94,7 +101,9 @@ def gap(Lambda: np.ndarray) -> float:
 
 
 def slack(A: np.ndarray, Lambda: np.ndarray, kappa: np.ndarray) -> float:
-    """By how much rounding may move a condition number, relative: |A| eps turns eigenvectors by kappa eps |A|/gap."""
+    """By how much rounding may move a condition number, relative: |A| eps turns eigenvectors by
+    kappa eps |A|/gap.
+    """
     return 64 * EPS * len(A) * float(np.linalg.norm(A)) * float(kappa.max()) ** 2 / gap(Lambda)
 
 
@@ -102,7 +111,9 @@ def slack(A: np.ndarray, Lambda: np.ndarray, kappa: np.ndarray) -> float:
 
 
 @given(seeds, small, kinds)
-def test_condition_numbers_are_those_of_the_exact_eigenvectors(seed: int, order: int, kind: str) -> None:
+def test_condition_numbers_are_those_of_the_exact_eigenvectors(
+    seed: int, order: int, kind: str
+) -> None:
     A = random(seed, order, kind)
     found = eigen.condeig(A)
     if order == 1:
@@ -113,22 +124,32 @@ def test_condition_numbers_are_those_of_the_exact_eigenvectors(seed: int, order:
         x, y = right[:, j], left[j, :]
         kappa = float(mp.norm(x) * mp.norm(y) / abs((y * x)[0]))
         nearest = np.argmin(np.abs(found.Lambda - complex(value)))
-        assert found.condition[nearest] == pytest.approx(kappa, rel=slack(A, found.Lambda, found.condition))
+        assert found.condition[nearest] == pytest.approx(
+            kappa, rel=slack(A, found.Lambda, found.condition)
+        )
 
 
 @given(seeds, small, kinds)
 def test_condeig_returns_unit_eigenvectors(seed: int, order: int, kind: str) -> None:
     A = random(seed, order, kind)
     found = eigen.condeig(A)
-    assert np.linalg.norm(A @ found.V - found.V * found.Lambda) <= 64 * EPS * order * np.linalg.norm(A)
+    assert np.linalg.norm(
+        A @ found.V - found.V * found.Lambda
+    ) <= 64 * EPS * order * np.linalg.norm(A)
     np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=64 * EPS)
 
 
-@given(st.complex_numbers(max_magnitude=10), st.floats(0.1, 10), st.complex_numbers(max_magnitude=10))
+@given(
+    st.complex_numbers(max_magnitude=10), st.floats(0.1, 10), st.complex_numbers(max_magnitude=10)
+)
 def test_two_by_two_in_closed_form(a: complex, distance: float, b: complex) -> None:
     A = np.array([[a, b], [0, a + distance]])
     found = eigen.condeig(A)
-    np.testing.assert_allclose(found.condition, np.hypot(1, abs(b) / distance), rtol=slack(A, found.Lambda, found.condition))
+    np.testing.assert_allclose(
+        found.condition,
+        np.hypot(1, abs(b) / distance),
+        rtol=slack(A, found.Lambda, found.condition),
+    )
 
 
 @given(seeds, st.integers(2, 12))
@@ -143,7 +164,9 @@ def test_a_normal_matrix_has_condition_numbers_one(seed: int, order: int) -> Non
 @pytest.mark.parametrize("size", [1e-300, 1, 1e300])
 @pytest.mark.parametrize("value", [0.0, -0.5, 1e-300, 1j])
 @pytest.mark.parametrize("order", [2, 3, 8, 24])
-def test_a_jordan_block_has_infinite_condition_numbers(order: int, value: complex, size: float) -> None:
+def test_a_jordan_block_has_infinite_condition_numbers(
+    order: int, value: complex, size: float
+) -> None:
     np.testing.assert_array_equal(eigen.condeig(size * jordan(order, value)).condition, np.inf)
     np.testing.assert_array_equal(eigen.condeig(size * jordan(order, value).T).condition, np.inf)
 
@@ -181,31 +204,50 @@ def test_legs_has_the_condition_numbers_of_the_closed_form(order: int) -> None:
 
 @pytest.mark.parametrize("order", [1, 2, 8, 16, 24])
 def test_the_closed_form_for_legs_is_exact(order: int) -> None:
-    """In rational numbers: diag(r)^{-1} A diag(r) has integer entries, r_n^2 = 2n + 1, and lengths squared are rational."""
-    A = [[Fraction(-(2 * k + 1) * (n > k) - (n + 1) * (n == k)) for k in range(order)] for n in range(order)]
+    """In rational numbers: diag(r)^{-1} A diag(r) has integer entries, r_n^2 = 2n + 1, and lengths
+    squared are rational.
+    """
+    A = [
+        [Fraction(-(2 * k + 1) * (n > k) - (n + 1) * (n == k)) for k in range(order)]
+        for n in range(order)
+    ]
     for j, kappa in enumerate(legs_condition_numbers(order)):
         x, y = [Fraction(0)] * order, [Fraction(0)] * order
         x[j] = y[j] = Fraction(1)
         for n in range(j + 1, order):
             x[n] = sum((A[n][k] * x[k] for k in range(j, n)), Fraction(0)) / (A[j][j] - A[n][n])
         for k in range(j - 1, -1, -1):
-            y[k] = sum((y[n] * A[n][k] for n in range(k + 1, j + 1)), Fraction(0)) / (A[j][j] - A[k][k])
-        lengths = sum((2 * n + 1) * x[n] ** 2 for n in range(order)) * sum(y[n] ** 2 / (2 * n + 1) for n in range(order))
+            y[k] = sum((y[n] * A[n][k] for n in range(k + 1, j + 1)), Fraction(0)) / (
+                A[j][j] - A[k][k]
+            )
+        lengths = sum((2 * n + 1) * x[n] ** 2 for n in range(order)) * sum(
+            y[n] ** 2 / (2 * n + 1) for n in range(order)
+        )
         assert lengths / sum(a * b for a, b in zip(x, y, strict=True)) ** 2 == kappa**2
 
 
 def legs_eigenvectors(order: int) -> Any:
-    """V of A from the closed form, unit columns, in 60 digits: v_i = (-1)^i sqrt(2i+1) binom(i+j, 2j)."""
+    """V of A from the closed form, unit columns, in 60 digits: v_i = (-1)^i sqrt(2i+1) binom(i+j,
+    2j).
+    """
     V = mp.matrix(order, order)
     for j in range(order):
-        column = [(-1) ** i * mp.sqrt(2 * i + 1) * mp.binomial(i + j, 2 * j) if i >= j else mp.zero for i in range(order)]
+        column = [
+            (-1) ** i * mp.sqrt(2 * i + 1) * mp.binomial(i + j, 2 * j) if i >= j else mp.zero
+            for i in range(order)
+        ]
         V[:, j] = mp.matrix(column) / mp.norm(mp.matrix(column))
     return V
 
 
 @pytest.mark.parametrize(
     ("order", "unit", "scaled"),
-    [(4, "86.112", "76.648"), (8, "7.7032e4", "5.8862e4"), (16, "8.3199e10", "5.3947e10"), (24, "9.8986e16", "5.8152e16")],
+    [
+        (4, "86.112", "76.648"),
+        (8, "7.7032e4", "5.8862e4"),
+        (16, "8.3199e10", "5.3947e10"),
+        (24, "9.8986e16", "5.8152e16"),
+    ],
 )
 def test_legs_has_the_tabulated_conditioning(order: int, unit: str, scaled: str) -> None:
     V, kappa = legs_eigenvectors(order), legs_condition_numbers(order)
@@ -223,7 +265,9 @@ def test_legs_has_the_tabulated_conditioning(order: int, unit: str, scaled: str)
 
 
 @given(seeds, small, kinds)
-def test_condition_numbers_are_lengths_of_rows_and_columns(seed: int, order: int, kind: str) -> None:
+def test_condition_numbers_are_lengths_of_rows_and_columns(
+    seed: int, order: int, kind: str
+) -> None:
     V = random(seed, order, kind)
     inverse = mp.inverse(mp.matrix(V.tolist()))
     expected = [float(mp.norm(inverse[j, :])) * np.linalg.norm(V[:, j]) for j in range(order)]
@@ -234,14 +278,17 @@ def test_condition_numbers_are_lengths_of_rows_and_columns(seed: int, order: int
 
 
 @given(seeds, st.integers(2, 8), kinds)
-def test_condition_numbers_are_distances_to_the_other_vectors(seed: int, order: int, kind: str) -> None:
+def test_condition_numbers_are_distances_to_the_other_vectors(
+    seed: int, order: int, kind: str
+) -> None:
     V = random(seed, order, kind)
     kappa = eigen.condition_numbers(V)
     for j in range(order):
         others = np.linalg.qr(np.delete(V, j, axis=1))[0]
         away = V[:, j] - others @ (others.conj().T @ V[:, j])
         assert kappa[j] == pytest.approx(
-            np.linalg.norm(V[:, j]) / np.linalg.norm(away), rel=64 * EPS * order * eigen.condition(V)
+            np.linalg.norm(V[:, j]) / np.linalg.norm(away),
+            rel=64 * EPS * order * eigen.condition(V),
         )
 
 
@@ -249,10 +296,16 @@ def test_condition_numbers_are_distances_to_the_other_vectors(seed: int, order: 
 def test_lengths_of_eigenvectors_do_not_matter(seed: int, order: int, kind: str) -> None:
     V = random(seed, order, kind)
     D = 2.0 ** np.random.default_rng(seed).integers(-900, 900, order)
-    np.testing.assert_allclose(eigen.condition_numbers(V * D), eigen.condition_numbers(V), rtol=64 * EPS * eigen.condition(V))
+    np.testing.assert_allclose(
+        eigen.condition_numbers(V * D),
+        eigen.condition_numbers(V),
+        rtol=64 * EPS * eigen.condition(V),
+    )
     V_inv = np.linalg.inv(V)
     np.testing.assert_allclose(
-        eigen.condition_numbers(V * D, V_inv / D[:, None]), eigen.condition_numbers(V, V_inv), rtol=64 * EPS
+        eigen.condition_numbers(V * D, V_inv / D[:, None]),
+        eigen.condition_numbers(V, V_inv),
+        rtol=64 * EPS,
     )
 
 
@@ -261,14 +314,18 @@ def test_only_dependent_columns_have_infinite_condition_numbers() -> None:
     np.testing.assert_array_equal(eigen.condition_numbers(V)[[0, 1, 3]], np.inf)
     assert eigen.condition_numbers(V)[2] == pytest.approx(1, rel=64 * EPS)
     assert eigen.scaled_condition(V) == eigen.condition(V) == np.inf
-    for seed in range(8):  # where rounding leaves singular values of 1e-17, and all columns a part of 1e-16
+    for seed in range(
+        8
+    ):  # where rounding leaves singular values of 1e-17, and all columns a part of 1e-16
         kappa = eigen.condition_numbers(unitary(seed, 4) @ V)
         np.testing.assert_array_equal(kappa[[0, 1, 3]], np.inf)
         assert kappa[2] == pytest.approx(1, rel=64 * EPS)
 
 
 @given(seeds, small, kinds)
-def test_the_sum_of_condition_numbers_is_the_least_that_scaling_can_reach(seed: int, order: int, kind: str) -> None:
+def test_the_sum_of_condition_numbers_is_the_least_that_scaling_can_reach(
+    seed: int, order: int, kind: str
+) -> None:
     V = random(seed, order, kind)
     kappa, W = eigen.condition_numbers(V), np.linalg.inv(V)
     least, rtol = eigen.scaled_condition(V), 64 * EPS * order * eigen.condition(V)
@@ -292,7 +349,9 @@ def test_condition_is_the_quotient_of_singular_values(seed: int, order: int, kin
     assert eigen.condition(np.linalg.qr(V)[0]) == pytest.approx(1, abs=16 * EPS * order)
 
 
-@pytest.mark.parametrize("V", [np.zeros((2, 2)), np.ones((3, 3)), np.diag([1.0, 0]), 1e-320 * np.ones((2, 2))])
+@pytest.mark.parametrize(
+    "V", [np.zeros((2, 2)), np.ones((3, 3)), np.diag([1.0, 0]), 1e-320 * np.ones((2, 2))]
+)
 def test_a_singular_matrix_has_an_infinite_condition(V: np.ndarray) -> None:
     assert eigen.condition(V) == np.inf
 
@@ -301,7 +360,9 @@ def test_a_singular_matrix_has_an_infinite_condition(V: np.ndarray) -> None:
 
 
 def sound(found: eigen.Enclosure, exact: eigen.Enclosure) -> None:
-    """The discs of `found` hold the spectrum that `exact` knows better, and an isolated one holds one eigenvalue."""
+    """The discs of `found` hold the spectrum that `exact` knows better, and an isolated one holds
+    one eigenvalue.
+    """
     away = np.abs(exact.center[:, None] - found.center)
     near = away <= (found.radius + exact.radius[:, None]) * (1 + 8 * EPS)
     assert near.any(axis=1).all()
@@ -316,7 +377,9 @@ def test_discs_hold_the_exact_spectrum(A: np.ndarray) -> None:
 
 
 @given(seeds, small, kinds, st.floats(1e-12, 1))
-def test_discs_are_right_whatever_eigenvectors_they_are_given(seed: int, order: int, kind: str, wrong: float) -> None:
+def test_discs_are_right_whatever_eigenvectors_they_are_given(
+    seed: int, order: int, kind: str, wrong: float
+) -> None:
     A = random(seed, order, kind)
     Lambda, V = np.linalg.eig(A)
     V, Lambda = V + wrong * random(seed + 1, order), Lambda + wrong * random(seed + 2, order)[0]
@@ -340,7 +403,9 @@ def test_discs_hold_what_underflow_hides() -> None:
 
 
 @given(seeds, st.integers(2, 5), st.floats(1e-14, 1e-6))
-def test_radii_are_not_below_the_row_sums_they_stand_for(seed: int, order: int, least: float) -> None:
+def test_radii_are_not_below_the_row_sums_they_stand_for(
+    seed: int, order: int, least: float
+) -> None:
     """Also where V^{-1} is known to a few digits only, or none: then V cannot be proved regular."""
     A, wrong = random(seed, order), random(seed + 1, order)[0]
     V = unitary(seed + 2, order) * np.geomspace(1, least, order) @ unitary(seed + 3, order)
@@ -354,7 +419,10 @@ def test_discs_hold_what_an_approximate_inverse_hides() -> None:
     """V is singular but for its last digits, so its computed inverse is none."""
     A = np.array([[1.0, 1e-6], [0, 2]])
     for nearly in (1e-15, 1e-13, 1e-10):
-        sound(eigen.discs(A, np.array([[1.0, 1], [1, 1 + nearly]]), np.array([1.0, 2])), eigen.enclose(A))
+        sound(
+            eigen.discs(A, np.array([[1.0, 1], [1, 1 + nearly]]), np.array([1.0, 2])),
+            eigen.enclose(A),
+        )
 
 
 @given(seeds, orders, kinds)
@@ -365,7 +433,10 @@ def test_discs_are_as_small_as_stated(seed: int, order: int, kind: str) -> None:
     assert np.all(eigen.discs(A, V, Lambda).radius <= size * eigen.condition_numbers(V))
 
 
-@pytest.mark.parametrize("V", [np.zeros((2, 2)), np.ones((2, 2)), np.array([[1, 1], [1, 1 + EPS]]), 1e308 / 2 * np.eye(2)])
+@pytest.mark.parametrize(
+    "V",
+    [np.zeros((2, 2)), np.ones((2, 2)), np.array([[1, 1], [1, 1 + EPS]]), 1e308 / 2 * np.eye(2)],
+)
 def test_discs_without_eigenvectors_prove_nothing(V: np.ndarray) -> None:
     found = eigen.discs(np.diag([1e300, 2.0]), V, np.array([1.0, 2.0]))
     np.testing.assert_array_equal(found.radius, np.inf)
@@ -377,7 +448,9 @@ def test_discs_that_touch_are_not_isolated() -> None:
     A = np.diag([0.0, 1, 5])
     found = eigen.discs(A, np.eye(3), np.array([0.25, 0.75, 5]) + 0j)
     np.testing.assert_allclose(found.radius, [0.25, 0.25, 0], atol=1e3 * EPS)
-    np.testing.assert_array_equal(eigen.discs(A, np.eye(3), np.array([0.5, 0.5, 5]) + 0j).isolated, [False, False, True])
+    np.testing.assert_array_equal(
+        eigen.discs(A, np.eye(3), np.array([0.5, 0.5, 5]) + 0j).isolated, [False, False, True]
+    )
     np.testing.assert_array_equal(eigen.discs(A, np.eye(3), np.diag(A)).isolated, True)
 
 
@@ -389,7 +462,9 @@ def test_a_triangular_matrix_has_its_diagonal_as_spectrum(seed: int, order: int,
     held = np.abs(np.diag(A)[:, None] - found.center) <= found.radius
     assert held.any(axis=0).all()
     assert held.any(axis=1).all()
-    np.testing.assert_array_equal(~found.isolated, (order > 1) & (np.abs(found.center - A[-1, -1]) <= found.radius))
+    np.testing.assert_array_equal(
+        ~found.isolated, (order > 1) & (np.abs(found.center - A[-1, -1]) <= found.radius)
+    )
 
 
 @given(seeds, small, kinds)
@@ -398,7 +473,10 @@ def test_enclosures_hold_the_eigenvalues_of_the_reference(seed: int, order: int,
     found = eigen.enclose(A)
     for value in reference.eigenvalues(A):
         away = [abs(value - mp.convert(complex(c))) for c in found.center]
-        assert sum(distance <= radius for distance, radius in zip(away, found.radius, strict=True)) == 1
+        assert (
+            sum(distance <= radius for distance, radius in zip(away, found.radius, strict=True))
+            == 1
+        )
     assert found.isolated.all()
 
 
@@ -414,7 +492,9 @@ def test_enclosures_are_as_small_as_stated(A: np.ndarray) -> None:
 
 @pytest.mark.parametrize("value", [0.0, -0.5, 1e-300, 3e100, 2 - 1j])
 @pytest.mark.parametrize("order", [1, 2, 9, 40])
-def test_a_jordan_block_has_one_eigenvalue_as_often_as_its_order(order: int, value: complex) -> None:
+def test_a_jordan_block_has_one_eigenvalue_as_often_as_its_order(
+    order: int, value: complex
+) -> None:
     for A in (jordan(order, value), jordan(order, value).T):
         found = eigen.enclose(A)
         assert len(found.center) == order
@@ -426,12 +506,17 @@ def test_a_jordan_block_has_one_eigenvalue_as_often_as_its_order(order: int, val
 
 @pytest.mark.parametrize("turn", [1.0, 1j, 1 + 1j])
 @pytest.mark.parametrize("order", [1, 2, 17, 48])
-def test_a_toeplitz_matrix_has_cosines_as_spectrum_however_far_from_normal(order: int, turn: complex) -> None:
+def test_a_toeplitz_matrix_has_cosines_as_spectrum_however_far_from_normal(
+    order: int, turn: complex
+) -> None:
     found = eigen.enclose(turn * toeplitz(order))
     turn = mp.convert(turn)
     for k in range(1, order + 1):
         value = turn * (2 * mp.cospi(mp.mpf(k) / (order + 1)) - 1)
-        away = [abs(value - mp.convert(complex(c))) - r for c, r in zip(found.center, found.radius, strict=True)]
+        away = [
+            abs(value - mp.convert(complex(c))) - r
+            for c, r in zip(found.center, found.radius, strict=True)
+        ]
         assert sum(distance <= 1e-50 for distance in away) == 1
 
 
@@ -474,9 +559,13 @@ def test_no_eigenvalue_is_to_the_right_of_a_proved_abscissa(A: np.ndarray) -> No
 
 
 @given(seeds, orders, kinds)
-def test_a_proved_abscissa_is_sharp_where_eigenvectors_are_well_conditioned(seed: int, order: int, kind: str) -> None:
+def test_a_proved_abscissa_is_sharp_where_eigenvectors_are_well_conditioned(
+    seed: int, order: int, kind: str
+) -> None:
     A = random(seed, order, kind)
-    lost = 16 * (order + 4) ** 2.5 * EPS * float(np.linalg.norm(A)) * eigen.condeig(A).condition.max()
+    lost = (
+        16 * (order + 4) ** 2.5 * EPS * float(np.linalg.norm(A)) * eigen.condeig(A).condition.max()
+    )
     assert eigen.proved_abscissa(A) <= eigen.enclose(A).abscissa + lost
 
 
@@ -485,7 +574,9 @@ def test_legs_is_proved_stable_by_its_numerical_range(order: int) -> None:
     A = hippo.legs(order).A
     lost = 16 * (order + 4) ** 2.5 * EPS * float(np.linalg.norm(A))
     assert eigen.proved_abscissa(A) <= -0.5 + lost
-    assert order < 64 or eigen.proved_abscissa(A) >= -0.5 - lost  # discs give less than -0.5 while they are small
+    assert (
+        order < 64 or eigen.proved_abscissa(A) >= -0.5 - lost
+    )  # discs give less than -0.5 while they are small
     Q = unitary(order, order)
     assert eigen.proved_abscissa(Q @ A @ Q.conj().T) <= -0.5 + lost
 
@@ -519,15 +610,24 @@ def test_neither_large_nor_small_numbers_make_a_proof_wrong(name: str, size: flo
 two = np.eye(2)
 CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "a list": (lambda: eigen.condeig([[1.0]]), "`A` must be an array; got list"),
-    "integers": (lambda: eigen.enclose(np.eye(2, dtype=int)), "`A` must hold numbers in single or double precision; got int64"),
+    "integers": (
+        lambda: eigen.enclose(np.eye(2, dtype=int)),
+        "`A` must hold numbers in single or double precision; got int64",
+    ),
     "NaN": (lambda: eigen.proved_abscissa(two * np.nan), "`A` must be finite; got nan"),
     "a row of numbers": (
         lambda: eigen.condition(np.ones(3)),
         r"`V` must have shape \(N, N\) with at least one row; got \(3,\)",
     ),
-    "a rectangle": (lambda: eigen.scaled_condition(np.ones((3, 2))), r"`V` must have shape .*; got \(3, 2\)"),
+    "a rectangle": (
+        lambda: eigen.scaled_condition(np.ones((3, 2))),
+        r"`V` must have shape .*; got \(3, 2\)",
+    ),
     "nothing": (lambda: eigen.condeig(np.ones((0, 0))), r"got \(0, 0\)"),
-    "overflow": (lambda: eigen.enclose(1e308 * np.ones((2, 2))), "must have row sums below 1.8e.308; got some that overflow"),
+    "overflow": (
+        lambda: eigen.enclose(1e308 * np.ones((2, 2))),
+        "must have row sums below 1.8e.308; got some that overflow",
+    ),
     "another inverse": (
         lambda: eigen.condition_numbers(two, np.eye(3)),
         r"`V_inv` must have shape .* N = 2 from `V`; got \(3, 3",
@@ -536,8 +636,14 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: eigen.discs(two, np.eye(3), np.ones(2)),
         r"`V` must have shape .* N = 2 from `A`; got \(3, 3",
     ),
-    "other eigenvalues": (lambda: eigen.discs(two, two, np.ones(3)), r"`Lambda` must have shape .* N = 2 from `A`; got \(3,\)"),
-    "infinite eigenvalues": (lambda: eigen.discs(two, two, np.array([1, np.inf])), "`Lambda` must be finite; got .inf"),
+    "other eigenvalues": (
+        lambda: eigen.discs(two, two, np.ones(3)),
+        r"`Lambda` must have shape .* N = 2 from `A`; got \(3,\)",
+    ),
+    "infinite eigenvalues": (
+        lambda: eigen.discs(two, two, np.array([1, np.inf])),
+        "`Lambda` must be finite; got .inf",
+    ),
 }
 
 
@@ -550,14 +656,18 @@ def test_bad_input_is_refused_in_a_sentence(case: str) -> None:
 
 def test_single_precision_is_taken_exactly() -> None:
     A = np.array([[0.1, 1.0], [0.0, 0.3]], dtype=np.float32)
-    assert np.all(np.abs(eigen.enclose(A).center - np.diag(A).astype(float)) <= eigen.enclose(A).radius)
+    assert np.all(
+        np.abs(eigen.enclose(A).center - np.diag(A).astype(float)) <= eigen.enclose(A).radius
+    )
     for single, double in zip(eigen.condeig(A), eigen.condeig(A.astype(float)), strict=True):
         np.testing.assert_array_equal(single, double)
 
 
 def test_enclose_names_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "flint", None)
-    with pytest.raises(ImportError, match=r"needs python-flint; got none .*pip install 'ssmlinalg\[flint\]'"):
+    with pytest.raises(
+        ImportError, match=r"needs python-flint; got none .*pip install 'ssmlinalg\[flint\]'"
+    ):
         eigen.enclose(two)
 
 

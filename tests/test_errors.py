@@ -194,8 +194,14 @@ def test_bad_input_is_refused_in_one_sentence(case: str) -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("take_order", [*hippo.MEASURES.values(), *inits.INITS.values(), compare], ids=lambda f: f.__name__)
-def test_an_order_is_a_whole_number_of_at_least_one(take_order: Callable[..., Any], order: Any) -> None:
+@pytest.mark.parametrize(
+    "take_order",
+    [*hippo.MEASURES.values(), *inits.INITS.values(), compare],
+    ids=lambda f: f.__name__,
+)
+def test_an_order_is_a_whole_number_of_at_least_one(
+    take_order: Callable[..., Any], order: Any
+) -> None:
     text = complaint(lambda: take_order(order))
     assert_is_a_sentence(text)
     assert text.startswith(("`order` must be an integer of at least 1",))

@@ -1,4 +1,6 @@
-"""What goes out comes back: every target, every form it takes, and files that are whole or not there."""
+"""What goes out comes back: every target, every form it takes, and files that are whole or not
+there.
+"""
 
 import errno
 import math
@@ -17,7 +19,7 @@ from scipy import stats
 from strategies import exports
 
 from ssmlinalg import INITS, checkpoints, export, forms, kernel, transfer
-from ssmlinalg.export._layout import ranked
+from ssmlinalg.export.layout import ranked
 
 LENGTH = 64
 
@@ -39,13 +41,19 @@ def sampled(form, target):
     """The kernel and the transfer function of a form as the layer samples it."""
     rule = export.TARGETS[target].rule or "zoh"  # a discrete form needs none
     discrete = not isinstance(form, forms.Continuous)
-    frequencies = np.exp(1j * np.linspace(0.1, 3.0, 7)) if discrete else 1j * np.geomspace(0.1, 100, 7)
+    frequencies = (
+        np.exp(1j * np.linspace(0.1, 3.0, 7)) if discrete else 1j * np.geomspace(0.1, 100, 7)
+    )
     return kernel(form, LENGTH, rule=rule), transfer(form, frequencies)
 
 
 def shaped(found, like):
-    """What came back in the axes of what went out: by channel, where blocks were written for them."""
-    if found.ndim == like.ndim + 1 and found.shape[0] == found.shape[1] == math.prod(like.shape[:-1]):
+    """What came back in the axes of what went out: by channel, where blocks were written for
+    them.
+    """
+    if found.ndim == like.ndim + 1 and found.shape[0] == found.shape[1] == math.prod(
+        like.shape[:-1]
+    ):
         found = np.moveaxis(np.diagonal(found), -1, 0)
     return found.reshape(like.shape)
 
@@ -57,7 +65,9 @@ def distances(found, expected, target):
 
 
 def rounding(arrays, target):
-    """How far kernel and transfer function move when each array is rounded, found by moving them: the largest of 6 draws."""
+    """How far kernel and transfer function move when each array is rounded, found by moving them:
+    the largest of 6 draws.
+    """
     back, rng = export.TARGETS[target].back, np.random.default_rng(0)
     form = back(arrays, **options(target))
 
@@ -69,7 +79,9 @@ def rounding(arrays, target):
         )
 
     draws = ({name: rounded(array) for name, array in arrays.items()} for _ in range(6))
-    return np.max([distances(back(draw, **options(target)), form, target) for draw in draws], axis=0)
+    return np.max(
+        [distances(back(draw, **options(target)), form, target) for draw in draws], axis=0
+    )
 
 
 @pytest.mark.parametrize("target", export.TARGETS)
@@ -92,7 +104,10 @@ def test_to_undoes_back_exactly(target, data):
     arrays = there.to(data.draw(exports(target, LENGTH))[0], **options(target))
     again = there.to(there.back(arrays, **options(target)), **options(target))
     assert again.keys() == arrays.keys()
-    assert all(np.array_equal(again[name], array) and again[name].dtype == array.dtype for name, array in arrays.items())
+    assert all(
+        np.array_equal(again[name], array) and again[name].dtype == array.dtype
+        for name, array in arrays.items()
+    )
 
 
 @pytest.mark.parametrize("target", export.TARGETS)
@@ -120,7 +135,10 @@ def test_the_s4d_layer_holds_the_product_of_b_and_c(order, width, seed):
         "log_A_real": ((width, n), "float32"),
         "A_imag": ((width, n), "float32"),
     }
-    assert np.array_equal(arrays["C"], np.stack([(form.B * form.C).real, (form.B * form.C).imag], -1).astype(np.float32))
+    assert np.array_equal(
+        arrays["C"],
+        np.stack([(form.B * form.C).real, (form.B * form.C).imag], -1).astype(np.float32),
+    )
 
 
 @given(orders, st.integers(1, 3), st.sampled_from(several), seeds)
@@ -138,14 +156,25 @@ def test_the_s5_layer_holds_a_state_of_the_order_asked_for(order, width, name, s
 @given(st.integers(1, 6), st.integers(1, 3), seeds)
 def test_an_s5_layer_trained_out_of_its_pairs_comes_back_exactly(order, width, seed):
     rng = np.random.default_rng(seed)
-    A, B, C = (rng.standard_normal((*shape, 2)) @ [1, 1j] for shape in ((order,), (order, width), (width, order)))
+    A, B, C = (
+        rng.standard_normal((*shape, 2)) @ [1, 1j]
+        for shape in ((order,), (order, width), (width, order))
+    )
     D, log_step = rng.standard_normal(width), rng.uniform(-3, -1, order)
-    trained = {"seq.Lambda": A, "seq.B": np.stack([B.real, B.imag], -1), "seq.C": C, "seq.D": D, "seq.log_step": log_step}
+    trained = {
+        "seq.Lambda": A,
+        "seq.B": np.stack([B.real, B.imag], -1),
+        "seq.C": C,
+        "seq.D": D,
+        "seq.log_step": log_step,
+    }
     turned = np.exp(log_step) * A
     driven = (np.expm1(turned) / A)[:, None] * B
     K = np.stack([(C @ (np.exp(lag * turned)[:, None] * driven)).real for lag in range(8)], -1)
     K[..., 0] += np.diag(D)
-    scale = np.max(np.abs(C) @ np.abs(driven)) * np.exp(8 * max(0, turned.real.max())) + np.abs(D).max()
+    scale = (
+        np.max(np.abs(C) @ np.abs(driven)) * np.exp(8 * max(0, turned.real.max())) + np.abs(D).max()
+    )
     form = export.TARGETS["s5-pytorch"].back(trained)
     assert np.allclose(kernel(form, 8), K, rtol=0, atol=64 * np.finfo(float).eps * scale)
 
@@ -194,14 +223,29 @@ S5 = init("s5", 4, channels=2)
     [
         ("s4d", S5, TypeError, "takes the form Paired; got MIMO.*s5-pytorch"),
         ("s4d", forms.unpair(LIN), TypeError, "got Diagonal.*forms.pair"),
-        ("s4d", LIN._replace(A=LIN.A + 0.5), ValueError, r"Re A must be negative.*got 0 at index \(0, 0\)"),
+        (
+            "s4d",
+            LIN._replace(A=LIN.A + 0.5),
+            ValueError,
+            r"Re A must be negative.*got 0 at index \(0, 0\)",
+        ),
         ("s4d", LIN._replace(C=1e30 * LIN.C, B=1e30 * LIN.B), ValueError, "`C` must fit float32"),
         ("s4d", LIN._replace(D=np.zeros((3, 2))), ValueError, r"one leading axis.*got \(3, 2\)"),
         ("s4d", LIN._replace(C=np.nan * LIN.C), ValueError, "`C` must be finite"),
         ("s4d", None, TypeError, "got NoneType"),
         ("s5-pytorch", init("s4", 4), TypeError, "MIMO and Paired; got DPLR"),
-        ("s5-pytorch", S5._replace(D=np.ones((2, 2))), ValueError, "`D` must be diagonal; got an entry of size 1"),
-        ("s5-pytorch", S5._replace(C=S5.C[:1], D=S5.D[:1]), ValueError, r"as many outputs as inputs; got D of shape \(1, 2\)"),
+        (
+            "s5-pytorch",
+            S5._replace(D=np.ones((2, 2))),
+            ValueError,
+            "`D` must be diagonal; got an entry of size 1",
+        ),
+        (
+            "s5-pytorch",
+            S5._replace(C=S5.C[:1], D=S5.D[:1]),
+            ValueError,
+            r"as many outputs as inputs; got D of shape \(1, 2\)",
+        ),
         ("s5-pytorch", S5._replace(A=np.tile(S5.A, (3, 1))), ValueError, "no leading axes"),
         ("s5-pytorch", S5._replace(A=S5.A - S5.A[0]), ValueError, "A must not be 0"),
     ],
@@ -221,12 +265,21 @@ def test_values_on_another_device_are_looked_at_as_well():
     ("change", "sentence"),
     [
         ({"log_dt": None}, "got log_dt missing. Rename"),
-        ({"log_dt": None, "log_dT": np.zeros(2)}, "got log_dt missing and log_dT unknown. Did you mean 'log_dt' by 'log_dT'"),
+        (
+            {"log_dt": None, "log_dT": np.zeros(2)},
+            "got log_dt missing and log_dT unknown. Did you mean 'log_dt' by 'log_dT'",
+        ),
         ({"kernel.A_imag": np.zeros((2, 2))}, "kernel.A_imag unknown. Did you mean 'A_imag'"),
-        ({"C": np.zeros((2, 2), complex)}, "`C` must hold real floating-point numbers; got complex128"),
+        (
+            {"C": np.zeros((2, 2), complex)},
+            "`C` must hold real floating-point numbers; got complex128",
+        ),
         ({"C": np.zeros((2, 2))}, r"`C` must have shape \(H, n, 2\); got \(2, 2\)"),
         ({"C": np.zeros((2, 2, 3))}, r"\(H, n, 2\) with 2 = 2"),
-        ({"log_dt": np.zeros(3)}, r"`log_dt` must have shape \(H,\) with H = 2 from `C`; got \(3,\)"),
+        (
+            {"log_dt": np.zeros(3)},
+            r"`log_dt` must have shape \(H,\) with H = 2 from `C`; got \(3,\)",
+        ),
         ({"A_imag": np.full((2, 2), np.inf)}, "`A_imag` must be finite"),
         ({"log_dt": np.full(2, 1e5)}, "`step` must be finite"),
         ({"log_dt": np.full(2, -1e5)}, "`step` must be positive"),
@@ -235,13 +288,20 @@ def test_values_on_another_device_are_looked_at_as_well():
 def test_arrays_that_are_not_the_layers_are_refused(change, sentence):
     arrays = export.TARGETS["s4d"].to(LIN) | change
     with pytest.raises(ValueError, match=sentence):
-        export.TARGETS["s4d"].back({name: array for name, array in arrays.items() if array is not None})
+        export.TARGETS["s4d"].back(
+            {name: array for name, array in arrays.items() if array is not None}
+        )
 
 
 @pytest.mark.parametrize("target", ["s4d", "s5-pytorch"])
 def test_a_file_holds_the_arrays_and_all_that_was_recorded(target, tmp_path):
     form, path = init("ptd", 7, channels=2, seed=3), tmp_path / "model.safetensors"
-    told = {"built": "ptd", "seed": 3, "figures": {"condition": 8.0, "transfer_bound": np.inf}, "note": "ä"}
+    told = {
+        "built": "ptd",
+        "seed": 3,
+        "figures": {"condition": 8.0, "transfer_bound": np.inf},
+        "note": "ä",
+    }
     written = export.save(path, form, target, metadata=told)
     found, metadata = export.load(path)
     there = export.TARGETS[target]
@@ -275,13 +335,23 @@ def test_an_existing_file_is_replaced_only_when_forced(tmp_path):
 @pytest.mark.parametrize(
     ("failure", "error", "sentence"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), OSError, "must be writable; got .*No space left"),
-        (PermissionError(errno.EACCES, "Permission denied"), OSError, "must be writable; got .*Permission denied"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            OSError,
+            "must be writable; got .*No space left",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied"),
+            OSError,
+            "must be writable; got .*Permission denied",
+        ),
         (KeyboardInterrupt(), KeyboardInterrupt, None),
     ],
 )
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
-def test_a_failure_leaves_the_old_file_and_nothing_beside_it(failure, error, sentence, moment, tmp_path, monkeypatch):
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(
+    failure, error, sentence, moment, tmp_path, monkeypatch
+):
     path = tmp_path / "a.safetensors"
     export.save(path, LIN, "s4d", metadata={"seed": 1})
 
@@ -296,7 +366,9 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(failure, error, sen
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to the superuser")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to the superuser"
+)
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OSError, match=r"must be writable; got .*a.safetensors"):
@@ -307,10 +379,28 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     ("name", "target", "metadata", "error", "sentence"),
     [
         ("a.pt", "s4d", None, ValueError, "must end in .safetensors"),
-        ("none/a.safetensors", "s4d", None, FileNotFoundError, "in a folder that exists.*Make .*none first"),
+        (
+            "none/a.safetensors",
+            "s4d",
+            None,
+            FileNotFoundError,
+            "in a folder that exists.*Make .*none first",
+        ),
         ("a.safetensors", "s4e", None, ValueError, "one of .*; got 's4e'. Did you mean 's4'"),
-        ("a.safetensors", "s4d", {"target": "mine"}, ValueError, "leave our own names alone; got target"),
-        ("a.safetensors", "s4d", {"seed": np.int64(1)}, TypeError, "what JSON can say; got 'seed' = .*plain numbers"),
+        (
+            "a.safetensors",
+            "s4d",
+            {"target": "mine"},
+            ValueError,
+            "leave our own names alone; got target",
+        ),
+        (
+            "a.safetensors",
+            "s4d",
+            {"seed": np.int64(1)},
+            TypeError,
+            "what JSON can say; got 'seed' = .*plain numbers",
+        ),
     ],
 )
 def test_a_wrong_call_writes_nothing(name, target, metadata, error, sentence, tmp_path):
@@ -362,7 +452,9 @@ def test_pickles_and_the_files_of_others_are_refused(tmp_path):
         with pytest.raises(ValueError, match="a pickle, which can run code"):
             export.load(path)
     safetensors.numpy.save_file(arrays, path)
-    with pytest.raises(ValueError, match=r"a file that save wrote; got .* without target.*TARGETS\[target\].back"):
+    with pytest.raises(
+        ValueError, match=r"a file that save wrote; got .* without target.*TARGETS\[target\].back"
+    ):
         export.load(path)
     with pytest.raises(FileNotFoundError, match="`path` must be a file that can be read"):
         export.load(tmp_path / "b.safetensors")
@@ -375,7 +467,10 @@ def test_a_file_with_its_arrays_reshaped_or_retyped_is_refused(tmp_path):
     export.save(path, LIN, "s4d")
     entries, record = checkpoints.read(path)
     arrays = {name: entry.read() for name, entry in entries.items()}
-    for change in ({"log_dt": arrays["log_dt"][:, None]}, {"log_dt": arrays["log_dt"].view(np.int32)}):
+    for change in (
+        {"log_dt": arrays["log_dt"][:, None]},
+        {"log_dt": arrays["log_dt"].view(np.int32)},
+    ):
         checkpoints.write(path, arrays | change, record, force=True)
         with pytest.raises(ValueError, match="as save left it"):
             export.load(path)
@@ -383,17 +478,23 @@ def test_a_file_with_its_arrays_reshaped_or_retyped_is_refused(tmp_path):
 
 @pytest.mark.parametrize("cast", [torch.Tensor.bfloat16, torch.Tensor.half, torch.Tensor.double])
 def test_arrays_of_every_precision_of_torch_are_read_as_the_numbers_they_hold(cast):
-    arrays = {name: cast(torch.tensor(array)) for name, array in export.TARGETS["s4d"].to(init("s4d-lin", 8)).items()}
+    arrays = {
+        name: cast(torch.tensor(array))
+        for name, array in export.TARGETS["s4d"].to(init("s4d-lin", 8)).items()
+    }
     doubled = {name: array.double() for name, array in arrays.items()}
     ours, expected = (export.TARGETS["s4d"].back(each) for each in (arrays, doubled))
     assert all(np.array_equal(a, b) for a, b in zip(ours, expected, strict=True))
 
 
-@pytest.mark.parametrize("odd", [None, [1.0], "1", torch.ones(1, 4).to_sparse(), torch.ones(1, 4, device="meta")])
+@pytest.mark.parametrize(
+    "odd", [None, [1.0], "1", torch.ones(1, 4).to_sparse(), torch.ones(1, 4, device="meta")]
+)
 def test_what_is_no_array_is_named_in_a_sentence(odd):
     arrays = export.TARGETS["s4d"].to(init("s4d-lin", 8))
     with pytest.raises(
-        TypeError, match=r"`A_imag` must be a dense array of numbers that NumPy has; got [^\n]+\. Make it one\."
+        TypeError,
+        match=r"`A_imag` must be a dense array of numbers that NumPy has; got [^\n]+\. Make it one\.",
     ):
         export.TARGETS["s4d"].back(arrays | {"A_imag": odd})
 
@@ -403,7 +504,9 @@ def test_what_is_no_array_is_named_in_a_sentence(odd):
 def test_arrays_of_any_size_are_read_or_refused_without_a_warning(target, data, value):
     there = export.TARGETS[target]
     arrays = there.to(data.draw(exports(target, LENGTH))[0], **options(target))
-    name = data.draw(st.sampled_from([name for name, array in arrays.items() if array.dtype.kind != "i"]))
+    name = data.draw(
+        st.sampled_from([name for name, array in arrays.items() if array.dtype.kind != "i"])
+    )
     large = np.full(arrays[name].shape, value, np.result_type(arrays[name], np.float64))
     said = "a rule; got a value. Remedy."
     try:

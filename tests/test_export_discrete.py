@@ -1,4 +1,6 @@
-"""What DSS, DLR and minimal-LRU compute from our arrays, their kernels written out here, is what we compute from the form."""
+"""What DSS, DLR and minimal-LRU compute from our arrays, their kernels written out here, is what we
+compute from the form.
+"""
 
 import math
 import re
@@ -38,7 +40,9 @@ def turns(arrays, Lambda):
 
 
 def summed(W, z, D, length, shift: Any = 0.0):
-    """K (H, L) = Re sum_n W_n e^{l z_n - shift_n}, D added at lag 0; and a bound of its rounding."""
+    """K (H, L) = Re sum_n W_n e^{l z_n - shift_n}, D added at lag 0; and a bound of its
+    rounding.
+    """
     lags = np.arange(length)
     exponent = lags * z[..., None] - np.expand_dims(shift * np.ones_like(z), -1)
     terms = W[..., None] * np.exp(exponent)
@@ -50,7 +54,9 @@ def summed(W, z, D, length, shift: Any = 0.0):
 
 
 def dss_exp(arrays, length):
-    Lambda = -np.exp(arrays["kernel.Lambda_log_neg_re"].astype(float)) + 1j * arrays["kernel.Lambda_im"]
+    Lambda = (
+        -np.exp(arrays["kernel.Lambda_log_neg_re"].astype(float)) + 1j * arrays["kernel.Lambda_im"]
+    )
     z = turns(arrays, Lambda)
     inverse = Lambda.conj() / np.maximum(np.abs(Lambda) ** 2, 1e-7)
     return summed(weights(arrays) * np.expm1(z) * inverse, z, arrays["D"][0], length)
@@ -121,7 +127,9 @@ def test_the_exp_layer_has_the_kernel_of_the_form_it_comes_back_as(name, order, 
 
 @given(orders, widths, seeds, st.floats(-9, 3))
 @laws
-def test_an_exp_layer_trained_to_two_steps_and_tiny_modes_comes_back_and_goes_out(order, width, seed, scale):
+def test_an_exp_layer_trained_to_two_steps_and_tiny_modes_comes_back_and_goes_out(
+    order, width, seed, scale
+):
     rng = np.random.default_rng(seed)
     arrays = drawn(
         order, width, seed,
@@ -134,7 +142,9 @@ def test_an_exp_layer_trained_to_two_steps_and_tiny_modes_comes_back_and_goes_ou
     again = TARGETS["dss"].to(TARGETS["dss"].back(arrays))
     K, _ = dss_exp(arrays, LENGTH)
     _, bound = dss_exp(again, LENGTH)
-    size = np.max(np.abs(np.log(again["kernel.log_dt"].astype(float) ** 2))) + np.max(np.abs(again["kernel.log_dt"]))
+    size = np.max(np.abs(np.log(again["kernel.log_dt"].astype(float) ** 2))) + np.max(
+        np.abs(again["kernel.log_dt"])
+    )
     assert np.all(np.abs(dss_exp(again, LENGTH)[0] - K) <= 16 * size * bound * EPS32 / EPS)
 
 
@@ -149,7 +159,9 @@ def test_the_softmax_layer_has_the_kernel_of_the_form_it_comes_back_as(order, wi
 @laws
 def test_a_softmax_layer_trained_to_two_steps_and_growing_modes_comes_back(order, width, seed):
     rng = np.random.default_rng(seed)
-    arrays = drawn(order, width, seed, **{"kernel.Lambda": rng.standard_normal((order, 2)) * [0.5, 20]})
+    arrays = drawn(
+        order, width, seed, **{"kernel.Lambda": rng.standard_normal((order, 2)) * [0.5, 20]}
+    )
     Lambda = arrays["kernel.Lambda"].astype(float) @ [1, 1j]
     assume(np.min(np.abs(np.expm1(-LENGTH * np.abs(turns(arrays, Lambda).real)))) > 1e-3)
     assert_computed("dss-softmax", arrays)
@@ -168,8 +180,12 @@ def test_minimal_lru_computes_our_convolution(order, width, seed):
     form = TARGETS["minimal-lru"].back(arrays)
     u = np.random.default_rng(seed).standard_normal((LENGTH, width))
     K = kernel(form, LENGTH)
-    ours = np.stack([sum(K[..., lag] @ u[time - lag] for lag in range(time + 1)) for time in range(LENGTH)])
-    size = 2 * np.abs(form.C) @ (np.abs(form.B) / (1 - np.abs(form.A))[:, None]).sum(-1) + np.abs(np.diag(form.D))
+    ours = np.stack(
+        [sum(K[..., lag] @ u[time - lag] for lag in range(time + 1)) for time in range(LENGTH)]
+    )
+    size = 2 * np.abs(form.C) @ (np.abs(form.B) / (1 - np.abs(form.A))[:, None]).sum(-1) + np.abs(
+        np.diag(form.D)
+    )
     assert np.all(np.abs(lru(arrays, u) - ours) <= 16 * LENGTH * EPS * np.abs(u).max() * size)
 
 
@@ -178,7 +194,8 @@ def test_minimal_lru_computes_our_convolution(order, width, seed):
 def test_the_exp_layer_starts_from_the_published_modes_and_weights(order, width, seed):
     form = init("dss", order, channels=width, seed=seed)
     arrays = TARGETS["dss"].to(form)
-    # HiPPO-LegS of order 2N, its skew part: half the difference of sqrt((2i+1)(2j+1)) below and above the diagonal.
+    # HiPPO-LegS of order 2N, its skew part: half the difference of sqrt((2i+1)(2j+1)) below and
+    # above the diagonal.
     root = np.sqrt(2 * np.arange(2 * order) + 1)
     skew = np.tril(np.outer(root, root), -1)
     published = np.sort(np.linalg.eigvals((skew - skew.T) / 2).imag)[order:]
@@ -190,12 +207,18 @@ def test_the_exp_layer_starts_from_the_published_modes_and_weights(order, width,
 
 @given(st.integers(2, 17), st.integers(2, 4), seeds)
 @laws
-def test_phases_that_went_around_the_circle_are_found_where_channels_differ_in_step(order, width, seed):
+def test_phases_that_went_around_the_circle_are_found_where_channels_differ_in_step(
+    order, width, seed
+):
     made = init("dss", order, channels=width, seed=seed)
-    arrays = TARGETS["dss-softmax"].to(init("dss-softmax", order, length=LENGTH, channels=width, seed=seed), LENGTH)
+    arrays = TARGETS["dss-softmax"].to(
+        init("dss-softmax", order, length=LENGTH, channels=width, seed=seed), LENGTH
+    )
     Lambda = arrays["kernel.Lambda"].astype(float) @ [1, 1j]
     assert np.allclose(Lambda, made.A[0], rtol=4 * EPS32, atol=0)
-    assert np.allclose(np.exp(arrays["kernel.log_dt"].astype(float)), made.step[:, None], rtol=16 * EPS32, atol=0)
+    assert np.allclose(
+        np.exp(arrays["kernel.log_dt"].astype(float)), made.step[:, None], rtol=16 * EPS32, atol=0
+    )
 
 
 def test_modes_at_the_ends_of_the_logarithms_keep_their_values():
@@ -204,14 +227,20 @@ def test_modes_at_the_ends_of_the_logarithms_keep_their_values():
     form = forms.Recurrence(A, ones, ones, np.asarray(0.0))
     arrays = TARGETS["dlr"].to(form)
     assert np.array_equal(arrays["kernel.Lambda_log_neg_re"][:3], np.zeros(3))
-    assert np.array_equal(arrays["kernel.Lambda_im"][:3], np.asarray([0, math.pi, math.pi / 2], np.float32))
+    assert np.array_equal(
+        arrays["kernel.Lambda_im"][:3], np.asarray([0, math.pi, math.pi / 2], np.float32)
+    )
     assert np.allclose(TARGETS["dlr"].back(arrays).A, A, rtol=16 * EPS32, atol=0)
-    inner = forms.MIMORecurrence(A[3:], np.ones((3, 1)) + 0j, np.ones((1, 3)) + 0j, np.zeros((1, 1)))
+    inner = forms.MIMORecurrence(
+        A[3:], np.ones((3, 1)) + 0j, np.ones((1, 3)) + 0j, np.zeros((1, 1))
+    )
     arrays = TARGETS["minimal-lru"].to(inner)
     assert arrays["theta_log"][0] == np.float32(np.log(np.finfo(np.float32).tiny))
     assert arrays["theta_log"][1] == np.float32(math.log(math.pi))
     assert np.allclose(TARGETS["minimal-lru"].back(arrays).A, A[3:], rtol=16 * EPS32, atol=0)
-    assert np.allclose(np.exp(2 * arrays["gamma_log"]), 1 - np.abs(A[3:]) ** 2, rtol=16 * EPS32, atol=0)
+    assert np.allclose(
+        np.exp(2 * arrays["gamma_log"]), 1 - np.abs(A[3:]) ** 2, rtol=16 * EPS32, atol=0
+    )
 
 
 @pytest.mark.parametrize("part", [1e-9, 1e-8, 1e-7, 1e-6])
@@ -235,14 +264,21 @@ def test_what_rounding_moves_off_the_circle_or_the_axis_is_put_back(phase, seed)
     assert not np.any(arrays["kernel.Lambda_log_neg_re"])
     A = rng.uniform(0.1, 0.9, 4) + 1j * EPS * rng.integers(-1, 2, 4) / 16
     arrays = TARGETS["dss-softmax"].to(forms.Recurrence(A, A, A, np.asarray(0.0)), LENGTH)
-    assert np.all(np.abs(arrays["kernel.Lambda"][:, 1]) <= EPS / np.exp(arrays["kernel.log_dt"]).min())
+    assert np.all(
+        np.abs(arrays["kernel.Lambda"][:, 1]) <= EPS / np.exp(arrays["kernel.log_dt"]).min()
+    )
 
 
 def test_names_shapes_and_types_are_those_of_the_layers():
     N, H = 5, 3
     modes = {"kernel.W": (1, H, N, 2), "D": (1, H)}
     expected = {
-        "dss": {"kernel.log_dt": (H, 2), "kernel.Lambda_log_neg_re": (N,), "kernel.Lambda_im": (N,), **modes},
+        "dss": {
+            "kernel.log_dt": (H, 2),
+            "kernel.Lambda_log_neg_re": (N,),
+            "kernel.Lambda_im": (N,),
+            **modes,
+        },
         "dss-softmax": {"kernel.log_dt": (H, 2), "kernel.Lambda": (N, 2), **modes},
         "dlr": {"kernel.Lambda_im": (N,), "kernel.Lambda_log_neg_re": (N,), **modes},
         "minimal-lru": dict.fromkeys(("theta_log", "nu_log", "gamma_log"), (N,))
@@ -250,14 +286,19 @@ def test_names_shapes_and_types_are_those_of_the_layers():
         | dict.fromkeys(("C_re", "C_im"), (H, N))
         | {"D": (H,)},
     }
-    made = {target: init("lru" if target == "minimal-lru" else target, N, channels=H) for target in expected}
+    made = {
+        target: init("lru" if target == "minimal-lru" else target, N, channels=H)
+        for target in expected
+    }
     for target, shapes in expected.items():
         arrays = TARGETS[target].to(made[target], **options(target))
         assert {name: array.shape for name, array in arrays.items()} == shapes, target
         assert {array.dtype.name for array in arrays.values()} == {"float32"}, target
 
 
-DSS, SOFTMAX, DLR, LRU = (init(name, 4, channels=2) for name in ("dss", "dss-softmax", "dlr", "lru"))
+DSS, SOFTMAX, DLR, LRU = (
+    init(name, 4, channels=2) for name in ("dss", "dss-softmax", "dlr", "lru")
+)
 OTHER = np.array([[1.0], [1.5]])
 
 
@@ -298,10 +339,22 @@ def test_what_a_layer_cannot_hold_is_refused(target, form, error, sentence):
 @pytest.mark.parametrize(
     ("target", "change", "sentence"),
     [
-        ("dss", {"kernel.log_dt": np.zeros(2)}, r"`kernel.log_dt` must have shape \(H, 2\); got \(2,\)"),
-        ("dss", {"kernel.W": np.zeros((2, 2, 4, 2))}, r"`kernel.W` must have shape \(1, H, N, 2\) with 1 = 1"),
+        (
+            "dss",
+            {"kernel.log_dt": np.zeros(2)},
+            r"`kernel.log_dt` must have shape \(H, 2\); got \(2,\)",
+        ),
+        (
+            "dss",
+            {"kernel.W": np.zeros((2, 2, 4, 2))},
+            r"`kernel.W` must have shape \(1, H, N, 2\) with 1 = 1",
+        ),
         ("dss", {"kernel.log_dt": np.full((2, 2), 1e4)}, "must be finite"),
-        ("dss-softmax", {"kernel.Lambda": np.full((4, 2), 1e4)}, r"not grow beyond e\^700 over the length; got e\^"),
+        (
+            "dss-softmax",
+            {"kernel.Lambda": np.full((4, 2), 1e4)},
+            r"not grow beyond e\^700 over the length; got e\^",
+        ),
         ("minimal-lru", {"gamma_log": np.full(4, 1e4)}, "`B` must be finite"),
     ],
 )

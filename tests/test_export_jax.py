@@ -1,7 +1,9 @@
-"""The JAX layers of lindermanlab/S5 and srush/annotated-s4: their arrays, and what layers written from formulas do with them.
+"""The JAX layers of lindermanlab/S5 and srush/annotated-s4: their arrays, and what layers written
+from formulas do with them.
 
-The modules are written out here from the definitions, in flax and in equinox, for neither project is a package. They run in
-float64 on the numbers of the file, so that a wrong factor or axis cannot hide in the rounding of float32.
+The modules are written out here from the definitions, in flax and in equinox, for neither project
+is a package. They run in float64 on the numbers of the file, so that a wrong factor or axis cannot
+hide in the rounding of float32.
 """
 
 import importlib.util
@@ -82,7 +84,9 @@ def test_s5_reads_its_state_twice_only_under_conj_sym(target, factor, order, wid
     B, C = (arrays[name] @ [1, 1j] for name in ("B", "C"))
     turned = np.exp(arrays["log_step"][:, 0]) * A
     driven = (np.expm1(turned) / A)[:, None] * B
-    K = np.stack([factor * (C @ (np.exp(lag * turned)[:, None] * driven)).real for lag in range(LENGTH)], -1)
+    K = np.stack(
+        [factor * (C @ (np.exp(lag * turned)[:, None] * driven)).real for lag in range(LENGTH)], -1
+    )
     K[..., 0] += np.diag(arrays["D"])
     scale = factor * np.max(np.abs(C) @ np.abs(driven)) + np.abs(arrays["D"]).max()
     found = kernel(export.TARGETS[target].back(arrays), LENGTH)
@@ -97,7 +101,9 @@ def test_the_transform_of_the_s4_kernel_is_a_resolvent_of_c_tilde(order, width, 
     nodes = np.exp(-2j * np.pi * np.arange(length) / length)
     for h in range(width):
         Lambda, P, B = ((arrays[name][:, h]) for name in ("Lambda_re", "P", "B"))
-        A = np.diag(np.minimum(Lambda, -1e-4) + 1j * arrays["Lambda_im"][:, h]) - np.outer(P, P.conj())
+        A = np.diag(np.minimum(Lambda, -1e-4) + 1j * arrays["Lambda_im"][:, h]) - np.outer(
+            P, P.conj()
+        )
         step, one = np.exp(arrays["log_step"][0, h]), np.eye(order)
         backward = np.linalg.inv(one - step / 2 * A)
         A_d, B_d = backward @ (one + step / 2 * A), step * backward @ B
@@ -105,8 +111,15 @@ def test_the_transform_of_the_s4_kernel_is_a_resolvent_of_c_tilde(order, width, 
         resolvents = np.linalg.inv(one - nodes[:, None, None] * A_d)
         K = np.fft.ifft(resolvents @ B_d @ tilde).real
         K[0] += arrays["D"][0, h]
-        condition = np.linalg.cond(one - np.linalg.matrix_power(A_d, length)) * np.linalg.norm(resolvents, 2, (1, 2)).max()
-        scale = np.linalg.norm(tilde) * np.linalg.norm(B_d) * np.linalg.norm(resolvents, 2, (1, 2)).max()
+        condition = (
+            np.linalg.cond(one - np.linalg.matrix_power(A_d, length))
+            * np.linalg.norm(resolvents, 2, (1, 2)).max()
+        )
+        scale = (
+            np.linalg.norm(tilde)
+            * np.linalg.norm(B_d)
+            * np.linalg.norm(resolvents, 2, (1, 2)).max()
+        )
         assert np.allclose(found[h], K, rtol=0, atol=8 * EPS * (condition * scale + abs(K[0])))
 
 
@@ -132,19 +145,37 @@ def test_the_parameters_have_the_names_and_shapes_of_the_layers(order, width, se
     shapes = {
         target: {name: (array.shape, array.dtype.name) for name, array in arrays.items()}
         for target in TARGETS
-        for arrays in [export.TARGETS[target].to(init(MADE[target], order, channels=width, seed=seed), **options(target))]
+        for arrays in [
+            export.TARGETS[target].to(
+                init(MADE[target], order, channels=width, seed=seed), **options(target)
+            )
+        ]
     }
 
     def s5(P):
         vectors = dict.fromkeys(("Lambda_re", "Lambda_im"), (P,))
-        named = vectors | {"B": (P, width, 2), "C": (width, P, 2), "D": (width,), "log_step": (P, 1)}
+        named = vectors | {
+            "B": (P, width, 2),
+            "C": (width, P, 2),
+            "D": (width,),
+            "log_step": (P, 1),
+        }
         return {name: (shape, "float32") for name, shape in named.items()}
 
     assert shapes["s5"] == s5(half)
     assert shapes["s5-full"] == s5(order)
-    shared = {"C": ((order, width, 2), "float32"), "D": ((1, width), "float32"), "log_step": ((1, width), "float32")}
+    shared = {
+        "C": ((order, width, 2), "float32"),
+        "D": ((1, width), "float32"),
+        "log_step": ((1, width), "float32"),
+    }
     real, complex_ = ((order, width), "float32"), ((order, width), "complex64")
-    assert shapes["annotated-s4"] == shared | {"Lambda_re": real, "Lambda_im": real, "P": complex_, "B": complex_}
+    assert shapes["annotated-s4"] == shared | {
+        "Lambda_re": real,
+        "Lambda_im": real,
+        "P": complex_,
+        "B": complex_,
+    }
     assert shapes["annotated-s4d"] == shared | dict.fromkeys(("A_re", "A_im", "B_re", "B_im"), real)
 
 
@@ -167,7 +198,9 @@ def test_c_tilde_of_a_real_mode_is_real(order, seed, length):
     assert not np.any(arrays["C"][real, :, 1])
 
 
-@pytest.mark.parametrize(("target", "name"), [("annotated-s4", "Lambda_re"), ("annotated-s4d", "A_re")])
+@pytest.mark.parametrize(
+    ("target", "name"), [("annotated-s4", "Lambda_re"), ("annotated-s4d", "A_re")]
+)
 def test_real_parts_right_of_the_clip_are_read_as_the_clip(target, name):
     there = export.TARGETS[target]
     arrays = there.to(init(MADE[target], 5), **options(target))
@@ -185,21 +218,63 @@ STILL = S4._replace(step=np.full(2, 1e-30))
     ("target", "form", "length", "error", "sentence"),
     [
         ("s5", S4, None, TypeError, "MIMO and Paired; got DPLR.*forms.pair"),
-        ("s5-full", forms.unpair(S4D), None, TypeError, "MIMO and Paired; got Diagonal.*forms.pair"),
-        ("s5", S5._replace(D=np.ones((2, 2))), None, ValueError, "`D` must be diagonal; got an entry of size 1"),
+        (
+            "s5-full",
+            forms.unpair(S4D),
+            None,
+            TypeError,
+            "MIMO and Paired; got Diagonal.*forms.pair",
+        ),
+        (
+            "s5",
+            S5._replace(D=np.ones((2, 2))),
+            None,
+            ValueError,
+            "`D` must be diagonal; got an entry of size 1",
+        ),
         ("s5", S5._replace(C=S5.C[:1], D=S5.D[:1]), None, ValueError, "as many outputs as inputs"),
         ("s5-full", S5._replace(A=np.tile(S5.A, (3, 1))), None, ValueError, "no leading axes"),
         ("s5", S5._replace(A=S5.A - S5.A[0]), None, ValueError, "A must not be 0"),
         ("s5", S5._replace(B=1e300 * S5.B), None, ValueError, "`B` must fit float32"),
-        ("annotated-s4", forms.unpair(S4D), 8, TypeError, "takes the form DPLR; got Diagonal.*annotated-s4d"),
-        ("annotated-s4", init("s4", 4, measure="legt"), 8, ValueError, "`P` must have one column.*got 2"),
-        ("annotated-s4", S4._replace(Lambda=S4.Lambda + 0.5), 8, ValueError, "at most -1e-4.*got 0 for mode 0 of channel 0"),
-        ("annotated-s4", S4._replace(Lambda=1e300 * S4.Lambda), 8, ValueError, "`Lambda_re` must fit float32"),
+        (
+            "annotated-s4",
+            forms.unpair(S4D),
+            8,
+            TypeError,
+            "takes the form DPLR; got Diagonal.*annotated-s4d",
+        ),
+        (
+            "annotated-s4",
+            init("s4", 4, measure="legt"),
+            8,
+            ValueError,
+            "`P` must have one column.*got 2",
+        ),
+        (
+            "annotated-s4",
+            S4._replace(Lambda=S4.Lambda + 0.5),
+            8,
+            ValueError,
+            "at most -1e-4.*got 0 for mode 0 of channel 0",
+        ),
+        (
+            "annotated-s4",
+            S4._replace(Lambda=1e300 * S4.Lambda),
+            8,
+            ValueError,
+            "`Lambda_re` must fit float32",
+        ),
         ("annotated-s4", S4._replace(D=np.zeros((3, 2))), 8, ValueError, "one leading axis"),
         ("annotated-s4", STILL, 8, ValueError, "I - A.L must be invertible.*at length 8"),
         ("annotated-s4", S4, 0, ValueError, "`length` must be an integer of at least 1; got 0"),
         ("annotated-s4d", S4, None, TypeError, "Diagonal and Paired; got DPLR.*annotated-s4"),
-        ("annotated-s4d", S4D._replace(A=S4D.A + 1), None, ValueError, "at most -1e-4.*got 0.5 for mode 0 of channel 0"),
+        (
+            "annotated-s4d",
+            S4D._replace(A=S4D.A + 1),
+            None,
+            ValueError,
+            "at most -1e-4.*got 0.5 for mode 0 of channel 0",
+        ),
         ("annotated-s4d", S4D._replace(D=np.zeros((3, 2))), None, ValueError, "one leading axis"),
     ],
 )
@@ -216,7 +291,11 @@ def test_c_tilde_that_forgets_nothing_is_refused_on_the_way_back():
 
 
 def test_layers_of_a_flattened_model_are_found_by_target():
-    tree = {f"encoder.layers_{i}.seq.{name}": array for i in (0, 1) for name, array in export.TARGETS["s5"].to(S5).items()}
+    tree = {
+        f"encoder.layers_{i}.seq.{name}": array
+        for i in (0, 1)
+        for name, array in export.TARGETS["s5"].to(S5).items()
+    }
     shapes = {name: array.shape for name, array in tree.items()}
     found = export.layers(shapes, "s5")
     assert [layer.prefix for layer in found] == ["encoder.layers_0.seq.", "encoder.layers_1.seq."]
@@ -355,7 +434,9 @@ def test_layers_written_from_the_formulas_hear_what_our_kernels_hear(package, pr
     for target, form in given.items():
         sized = length if export.TARGETS[target].sized else None
         export.save(tmp_path / f"{target}.safetensors", form, target, length=sized)
-    subprocess.run([sys.executable, "-c", program, str(tmp_path), str(length)], check=True, timeout=300)
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path), str(length)], check=True, timeout=300
+    )
     for target, form in given.items():
         y = np.load(tmp_path / f"{target}-heard.npy")
         held = export.load(tmp_path / f"{target}.safetensors")[0]
@@ -363,11 +444,16 @@ def test_layers_written_from_the_formulas_hear_what_our_kernels_hear(package, pr
             K = kernel(system, length, rule=export.TARGETS[target].rule or "zoh")
             expected = convolve(u.T[None], K).sum(axis=1).T if K.ndim == 3 else convolve(u.T, K).T
             bound = eps * length * np.abs(u).max() * weight(system, target, length)
-            assert np.max(np.abs(y - expected)) <= bound, (target, np.max(np.abs(y - expected)) / bound)
+            assert np.max(np.abs(y - expected)) <= bound, (
+                target,
+                np.max(np.abs(y - expected)) / bound,
+            )
 
 
 def weight(form, target, length):
-    """The largest sum of what modes add to an output, and for C~ the condition of the way there and back."""
+    """The largest sum of what modes add to an output, and for C~ the condition of the way there and
+    back.
+    """
     if target != "annotated-s4":
         C, B, A = (
             (form.C, form.B, form.A[:, None])

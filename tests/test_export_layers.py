@@ -15,7 +15,11 @@ from ssmlinalg.export import TARGETS, layers
 
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 S4D = {"C": (3, 4, 2), "log_dt": (3,), "log_A_real": (3, 4), "A_imag": (3, 4)}
-prefixes = st.lists(st.sampled_from(["net.0.", "net.1.", "a/b/", "", "x.kernel.", "layers/10/ssm/"]), min_size=1, unique=True)
+prefixes = st.lists(
+    st.sampled_from(["net.0.", "net.1.", "a/b/", "", "x.kernel.", "layers/10/ssm/"]),
+    min_size=1,
+    unique=True,
+)
 
 
 def shapes(arrays: Any, prefix: str = "") -> dict[str, tuple[int, ...]]:
@@ -40,13 +44,24 @@ def test_every_layer_of_a_target_is_found_under_every_prefix(target: str, data: 
 
 def test_without_a_target_the_one_with_the_most_names_is_meant() -> None:
     found = layers({f"net.{i}.{name}": shape for i in (1, 0) for name, shape in S4D.items()})
-    assert [(layer.prefix, layer.target) for layer in found] == [("net.1.", "s4d"), ("net.0.", "s4d")]
+    assert [(layer.prefix, layer.target) for layer in found] == [
+        ("net.1.", "s4d"),
+        ("net.0.", "s4d"),
+    ]
 
 
 def test_an_optional_array_may_stand_one_level_up() -> None:
-    (found,) = layers({f"layer.kernel.{name}": shape for name, shape in S4D.items()} | {"layer.D": (3,), "D": (3,)}, "s4d")
+    (found,) = layers(
+        {f"layer.kernel.{name}": shape for name, shape in S4D.items()}
+        | {"layer.D": (3,), "D": (3,)},
+        "s4d",
+    )
     assert found.names["D"] == "layer.D"
-    (own,) = layers({f"layer.kernel.{name}": shape for name, shape in (S4D | {"D": (3,)}).items()} | {"layer.D": (3,)}, "s4d")
+    (own,) = layers(
+        {f"layer.kernel.{name}": shape for name, shape in (S4D | {"D": (3,)}).items()}
+        | {"layer.D": (3,)},
+        "s4d",
+    )
     assert own.names["D"] == "layer.kernel.D"
 
 
@@ -54,7 +69,10 @@ def test_a_layer_that_lacks_a_name_is_listed_only_where_its_target_is_said() -> 
     part = {name: shape for name, shape in S4D.items() if name != "A_imag"}
     (found,) = layers(part, "s4d")
     assert "A_imag" not in found.names
-    with pytest.raises(ValueError, match="the names must be those of a layer, of a target; got C, log_dt, log_A_real"):
+    with pytest.raises(
+        ValueError,
+        match="the names must be those of a layer, of a target; got C, log_dt, log_A_real",
+    ):
         layers(part)
 
 
@@ -62,7 +80,9 @@ def test_names_of_two_targets_are_not_guessed() -> None:
     names = dict.fromkeys(TARGETS["s5"].layout, ())
     among = {name: (2,) * len(axes) for name, (_, axes) in TARGETS["s5"].layout.items()}
     assert names.keys() == among.keys()
-    with pytest.raises(ValueError, match="must be those of one target; got s5 and s5-full") as error:
+    with pytest.raises(
+        ValueError, match="must be those of one target; got s5 and s5-full"
+    ) as error:
         layers(among)
     assert re.fullmatch(SENTENCE, str(error.value))
     assert layers(among, "s5-full")[0].target == "s5-full"
@@ -76,7 +96,9 @@ def test_names_of_two_targets_are_not_guessed() -> None:
         ({"weight": (3,)}, "s4e", "`target` must be one of"),
     ],
 )
-def test_where_there_is_no_layer_the_nearest_name_is_told(among: Any, target: str | None, sentence: str) -> None:
+def test_where_there_is_no_layer_the_nearest_name_is_told(
+    among: Any, target: str | None, sentence: str
+) -> None:
     with pytest.raises(ValueError, match=sentence) as error:
         layers(among, target)
     assert re.fullmatch(SENTENCE, str(error.value))

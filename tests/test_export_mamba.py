@@ -1,4 +1,6 @@
-"""Mixers of Mamba start from our forms: their arrays, their formula, and the models of transformers with the arrays inside."""
+"""Mixers of Mamba start from our forms: their arrays, their formula, and the models of transformers
+with the arrays inside.
+"""
 
 import importlib.util
 import json
@@ -51,10 +53,19 @@ def test_the_scan_over_the_arrays_is_our_kernel_sampled_at_impulses(target, orde
     impulse = np.zeros((H, LENGTH))
     impulse[:, 0] = 1
     ours = kernel(there.back(arrays), LENGTH, rule="impulse")
-    bound = 8 * np.finfo(float).eps * LENGTH * (1 + order) * np.max(ours)  # l step |A| in the exponent, n terms in the sum
+    bound = (
+        8 * np.finfo(float).eps * LENGTH * (1 + order) * np.max(ours)
+    )  # l step |A| in the exponent, n terms in the sum
     assert np.max(np.abs(scan(arrays, BIAS[target], impulse) - ours)) <= bound
-    # A and the bias are rounded once: e^{l step A} moves by l step |A| e^{-l step |A|} < 1 of that, the step by |bias| of it.
-    rounded = 4 * EPS32 * (1 + np.max(np.abs(arrays[BIAS[target]]))) * (1 + np.log(1 + order)) * np.max(ours)
+    # A and the bias are rounded once: e^{l step A} moves by l step |A| e^{-l step |A|} < 1 of that,
+    # the step by |bias| of it.
+    rounded = (
+        4
+        * EPS32
+        * (1 + np.max(np.abs(arrays[BIAS[target]])))
+        * (1 + np.log(1 + order))
+        * np.max(ours)
+    )
     assert np.max(np.abs(kernel(form, LENGTH, rule="impulse") - ours)) <= rounded
 
 
@@ -76,18 +87,30 @@ def test_names_shapes_and_types_are_those_of_the_mixers(order, H, seed):
     for target in ("mamba", "falcon-mamba"):
         arrays = export.TARGETS[target].to(one)
         assert {name: array.shape for name, array in arrays.items()} == expected
-        assert np.array_equal(arrays["A_log"], np.tile(np.log(np.arange(1, order + 1)).astype(np.float32), (H, 1)))
+        assert np.array_equal(
+            arrays["A_log"], np.tile(np.log(np.arange(1, order + 1)).astype(np.float32), (H, 1))
+        )
         assert all(array.dtype == np.float32 for array in arrays.values())
     arrays = export.TARGETS["mamba2"].to(heads)
-    assert {name: array.shape for name, array in arrays.items()} == {"A_log": (H,), "D": (H,), "dt_bias": (H,)}
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "A_log": (H,),
+        "D": (H,),
+        "dt_bias": (H,),
+    }
     assert all(array.dtype == np.float32 for array in arrays.values())
 
 
 def test_the_projections_of_a_mixer_are_read_past():
     there, form = export.TARGETS["mamba"], mamba_init(3, channels=4)
     arrays = there.to(form)
-    projections = {"dt_proj.weight": np.ones((4, 2), np.float32), "x_proj.weight": np.ones((8, 4), np.float32)}
-    assert all(np.array_equal(*pair) for pair in zip(there.back(arrays | projections), there.back(arrays), strict=True))
+    projections = {
+        "dt_proj.weight": np.ones((4, 2), np.float32),
+        "x_proj.weight": np.ones((8, 4), np.float32),
+    }
+    assert all(
+        np.array_equal(*pair)
+        for pair in zip(there.back(arrays | projections), there.back(arrays), strict=True)
+    )
     with pytest.raises(ValueError, match=r"`x_proj.weight` must have shape \(X, H\) with H = 4"):
         there.back(arrays | projections | {"x_proj.weight": np.ones((8, 3), np.float32)})
 
@@ -100,7 +123,11 @@ FORM = mamba_init(1, channels=2)  # which all three take
     ("form", "error", "sentence"),
     [
         (forms.unpair(FORM), TypeError, "takes the form Paired; got Diagonal.*forms.pair"),
-        (FORM._replace(A=FORM.A + 1j), ValueError, r"A must be real.*got -1\+1j at index \(0, 0\).*mamba_init"),
+        (
+            FORM._replace(A=FORM.A + 1j),
+            ValueError,
+            r"A must be real.*got -1\+1j at index \(0, 0\).*mamba_init",
+        ),
         (FORM._replace(A=FORM.A + 1), ValueError, r"A must be negative.*got 0.* at index \(0, 0\)"),
         (FORM._replace(C=1j * FORM.C), ValueError, "B C must be 1/2.*from its input; got"),
         (FORM._replace(B=2 * FORM.B), ValueError, r"B C must be 1/2.*got 1.* at index \(0, 0\)"),
@@ -115,7 +142,10 @@ def test_what_a_mixer_cannot_hold_is_refused(target, form, error, sentence):
 
 
 def test_a_head_with_several_modes_is_refused():
-    with pytest.raises(ValueError, match=r"`A` must have one mode, for a head has one; got 4\. Make a channel of each"):
+    with pytest.raises(
+        ValueError,
+        match=r"`A` must have one mode, for a head has one; got 4\. Make a channel of each",
+    ):
         export.TARGETS["mamba2"].to(mamba_init(4, channels=2))
 
 
@@ -125,9 +155,10 @@ def test_any_split_of_the_constant_between_b_and_c_is_the_same_layer():
     assert all(np.array_equal(arrays[name], same[name]) for name in arrays)
 
 
-# In a process of its own: importing transformers takes long and warns. The whole mixer is opened: the input passes an identity,
-# a convolution with one tap and no activation; biases make B, C and the gate constant. In Mamba they come from one channel that
-# always hears 1; the norm after the scan of Mamba-2 divides by the square root of an epsilon much above its input.
+# In a process of its own: importing transformers takes long and warns. The whole mixer is opened:
+# the input passes an identity, a convolution with one tap and no activation; biases make B, C and
+# the gate constant. In Mamba they come from one channel that always hears 1; the norm after the
+# scan of Mamba-2 divides by the square root of an epsilon much above its input.
 RUN = """
 import json, sys
 import numpy as np
@@ -196,7 +227,9 @@ H, P = 6, 2  # inner channels, or heads; channels of a head
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    """A folder with what models of transformers held and their mixers gave, and what they reported."""
+    """A folder with what models of transformers held and their mixers gave, and what they
+    reported.
+    """
     if importlib.util.find_spec("transformers") is None:
         pytest.skip("transformers is not installed")
     folder, rng = tmp_path_factory.mktemp("mamba"), np.random.default_rng(0)
@@ -207,7 +240,11 @@ def live(tmp_path_factory):
             u[..., -1] = 1  # what the channel hears that B and C come from
         np.save(folder / f"{target}.npy", u)
     run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", RUN, str(folder)], check=True, timeout=300, capture_output=True, text=True
+        [sys.executable, "-W", "ignore", "-c", RUN, str(folder)],
+        check=True,
+        timeout=300,
+        capture_output=True,
+        text=True,
     )
     return folder, json.loads(run.stdout)
 
@@ -245,9 +282,12 @@ def test_the_whole_mixer_at_constant_b_and_c_convolves_with_our_kernel(target, l
     K = kernel(form, LENGTH, rule="impulse")
     if target == "mamba2":
         K = np.repeat(K, P, axis=0)
-    ours = np.stack([[np.convolve(*pair)[:LENGTH] for pair in zip(one, K, strict=True)] for one in u])
+    ours = np.stack(
+        [[np.convolve(*pair)[:LENGTH] for pair in zip(one, K, strict=True)] for one in u]
+    )
     bias = np.abs(export.TARGETS[target].to(form)[BIAS[target]]).max()
-    # The step is rounded |bias| times; l times a factor e^{step A} is, but K_l is the smaller for it.
+    # The step is rounded |bias| times; l times a factor e^{step A} is, but K_l is the smaller for
+    # it.
     bound = EPS32 * (1 + bias) * np.max(np.abs(u)) * np.sum(np.abs(K), axis=-1, keepdims=True)
     error = np.abs(y - ours) / bound
     assert np.max(error) <= 1, np.max(error)
@@ -264,4 +304,7 @@ def test_a_fresh_model_starts_from_what_is_declared(target, live):
             # e^{log A} is as far off as log A was rounded, and A is at most 256.
             assert np.max(np.abs(draws - declared.parameters[0])) <= EPS32 * np.log(256), name
         else:
-            assert stats.kstest(draws, getattr(stats, declared.kind)(*declared.parameters).cdf).pvalue > 1e-3, name
+            assert (
+                stats.kstest(draws, getattr(stats, declared.kind)(*declared.parameters).cdf).pvalue
+                > 1e-3
+            ), name

@@ -1,4 +1,6 @@
-"""The kernels of state-spaces/s4 written out from their definition: what they compute from our arrays is our kernel."""
+"""The kernels of state-spaces/s4 written out from their definition: what they compute from our
+arrays is our kernel.
+"""
 
 import re
 from typing import Any
@@ -18,7 +20,9 @@ LENGTH = 33  # odd: no node of the transform is -1, where the published formula 
 laws = settings(max_examples=20, deadline=None)
 orders = st.integers(1, 12)
 seeds = st.integers(0, 2**16)
-halves = st.sampled_from(sorted(name for name, make in INITS.items() if type(make(4)) is forms.Paired))
+halves = st.sampled_from(
+    sorted(name for name, make in INITS.items() if type(make(4)) is forms.Paired)
+)
 
 
 def init(name, order, **options) -> Any:
@@ -28,9 +32,14 @@ def init(name, order, **options) -> Any:
 def parameters(arrays):
     """dt (H, 1), A, B, C (H, n) and P (R, H, n) as the layers form them, in double precision."""
     chosen = np.arange(len(arrays["inv_dt"])) % len(arrays["A_real"])
-    dt, A_real, A_imag = (np.asarray(arrays[name], float) for name in ("inv_dt", "A_real", "A_imag"))
+    dt, A_real, A_imag = (
+        np.asarray(arrays[name], float) for name in ("inv_dt", "A_real", "A_imag")
+    )
     none = np.zeros((0, *arrays["A_real"].shape, 2))
-    B, C, P = (np.asarray(array, float) @ [1, 1j] for array in (arrays["B"], arrays["C"], arrays.get("P", none)))
+    B, C, P = (
+        np.asarray(array, float) @ [1, 1j]
+        for array in (arrays["B"], arrays["C"], arrays.get("P", none))
+    )
     return np.exp(dt), (-np.exp(A_real) - 1j * A_imag)[chosen], B[0, chosen], C[0], P[:, chosen]
 
 
@@ -46,7 +55,9 @@ def diagonal_layer(arrays, length):
 
 
 def dplr_layer(arrays, length):
-    """The generating function on the roots of unity: Cauchy sums over both halves, Woodbury's identity, inverse transform."""
+    """The generating function on the roots of unity: Cauchy sums over both halves, Woodbury's
+    identity, inverse transform.
+    """
     dt, A, B, C, P = parameters(arrays)
     omega = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
     z = 2 * (1 - omega) / (1 + omega)
@@ -63,7 +74,8 @@ def dplr_layer(arrays, length):
 
 
 def tuned(arrays, length):
-    """What the first call at that length makes of the arrays: C (I - A_d^L) in place of C, and L beside it.
+    """What the first call at that length makes of the arrays: C (I - A_d^L) in place of C, and L
+    beside it.
 
     Where they have a length L already, its double: C~ (I + A_d^L) and 2 L.
     """
@@ -74,11 +86,16 @@ def tuned(arrays, length):
     power = np.linalg.matrix_power(np.linalg.solve(one - half, one + half), length)
     old = int(arrays["l_kernel"])
     tilde = np.einsum("hn,hnm->hm", both(C), one + power if old else one - power)[:, : C.shape[-1]]
-    return arrays | {"C": np.stack([tilde.real, tilde.imag], -1)[None], "l_kernel": np.array(2 * old if old else length)}
+    return arrays | {
+        "C": np.stack([tilde.real, tilde.imag], -1)[None],
+        "l_kernel": np.array(2 * old if old else length),
+    }
 
 
 def size(form):
-    """What the terms of a kernel add up to at most, before they cancel: sum |C| |A_d^l B_d| <= condition times step |C| |B|."""
+    """What the terms of a kernel add up to at most, before they cancel: sum |C| |A_d^l B_d| <=
+    condition times step |C| |B|.
+    """
     low_rank = np.sum(np.abs(form.P) ** 2, axis=(-2, -1)) if isinstance(form, forms.DPLR) else 0.0
     largest = np.max(np.abs(form[0]), axis=-1) + low_rank
     weight = np.linalg.norm(form.B, axis=-1) * np.linalg.norm(form.C, axis=-1) * form.step
@@ -106,8 +123,15 @@ def test_the_dplr_layer_computes_our_kernel(order, width, seed):
     arrays = export.TARGETS["s4"].to(form)
     back = export.TARGETS["s4"].back(arrays)
     found = dplr_layer(tuned(arrays, LENGTH), LENGTH)
-    rest = 1 - np.exp(-LENGTH * np.min(form.step) / 2)  # how far A_d^L is from 1, at the slowest decay 1/2
-    assert np.allclose(found, kernel(back, LENGTH, rule="bilinear"), rtol=0, atol=64 * EPS * LENGTH * size(form) / rest)
+    rest = 1 - np.exp(
+        -LENGTH * np.min(form.step) / 2
+    )  # how far A_d^L is from 1, at the slowest decay 1/2
+    assert np.allclose(
+        found,
+        kernel(back, LENGTH, rule="bilinear"),
+        rtol=0,
+        atol=64 * EPS * LENGTH * size(form) / rest,
+    )
     allowed = 64 * SINGLE * LENGTH * size(form)
     assert np.allclose(found, kernel(form, LENGTH, rule="bilinear"), rtol=0, atol=allowed)
 
@@ -115,15 +139,22 @@ def test_the_dplr_layer_computes_our_kernel(order, width, seed):
 @given(halves, st.integers(1, 8), seeds)
 @laws
 def test_the_dplr_layer_holds_a_diagonal_model_with_a_column_of_zeros(name, order, seed):
-    form = init(name, order, channels=2, seed=seed, **({} if name == "mamba" else {"step": (1e-2, 1e-1)}))
+    form = init(
+        name, order, channels=2, seed=seed, **({} if name == "mamba" else {"step": (1e-2, 1e-1)})
+    )
     form = form._replace(D=np.zeros(2))
     arrays = export.TARGETS["s4"].to(form)
     assert not np.any(arrays["P"])
-    found, expected = dplr_layer(tuned(arrays, LENGTH), LENGTH), kernel(form, LENGTH, rule="bilinear")
+    found, expected = (
+        dplr_layer(tuned(arrays, LENGTH), LENGTH),
+        kernel(form, LENGTH, rule="bilinear"),
+    )
     rest = 1 - np.exp(-LENGTH * np.min(form.step[:, None] * -form.A.real))
     assume(rest > 1e-2)
     turn = 1 + LENGTH * np.max(np.abs(form.step[:, None] * form.A))
-    assert np.allclose(found, expected, rtol=0, atol=(16 * SINGLE * turn + 64 * EPS * LENGTH / rest) * size(form))
+    assert np.allclose(
+        found, expected, rtol=0, atol=(16 * SINGLE * turn + 64 * EPS * LENGTH / rest) * size(form)
+    )
 
 
 @pytest.mark.parametrize("doublings", [0, 1, 3])
@@ -140,7 +171,9 @@ def test_back_finds_the_c_that_the_layer_has_turned_into_that_of_its_length(doub
     expected, found = there.back(arrays), there.back(run)
     rest = 1 - np.exp(-LENGTH * np.min(form.step) / 2)
     growth = size(form) / np.max(form.step)  # |B| |C| and how A_d may exceed 1 on the way
-    assert np.allclose(found.C, expected.C, rtol=0, atol=64 * EPS * LENGTH * 2**doublings * growth / rest)
+    assert np.allclose(
+        found.C, expected.C, rtol=0, atol=64 * EPS * LENGTH * 2**doublings * growth / rest
+    )
     assert np.array_equal(found.Lambda, expected.Lambda)
 
 
@@ -149,9 +182,18 @@ def test_back_finds_the_c_that_the_layer_has_turned_into_that_of_its_length(doub
 def test_names_shapes_and_types_are_those_of_the_layers(order, width, seed):
     form = init("s4", order, channels=width, seed=seed)
     n = (order + 1) // 2
-    shapes = {"inv_dt": (width, 1), "A_real": (1, n), "A_imag": (1, n), "B": (1, 1, n, 2), "C": (1, width, n, 2)}
+    shapes = {
+        "inv_dt": (width, 1),
+        "A_real": (1, n),
+        "A_imag": (1, n),
+        "B": (1, 1, n, 2),
+        "C": (1, width, n, 2),
+    }
     arrays = export.TARGETS["s4"].to(form)
-    assert {name: array.shape for name, array in arrays.items()} == shapes | {"P": (1, 1, n, 2), "l_kernel": ()}
+    assert {name: array.shape for name, array in arrays.items()} == shapes | {
+        "P": (1, 1, n, 2),
+        "l_kernel": (),
+    }
     assert {name for name, array in arrays.items() if array.dtype != np.float32} == {"l_kernel"}
     assert arrays["l_kernel"].dtype == np.int64
     assert arrays["l_kernel"] == 0
@@ -169,7 +211,10 @@ def test_channels_that_differ_have_sets_of_their_own(order, seed):
     arrays = export.TARGETS["s4"].to(scaled)
     assert len(arrays["A_real"]) == arrays["P"].shape[1] == arrays["B"].shape[1] == 3
     one = [
-        export.TARGETS["s4"].to(form._replace(**{name: value[h] for name, value in scaled._asdict().items()})) for h in range(3)
+        export.TARGETS["s4"].to(
+            form._replace(**{name: value[h] for name, value in scaled._asdict().items()})
+        )
+        for h in range(3)
     ]
     assert np.array_equal(arrays["A_imag"], np.concatenate([array["A_imag"] for array in one]))
     assert np.array_equal(arrays["P"], np.concatenate([array["P"] for array in one], axis=1))
@@ -221,10 +266,16 @@ def test_a_trained_layer_is_written_as_it_was_read(sets, n, rank, seed):
     }
     again = export.TARGETS["s4"].to(export.TARGETS["s4"].back(trained))
     assert again.keys() == trained.keys()
-    assert all(np.allclose(again[name], array, rtol=SINGLE, atol=4 * EPS) for name, array in trained.items())
+    assert all(
+        np.allclose(again[name], array, rtol=SINGLE, atol=4 * EPS)
+        for name, array in trained.items()
+    )
     del trained["P"], trained["l_kernel"]
     again = export.TARGETS["s4-diag"].to(export.TARGETS["s4-diag"].back(trained))
-    assert all(np.allclose(again[name], array, rtol=SINGLE, atol=4 * EPS) for name, array in trained.items())
+    assert all(
+        np.allclose(again[name], array, rtol=SINGLE, atol=4 * EPS)
+        for name, array in trained.items()
+    )
 
 
 @given(st.integers(1, 8), seeds)
@@ -252,7 +303,10 @@ def test_c_is_known_to_have_been_drawn_whatever_the_layer_made_of_it():
     run = tuned(arrays, LENGTH)
     assert np.max(np.abs(run["C"] - arrays["C"])) > 1e-2
     assert np.allclose(
-        drawn(run), arrays["C"][0], rtol=0, atol=64 * EPS * LENGTH * np.max(np.abs(arrays["C"])) / (1 - np.exp(-1.65))
+        drawn(run),
+        arrays["C"][0],
+        rtol=0,
+        atol=64 * EPS * LENGTH * np.max(np.abs(arrays["C"])) / (1 - np.exp(-1.65)),
     )
 
 
@@ -266,13 +320,28 @@ SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
     [
         ("s4", init("s5", 4), TypeError, "takes the forms DPLR and Paired; got MIMO.*s5-pytorch"),
         ("s4", forms.unpair(LIN), TypeError, "got Diagonal.*forms.pair"),
-        ("s4", S4._replace(Lambda=S4.Lambda + 0.5), ValueError, r"must be negative.*got 0 at index \(0, 0\)"),
-        ("s4", S4._replace(Lambda=S4.Lambda + 1e-3j), ValueError, "closed under conjugation.*got mode 0 a relative .* away"),
+        (
+            "s4",
+            S4._replace(Lambda=S4.Lambda + 0.5),
+            ValueError,
+            r"must be negative.*got 0 at index \(0, 0\)",
+        ),
+        (
+            "s4",
+            S4._replace(Lambda=S4.Lambda + 1e-3j),
+            ValueError,
+            "closed under conjugation.*got mode 0 a relative .* away",
+        ),
         ("s4", S4._replace(B=1j * S4.B), ValueError, "closed under conjugation"),
         ("s4", S4._replace(D=np.zeros((3, 2))), ValueError, r"one leading axis.*got \(3, 2\)"),
         ("s4", S4._replace(P=1e200 * S4.P), ValueError, "`P` must fit float32"),
         ("s4-diag", S4, TypeError, "takes the form Paired; got DPLR.*'s4'"),
-        ("s4-diag", LIN._replace(A=LIN.A + 0.5), ValueError, r"must be negative.*got 0 at index \(0, 0\)"),
+        (
+            "s4-diag",
+            LIN._replace(A=LIN.A + 0.5),
+            ValueError,
+            r"must be negative.*got 0 at index \(0, 0\)",
+        ),
         ("s4-diag", LIN._replace(C=1e300 * LIN.C), ValueError, "`C` must fit float32"),
     ],
 )
@@ -298,7 +367,9 @@ def test_what_a_layer_cannot_hold_is_refused(target, form, error, sentence):
 def test_arrays_that_are_not_the_layers_are_refused(change, sentence):
     arrays = export.TARGETS["s4"].to(S4) | change
     with pytest.raises(ValueError, match=sentence) as raised:
-        export.TARGETS["s4"].back({name: array for name, array in arrays.items() if array is not None})
+        export.TARGETS["s4"].back(
+            {name: array for name, array in arrays.items() if array is not None}
+        )
     assert SENTENCE.fullmatch(str(raised.value))
 
 
@@ -306,7 +377,10 @@ def test_arrays_that_are_not_the_layers_are_refused(change, sentence):
 def test_a_checkpoint_of_the_whole_block_is_found(target):
     form = (S4 if target == "s4" else LIN)._replace(D=np.ones(2))
     arrays = export.TARGETS[target].to(form)
-    shapes = {("layer." if name == "D" else "layer.kernel.") + name: array.shape for name, array in arrays.items()}
+    shapes = {
+        ("layer." if name == "D" else "layer.kernel.") + name: array.shape
+        for name, array in arrays.items()
+    }
     (layer,) = export.layers(shapes)
     assert (layer.target, layer.prefix) == (target, "layer.kernel.")
     assert layer.names["D"] == "layer.D"

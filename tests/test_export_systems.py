@@ -1,4 +1,6 @@
-"""What is no layer of a network: plain files, real block systems, ONNX, the memory of keras-lmu, the files of PTD."""
+"""What is no layer of a network: plain files, real block systems, ONNX, the memory of keras-lmu,
+the files of PTD.
+"""
 
 import importlib.util
 import re
@@ -47,16 +49,51 @@ def test_each_refusal_is_one_sentence():
         ("plain", hippo.legs(4), TypeError, "got NPLR"),
         ("plain", discretize.foh(lin), TypeError, "got Delayed"),
         ("statespace", lin, ValueError, r"one channel, which makes one system; got \(2,\)"),
-        ("statespace", init("s5", 4, channels=2), TypeError, "Dense and Paired and Diagonal; got MIMO"),
+        (
+            "statespace",
+            init("s5", 4, channels=2),
+            TypeError,
+            "Dense and Paired and Diagonal; got MIMO",
+        ),
         ("real", lin, TypeError, "got Paired. Sample"),
         ("keras-lmu", hippo.lmu(4), TypeError, "got Dense"),
-        ("keras-lmu", discretize.zoh(forms.to_dense(forms.unpair(init("s4d-lin", 4)))), ValueError, "`A` must be real"),
-        ("keras-lmu", discretize.zoh(forms.to_dense(lin)), ValueError, r"one channel, which makes one cell; got \(2,\)"),
+        (
+            "keras-lmu",
+            discretize.zoh(forms.to_dense(forms.unpair(init("s4d-lin", 4)))),
+            ValueError,
+            "`A` must be real",
+        ),
+        (
+            "keras-lmu",
+            discretize.zoh(forms.to_dense(lin)),
+            ValueError,
+            r"one channel, which makes one cell; got \(2,\)",
+        ),
         ("ptd-mat", hippo.legs(4), TypeError, "got NPLR"),
-        ("ptd-mat", init("s5", 4, channels=3), ValueError, "as many inputs and outputs as modes, 2"),
-        ("ptd-mat", square._replace(D=np.eye(4)), ValueError, "D = 0 and the step 1, .* got D up to 1 and steps from 1 to 1"),
-        ("ptd-mat", square._replace(step=np.full(4, 2.0)), ValueError, "got D up to 0 and steps from 2 to 2"),
-        ("ptd-mat", MIMO(*(array[None] for array in square)), ValueError, "as many inputs and outputs as modes, 4"),
+        (
+            "ptd-mat",
+            init("s5", 4, channels=3),
+            ValueError,
+            "as many inputs and outputs as modes, 2",
+        ),
+        (
+            "ptd-mat",
+            square._replace(D=np.eye(4)),
+            ValueError,
+            "D = 0 and the step 1, .* got D up to 1 and steps from 1 to 1",
+        ),
+        (
+            "ptd-mat",
+            square._replace(step=np.full(4, 2.0)),
+            ValueError,
+            "got D up to 0 and steps from 2 to 2",
+        ),
+        (
+            "ptd-mat",
+            MIMO(*(array[None] for array in square)),
+            ValueError,
+            "as many inputs and outputs as modes, 4",
+        ),
     ]
     for target, form, error, sentence in refused:
         with pytest.raises(error, match=sentence) as caught:
@@ -72,9 +109,21 @@ def test_arrays_of_others_are_refused():
         ("plain", plain | {"Diagonal.A": plain["Paired.A"]}, "with one Form of"),
         ("plain", {}, "got no arrays"),
         ("plain", {"Pair.A": np.ones(2)}, "got Pair.A"),
-        ("plain", {"Paired.A": plain["Paired.A"]}, "got Paired.B, Paired.C, Paired.D, Paired.step missing"),
-        ("plain", plain | {"Paired.A": np.ones(2)}, r"`Paired.A` must have shape \(..., n, 2\); got \(2,\)"),
-        ("keras-lmu", cell | {"hidden_cell.kernel": np.ones((4, 1))}, r"\(N \+ 1, 1\) with N = 4 from `B`; got \(4, 1\)"),
+        (
+            "plain",
+            {"Paired.A": plain["Paired.A"]},
+            "got Paired.B, Paired.C, Paired.D, Paired.step missing",
+        ),
+        (
+            "plain",
+            plain | {"Paired.A": np.ones(2)},
+            r"`Paired.A` must have shape \(..., n, 2\); got \(2,\)",
+        ),
+        (
+            "keras-lmu",
+            cell | {"hidden_cell.kernel": np.ones((4, 1))},
+            r"\(N \+ 1, 1\) with N = 4 from `B`; got \(4, 1\)",
+        ),
         ("ptd-mat", file | {"Lam": np.diag(file["Lam"])}, r"`Lam` must have shape \(N, N\)"),
         ("ptd-mat", file | {"Lam": file["V"]}, "`Lam` must be diagonal"),
     ]
@@ -115,7 +164,13 @@ def test_a_plain_file_says_its_form_and_keeps_every_bit_and_shape(name, tmp_path
 
 def test_a_plain_file_keeps_leading_axes_of_any_number():
     lin = init("s4d-lin", 4, channels=6)
-    form = lin._replace(A=lin.A[0], B=lin.B.reshape(2, 3, 2), C=lin.C.reshape(2, 3, 2), D=np.zeros(3), step=np.ones((2, 1)))
+    form = lin._replace(
+        A=lin.A[0],
+        B=lin.B.reshape(2, 3, 2),
+        C=lin.C.reshape(2, 3, 2),
+        D=np.zeros(3),
+        step=np.ones((2, 1)),
+    )
     found = back("plain", to("plain", form))
     assert [array.shape for array in found] == [(2,), (2, 3, 2), (2, 3, 2), (3,), (2, 1)]
     assert np.array_equal(kernel(found, 9), kernel(form, 9))
@@ -136,10 +191,19 @@ def test_a_real_system_has_the_transfer_function_of_the_modes(order, seed, name,
     assert [array.shape for array in (A, B, C, D, step)] == [(N, N), (N, 1), (1, N), (1, 1), ()]
     for s in 1j * np.geomspace(0.1, 100, 5):
         parts = [C0 * B0 / (s - A0) for A0, B0, C0 in zip(form.A, form.B, form.C, strict=True)]
-        mirror = [np.conj(C0 * B0) / (s - np.conj(A0)) for A0, B0, C0 in zip(form.A, form.B, form.C, strict=True)]
+        mirror = [
+            np.conj(C0 * B0) / (s - np.conj(A0))
+            for A0, B0, C0 in zip(form.A, form.B, form.C, strict=True)
+        ]
         found = (C @ np.linalg.solve(s * np.eye(N) - A, B) + D)[0, 0]
-        condition = 1 + (abs(s) + np.abs(form.A).max()) / np.abs(s - np.concatenate([form.A, form.A.conj()])).min()
-        scale = 2 * np.abs(form.C * form.B).sum() / np.abs(s - np.concatenate([form.A, form.A.conj()])).min() + np.abs(form.D)
+        condition = (
+            1
+            + (abs(s) + np.abs(form.A).max())
+            / np.abs(s - np.concatenate([form.A, form.A.conj()])).min()
+        )
+        scale = 2 * np.abs(form.C * form.B).sum() / np.abs(
+            s - np.concatenate([form.A, form.A.conj()])
+        ).min() + np.abs(form.D)
         assert abs(found - (sum(parts) + sum(mirror) + form.D)) <= 16 * N * EPS * condition * scale
 
 
@@ -159,7 +223,8 @@ system = control.ss(a["A"], a["B"], a["C"], a["D"])
 heard = control.sample_system(system, float(a["step"]), "zoh")
 
 def markov(d):
-    # y_l = C x_l + D u_l with x_l = A x_{l-1} + B u_l: the packages read the state before the newest sample
+    # y_l = C x_l + D u_l with x_l = A x_{l-1} + B u_l: the packages read the state before the
+    # newest sample
     columns = [d.B]
     for _ in range(length - 1):
         columns.append(d.A @ columns[-1])
@@ -177,7 +242,9 @@ np.savez(
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("control") is None, reason="python-control is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("control") is None, reason="python-control is not installed"
+)
 def test_scipy_and_python_control_hear_what_we_hear(tmp_path):
     form = init("ptd", 12, step=0.05, seed=1)
     export.save(tmp_path / "system.safetensors", form, "statespace")
@@ -188,7 +255,10 @@ def test_scipy_and_python_control_hear_what_we_hear(tmp_path):
     nearest = np.abs(1j * w[:, None] - form.A).min()
     condition, weight = np.abs(form.A).max() / nearest, np.abs(2 * form.C * form.B).sum()
     for name in ("scipy", "control"):
-        assert np.abs(found[f"{name}_response"] - transfer(form, 1j * w)).max() <= 64 * EPS * condition * weight / nearest
+        assert (
+            np.abs(found[f"{name}_response"] - transfer(form, 1j * w)).max()
+            <= 64 * EPS * condition * weight / nearest
+        )
         assert np.abs(found[f"{name}_kernel"] - kernel(form, 32)).max() <= 64 * 32 * EPS * weight
 
 
@@ -200,7 +270,10 @@ def recurred(arrays, u):
     a = {name: array.astype(float) for name, array in arrays.items()}
     re, im, y = np.zeros_like(a["A_re"]), np.zeros_like(a["A_re"]), []
     for now in u.T[..., None]:
-        re, im = a["A_re"] * re - a["A_im"] * im + a["B_re"] * now, a["A_im"] * re + a["A_re"] * im + a["B_im"] * now
+        re, im = (
+            a["A_re"] * re - a["A_im"] * im + a["B_re"] * now,
+            a["A_im"] * re + a["A_re"] * im + a["B_im"] * now,
+        )
         y.append(2 * np.sum(a["C_re"] * re - a["C_im"] * im, axis=-1) + a["D"] * now[:, 0])
     return np.stack(y, axis=-1)
 
@@ -211,9 +284,9 @@ def test_the_real_recurrence_is_the_complex_one(order, width, seed, name):
     form, L = discretize.zoh(init(name, order, channels=width, seed=seed)), 40
     arrays = to("real", form)
     n = form.A.shape[-1]
-    expected = {f"{field}_{part}": ((width, n), "float32") for field in "ABC" for part in ("re", "im")} | {
-        "D": ((width,), "float32")
-    }
+    expected = {
+        f"{field}_{part}": ((width, n), "float32") for field in "ABC" for part in ("re", "im")
+    } | {"D": ((width,), "float32")}
     assert {key: (array.shape, array.dtype.name) for key, array in arrays.items()} == expected
     u = np.random.default_rng(seed).standard_normal((width, L))
     gain = 2 * np.sum(np.abs(form.C * form.B), axis=-1) * L + np.abs(form.D)
@@ -275,7 +348,9 @@ np.save(f"{folder}/y.npy", session.run(None, {"u": u})[0])
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="onnxruntime is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("onnxruntime") is None, reason="onnxruntime is not installed"
+)
 def test_onnx_runs_the_recurrence_without_a_complex_number(tmp_path):
     form, L = discretize.zoh(init("ptd", 15, channels=3, seed=2)), 64
     export.save(tmp_path / "real.safetensors", form, "real")
@@ -294,7 +369,12 @@ def test_onnx_runs_the_recurrence_without_a_complex_number(tmp_path):
 
 def memory(order, theta):
     """The matrices of the cell by their definition, sampled by SciPy."""
-    A = np.array([[(2 * i + 1) * (-1.0 if i < j else (-1.0) ** (i - j + 1)) for j in range(order)] for i in range(order)])
+    A = np.array(
+        [
+            [(2 * i + 1) * (-1.0 if i < j else (-1.0) ** (i - j + 1)) for j in range(order)]
+            for i in range(order)
+        ]
+    )
     B = np.array([[(2 * i + 1) * (-1.0) ** i] for i in range(order)])
     C, D = np.ones((1, order)), np.zeros((1, 1))
     sampled: Any = signal.cont2discrete((A / theta, B / theta, C, D), dt=1.0, method="zoh")
@@ -318,7 +398,9 @@ def test_the_cell_holds_the_memory_it_makes_itself(order, theta):
 def read_out(order, seed):
     rng = np.random.default_rng(seed)
     form = discretize.zoh(hippo.lmu(order, window=4.0 * order))
-    return form._replace(C=rng.standard_normal(order), D=rng.standard_normal()), rng.standard_normal(80)
+    return form._replace(
+        C=rng.standard_normal(order), D=rng.standard_normal()
+    ), rng.standard_normal(80)
 
 
 @given(orders, seeds)
@@ -357,7 +439,10 @@ np.savez(f"{folder}/heard.npz", y=np.array(layer(u))[0, :, 0], **made)
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("keras_lmu") is None, reason="keras-lmu and TensorFlow are not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("keras_lmu") is None,
+    reason="keras-lmu and TensorFlow are not installed",
+)
 def test_keras_lmu_computes_what_we_compute(tmp_path):
     form, u = read_out(8, 0)
     arrays = to("keras-lmu", form)
@@ -379,9 +464,9 @@ def test_a_ptd_file_is_a_plus_e_with_the_input_of_the_method(order, conditioning
     legs = hippo.legs(order)
     found = perturb.lossless(legs, conditioning=conditioning)
     arrays = to("ptd-mat", found)
-    assert {name: (array.shape, array.dtype.name) for name, array in arrays.items()} == dict.fromkeys(
-        ("Lam", "V", "Vinv"), ((order, order), "complex128")
-    )
+    assert {
+        name: (array.shape, array.dtype.name) for name, array in arrays.items()
+    } == dict.fromkeys(("Lam", "V", "Vinv"), ((order, order), "complex128"))
     Lam, V, Vinv = arrays.values()
     slack = 64 * order * EPS * found.condition
     A, b = np.asarray(legs.A), legs.B
@@ -413,7 +498,11 @@ def test_both_loaders_find_in_a_mat_file_what_we_compute(tmp_path):
     legs, N, width, L = hippo.legs(8), 8, 3, 32
     found = perturb.lossless(legs, conditioning=8)
     io.savemat(tmp_path / "ptb.mat", to("ptd-mat", found))
-    file = {name: array for name, array in io.loadmat(tmp_path / "ptb.mat").items() if not name.startswith("__")}
+    file = {
+        name: array
+        for name, array in io.loadmat(tmp_path / "ptb.mat").items()
+        if not name.startswith("__")
+    }
     again = back("ptd-mat", file)
     rng = np.random.default_rng(0)
     B, C, dt = rng.standard_normal((N, width)), rng.standard_normal((width, N)), 0.01 * np.ones(N)
@@ -423,7 +512,9 @@ def test_both_loaders_find_in_a_mat_file_what_we_compute(tmp_path):
     Lambda: Any = np.diagonal(file["Lam"])
     inward, outward = file["Vinv"] @ B, C @ file["V"]
     driven = ((np.exp(Lambda * dt) - 1) / Lambda)[:, None] * inward
-    K = np.stack([(outward @ (np.exp(lag * Lambda * dt)[:, None] * driven)).real for lag in range(L)], -1)
+    K = np.stack(
+        [(outward @ (np.exp(lag * Lambda * dt)[:, None] * driven)).real for lag in range(L)], -1
+    )
     ours = MIMO(again.A, again.B @ B, C @ again.C, np.zeros((width, width)), dt)
     assert np.abs(K - kernel(ours, L)).max() <= slack * np.abs(K).max()
     scaled = B - found.tau / 2 * np.outer(legs.B, legs.B @ B) / (legs.B @ legs.B)
@@ -431,11 +522,25 @@ def test_both_loaders_find_in_a_mat_file_what_we_compute(tmp_path):
     dense = Dense(A, np.swapaxes(scaled, 0, 1)[None], C[:, None], np.asarray(0.0), np.asarray(0.01))
     assert np.abs(K - kernel(dense, L)).max() <= slack * np.abs(K).max()
 
-    # S4-PTD: V^-1 b, C V, one step a channel, 2 Re of all modes: twice the kernel, and not the input of the method
+    # S4-PTD: V^-1 b, C V, one step a channel, 2 Re of all modes: twice the kernel, and not the
+    # input of the method
     A = -np.exp(np.log(-Lambda.real)) - 1j * (-Lambda).imag
-    weight = np.linalg.solve(file["V"], np.sqrt(2 * np.arange(N) + 1) + 0j) * (C @ file["V"]) * (np.exp(0.01 * A) - 1) / A
-    K = 2 * np.stack([np.sum(weight * np.exp(0.01 * lag * A), axis=-1).real for lag in range(L)], -1)
-    own = Diagonal(again.A, 2 * again.B @ legs.B / (1 - found.tau / 2), C @ again.C, np.zeros(width), np.full(width, 0.01))
+    weight = (
+        np.linalg.solve(file["V"], np.sqrt(2 * np.arange(N) + 1) + 0j)
+        * (C @ file["V"])
+        * (np.exp(0.01 * A) - 1)
+        / A
+    )
+    K = 2 * np.stack(
+        [np.sum(weight * np.exp(0.01 * lag * A), axis=-1).real for lag in range(L)], -1
+    )
+    own = Diagonal(
+        again.A,
+        2 * again.B @ legs.B / (1 - found.tau / 2),
+        C @ again.C,
+        np.zeros(width),
+        np.full(width, 0.01),
+    )
     assert np.abs(K - 2 * kernel(own, L)).max() <= slack * np.abs(K).max()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ssmlinalg._files import write_atomically
+from ssmlinalg.ground.files import write_atomically
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -27,7 +27,9 @@ def test_an_existing_file_is_replaced_only_by_force(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dangling", [False, True])
-def test_a_link_is_replaced_only_by_force_and_never_followed(tmp_path: Path, dangling: bool) -> None:
+def test_a_link_is_replaced_only_by_force_and_never_followed(
+    tmp_path: Path, dangling: bool
+) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     if not dangling:
         target.write_bytes(b"old")
@@ -40,7 +42,9 @@ def test_a_link_is_replaced_only_by_force_and_never_followed(tmp_path: Path, dan
     assert not target.exists() if dangling else target.read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize(
+    "trouble", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")]
+)
 def test_trouble_while_writing_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: BaseException
 ) -> None:

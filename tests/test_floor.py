@@ -19,19 +19,32 @@ from ssmlinalg.perturb import floor as room
 from ssmlinalg.perturb.floor import error_floor
 
 # That the floor is worth something: for `legs` a tenth less than was found when it was written.
-ATTAINED = {(16, 4.0): 0.0045, (32, 4.0): 0.011, (64, 4.0): 0.020, (64, 8.0): 0.0064, (64, 16.0): 0.0023, (128, 8.0): 0.011}
+ATTAINED = {
+    (16, 4.0): 0.0045,
+    (32, 4.0): 0.011,
+    (64, 4.0): 0.020,
+    (64, 8.0): 0.0064,
+    (64, 16.0): 0.0023,
+    (128, 8.0): 0.011,
+}
 
 
-def model(seed: int, order: int, spread: float, *, stable: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def model(
+    seed: int, order: int, spread: float, *, stable: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lambda, V and B at random: complex eigenvalues, kappa(V) = spread, columns of any size."""
     rng = np.random.default_rng(seed)
     re, im, *B = rng.standard_normal((4, order))
-    Q1, Q2 = np.linalg.qr(rng.standard_normal((2, order, order)) + 1j * rng.standard_normal((2, order, order)))[0]
+    Q1, Q2 = np.linalg.qr(
+        rng.standard_normal((2, order, order)) + 1j * rng.standard_normal((2, order, order))
+    )[0]
     Lambda = (-np.exp(re) if stable else re) + 3j * im
     return Lambda, (Q1 * np.geomspace(1, spread, order)) @ Q2, B[0] + 1j * B[1]
 
 
-@pytest.mark.parametrize(("order", "budget"), sorted(pair for pair in perturb.kept() if pair[0] < 256))
+@pytest.mark.parametrize(
+    ("order", "budget"), sorted(pair for pair in perturb.kept() if pair[0] < 256)
+)
 def test_the_optimal_perturbation_lies_above_the_floor(order: int, budget: float) -> None:
     found = perturb.optimal(hippo.legs(order), conditioning=budget)
     below = error_floor(hippo.legs(order), conditioning=budget)
@@ -41,12 +54,19 @@ def test_the_optimal_perturbation_lies_above_the_floor(order: int, budget: float
 @given(st.integers(2, 24), st.floats(0.05, 0.8))
 def test_the_lossless_perturbation_lies_above_the_floor(order: int, tau: float) -> None:
     found = perturb.lossless(hippo.legs(order), tau=tau)
-    assert error_floor(found.nplr, conditioning=found.condition * (1 + 64 * EPS)) < found.transfer_bound
+    assert (
+        error_floor(found.nplr, conditioning=found.condition * (1 + 64 * EPS))
+        < found.transfer_bound
+    )
 
 
 def test_published_and_random_perturbations_lie_above_the_floor() -> None:
     legs = hippo.legs(16)
-    for found in (perturb.minimize(legs, conditioning=4), perturb.gaussian(legs, size=0.01, seed=1), perturb.last_column(legs)):
+    for found in (
+        perturb.minimize(legs, conditioning=4),
+        perturb.gaussian(legs, size=0.01, seed=1),
+        perturb.last_column(legs),
+    ):
         assert error_floor(legs, conditioning=found.condition) < found.transfer_bound
 
 
@@ -57,7 +77,9 @@ def test_a_larger_budget_has_a_lower_floor(order: int) -> None:
 
 
 @given(seeds, st.integers(1, 8), st.floats(1.001, 20))
-def test_a_system_that_is_diagonalizable_within_the_budget_has_no_floor(seed: int, order: int, spread: float) -> None:
+def test_a_system_that_is_diagonalizable_within_the_budget_has_no_floor(
+    seed: int, order: int, spread: float
+) -> None:
     Lambda, V, B = model(seed, order, spread, stable=True)
     A = (V * Lambda) @ np.linalg.inv(V)
     system = Dense(A, V @ B, np.ones(order) + 0j, np.zeros(()), np.ones(()))
@@ -66,22 +88,33 @@ def test_a_system_that_is_diagonalizable_within_the_budget_has_no_floor(seed: in
 
 
 @given(seeds, st.integers(1, 8), st.floats(1, 20), st.floats(0.2, 0.8), st.floats(1, 30))
-def test_no_diagonal_model_forgets_all_at_once(seed: int, order: int, spread: float, when: float, speed: float) -> None:
-    """sum w_k y_k <= 0 for the weights of any course n, stable or not; the integrals in closed form."""
+def test_no_diagonal_model_forgets_all_at_once(
+    seed: int, order: int, spread: float, when: float, speed: float
+) -> None:
+    """sum w_k y_k <= 0 for the weights of any course n, stable or not; the integrals in closed
+    form.
+    """
     Lambda, V, xi = model(seed, order, spread, stable=False)
     k = np.arange(room._BINS) / room._BINS
     found, w = room._weights(1 / (1 + np.exp(speed * (k - when))), spread * (1 + 64 * EPS))
     G = V.conj().T @ V
     rates = Lambda.conj()[:, None] + Lambda
     bin_ = np.expm1(rates / room._BINS) / rates
-    y = np.sqrt([np.real((xi * np.exp(Lambda * t)).conj() @ (G * bin_) @ (xi * np.exp(Lambda * t))) for t in k])
+    y = np.sqrt(
+        [
+            np.real((xi * np.exp(Lambda * t)).conj() @ (G * bin_) @ (xi * np.exp(Lambda * t)))
+            for t in k
+        ]
+    )
     assert found >= 0
     assert w @ y <= 64 * EPS * order * np.abs(w) @ y
 
 
 @given(st.floats(0.2, 0.8), st.floats(5, 60), st.floats(1.2, 16))
 def test_the_weights_are_nearly_the_best(when: float, speed: float, K: float) -> None:
-    """By duality: the distance of n from the courses between g/K and g, g log-linear, bounds the value from above."""
+    """By duality: the distance of n from the courses between g/K and g, g log-linear, bounds the
+    value from above.
+    """
     k = np.arange(room._BINS) / room._BINS
     n = 1 / (1 + np.exp(speed * (k - when)))
     found, w = room._weights(n, K)
@@ -90,7 +123,11 @@ def test_the_weights_are_nearly_the_best(when: float, speed: float, K: float) ->
         g = np.exp(np.minimum(line[0] + line[1] * (k - when), 300))
         return float(np.sqrt(np.sum(np.maximum(n - g, 0) ** 2 + np.maximum(g / K - n, 0) ** 2)))
 
-    grid = [np.array([height, -slope]) for height in np.linspace(-2, 1, 13) for slope in np.geomspace(1, 60, 13)]
+    grid = [
+        np.array([height, -slope])
+        for height in np.linspace(-2, 1, 13)
+        for slope in np.geomspace(1, 60, 13)
+    ]
     best = scipy.optimize.minimize(gap, min(grid, key=gap), method="Nelder-Mead").fun
     assert found <= best * (1 + 64 * EPS) + 64 * EPS
     assert found >= 0.8 * best - 1e-3
@@ -98,7 +135,9 @@ def test_the_weights_are_nearly_the_best(when: float, speed: float, K: float) ->
 
 
 def test_the_responses_are_the_integrals() -> None:
-    """For `legs` S S^T is multiplication by a variable of [0, 1] in Legendre polynomials; the rest by quadrature."""
+    """For `legs` S S^T is multiplication by a variable of [0, 1] in Legendre polynomials; the rest
+    by quadrature.
+    """
     N = 4
     A, B, _ = hippo.legs(N)
     n = np.arange(1, N)
@@ -110,14 +149,19 @@ def test_the_responses_are_the_integrals() -> None:
         return E.T @ E
 
     mass, age = (
-        scipy.integrate.quad(lambda t, m=m: t**m * np.trace(gramian @ energy(t)), 0, 60, epsabs=1e-11)[0] for m in (0, 1)
+        scipy.integrate.quad(
+            lambda t, m=m: t**m * np.trace(gramian @ energy(t)), 0, 60, epsabs=1e-11
+        )[0]
+        for m in (0, 1)
     )
     width = 2 * age / mass / room._BINS
     Y = room._responses(A, B)
     for k in (0, 1, 30, room._BINS - 1):
         Q = scipy.integrate.quad_vec(energy, k * width, (k + 1) * width, epsabs=1e-14)[0]
         wanted = np.sort(np.linalg.eigvals(gramian @ Q).real)
-        np.testing.assert_allclose(np.linalg.svd(Y[k], compute_uv=False)[::-1] ** 2, wanted, rtol=1e-7, atol=1e-12)
+        np.testing.assert_allclose(
+            np.linalg.svd(Y[k], compute_uv=False)[::-1] ** 2, wanted, rtol=1e-7, atol=1e-12
+        )
 
 
 def test_the_floor_scales_with_the_input_and_not_with_the_clock() -> None:

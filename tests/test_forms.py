@@ -12,7 +12,11 @@ from strategies import EPS, models
 
 from ssmlinalg import forms, inits, kernel
 
-paired = models(st.sampled_from(["ptd", "s4d-lin", "s4d-inv", "s4d-real", "s4d-legs", "s4d-quad", "dss", "mamba"]))
+paired = models(
+    st.sampled_from(
+        ["ptd", "s4d-lin", "s4d-inv", "s4d-real", "s4d-legs", "s4d-quad", "dss", "mamba"]
+    )
+)
 
 
 def scale(form: Any) -> float:
@@ -24,7 +28,9 @@ def test_unpairing_then_pairing_is_the_identity(form: forms.Paired) -> None:
     again = forms.pair(forms.unpair(form))
     rising = np.lexsort((form.A.real, form.A.imag), axis=-1)
     for name in ("A", "B", "C"):
-        whole = np.broadcast_to(getattr(form, name), np.broadcast_shapes(form.A.shape, form.C.shape))
+        whole = np.broadcast_to(
+            getattr(form, name), np.broadcast_shapes(form.A.shape, form.C.shape)
+        )
         np.testing.assert_array_equal(getattr(again, name), np.take_along_axis(whole, rising, -1))
 
 
@@ -41,24 +47,42 @@ def test_the_sign_of_the_imaginary_part_does_not_matter_to_a_real_kernel() -> No
 
 
 def test_a_real_mode_is_kept_with_its_input_halved() -> None:
-    full = forms.Diagonal(np.array([-2.0 + 0j]), np.array([3.0 + 0j]), np.array([5.0 + 0j]), np.asarray(0.0), np.asarray(0.1))
+    full = forms.Diagonal(
+        np.array([-2.0 + 0j]),
+        np.array([3.0 + 0j]),
+        np.array([5.0 + 0j]),
+        np.asarray(0.0),
+        np.asarray(0.1),
+    )
     assert forms.pair(full).B == 1.5
     np.testing.assert_allclose(kernel(full, 5), kernel(forms.pair(full), 5), rtol=4 * EPS)
 
 
 def test_dplr_is_diagonal_minus_low_rank() -> None:
     form = inits.s4_init(6, measure="legt")
-    np.testing.assert_allclose(forms.to_dense(form).A, np.diag(form.Lambda) - form.P @ form.P.conj().T, rtol=4 * EPS)
+    np.testing.assert_allclose(
+        forms.to_dense(form).A, np.diag(form.Lambda) - form.P @ form.P.conj().T, rtol=4 * EPS
+    )
 
 
 def test_pairing_refuses_an_open_spectrum() -> None:
     one = np.ones(2) + 0j
-    with pytest.raises(ValueError, match="closed under conjugation; got 2 modes above the real axis and 0 below"):
-        forms.pair(forms.Diagonal(np.array([1j, 2j]) - 1, one, one, np.asarray(0.0), np.asarray(1.0)))
+    with pytest.raises(
+        ValueError, match="closed under conjugation; got 2 modes above the real axis and 0 below"
+    ):
+        forms.pair(
+            forms.Diagonal(np.array([1j, 2j]) - 1, one, one, np.asarray(0.0), np.asarray(1.0))
+        )
     with pytest.raises(ValueError, match="`A`"):
-        forms.pair(forms.Diagonal(np.array([1j, -2j]) - 1, one, one, np.asarray(0.0), np.asarray(1.0)))
+        forms.pair(
+            forms.Diagonal(np.array([1j, -2j]) - 1, one, one, np.asarray(0.0), np.asarray(1.0))
+        )
     with pytest.raises(ValueError, match="`C B`"):
-        forms.pair(forms.Diagonal(np.array([1j, -1j]) - 1, one, np.array([1.0, 2j]), np.asarray(0.0), np.asarray(1.0)))
+        forms.pair(
+            forms.Diagonal(
+                np.array([1j, -1j]) - 1, one, np.array([1.0, 2j]), np.asarray(0.0), np.asarray(1.0)
+            )
+        )
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
@@ -81,9 +105,13 @@ def test_moving_a_delayed_form_moves_both_its_parts() -> None:
 
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
 def test_real_modes_may_be_given_as_real_arrays(library: str) -> None:
-    real = forms.Paired(-np.arange(1.0, 4), np.full(3, 0.5), np.ones(3), np.asarray(0.0), np.asarray(0.1))
+    real = forms.Paired(
+        -np.arange(1.0, 4), np.full(3, 0.5), np.ones(3), np.asarray(0.0), np.asarray(0.1)
+    )
     whole = forms.Paired(real.A + 0j, real.B + 0j, real.C + 0j, real.D, real.step)
-    np.testing.assert_array_equal(kernel(forms.move(real, library), 9), kernel(forms.move(whole, library), 9))
+    np.testing.assert_array_equal(
+        kernel(forms.move(real, library), 9), kernel(forms.move(whole, library), 9)
+    )
 
 
 def test_python_numbers_stand_for_arrays() -> None:

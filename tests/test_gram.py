@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, seeds
 
-from ssmlinalg import _gram, reference
-from ssmlinalg._array import Complex, Real
-from ssmlinalg._gram import condition
+from ssmlinalg import reference
+from ssmlinalg.ground.backend import Complex, Real
+from ssmlinalg.lossless import gram
+from ssmlinalg.lossless.gram import condition
 
 LANCZOS = 1e-4  # what the fast route may lie above
 EXPANSIONS = 1e-6  # what its expansions may add either way
@@ -38,11 +39,15 @@ def spectra(draw: Any) -> Complex:
     size = st.floats(-3, 3).map(lambda x: 10**x)
     half = draw(st.lists(st.tuples(size, size), max_size=3, unique=True))
     real = draw(st.lists(size, min_size=0 if half else 1, max_size=2, unique=True))
-    return closed(np.array([complex(-a, w) for a, w in half], dtype=complex), -np.asarray(real, dtype=float))
+    return closed(
+        np.array([complex(-a, w) for a, w in half], dtype=complex), -np.asarray(real, dtype=float)
+    )
 
 
 def lagt(order: int, c: float) -> Complex:
-    """z = (1 + q)/(1 - q)/2 over the q with q^N = -c, the eigenvalues of `lagt` for c = 2/tau - 1, each part accurate."""
+    """z = (1 + q)/(1 - q)/2 over the q with q^N = -c, the eigenvalues of `lagt` for c = 2/tau - 1,
+    each part accurate.
+    """
     m = np.arange((order + 1) // 2)
     angle, log_size = np.pi * (2 * m + 1) / order, np.log(c) / order
     distance = np.expm1(log_size) ** 2 + 4 * np.exp(log_size) * np.sin(angle / 2) ** 2
@@ -77,7 +82,9 @@ def test_it_is_that_of_the_gram_matrix_at_any_condition(z: Complex) -> None:
 
 
 @given(st.integers(1, 40), st.floats(0.05, 0.9), seeds)
-def test_it_is_that_of_the_eigenvectors_of_any_lossless_matrix(order: int, tau: float, seed: int) -> None:
+def test_it_is_that_of_the_eigenvectors_of_any_lossless_matrix(
+    order: int, tau: float, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     S, P = rng.standard_normal((order, order)), rng.standard_normal(order)
     A = S - S.T - (1 - tau) * np.outer(P, P)
@@ -85,13 +92,17 @@ def test_it_is_that_of_the_eigenvectors_of_any_lossless_matrix(order: int, tau: 
     expected = np.linalg.cond(V)
     gap = np.min(np.abs(z[:, None] - z) + np.diag(np.full(order, np.inf)))
     error = EPS * order * np.linalg.norm(A) * expected  # of an eigenvalue
-    assert condition(spectrum(z)) == pytest.approx(expected, rel=8 * error * (1 / gap + 1 / np.min(-z.real)))
+    assert condition(spectrum(z)) == pytest.approx(
+        expected, rel=8 * error * (1 / gap + 1 / np.min(-z.real))
+    )
 
 
 @pytest.mark.parametrize("tau", [0.02, 0.2])
 @pytest.mark.parametrize("order", [2, 9, 24])
 def test_it_is_that_of_the_eigenvectors_of_legs(order: int, tau: float) -> None:
-    z = spectrum(np.array([complex(value) + 0.5 for value in reference.legs_lossless_spectrum(order, tau)]))
+    z = spectrum(
+        np.array([complex(value) + 0.5 for value in reference.legs_lossless_spectrum(order, tau)])
+    )
     a = np.arange(order)[:, None] + 0.5
     through = np.cumprod((z - a) / (z + a), axis=0)
     V = np.sqrt(a) / (z + a) * np.concatenate([np.ones((1, order)), through[:-1]])
@@ -100,7 +111,9 @@ def test_it_is_that_of_the_eigenvectors_of_legs(order: int, tau: float) -> None:
 
 
 @pytest.mark.parametrize("c", [1.5, 8.0, 300.0])
-@pytest.mark.parametrize(("order", "above"), [(2, 0), (85, 0), (1000, 0), (1501, LANCZOS), (10000, LANCZOS)])
+@pytest.mark.parametrize(
+    ("order", "above"), [(2, 0), (85, 0), (1000, 0), (1501, LANCZOS), (10000, LANCZOS)]
+)
 def test_lagt_has_exactly_the_conditioning_derived(order: int, above: float, c: float) -> None:
     law = c ** ((order - 1) / order)
     slack = EXPANSIONS if above else 16 * EPS * order
@@ -112,7 +125,9 @@ def test_one_pair_has_the_conditioning_of_a_triangle(damping: float, exponent: f
     """kappa = (|z| + alpha)/Im z, to the edge of an exceptional point."""
     z = complex(-damping, 10**exponent)
     expected = (abs(z) + damping) / z.imag
-    assert condition(np.array([z, z.conjugate()])) == pytest.approx(expected, rel=64 * EPS * (1 + abs(np.log(expected))))
+    assert condition(np.array([z, z.conjugate()])) == pytest.approx(
+        expected, rel=64 * EPS * (1 + abs(np.log(expected)))
+    )
 
 
 @given(spectra(), st.integers(-900, 900))
@@ -125,7 +140,9 @@ def test_low_and_high_frequencies_change_places(z: Complex) -> None:
     """z -> 1/z is a motion of the half plane, and the Gram matrix knows its geometry only."""
     gap = np.min((np.abs(z[:, None] - z) / np.abs(z)) + np.diag(np.full(len(z), np.inf)))
     steep = 1 / gap + np.max(np.abs(z) / -z.real)
-    assert condition(spectrum(1 / z)) == pytest.approx(condition(z), rel=16 * EPS * len(z) ** 2 * steep)
+    assert condition(spectrum(1 / z)) == pytest.approx(
+        condition(z), rel=16 * EPS * len(z) ** 2 * steep
+    )
 
 
 @given(spectra(), st.lists(st.floats(0.1, 100), max_size=3))
@@ -153,15 +170,17 @@ CLOUDS = ["spread", "graded", "clustered", "beside the axis"]
 def test_the_tree_sums_what_plain_sums_do(kind: str, pairs: int, real: int) -> None:
     z = cloud(kind, pairs, real, seed=pairs)
     half = np.concatenate([z[:pairs], z[2 * pairs :]])
-    tree = _gram._tree(half)
+    tree = gram._tree(half)
     rng = np.random.default_rng(1)
     a = np.sqrt(-half.real)
     c = rng.standard_normal(len(half)) + 1j * rng.standard_normal(len(half))
     x, y = -half.conj()[:, None], half
     expected = a * ((1 / (x - y)) @ (a * c) + (1 / (x - y.conj())) @ (a * c).conj())
-    found = a * _gram._product(tree)(a * c)
+    found = a * gram._product(tree)(a * c)
     assert np.linalg.norm(found - expected) <= EXPANSIONS * np.linalg.norm(expected)
-    np.testing.assert_allclose(_gram._log_K(tree, pairs), _gram._log_K_plain(half, pairs), rtol=0, atol=EXPANSIONS)
+    np.testing.assert_allclose(
+        gram._log_K(tree, pairs), gram._log_K_plain(half, pairs), rtol=0, atol=EXPANSIONS
+    )
 
 
 @pytest.mark.parametrize("kind", CLOUDS)
@@ -171,7 +190,7 @@ def test_the_fast_route_is_at_most_its_tolerance_above_the_dense_one(
 ) -> None:
     z = cloud(kind, pairs, real, seed=pairs)
     dense = condition(z)
-    monkeypatch.setattr(_gram, "DENSE", 0)
+    monkeypatch.setattr(gram, "DENSE", 0)
     fast = condition(z)
     assert dense * (1 - 2 * EXPANSIONS) <= fast <= dense * (1 + LANCZOS + 2 * EXPANSIONS)
 

@@ -1,4 +1,6 @@
-"""Gramians solve their equations, Hankel singular values are those of the Hankel operator, truncation keeps its bound."""
+"""Gramians solve their equations, Hankel singular values are those of the Hankel operator,
+truncation keeps its bound.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,26 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import EPS, continuous_names, models, orders, seeds
 
-from ssmlinalg import forms, hippo, inits, kernel, norms
-from ssmlinalg.analysis.gramians import (
+from ssmlinalg import forms, hippo, inits, kernel
+from ssmlinalg.forms import (
+    MIMO,
+    Delayed,
+    Dense,
+    DenseRecurrence,
+    MIMORecurrence,
+    Paired,
+    PairedRecurrence,
+    Recurrence,
+)
+from ssmlinalg.matrices import h_infinity
+from ssmlinalg.systems.gramians import (
     Reduced,
     balanced_truncation,
     controllability_gramian,
     hankel_singular_values,
     observability_gramian,
 )
-from ssmlinalg.analysis.norms import hinf_distance
-from ssmlinalg.forms import MIMO, Delayed, Dense, DenseRecurrence, MIMORecurrence, Paired, PairedRecurrence, Recurrence
+from ssmlinalg.systems.norms import hinf_distance
 
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
 
@@ -33,7 +45,13 @@ def dense(seed: int, order: int) -> Dense:
     rng = np.random.default_rng(seed)
     A = rng.standard_normal((order, order))
     A = A - (np.linalg.eigvals(A).real.max() + 0.1 + rng.random()) * np.eye(order)
-    return Dense(A, rng.standard_normal(order), rng.standard_normal(order), np.asarray(rng.standard_normal()), np.asarray(1.0))
+    return Dense(
+        A,
+        rng.standard_normal(order),
+        rng.standard_normal(order),
+        np.asarray(rng.standard_normal()),
+        np.asarray(1.0),
+    )
 
 
 def sampled(seed: int, order: int) -> PairedRecurrence:
@@ -82,8 +100,12 @@ def test_the_gramian_of_fout_is_half_the_identity_on_what_is_controllable(order)
     system = hippo.fout(order)
     A = np.asarray(system.A)
     kept = np.any(A != 0, axis=1) | (system.B != 0)  # not the sine of frequency zero
-    part = Dense(A[np.ix_(kept, kept)], system.B[kept], system.B[kept], np.asarray(0.0), np.asarray(1.0))
-    assert np.abs(controllability_gramian(part) - np.eye(kept.sum()) / 2).max() <= 4 * order * EPS * np.linalg.norm(A, 2)
+    part = Dense(
+        A[np.ix_(kept, kept)], system.B[kept], system.B[kept], np.asarray(0.0), np.asarray(1.0)
+    )
+    assert np.abs(
+        controllability_gramian(part) - np.eye(kept.sum()) / 2
+    ).max() <= 4 * order * EPS * np.linalg.norm(A, 2)
     with pytest.raises(ValueError, match="stable"):
         controllability_gramian(system)
 
@@ -111,7 +133,10 @@ def test_discrete_gramians_solve_their_stein_equations(seed, order):
     P, Q = controllability_gramian(form), observability_gramian(form)
     for X, left, b in ((P, A, B), (Q, A.T, C @ A)):
         residual = left @ X @ left.T - X + np.outer(b, b)
-        assert np.linalg.norm(residual) <= 16 * len(A) * EPS * np.linalg.norm(X) / np.abs(1 + form.A).min()
+        assert (
+            np.linalg.norm(residual)
+            <= 16 * len(A) * EPS * np.linalg.norm(X) / np.abs(1 + form.A).min()
+        )
 
 
 @given(seeds, orders)
@@ -119,21 +144,33 @@ def test_gramians_and_hankel_singular_values_are_those_of_slicot(seed, order):
     form = dense(seed, order)
     witness = control.ss(form.A, form.B[:, None], form.C[None], 0)
     ours = controllability_gramian(form), observability_gramian(form)
-    # Both solve to N eps relative to the distance of A from instability, which the size of the Gramians bounds.
-    far = np.linalg.norm(scipy.linalg.solve_continuous_lyapunov(form.A, -np.eye(order)), 2) * np.linalg.norm(form.A, 2)
+    # Both solve to N eps relative to the distance of A from instability, which the size of the
+    # Gramians bounds.
+    far = np.linalg.norm(
+        scipy.linalg.solve_continuous_lyapunov(form.A, -np.eye(order)), 2
+    ) * np.linalg.norm(form.A, 2)
     for X, which in zip(ours, "co", strict=True):
         gramian: Any = control.gram(witness, which)
         assert np.abs(X - gramian).max() <= 16 * order * EPS * far * np.linalg.norm(X, 2)
     sigma = hankel_singular_values(form)
     reduce: Any = slycot.ab09ad
-    theirs = np.asarray(reduce("C", "B", "N", order, 1, 1, form.A.copy(), form.B[:, None].copy(), form.C[None].copy())[4])
+    theirs = np.asarray(
+        reduce(
+            "C", "B", "N", order, 1, 1, form.A.copy(), form.B[:, None].copy(), form.C[None].copy()
+        )[4]
+    )
     assert np.max(np.abs(sigma - np.asarray(theirs))) <= 16 * order * EPS * far * sigma[0]
 
 
 @given(st.floats(0.01, 100), st.floats(-10, 10), st.floats(-10, 10))
 def test_the_hankel_singular_value_of_one_state_is_half_its_gain(rate, b, c):
-    form = Dense(np.array([[-rate]]), np.array([b]), np.array([c]), np.asarray(0.0), np.asarray(1.0))
-    assert abs(hankel_singular_values(form)[0] - abs(b * c) / (2 * rate)) <= 8 * EPS * abs(b * c) / rate
+    form = Dense(
+        np.array([[-rate]]), np.array([b]), np.array([c]), np.asarray(0.0), np.asarray(1.0)
+    )
+    assert (
+        abs(hankel_singular_values(form)[0] - abs(b * c) / (2 * rate))
+        <= 8 * EPS * abs(b * c) / rate
+    )
 
 
 @given(seeds, st.integers(1, 6))
@@ -143,16 +180,23 @@ def test_hankel_singular_values_are_those_of_the_hankel_matrix_of_the_kernel(see
     matrix = scipy.linalg.hankel(K[1:400], K[399:799])
     sigma = np.linalg.svd(matrix, compute_uv=False)[: 2 * order]
     scale = np.sum(np.abs(form.B * form.C) / (1 - np.abs(form.A)))
-    assert np.abs(hankel_singular_values(form) - sigma).max() <= 64 * order * EPS * scale / np.abs(1 + form.A).min()
+    assert (
+        np.abs(hankel_singular_values(form) - sigma).max()
+        <= 64 * order * EPS * scale / np.abs(1 + form.A).min()
+    )
 
 
 @given(seeds, orders)
-def test_hankel_singular_values_are_the_same_in_all_coordinates_and_do_not_see_the_direct_path(seed, order):
+def test_hankel_singular_values_are_the_same_in_all_coordinates_and_do_not_see_the_direct_path(
+    seed, order
+):
     form = dense(seed, order)
     V = np.linalg.qr(np.random.default_rng(seed).standard_normal((order, order)))[0]
     turned = form._replace(A=V @ form.A @ V.T, B=V @ form.B, C=form.C @ V.T, D=form.D + 1)
     sigma = hankel_singular_values(form)
-    far = np.linalg.norm(scipy.linalg.solve_continuous_lyapunov(form.A, -np.eye(order)), 2) * np.linalg.norm(form.A, 2)
+    far = np.linalg.norm(
+        scipy.linalg.solve_continuous_lyapunov(form.A, -np.eye(order)), 2
+    ) * np.linalg.norm(form.A, 2)
     assert np.abs(hankel_singular_values(turned) - sigma).max() <= 16 * order * EPS * far * sigma[0]
 
 
@@ -162,9 +206,11 @@ def test_truncation_errs_less_than_twice_what_it_leaves_out(seed, order, data):
     kept = data.draw(st.integers(1, int(np.sum(hankel_singular_values(form) > 1e-10))))
     small, bound, sigma = truncated(form, kept)
     assert (small.A.shape, sigma.shape) == ((kept, kept), (order,))
-    error = norms.hinf_distance(tuple(form)[:4], tuple(small)[:4]).lower
+    error = h_infinity.hinf_distance(tuple(form)[:4], tuple(small)[:4]).lower
     assert error <= bound + 1e-9 * sigma[0]
-    assert kept == order or error >= sigma[kept] * (1 - 1e-6) - 1e-9 * sigma[0]  # no model of that order does better
+    assert (
+        kept == order or error >= sigma[kept] * (1 - 1e-6) - 1e-9 * sigma[0]
+    )  # no model of that order does better
     assert np.linalg.eigvals(small.A).real.max() < 0
     assert np.abs(hankel_singular_values(small) - sigma[:kept]).max() <= 1e-8 * sigma[0]
 
@@ -196,7 +242,11 @@ def test_the_batch_is_a_loop(name, order):
     form = init(name, order, channels=2)
     if isinstance(form, (MIMO, MIMORecurrence)):
         form = form._replace(A=np.stack([form.A, form.A]))
-    whole = [controllability_gramian(form), observability_gramian(form), hankel_singular_values(form)]
+    whole = [
+        controllability_gramian(form),
+        observability_gramian(form),
+        hankel_singular_values(form),
+    ]
     for h in range(2):
         member = [
             controllability_gramian(one(form, h)),
@@ -232,10 +282,18 @@ def test_a_truncated_batch_is_a_loop():
 def test_kinds_of_one_recurrence_have_one_set_of_hankel_singular_values(seed, order):
     form = sampled(seed, order)
     dense_form = real_recurrence(form)
-    late = Delayed(form._replace(C=form.C * form.A, D=np.asarray(0.0)), form.D)  # heard one sample late, C (A^l) B for l > 0
+    late = Delayed(
+        form._replace(C=form.C * form.A, D=np.asarray(0.0)), form.D
+    )  # heard one sample late, C (A^l) B for l > 0
     padded = Delayed(dense_form._replace(C=dense_form.C @ dense_form.A, D=np.asarray(0.0)), form.D)
     sigma = hankel_singular_values(form)
-    tolerance = 64 * order * EPS * np.sum(np.abs(form.B * form.C) / (1 - np.abs(form.A))) / np.abs(1 + form.A).min()
+    tolerance = (
+        64
+        * order
+        * EPS
+        * np.sum(np.abs(form.B * form.C) / (1 - np.abs(form.A)))
+        / np.abs(1 + form.A).min()
+    )
     for other in (dense_form, late, padded):
         assert np.abs(hankel_singular_values(other) - sigma).max() <= tolerance
 
@@ -250,13 +308,28 @@ def test_gramians_take_forms_of_every_library(carry):
 ONE = np.ones(1) + 0j
 NOTHING: Any = None
 WRONG: dict[str, tuple[type[Exception], Any]] = {
-    "unstable": (ValueError, lambda: controllability_gramian(Paired(ONE, ONE, ONE, np.asarray(0.0), np.asarray(1.0)))),
-    "integrator": (ValueError, lambda: observability_gramian(Paired(0 * ONE, ONE, ONE, np.asarray(0.0), np.asarray(1.0)))),
-    "on the circle": (ValueError, lambda: hankel_singular_values(Recurrence(-ONE, ONE, ONE, np.asarray(0.0)))),
+    "unstable": (
+        ValueError,
+        lambda: controllability_gramian(Paired(ONE, ONE, ONE, np.asarray(0.0), np.asarray(1.0))),
+    ),
+    "integrator": (
+        ValueError,
+        lambda: observability_gramian(Paired(0 * ONE, ONE, ONE, np.asarray(0.0), np.asarray(1.0))),
+    ),
+    "on the circle": (
+        ValueError,
+        lambda: hankel_singular_values(Recurrence(-ONE, ONE, ONE, np.asarray(0.0))),
+    ),
     "marginal matrix": (
         ValueError,
         lambda: controllability_gramian(
-            Dense(np.array([[0.0, 1], [-1, 0]]), np.ones(2), np.ones(2), np.asarray(0.0), np.asarray(1.0))
+            Dense(
+                np.array([[0.0, 1], [-1, 0]]),
+                np.ones(2),
+                np.ones(2),
+                np.asarray(0.0),
+                np.asarray(1.0),
+            )
         ),
     ),
     "no output": (TypeError, lambda: observability_gramian(hippo.legs(3))),
@@ -264,7 +337,10 @@ WRONG: dict[str, tuple[type[Exception], Any]] = {
     "several inputs": (TypeError, lambda: balanced_truncation(inits.s5_init(4, channels=2), 1)),
     "order zero": (ValueError, lambda: balanced_truncation(inits.s4d_lin_init(4), 0)),
     "order beyond": (ValueError, lambda: balanced_truncation(inits.s4d_lin_init(4), 5)),
-    "silent": (ValueError, lambda: balanced_truncation(inits.s4d_lin_init(4)._replace(C=np.zeros(2) + 0j), 1)),
+    "silent": (
+        ValueError,
+        lambda: balanced_truncation(inits.s4d_lin_init(4)._replace(C=np.zeros(2) + 0j), 1),
+    ),
 }
 
 
@@ -283,11 +359,19 @@ def test_a_reduced_model_says_what_it_is():
 
 
 @given(st.integers(-120, 120), st.integers(-120, 120), st.integers(-120, 120))
-def test_gramians_follow_the_units_of_time_and_gain_wherever_they_are_doubles(rate: int, drive: int, view: int) -> None:
+def test_gramians_follow_the_units_of_time_and_gain_wherever_they_are_doubles(
+    rate: int, drive: int, view: int
+) -> None:
     one = dense(0, 3)
     other = one._replace(A=4.0**rate * one.A, B=2.0**drive * one.B, C=2.0**view * one.C)
-    assert np.array_equal(controllability_gramian(other), 4.0 ** (drive - rate) * controllability_gramian(one))
-    np.testing.assert_allclose(observability_gramian(other), 4.0 ** (view - rate) * observability_gramian(one), rtol=16 * EPS)
+    assert np.array_equal(
+        controllability_gramian(other), 4.0 ** (drive - rate) * controllability_gramian(one)
+    )
+    np.testing.assert_allclose(
+        observability_gramian(other),
+        4.0 ** (view - rate) * observability_gramian(one),
+        rtol=16 * EPS,
+    )
     sigma = hankel_singular_values(one)
     np.testing.assert_allclose(
         hankel_singular_values(other), 2.0 ** (drive + view) * 4.0**-rate * sigma, rtol=0,
@@ -297,13 +381,17 @@ def test_gramians_follow_the_units_of_time_and_gain_wherever_they_are_doubles(ra
 
 def test_a_truncated_model_keeps_the_units_of_what_it_came_from() -> None:
     one = dense(1, 4)
-    far = one._replace(A=2.0**-300 * one.A, B=2.0**200 * one.B, C=2.0**-460 * one.C, D=2.0**40 * one.D)
+    far = one._replace(
+        A=2.0**-300 * one.A, B=2.0**200 * one.B, C=2.0**-460 * one.C, D=2.0**40 * one.D
+    )
     small, bound, hankel = balanced_truncation(far, 2)
     assert hinf_distance(far, small).lower <= bound * (1 + 1e3 * EPS)
     assert hankel_singular_values(small)[0] == pytest.approx(hankel[0], rel=1e3 * EPS)
 
 
-@pytest.mark.parametrize("function", [controllability_gramian, observability_gramian, hankel_singular_values])
+@pytest.mark.parametrize(
+    "function", [controllability_gramian, observability_gramian, hankel_singular_values]
+)
 def test_gramians_beyond_the_range_of_doubles_are_refused(function: Any) -> None:
     one = np.ones(1)
     with pytest.raises(ValueError, match="double precision") as error:

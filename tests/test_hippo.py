@@ -41,9 +41,12 @@ def test_every_measure_is_finite_and_of_its_order(measure: str, order: int) -> N
 
 @given(measures, orders)
 def test_no_measure_grows(measure: str, order: int) -> None:
-    # Every one is stable; at even orders the Fourier ones keep a sine of frequency zero that nothing drives.
+    # Every one is stable; at even orders the Fourier ones keep a sine of frequency zero that
+    # nothing drives.
     A = hippo.MEASURES[measure](order).A
-    nonnormal = order if measure in ("legs", "lagt", "tlagt", "glagt") else 1  # triangular: the diagonal tells
+    nonnormal = (
+        order if measure in ("legs", "lagt", "tlagt", "glagt") else 1
+    )  # triangular: the diagonal tells
     abscissa = np.diag(A).max() if nonnormal > 1 else np.linalg.eigvals(A).real.max()
     assert abscissa <= 64 * EPS * norm(A)
 
@@ -100,7 +103,8 @@ def test_a_window_scales_time(measure: str) -> None:
     np.testing.assert_allclose(short.B, 3 * long.B, rtol=16 * EPS)
 
 
-# Values that state-spaces/s4 gives at N = 4, from its formulas, so that nobody's checkpoint changes meaning.
+# Values that state-spaces/s4 gives at N = 4, from its formulas, so that nobody's checkpoint changes
+# meaning.
 PUBLISHED = {
     "legs": ([2, 1], -math.sqrt(15), math.sqrt(3)),
     "legt": ([1, 2], 0.5 * math.sqrt(15), math.sqrt(3) / 2),
@@ -131,17 +135,22 @@ def test_the_kernel_is_the_weighted_basis(measure: str, order: int) -> None:
     expected = np.stack([scipy.linalg.expm(t * system.A) @ system.B for t in lags])
     got = hippo.BASES[measure](order, lags).kernel
     size = np.exp(norm(system.A) * 0.05) * norm(system.B)
-    assert np.abs(got - expected).max() <= 256 * EPS * order * max(size, norm(system.A) * norm(system.B))
+    assert np.abs(got - expected).max() <= 256 * EPS * order * max(
+        size, norm(system.A) * norm(system.B)
+    )
 
 
 @pytest.mark.parametrize("measure", sorted(hippo.MEASURES))
 @pytest.mark.parametrize("order", [1, 2, 5])
 def test_values_and_kernel_are_biorthogonal(measure: str, order: int) -> None:
-    """int k_n g_m dt = delta_nm over the window, one period, or the whole past: so that the sum of x_n g_n rebuilds."""
+    """int k_n g_m dt = delta_nm over the window, one period, or the whole past: so that the sum of
+    x_n g_n rebuilds.
+    """
     window = {"lmu": 1.0, "fourier2": 1.0, "foud": 1.0}.get(measure, 2.0)
     finite = measure in ("legt", "lmu", "fout", "fourier2", "chebt", "foud", "fourier_decay")
     y, dy = _panels()
-    # t = window sin^2(x) takes the square-root ends of the Chebyshev weight away; the whole past is cut at 3000.
+    # t = window sin^2(x) takes the square-root ends of the Chebyshev weight away; the whole past is
+    # cut at 3000.
     angle = y * math.pi / 2
     t, dt = window * np.sin(angle) ** 2, window * np.sin(2 * angle) * dy * math.pi / 2
     if not finite:
@@ -164,12 +173,16 @@ def _panels() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("lag", [0.3, 900.0, 1600.0, 1e4])
 def test_laguerre_functions_are_right_far_out(lag: float) -> None:
-    """Where L_n overflows and e^{-t/2} underflows; against Laguerre polynomials in multiple precision."""
+    """Where L_n overflows and e^{-t/2} underflows; against Laguerre polynomials in multiple
+    precision.
+    """
     import mpmath
 
     orders = [0, 7, 60, 500]
     with mpmath.workdps(400):
-        expected = [float(mpmath.laguerre(n, 0, lag) * mpmath.exp(-mpmath.mpf(lag) / 2)) for n in orders]
+        expected = [
+            float(mpmath.laguerre(n, 0, lag) * mpmath.exp(-mpmath.mpf(lag) / 2)) for n in orders
+        ]
     got = hippo.lagt_basis(501, np.array([lag])).values[0, orders]
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e3 * EPS)
 
@@ -188,19 +201,29 @@ def _period_mass(measure: str) -> float:
 
 
 def _state(measure: str, order: int, end: float) -> np.ndarray:
-    """The state at time `end` of the system driven by the test signal from rest, by SciPy's simulation."""
+    """The state at time `end` of the system driven by the test signal from rest, by SciPy's
+    simulation.
+    """
     system = hippo.MEASURES[measure](order)
     t = np.linspace(0, end, 12001)
-    _, _, x = scipy.signal.lsim((system.A, system.B[:, None], np.eye(order), np.zeros((order, 1))), _signal_of(measure)(t), t)
+    _, _, x = scipy.signal.lsim(
+        (system.A, system.B[:, None], np.eye(order), np.zeros((order, 1))),
+        _signal_of(measure)(t),
+        t,
+    )
     return x[-1]
 
 
 def _signal_of(measure: str) -> Callable[[Any], Any]:
     if measure in ("foud", "fourier_decay", "fout", "fourier2"):
         period = {"foud": 1.0, "fourier2": 1.0}.get(measure, 2.0)
-        return lambda t: np.exp(np.sin(2 * math.pi * t / period))  # periodic: the Fourier bases can have no jump
+        return lambda t: np.exp(
+            np.sin(2 * math.pi * t / period)
+        )  # periodic: the Fourier bases can have no jump
     if measure in ("lagt", "tlagt", "glagt"):
-        return lambda t: np.exp(0.4 * (t - 40)) * np.cos(t - 40)  # dies away into the past, as the Laguerre functions do
+        return lambda t: (
+            np.exp(0.4 * (t - 40)) * np.cos(t - 40)
+        )  # dies away into the past, as the Laguerre functions do
     return lambda t: np.exp(np.sin(1.3 * t)) + np.cos(0.4 * t)
 
 
@@ -218,7 +241,9 @@ def test_the_past_is_rebuilt_better_at_higher_order(measure: str) -> None:
 
 @pytest.mark.parametrize("measure", sorted(hippo.MEASURES.keys() - {"lagt", "tlagt", "glagt"}))
 def test_a_constant_is_remembered(measure: str) -> None:
-    """At rest under u = 1 the state is -A^{-1} B; it must rebuild 1. (The Laguerre functions die away and hold no constant.)"""
+    """At rest under u = 1 the state is -A^{-1} B; it must rebuild 1. (The Laguerre functions die
+    away and hold no constant.)
+    """
     order = 9
     system = hippo.MEASURES[measure](order)
     state = np.linalg.solve(system.A, -system.B)
@@ -235,15 +260,27 @@ def test_legt_reads_a_delay_as_its_pade_approximant() -> None:
     A, B, _ = hippo.legt(order, window=1.0)
     readout = hippo.legt_basis(order, np.array([1.0]), window=1.0).values[0]
     got = readout @ np.linalg.solve(s * np.eye(order) - A, B)
-    # [N-1/N] Pade of e^{-s}: coefficients (2N-1-k)!/(k! (N-1-k)!) and (2N-1-k)!/(k! (N-k)!), both by N-independent factors.
+    # [N-1/N] Pade of e^{-s}: coefficients (2N-1-k)!/(k! (N-1-k)!) and (2N-1-k)!/(k! (N-k)!), both
+    # by N-independent factors.
     f = math.factorial
-    p = [(-1) ** k * f(2 * order - 1 - k) * f(order - 1) / (f(2 * order - 1) * f(k) * f(order - 1 - k)) for k in range(order)]
-    q = [f(2 * order - 1 - k) * f(order) / (f(2 * order - 1) * f(k) * f(order - k)) for k in range(order + 1)]
+    p = [
+        (-1) ** k
+        * f(2 * order - 1 - k)
+        * f(order - 1)
+        / (f(2 * order - 1) * f(k) * f(order - 1 - k))
+        for k in range(order)
+    ]
+    q = [
+        f(2 * order - 1 - k) * f(order) / (f(2 * order - 1) * f(k) * f(order - k))
+        for k in range(order + 1)
+    ]
     assert got == pytest.approx(polynomial.polyval(s, p) / polynomial.polyval(s, q), rel=1e3 * EPS)
 
 
 def test_chebt_obeys_its_definition() -> None:
-    """p' by NumPy's polynomials: the residual v_T + v_t has no component below degree N, and v(0) = u."""
+    """p' by NumPy's polynomials: the residual v_T + v_t has no component below degree N, and v(0) =
+    u.
+    """
     order, window = 6, 1.5
     system = hippo.chebt(order, window=window)
     rng = np.random.default_rng(3)
@@ -253,7 +290,9 @@ def test_chebt_obeys_its_definition() -> None:
     last = (u - at_zero[:order] @ x) / at_zero[order]
     v = np.polynomial.Chebyshev(np.append(x, last) * norm, domain=[0, window])
     drift = -v.deriv().coef / norm[: len(v.deriv().coef)]
-    np.testing.assert_allclose(system.A @ x + system.B * u, drift, atol=64 * EPS * norm.size**2 * np.abs(drift).max())
+    np.testing.assert_allclose(
+        system.A @ x + system.B * u, drift, atol=64 * EPS * norm.size**2 * np.abs(drift).max()
+    )
 
 
 def test_measures_and_bases_are_neighbours() -> None:

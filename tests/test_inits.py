@@ -17,7 +17,8 @@ HALF = [name for name, make in inits.INITS.items() if isinstance(make(4), forms.
 N = 64
 N_PI = N / math.pi
 
-# The first four eigenvalues at N = 64 by the formulas printed in the papers named in the docstrings.
+# The first four eigenvalues at N = 64 by the formulas printed in the papers named in the
+# docstrings.
 PRINTED = {
     "s4d-lin": [-0.5 + 1j * math.pi * n for n in range(4)],
     "s4d-inv": [-0.5 + 1j * N_PI * (N / (2 * n + 1) - 1) for n in range(4)],
@@ -35,13 +36,17 @@ def test_the_first_eigenvalues_are_the_printed_ones(name: str) -> None:
 
 
 @given(init_names, st.integers(1, 20), st.one_of(st.none(), st.integers(1, 4)), st.integers(0, 99))
-def test_every_initialization_is_sound_stable_and_repeatable(name: str, order: int, channels: int | None, seed: int) -> None:
+def test_every_initialization_is_sound_stable_and_repeatable(
+    name: str, order: int, channels: int | None, seed: int
+) -> None:
     form: Any = inits.INITS[name](order, channels=channels, seed=seed)
     forms.check(form)
     if isinstance(form, forms.Continuous):
         if isinstance(form, forms.DPLR):
             A = forms.to_dense(form).A
-            assert np.linalg.eigvalsh((A + np.conj(np.swapaxes(A, -1, -2))) / 2).max() < 0  # dissipative, hence stable
+            assert (
+                np.linalg.eigvalsh((A + np.conj(np.swapaxes(A, -1, -2))) / 2).max() < 0
+            )  # dissipative, hence stable
         else:
             assert form.A.real.max() < 0
         assert np.all((form.step >= 1e-3) & (form.step <= 1e-1))
@@ -67,7 +72,11 @@ def test_channels_lead_every_field(name: str, order: int) -> None:
 def test_a_half_spectrum_stands_for_a_state_of_its_order(name: str, order: int) -> None:
     form: Any = inits.INITS[name](order)
     assert len(form.A) == (order + 1) // 2 + (_zero_modes(name, order))
-    if name not in ("s4d-lin", "s4d-dfout", "ptd"):  # these have a double real pole, or real ones in pairs
+    if name not in (
+        "s4d-lin",
+        "s4d-dfout",
+        "ptd",
+    ):  # these have a double real pole, or real ones in pairs
         assert len(forms.unpair(form).A) == order
 
 
@@ -89,9 +98,13 @@ def test_s4d_legs_input_is_half_of_two_over_the_eigenvector_norm(order: int) -> 
 
 def test_s4d_legs_top_frequency_has_the_true_constant() -> None:
     for order, top in ((32, 325.42632), (64, 1303.2738), (128, 5214.6656), (256, 20860.233)):
-        assert inits.s4d_legs_init(order).A.imag.max() == pytest.approx(top, rel=5e-8)  # the digits printed
+        assert inits.s4d_legs_init(order).A.imag.max() == pytest.approx(
+            top, rel=5e-8
+        )  # the digits printed
         # mu_0 = N^2/pi - pi/6 + O(N^-2): the constant conjectured as +0.5236 has the other sign
-        assert inits.s4d_legs_init(order).A.imag.max() - order**2 / math.pi == pytest.approx(-math.pi / 6, abs=1 / order**2)
+        assert inits.s4d_legs_init(order).A.imag.max() - order**2 / math.pi == pytest.approx(
+            -math.pi / 6, abs=1 / order**2
+        )
 
 
 def test_clipping_changes_eleven_of_thirty_two_entries() -> None:
@@ -101,14 +114,20 @@ def test_clipping_changes_eleven_of_thirty_two_entries() -> None:
 
 
 def test_the_lossless_start_of_ptd_is_the_perturbed_hippo_system() -> None:
-    """Kernel of the half spectrum = kernel of the dense real system (A + E, (1 - tau/2) B, c), by mpmath."""
+    """Kernel of the half spectrum = kernel of the dense real system (A + E, (1 - tau/2) B, c), by
+    mpmath.
+    """
     order, length = 5, 8
     form = inits.ptd_init(order, conditioning=6.0, step=0.05)
     found = perturb.lossless(hippo.legs(order), conditioning=6.0)
     c = np.random.default_rng(0).standard_normal(order)
     A, B, _ = hippo.legs(order)
-    expected = reference.kernel(A + found.E, (1 - found.tau / 2) * B, c, 0.0, 0.05, length, digits=30)
-    np.testing.assert_allclose(kernel(form, length), [float(K) for K in expected], rtol=1e4 * EPS, atol=1e3 * EPS)
+    expected = reference.kernel(
+        A + found.E, (1 - found.tau / 2) * B, c, 0.0, 0.05, length, digits=30
+    )
+    np.testing.assert_allclose(
+        kernel(form, length), [float(K) for K in expected], rtol=1e4 * EPS, atol=1e3 * EPS
+    )
 
 
 def test_s4_is_hippo_in_other_coordinates() -> None:
@@ -116,14 +135,21 @@ def test_s4_is_hippo_in_other_coordinates() -> None:
     nplr = hippo.legt(6)
     c = np.random.default_rng(0).standard_normal(6)
     expected = reference.kernel(nplr.A, nplr.B, c, 0.0, 0.1, 8, "bilinear", digits=30)
-    np.testing.assert_allclose(kernel(form, 8, rule="bilinear"), [float(K) for K in expected], rtol=1e4 * EPS, atol=1e3 * EPS)
+    np.testing.assert_allclose(
+        kernel(form, 8, rule="bilinear"),
+        [float(K) for K in expected],
+        rtol=1e4 * EPS,
+        atol=1e3 * EPS,
+    )
 
 
 def test_dss_exp_has_the_published_kernel() -> None:
     form, length = inits.dss_init(4, step=0.02), 10
     W, z = form.C, form.step * form.A
     expected = np.real((W * (np.exp(z) - 1) / form.A) @ np.exp(z[:, None] * np.arange(length)))
-    np.testing.assert_allclose(kernel(form, length), expected, atol=1e3 * EPS * np.abs(expected).max())
+    np.testing.assert_allclose(
+        kernel(form, length), expected, atol=1e3 * EPS * np.abs(expected).max()
+    )
 
 
 def test_dss_softmax_has_the_published_kernel() -> None:
@@ -137,7 +163,9 @@ def test_dss_softmax_has_the_published_kernel() -> None:
 
 def test_dlr_angles_divide_the_circle() -> None:
     A = inits.dlr_init(12).A
-    np.testing.assert_allclose(np.exp(1j * np.angle(A)), np.exp(2j * np.pi * np.arange(12) / 12), atol=16 * EPS)
+    np.testing.assert_allclose(
+        np.exp(1j * np.angle(A)), np.exp(2j * np.pi * np.arange(12) / 12), atol=16 * EPS
+    )
     assert np.all((-np.log(np.abs(A)) * 2 >= 1e-4) & (-np.log(np.abs(A)) * 2 <= 0.1))
 
 
@@ -172,7 +200,9 @@ def test_s5_reads_real_signals_from_a_real_state(name: str, order: int) -> None:
     kept = np.flatnonzero(Lambda.imag >= 0)
     kept = kept[np.lexsort((Lambda.real[kept], Lambda.imag[kept]))]
     b = 2 * np.real(V[:, kept] @ form.B)
-    assert np.abs(b).max() <= 2.3 / math.sqrt(order)  # normal cut at two deviations, of variance 1/N
+    assert np.abs(b).max() <= 2.3 / math.sqrt(
+        order
+    )  # normal cut at two deviations, of variance 1/N
     assert b.std() == pytest.approx(1 / math.sqrt(order), rel=0.25)
 
 
@@ -187,7 +217,9 @@ def test_steps_are_log_uniform() -> None:
 def test_output_weights_have_unit_second_moment() -> None:
     C = inits.s4d_lin_init(64, channels=200).C
     assert np.mean(np.abs(C) ** 2) == pytest.approx(1, abs=5 / math.sqrt(C.size))
-    assert np.mean(np.abs(inits.dss_init(64, channels=200).C) ** 2) == pytest.approx(2, abs=10 / math.sqrt(64 * 200))
+    assert np.mean(np.abs(inits.dss_init(64, channels=200).C) ** 2) == pytest.approx(
+        2, abs=10 / math.sqrt(64 * 200)
+    )
 
 
 def test_mamba_has_its_floor_and_its_skip() -> None:

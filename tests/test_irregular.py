@@ -1,4 +1,6 @@
-"""Steps of any length, kernels at any time, another rate: one continuous system behind all of them."""
+"""Steps of any length, kernels at any time, another rate: one continuous system behind all of
+them.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ from hypothesis import strategies as st
 from strategies import EPS, seeds, signal
 
 from ssmlinalg import forms, inits, kernel, scan
-from ssmlinalg._array import to_numpy
 from ssmlinalg.forms import MIMO, Dense, Diagonal, Paired
+from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.kernels.irregular import kernel_at, resample, scan_irregular
 
 rules = st.sampled_from(["zoh", "bilinear", "backward", "impulse"])
@@ -27,8 +29,16 @@ def model(kind: str, seed: int, n: int = 3) -> Any:
     a, b, c, d, e = np.random.default_rng(seed).standard_normal((5, 3, n))
     A, step = -0.1 - np.abs(a) + 2j * b, np.array([0.1, 0.4])
     if kind == "MIMO":
-        return MIMO(A[0], (c + 1j * d)[:2].T, e + 1j * d, a[:, :2] if n > 1 else e[:, :1] @ np.ones((1, 2)), np.full(n, 0.3))
-    return {"Diagonal": Diagonal, "Paired": Paired}[kind](A[:2], (c + 1j * d)[:2], (d + 1j * e)[:2], e[:2, 0], step)
+        return MIMO(
+            A[0],
+            (c + 1j * d)[:2].T,
+            e + 1j * d,
+            a[:, :2] if n > 1 else e[:, :1] @ np.ones((1, 2)),
+            np.full(n, 0.3),
+        )
+    return {"Diagonal": Diagonal, "Paired": Paired}[kind](
+        A[:2], (c + 1j * d)[:2], (d + 1j * e)[:2], e[:2, 0], step
+    )
 
 
 def drive(form: Any, seed: int, length: int) -> np.ndarray:
@@ -36,7 +46,9 @@ def drive(form: Any, seed: int, length: int) -> np.ndarray:
 
 
 def intervals(form: Any, seed: int, length: int) -> np.ndarray:
-    """Steps between 0.05 and 1, for every channel its own; for several inputs the same for all modes."""
+    """Steps between 0.05 and 1, for every channel its own; for several inputs the same for all
+    modes.
+    """
     h = np.random.default_rng(seed).uniform(0.05, 1, (2, length))
     return h[:1] if isinstance(form, MIMO) else h
 
@@ -71,7 +83,9 @@ def test_a_held_input_is_integrated_exactly(kind: str, length: int, seed: int) -
         z = form.A * (h[0, k] if kind == "MIMO" else h[:, k, None])
         held = form.B @ u[:, k] if kind == "MIMO" else form.B * u[:, k, None]
         x = np.exp(z) * x + np.expm1(z) / form.A * held
-        read = (form.C @ x if kind == "MIMO" else (form.C * x).sum(-1)).real * (1 if kind == "Diagonal" else 2)
+        read = (form.C @ x if kind == "MIMO" else (form.C * x).sum(-1)).real * (
+            1 if kind == "Diagonal" else 2
+        )
         direct = form.D @ u[:, k] if kind == "MIMO" else form.D * u[:, k]
         assert np.abs(y[..., k] - read - direct).max() <= 32 * EPS * length * weight(form, u)
     assert np.abs(last - x).max() <= 32 * EPS * length * weight(form, u)
@@ -79,7 +93,9 @@ def test_a_held_input_is_integrated_exactly(kind: str, length: int, seed: int) -
 
 @settings(max_examples=30)
 @given(kinds, lengths, st.data(), seeds)
-def test_samples_put_between_change_nothing_when_the_input_is_held(kind: str, length: int, data: Any, seed: int) -> None:
+def test_samples_put_between_change_nothing_when_the_input_is_held(
+    kind: str, length: int, data: Any, seed: int
+) -> None:
     form = model(kind, seed)
     u, h = drive(form, seed, length), intervals(form, seed, length)
     share = data.draw(st.floats(0.1, 0.9))
@@ -93,7 +109,9 @@ def test_samples_put_between_change_nothing_when_the_input_is_held(kind: str, le
 
 @settings(max_examples=30)
 @given(kinds, rules, st.integers(2, 40), st.data(), seeds)
-def test_an_irregular_signal_may_be_cut_anywhere(kind: str, rule: str, length: int, data: Any, seed: int) -> None:
+def test_an_irregular_signal_may_be_cut_anywhere(
+    kind: str, rule: str, length: int, data: Any, seed: int
+) -> None:
     form = model(kind, seed)
     u, h = drive(form, seed, length), intervals(form, seed, length)
     cut = data.draw(st.integers(1, length - 1))
@@ -111,7 +129,9 @@ def test_modes_may_have_steps_of_their_own() -> None:
     pace = np.random.default_rng(1).uniform(0.5, 2, 20)
     y, _ = scan_irregular(form, u, form.step[:, None] * pace)
     alike = form._replace(A=form.A * form.step, B=form.B * form.step[:, None])
-    assert np.abs(y - scan_irregular(alike, u, pace[None, :])[0]).max() <= 32 * EPS * 20 * weight(form, u)
+    assert np.abs(y - scan_irregular(alike, u, pace[None, :])[0]).max() <= 32 * EPS * 20 * weight(
+        form, u
+    )
 
 
 @pytest.mark.parametrize("length", [1, 16, 50, 256])
@@ -130,7 +150,11 @@ def test_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch, length: int) -> Non
 @settings(max_examples=30)
 @given(st.sampled_from(sorted(inits.INITS)), st.integers(1, 9), st.sampled_from([None, 2]))
 def test_impulse_invariance_samples_the_kernel(name: str, order: int, channels: int | None) -> None:
-    form: Any = inits.INITS[name](order, channels=channels, step=0.05) if name in ("s4", "ptd") else inits.INITS[name](order)
+    form: Any = (
+        inits.INITS[name](order, channels=channels, step=0.05)
+        if name in ("s4", "ptd")
+        else inits.INITS[name](order)
+    )
     if not hasattr(form, "step"):
         return
     form = form._replace(D=0 * form.D)
@@ -141,7 +165,9 @@ def test_impulse_invariance_samples_the_kernel(name: str, order: int, channels: 
     size = forms.to_dense(form).A if isinstance(form, (forms.DPLR, Dense)) else form.A
     stiff = 1 + float(np.abs(size).max() * h.max()) * size.shape[-1]
     bound = np.abs(form.C).max() * np.abs(form.B).max() * size.shape[-1] * float(h.max())
-    assert np.abs(K - kernel(form, length, rule="impulse")).max() <= 64 * EPS * length * stiff * bound
+    assert (
+        np.abs(K - kernel(form, length, rule="impulse")).max() <= 64 * EPS * length * stiff * bound
+    )
 
 
 @settings(max_examples=20)
@@ -152,14 +178,20 @@ def test_the_kernel_of_a_matrix_is_that_of_its_exponential(order: int, seed: int
 
     rng = np.random.default_rng(seed)
     A = np.tril(3 * rng.standard_normal((order, order)), -1) - np.diag(rng.uniform(0, 2, order))
-    B, C, times = rng.standard_normal(order), rng.standard_normal(order), np.array([0.0, 1e-9, 0.3, 1.0, np.pi, 7.0])
+    B, C, times = (
+        rng.standard_normal(order),
+        rng.standard_normal(order),
+        np.array([0.0, 1e-9, 0.3, 1.0, np.pi, 7.0]),
+    )
     got = kernel_at(Dense(A, B, C, np.asarray(0.0), np.asarray(1.0)), times)
     with mpmath.workdps(40):
         for t, K in zip(times, got, strict=True):
             E = mpmath.expm(mpmath.matrix(A.tolist()) * mpmath.mpf(float(t)))
             expected = (mpmath.matrix([C.tolist()]) * E * mpmath.matrix(B.tolist()))[0]
             largest = max(np.linalg.norm(_expm(A * s), 2) for s in np.linspace(0, t, 9))
-            size = (1 + np.linalg.norm(A, 2) * t) * largest**2 * np.linalg.norm(B) * np.linalg.norm(C)
+            size = (
+                (1 + np.linalg.norm(A, 2) * t) * largest**2 * np.linalg.norm(B) * np.linalg.norm(C)
+            )
             assert abs(float(expected) - K) <= 16 * order * EPS * size
 
 
@@ -180,16 +212,27 @@ def test_a_diagonal_matrix_has_the_kernel_of_its_modes(kind: str, seed: int) -> 
 
 
 @settings(max_examples=30)
-@given(st.sampled_from(["float32", "float64"]), st.floats(0, 1e7), st.floats(0, 3e3), st.floats(-1e-7, 0))
-def test_a_phase_of_many_turns_costs_no_digits(precision: str, t: float, w: float, a: float) -> None:
+@given(
+    st.sampled_from(["float32", "float64"]),
+    st.floats(0, 1e7),
+    st.floats(0, 3e3),
+    st.floats(-1e-7, 0),
+)
+def test_a_phase_of_many_turns_costs_no_digits(
+    precision: str, t: float, w: float, a: float
+) -> None:
     import mpmath
 
-    A: Any = np.array([complex(a, w)]).astype({"float32": np.complex64, "float64": np.complex128}[precision])
+    A: Any = np.array([complex(a, w)]).astype(
+        {"float32": np.complex64, "float64": np.complex128}[precision]
+    )
     one, times = np.ones_like(A), np.array([t], dtype=precision)
     zero, eps = np.asarray(0, dtype=precision), float(np.finfo(precision).eps)
     K = kernel_at(Diagonal(A, one, one, zero, zero + 1), times)
     with mpmath.workdps(50):
-        rate, angle = (mpmath.mpf(float(part)) * mpmath.mpf(float(times[0])) for part in (A.real[0], A.imag[0]))
+        rate, angle = (
+            mpmath.mpf(float(part)) * mpmath.mpf(float(times[0])) for part in (A.real[0], A.imag[0])
+        )
         expected = mpmath.exp(rate) * mpmath.cos(angle)
         assert abs(float(expected - mpmath.mpf(float(K[0])))) <= 8 * eps * (1 + eps * float(angle))
 
@@ -200,17 +243,24 @@ def test_each_pair_of_input_and_output_has_a_kernel() -> None:
     assert K.shape == (3, 2, 3)
     for p, m in np.ndindex(3, 2):
         alone = Paired(form.A, form.B[:, m], form.C[p], np.asarray(0.0), np.asarray(1.0))
-        assert np.abs(K[p, m] - kernel_at(alone, times)).max() <= 16 * EPS * (np.abs(form.C) @ np.abs(form.B)).max()
+        assert (
+            np.abs(K[p, m] - kernel_at(alone, times)).max()
+            <= 16 * EPS * (np.abs(form.C) @ np.abs(form.B)).max()
+        )
 
 
 @settings(max_examples=30)
 @given(kinds, st.integers(1, 4), lengths, seeds)
-def test_impulse_invariance_hears_every_other_sample_of_twice_the_rate(kind: str, rate: int, length: int, seed: int) -> None:
+def test_impulse_invariance_hears_every_other_sample_of_twice_the_rate(
+    kind: str, rate: int, length: int, seed: int
+) -> None:
     form = model(kind, seed)
     form = form._replace(D=0 * form.D)
     finer = kernel(resample(form, rate), rate * length, rule="impulse")
     tolerance = 16 * EPS * rate * length * weight(form, np.ones(1))
-    assert np.abs(rate * finer[..., ::rate] - kernel(form, length, rule="impulse")).max() <= tolerance
+    assert (
+        np.abs(rate * finer[..., ::rate] - kernel(form, length, rule="impulse")).max() <= tolerance
+    )
 
 
 @settings(max_examples=30)
@@ -225,7 +275,10 @@ def test_a_held_input_hears_no_rate(kind: str, rate: int, length: int, seed: int
     assert np.abs(end - last).max() <= tolerance
     form = form._replace(D=0 * form.D)
     K = kernel(resample(form, rate), rate * length)
-    assert np.abs(K.reshape(*K.shape[:-1], length, rate).sum(-1) - kernel(form, length)).max() <= tolerance
+    assert (
+        np.abs(K.reshape(*K.shape[:-1], length, rate).sum(-1) - kernel(form, length)).max()
+        <= tolerance
+    )
 
 
 @pytest.mark.parametrize("kind", ["Diagonal", "Paired", "MIMO"])
@@ -245,18 +298,31 @@ def test_every_library_gives_the_same(carry: Callable[[Any], Any], kind: str) ->
 
 
 @pytest.mark.parametrize("name", ["s4", "dense"])
-def test_every_library_gives_the_same_kernel_of_a_matrix(carry: Callable[[Any], Any], name: str) -> None:
+def test_every_library_gives_the_same_kernel_of_a_matrix(
+    carry: Callable[[Any], Any], name: str
+) -> None:
     form: Any = inits.s4_init(4, step=0.1)
     form = forms.to_dense(model("Paired", 1)) if name == "dense" else form
     times = np.array([0.0, 0.2, 3.0])
     A = forms.to_dense(form).A
-    size = np.abs(form.C).sum() * np.abs(form.B).sum() * (1 + 3 * np.linalg.norm(A, 2, axis=(-2, -1)).max())
-    assert np.abs(to_numpy(kernel_at(carry(form), carry(times))) - kernel_at(form, times)).max() <= 64 * EPS * size
+    size = (
+        np.abs(form.C).sum()
+        * np.abs(form.B).sum()
+        * (1 + 3 * np.linalg.norm(A, 2, axis=(-2, -1)).max())
+    )
+    assert (
+        np.abs(to_numpy(kernel_at(carry(form), carry(times))) - kernel_at(form, times)).max()
+        <= 64 * EPS * size
+    )
 
 
 def test_gradients_flow_to_steps_and_times_in_torch() -> None:
     torch = pytest.importorskip("torch")
-    form, u, h = model("Paired", 0, 2), drive(None, 1, 18), np.random.default_rng(2).uniform(0.05, 1, (2, 18))
+    form, u, h = (
+        model("Paired", 0, 2),
+        drive(None, 1, 18),
+        np.random.default_rng(2).uniform(0.05, 1, (2, 18)),
+    )
     leaves = [torch.asarray(np.asarray(array)).clone().requires_grad_(True) for array in (*form, h)]
     there = torch.asarray(u)
 
@@ -266,26 +332,41 @@ def test_gradients_flow_to_steps_and_times_in_torch() -> None:
 
     assert torch.autograd.gradcheck(observe, leaves)
     dense = forms.to_dense(Paired(*(array[0] for array in form)))
-    leaves = [torch.asarray(np.asarray(array)).clone().requires_grad_(True) for array in (*dense, h[0, :3])]
-    assert torch.autograd.gradcheck(lambda *arrays: kernel_at(Dense(*arrays[:5]), arrays[5]), leaves)
+    leaves = [
+        torch.asarray(np.asarray(array)).clone().requires_grad_(True)
+        for array in (*dense, h[0, :3])
+    ]
+    assert torch.autograd.gradcheck(
+        lambda *arrays: kernel_at(Dense(*arrays[:5]), arrays[5]), leaves
+    )
 
 
 def test_irregular_scans_compile_and_differentiate_in_jax() -> None:
     jax = pytest.importorskip("jax")
-    form, u, h = model("Paired", 0, 2), drive(None, 1, 50), np.random.default_rng(2).uniform(0.05, 1, (2, 50))
+    form, u, h = (
+        model("Paired", 0, 2),
+        drive(None, 1, 50),
+        np.random.default_rng(2).uniform(0.05, 1, (2, 50)),
+    )
     there, v, steps = forms.move(form, "jax"), jax.numpy.asarray(u), jax.numpy.asarray(h)
     expected, _ = scan_irregular(form, u, h)
     y, _ = jax.jit(scan_irregular)(there, v, steps)
     assert np.abs(to_numpy(y) - expected).max() <= 8 * EPS * 50 * weight(form, u)
-    gradient = jax.jit(jax.grad(lambda steps: (scan_irregular(there, v, steps)[0] ** 2).sum()))(steps)
+    gradient = jax.jit(jax.grad(lambda steps: (scan_irregular(there, v, steps)[0] ** 2).sum()))(
+        steps
+    )
     e, small = np.zeros_like(h), 1e-6
     e[1, 7] = small
     numeric = [(scan_irregular(form, u, h + sign * e)[0] ** 2).sum() for sign in (1, -1)]
     np.testing.assert_allclose(gradient[1, 7], (numeric[0] - numeric[1]) / (2 * small), rtol=1e-6)
     times = jax.numpy.asarray([0.1, 2.0])
-    np.testing.assert_allclose(jax.jit(kernel_at)(there, times), kernel_at(there, times), rtol=1e-12)
+    np.testing.assert_allclose(
+        jax.jit(kernel_at)(there, times), kernel_at(there, times), rtol=1e-12
+    )
     dense = forms.move(forms.to_dense(form), "jax")
-    np.testing.assert_allclose(jax.jit(kernel_at)(dense, times), kernel_at(there, times), rtol=1e-10)
+    np.testing.assert_allclose(
+        jax.jit(kernel_at)(dense, times), kernel_at(there, times), rtol=1e-10
+    )
 
 
 def test_memory_is_that_of_a_piece() -> None:

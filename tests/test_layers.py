@@ -1,8 +1,9 @@
-"""Imports point down: a room may use the rooms below it, never one beside or above."""
+"""The house: imports point down, rooms keep what is private, and no name stands for two things."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,33 +11,31 @@ import pytest
 import ssmlinalg
 
 ROOT = Path(ssmlinalg.__file__).parent
-# The floor of each room. Rooms on one floor do not know each other, but for the ground, which is one room in several files.
-GROUND = (
-    "_version _array _require _ondemand _axis _cascade _fourier _lossless _gram _files _words _powers _shifted _scale reference"
+# The floor of each room. Rooms on one floor do not know each other.
+FLOORS = (
+    "ground reference",
+    "matrices checkpoints powers lossless",
+    "forms products",
+    "hippo decompose discretize",
+    "perturb kernels",
+    "inits systems",
+    "verification comparison",
+    "export doctor testing",
+    "audit",
+    "report",
+    "cli",
+    "__main__",
+    "__init__",
 )
-HEIGHT = dict.fromkeys(GROUND.split(), 0) | {"forms": 1}
-MATHEMATICS = "hippo decompose norms eigen discretize products checkpoints"
-HEIGHT |= dict.fromkeys(MATHEMATICS.split(), 2)
-HEIGHT |= {
-    "perturb": 3,
-    "kernels": 4,
-    "inits": 4,
-    "analysis": 5,
-    "export": 6,
-    "doctor": 6,
-    "testing": 6,
-    "audit": 7,
-    "report": 8,
-}
-HEIGHT |= {"cli": 9, "__main__": 10, "__init__": 11}
+HEIGHT = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 
 
 def room(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms of the package that a file imports, wherever in the file it does."""
+def imported(path: Path) -> set[tuple[str, ...]]:
+    """What a file imports of the package, wherever in the file it does, as paths below it."""
     found = set()
     package = ["ssmlinalg", *path.relative_to(ROOT).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text())):
@@ -48,32 +47,49 @@ def imported_rooms(path: Path) -> set[str]:
             names = [[*base, alias.name] for alias in node.names]
         else:
             continue
-        found |= {name[1] for name in names if name[0] == "ssmlinalg" and len(name) > 1}
-    return {name for name in found if name in HEIGHT}
+        found |= {tuple(name[1:]) for name in names if name[0] == "ssmlinalg" and len(name) > 1}
+    return found
+
+
+def imported_rooms(path: Path) -> set[str]:
+    return {name[0] for name in imported(path) if name[0] in HEIGHT}
 
 
 FILES = sorted(ROOT.rglob("*.py"))
+IDS = [str(path.relative_to(ROOT)) for path in FILES]
+every_file = pytest.mark.parametrize("path", FILES, ids=IDS)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@every_file
 def test_every_room_has_its_floor(path: Path) -> None:
     assert room(path) in HEIGHT
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@every_file
 def test_imports_point_down(path: Path) -> None:
     here = room(path)
-    lowest = 1 if HEIGHT[here] == 0 else HEIGHT[here]
-    upward = {there for there in imported_rooms(path) if there != here and HEIGHT[there] >= lowest}
+    upward = {
+        there for there in imported_rooms(path) if there != here and HEIGHT[there] >= HEIGHT[here]
+    }
     assert not upward, f"{here} imports {', '.join(sorted(upward))}, which is not below it"
+
+
+@every_file
+def test_no_file_takes_a_private_name_of_another(path: Path) -> None:
+    private = {
+        ".".join(name)
+        for name in imported(path)
+        if name[-1].startswith("_") and name[-1] != "__version__"
+    }
+    assert not private
 
 
 def test_the_reference_imports_nothing_of_ours() -> None:
     assert not imported_rooms(ROOT / "reference.py")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_one_file_knows_array_libraries(path: Path) -> None:
+@every_file
+def test_only_the_ground_knows_array_libraries(path: Path) -> None:
     libraries = {"torch", "jax", "cupy", "cupyx", "array_api_compat"}
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -81,5 +97,48 @@ def test_only_one_file_knows_array_libraries(path: Path) -> None:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             names.add(node.module.partition(".")[0])
-    own = {path.stem} if path.parent.name in ("products", "checkpoints") else set()  # a body named after its library
-    assert path.name == "_array.py" or not names & libraries - own
+    own = (
+        {path.stem} if path.parent.name in ("products", "checkpoints") else set()
+    )  # a body named after its library
+    own |= {"torch"} if path.stem == "pytorch" else set()
+    assert path == ROOT / "ground" / "backend.py" or not names & libraries - own
+
+
+def test_no_two_modules_share_a_name() -> None:
+    names = Counter(path.stem for path in FILES if path.stem != "__init__")
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    names = Counter(
+        node.name
+        for path in FILES
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_function_shadows_its_module() -> None:
+    """A room that offers a function named as one of its modules hides the module."""
+    shadows = []
+    for door in ROOT.glob("*/__init__.py"):
+        modules = {path.stem for path in door.parent.glob("*.py")}
+        offered = {
+            alias.asname or alias.name
+            for node in ast.parse(door.read_text()).body
+            if isinstance(node, ast.ImportFrom) and node.module
+            for alias in node.names
+        }
+        shadows += [f"{door.parent.name}.{name}" for name in offered & modules]
+    assert shadows == []
+
+
+def test_no_room_is_larger_than_a_seventh() -> None:
+    lines = Counter()
+    for path in FILES:
+        lines[room(path)] += len(path.read_text().splitlines())
+    largest, count = lines.most_common(1)[0]
+    assert count < 0.14 * lines.total(), (
+        f"{largest} holds {count / lines.total():.0%} of the package"
+    )

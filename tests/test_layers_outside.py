@@ -1,7 +1,8 @@
 """The layers people train, run on real signals from the files we write, give what our kernels give.
 
-The S4D layer is written out here, in the layout and with the arithmetic of the published one (state-spaces/s4,
-models/s4/s4d.py), its activation, dropout and mixing of channels left out. S5 is the package s5-pytorch as installed.
+The S4D layer is written out here, in the layout and with the arithmetic of the published one
+(state-spaces/s4, models/s4/s4d.py), its activation, dropout and mixing of channels left out. S5 is
+the package s5-pytorch as installed.
 """
 
 import subprocess
@@ -29,7 +30,9 @@ def init(name, order, **options) -> Any:
 
 
 class Kernel(torch.nn.Module):
-    """K_l = 2 Re sum C (e^{dt A} - 1)/A e^{l dt A}, from the four arrays of the published kernel."""
+    """K_l = 2 Re sum C (e^{dt A} - 1)/A e^{l dt A}, from the four arrays of the published
+    kernel.
+    """
 
     def __init__(self, width: int, modes: int):
         super().__init__()
@@ -56,7 +59,9 @@ class Layer(torch.nn.Module):
 
     def forward(self, u: torch.Tensor) -> torch.Tensor:
         length = u.shape[-1]
-        spectrum = torch.fft.rfft(self.kernel(length), n=2 * length) * torch.fft.rfft(u, n=2 * length)
+        spectrum = torch.fft.rfft(self.kernel(length), n=2 * length) * torch.fft.rfft(
+            u, n=2 * length
+        )
         return torch.fft.irfft(spectrum, n=2 * length)[..., :length] + self.D[:, None] * u
 
 
@@ -106,9 +111,13 @@ def heard(u, form):
 
 
 def tolerance(form, u, eps=EPS):
-    """eps L max|u| (sum |2 C B / A| + |D|): the layers divide e^{step A} - 1, of size up to 2, by A."""
+    """eps L max|u| (sum |2 C B / A| + |D|): the layers divide e^{step A} - 1, of size up to 2, by
+    A.
+    """
     if isinstance(form, forms.MIMO):
-        scale = np.sum(np.abs(2 * form.C) @ np.abs(form.B / form.A[:, None]) + np.abs(form.D), axis=-1)
+        scale = np.sum(
+            np.abs(2 * form.C) @ np.abs(form.B / form.A[:, None]) + np.abs(form.D), axis=-1
+        )
     else:
         scale = np.sum(np.abs(2 * form.C * form.B / form.A), axis=-1) + np.abs(form.D)
     return eps * u.shape[-1] * np.abs(u).max() * scale[:, None]
@@ -117,7 +126,9 @@ def tolerance(form, u, eps=EPS):
 def assert_within(found, expected, bound):
     ratio = np.abs(found - expected) / bound
     worst = np.unravel_index(np.argmax(ratio), ratio.shape)
-    assert ratio[worst] <= 1, f"at {worst}: {found[worst]} instead of {expected[worst]}, {ratio[worst]:.3g} times the bound"
+    assert ratio[worst] <= 1, (
+        f"at {worst}: {found[worst]} instead of {expected[worst]}, {ratio[worst]:.3g} times the bound"
+    )
 
 
 @pytest.mark.parametrize("order", [16, 15])
@@ -125,11 +136,17 @@ def assert_within(found, expected, bound):
 def test_the_published_s4d_layer_computes_our_convolution(name, order, tmp_path):
     form = init(name, order, channels=WIDTH)
     export.save(tmp_path / "layer.safetensors", form, "s4d")
-    assert_within(run_s4d(tmp_path / "layer.safetensors", DIGITS), heard(DIGITS, form), tolerance(form, DIGITS))
+    assert_within(
+        run_s4d(tmp_path / "layer.safetensors", DIGITS),
+        heard(DIGITS, form),
+        tolerance(form, DIGITS),
+    )
 
 
 def test_the_s5_package_computes_our_convolution(tmp_path):
-    built = {f"{name}-{order}": init(name, order, channels=WIDTH) for name in S5 for order in (16, 15)}
+    built = {
+        f"{name}-{order}": init(name, order, channels=WIDTH) for name in S5 for order in (16, 15)
+    }
     for name, form in built.items():
         export.save(tmp_path / f"{name}.safetensors", form, "s5-pytorch")
     for name, y in run_s5(tmp_path, dict.fromkeys(built, DIGITS)).items():
@@ -138,13 +155,23 @@ def test_the_s5_package_computes_our_convolution(tmp_path):
 
 def referee(form, u):
     """The output (P, L) for u (M, L) by multiple precision, one output and one input at a time."""
-    outputs, inputs = (form.C.shape[0], form.B.shape[1]) if isinstance(form, forms.MIMO) else (len(form.A), len(form.A))
+    outputs, inputs = (
+        (form.C.shape[0], form.B.shape[1])
+        if isinstance(form, forms.MIMO)
+        else (len(form.A), len(form.A))
+    )
     y = np.zeros((outputs, u.shape[-1]))
     for p in range(outputs):
         for m in range(inputs):
             if isinstance(form, forms.MIMO):
                 # step A with step 1 is the same sampled model, and lets every mode have its own.
-                A, B, C, D, step = form.step * form.A, form.step * form.B[:, m], form.C[p], form.D[p, m], np.asarray(1.0)
+                A, B, C, D, step = (
+                    form.step * form.A,
+                    form.step * form.B[:, m],
+                    form.C[p],
+                    form.D[p, m],
+                    np.asarray(1.0),
+                )
             elif p == m:
                 A, B, C, D, step = (field[p] for field in form)
             else:
@@ -163,7 +190,9 @@ def test_the_published_s4d_layer_agrees_with_multiple_precision(name, tmp_path):
     export.save(tmp_path / "layer.safetensors", form, "s4d")
     expected = referee(form, SMALL[0])
     assert_within(heard(SMALL, form)[0], expected, tolerance(form, SMALL, np.finfo(np.float64).eps))
-    assert_within(run_s4d(tmp_path / "layer.safetensors", SMALL)[0], expected, tolerance(form, SMALL))
+    assert_within(
+        run_s4d(tmp_path / "layer.safetensors", SMALL)[0], expected, tolerance(form, SMALL)
+    )
 
 
 def test_the_s5_package_agrees_with_multiple_precision(tmp_path):
@@ -172,5 +201,9 @@ def test_the_s5_package_agrees_with_multiple_precision(tmp_path):
         export.save(tmp_path / f"{name}.safetensors", form, "s5-pytorch")
     for name, y in run_s5(tmp_path, dict.fromkeys(built, SMALL)).items():
         expected = referee(built[name], SMALL[0])
-        assert_within(heard(SMALL, built[name])[0], expected, tolerance(built[name], SMALL, np.finfo(np.float64).eps))
+        assert_within(
+            heard(SMALL, built[name])[0],
+            expected,
+            tolerance(built[name], SMALL, np.finfo(np.float64).eps),
+        )
         assert_within(y[0], expected, tolerance(built[name], SMALL))

@@ -1,4 +1,6 @@
-"""Structure is recognized where it is, and only there; what it gives is the spectrum of the matrix."""
+"""Structure is recognized where it is, and only there; what it gives is the spectrum of the
+matrix.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,17 @@ from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr
 from test_cascade import precise_root
 
-from ssmlinalg import _lossless, decompose, hippo, perturb
-from ssmlinalg._ondemand import OnDemand
+from ssmlinalg import decompose, hippo, perturb
+from ssmlinalg.ground.ondemand import OnDemand
+from ssmlinalg.lossless import recognition
 
 recognized = st.one_of(lossless, st.just("fourier_decay"))
 orders = st.integers(1, 70)
 taus = st.floats(0.02, 1.0)
 
 
-def structure(measure: str, order: int) -> _lossless.Structure:
-    found = _lossless.recognize(*nplr(measure, order)[::2])
+def structure(measure: str, order: int) -> recognition.Structure:
+    found = recognition.recognize(*nplr(measure, order)[::2])
     assert found is not None
     return found
 
@@ -40,9 +43,13 @@ def test_the_closed_spectrum_diagonalizes(measure: str, order: int, tau: float) 
     condition = np.linalg.cond(V)
     assert np.linalg.norm(M @ V - V * (found.sigma + spectrum.z)) <= 32 * EPS * order * scale
     assert np.linalg.norm(V_inv @ V - np.eye(order)) <= 64 * EPS * order * condition
-    assert np.linalg.norm(V_inv @ system.P[:, 0] - spectrum.driven) <= 32 * EPS * order * condition * np.linalg.norm(system.P)
+    assert np.linalg.norm(
+        V_inv @ system.P[:, 0] - spectrum.driven
+    ) <= 32 * EPS * order * condition * np.linalg.norm(system.P)
     np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=16 * EPS * order)
-    np.testing.assert_allclose(np.linalg.norm(V_inv, axis=1), spectrum.sensitivity, rtol=32 * EPS * order * condition)
+    np.testing.assert_allclose(
+        np.linalg.norm(V_inv, axis=1), spectrum.sensitivity, rtol=32 * EPS * order * condition
+    )
 
 
 @given(recognized, orders, st.floats(0, 3), st.floats(0.01, 300))
@@ -72,19 +79,21 @@ def test_what_is_almost_such_a_matrix_is_not_taken_for_one(measure: str) -> None
     for n, k in ((0, 0), (11, 0), (5, 6), (3, 2)):
         other = A.copy()
         other[n, k] += 1e-9
-        assert _lossless.recognize(other, P) is None
-    assert _lossless.recognize(A, P * (1 + 1e-9)) is None
-    assert _lossless.recognize(A, np.concatenate([P, P], axis=-1)) is None
+        assert recognition.recognize(other, P) is None
+    assert recognition.recognize(A, P * (1 + 1e-9)) is None
+    assert recognition.recognize(A, np.concatenate([P, P], axis=-1)) is None
 
 
 def test_legt_is_none_of_them() -> None:
-    assert _lossless.recognize(hippo.legt(8).A, hippo.legt(8).P[:, :1]) is None
+    assert recognition.recognize(hippo.legt(8).A, hippo.legt(8).P[:, :1]) is None
 
 
 @pytest.mark.parametrize("measure", ["legs", "lagt", "tlagt", "fout", "fourier_decay"])
 @pytest.mark.parametrize("tau", [1.0, 0.2])
 def test_large_orders_cost_no_matrix(measure: str, tau: float) -> None:
-    """At order 100 000 nothing of size N^2 is made, and single columns and rows are eigenvectors."""
+    """At order 100 000 nothing of size N^2 is made, and single columns and rows are
+    eigenvectors.
+    """
     order = 100_000
     tracemalloc.start()
     system = nplr(measure, order)
@@ -98,10 +107,14 @@ def test_large_orders_cost_no_matrix(measure: str, tau: float) -> None:
     assert np.all(np.isfinite(np.concatenate([found.Lambda, found.B, form.B])))
     some = np.array([0, 17, order // 2 - 1, order - 1])
     V, V_inv = found.V[:, some], found.V_inv[some]
-    assert np.linalg.norm(V_inv @ V - np.eye(4)) <= 16 * EPS * order * np.max(np.linalg.norm(V_inv, axis=1))
+    assert np.linalg.norm(V_inv @ V - np.eye(4)) <= 16 * EPS * order * np.max(
+        np.linalg.norm(V_inv, axis=1)
+    )
     np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=EPS * order)
-    np.testing.assert_allclose(V_inv @ system.B * (1 - tau / 2), found.B[some], rtol=EPS * order, atol=EPS * order)
-    known = _lossless.recognize(system.A, system.P)
+    np.testing.assert_allclose(
+        V_inv @ system.B * (1 - tau / 2), found.B[some], rtol=EPS * order, atol=EPS * order
+    )
+    known = recognition.recognize(system.A, system.P)
     assert known is not None
     rest = known.times(V) + tau * system.P @ (system.P.T @ V) - V * found.Lambda[some]
     assert np.linalg.norm(rest) <= 4 * EPS * order * np.linalg.norm(system.P) ** 2
@@ -121,14 +134,20 @@ def test_diagonalize_agrees_with_the_dense_basis(measure: str) -> None:
         form, basis = decompose.diagonalize(system), decompose.eigenbasis(system)
         scale = float(np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2)
         np.testing.assert_allclose(form.Lambda, basis.Lambda, atol=16 * EPS * order * scale)
-        np.testing.assert_allclose(form.B, basis.V.conj().T @ system.B, atol=64 * EPS * order * float(np.linalg.norm(system.B)))
+        np.testing.assert_allclose(
+            form.B,
+            basis.V.conj().T @ system.B,
+            atol=64 * EPS * order * float(np.linalg.norm(system.B)),
+        )
         np.testing.assert_allclose(form.C, basis.V[0], atol=64 * EPS * order)
 
 
 @pytest.mark.parametrize("order", [64, 65, 10_000, 1_000_000])
 @pytest.mark.parametrize("tau", [1.0, 0.2])
 def test_legs_is_exact_to_a_few_eps_in_the_eigenbasis(order: int, tau: float) -> None:
-    """Eigenvalues and B = V^{-1} B against 50 digits: |x|^2 = (c^2 - 1)/(-4 Re z), or -L'/2 at c = 1, and B = -g |x|/L'."""
+    """Eigenvalues and B = V^{-1} B against 50 digits: |x|^2 = (c^2 - 1)/(-4 Re z), or -L'/2 at c =
+    1, and B = -g |x|/L'.
+    """
     found = perturb.lossless(hippo.legs(order), tau=tau)
     pairs = order // 2
     for j in [0, 1, pairs - 1, *np.random.default_rng(order).integers(0, pairs, 5)]:
@@ -137,7 +156,9 @@ def test_legs_is_exact_to_a_few_eps_in_the_eigenbasis(order: int, tau: float) ->
         c = 2 / ctx.mpf(tau) - 1
         size = ctx.sqrt((c * c - 1) / (-4 * z.real) if tau < 1 else -slope.real / 2)
         assert abs(ctx.mpc(complex(found.Lambda[j])) - (z - 0.5)) <= 8 * EPS * abs(z)
-        assert abs(ctx.mpc(complex(found.B[j])) + ctx.sqrt(2) * size / slope) <= 16 * EPS * abs(ctx.sqrt(2) * size / slope)
+        assert abs(ctx.mpc(complex(found.B[j])) + ctx.sqrt(2) * size / slope) <= 16 * EPS * abs(
+            ctx.sqrt(2) * size / slope
+        )
 
 
 @pytest.mark.parametrize("order", [1, 2, 64, 10_000])
@@ -153,26 +174,41 @@ def test_lagt_is_exact_to_a_few_eps(order: int, tau: float) -> None:
         m = order // 2 - j  # from the largest frequency down
         q = ctx.exp((ctx.log(c) + ctx.mpc(0, 2 * m - 1) * ctx.pi) / order)
         z = (1 + q) / (1 - q) / 2
-        near = min(abs(ctx.mpc(complex(root)) - z) for root in (found.Lambda[j], found.Lambda[j].conj()))
+        near = min(
+            abs(ctx.mpc(complex(root)) - z) for root in (found.Lambda[j], found.Lambda[j].conj())
+        )
         assert near <= 16 * EPS * abs(z)
     if order % 2:
-        assert float(found.Lambda[-1].real) == pytest.approx(float(-(c - 1) / (c + 1) / 2), rel=16 * EPS)
+        assert float(found.Lambda[-1].real) == pytest.approx(
+            float(-(c - 1) / (c + 1) / 2), rel=16 * EPS
+        )
 
 
 @pytest.mark.parametrize("order", [3, 65, 10_001])
 @pytest.mark.parametrize("tau", [0.9, 0.2, 0.01])
 def test_fout_is_exact_to_a_few_eps(order: int, tau: float) -> None:
-    """1 + (1 - tau)/pi S(y) = 0 at s = pi y (window 2), S a difference of digamma functions, and the input by its residue."""
+    """1 + (1 - tau)/pi S(y) = 0 at s = pi y (window 2), S a difference of digamma functions, and
+    the input by its residue.
+    """
     found = perturb.lossless(hippo.fout(order), tau=tau)
     ctx = mpmath.MPContext()
     ctx.dps = 40
     K = order // 2
 
     def S(y: Any) -> Any:
-        return ctx.mpc(0, 1) * (ctx.digamma(ctx.mpc(0, 1) * y + K + 1) - ctx.digamma(ctx.mpc(0, 1) * y - K))
+        return ctx.mpc(0, 1) * (
+            ctx.digamma(ctx.mpc(0, 1) * y + K + 1) - ctx.digamma(ctx.mpc(0, 1) * y - K)
+        )
 
     for j in sorted({0, K // 2, K - 1}):
-        y = ctx.findroot(lambda y: 1 + (1 - ctx.mpf(tau)) / ctx.pi * S(y), ctx.mpc(complex(found.Lambda[j])) / ctx.pi)
+        y = ctx.findroot(
+            lambda y: 1 + (1 - ctx.mpf(tau)) / ctx.pi * S(y),
+            ctx.mpc(complex(found.Lambda[j])) / ctx.pi,
+        )
         # The last digit of P P^T moves a root by c/2 of it: e^{-2 pi y} = c for a large order.
-        assert abs(ctx.mpc(complex(found.Lambda[j])) - ctx.pi * y) <= 4 * EPS * (abs(ctx.pi * y) + 2 / tau - 1)
-        assert abs(found.Lambda[j].real - ctx.pi * y.real) <= 8 * EPS * (abs(ctx.pi * y.real) + 2 / tau - 1)
+        assert abs(ctx.mpc(complex(found.Lambda[j])) - ctx.pi * y) <= 4 * EPS * (
+            abs(ctx.pi * y) + 2 / tau - 1
+        )
+        assert abs(found.Lambda[j].real - ctx.pi * y.real) <= 8 * EPS * (
+            abs(ctx.pi * y.real) + 2 / tau - 1
+        )

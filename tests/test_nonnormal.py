@@ -1,4 +1,6 @@
-"""What is said of non-normal matrices holds: departures, numerical ranges, pseudospectral abscissae, Kreiss constants."""
+"""What is said of non-normal matrices holds: departures, numerical ranges, pseudospectral
+abscissae, Kreiss constants.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ from hypothesis import strategies as st
 from strategies import EPS, measures, orders, seeds
 
 from ssmlinalg import hippo, reference
-from ssmlinalg.analysis.growth import _between, kreiss, pseudospectral_abscissa, transient_growth
-from ssmlinalg.analysis.nonnormal import departure, numerical_abscissa, numerical_range
-from ssmlinalg.eigen import condition
+from ssmlinalg.matrices.eigen import condition
+from ssmlinalg.matrices.growth import _between, kreiss, pseudospectral_abscissa, transient_growth
+from ssmlinalg.matrices.nonnormality import departure, numerical_abscissa, numerical_range
 
 mp = mpmath.MPContext()
 mp.dps = 40
@@ -30,13 +32,19 @@ fields = st.booleans()
 
 def random(seed: int, order: int, imag: bool = True) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return rng.standard_normal((order, order)) + (1j * rng.standard_normal((order, order)) if imag else 0)
+    return rng.standard_normal((order, order)) + (
+        1j * rng.standard_normal((order, order)) if imag else 0
+    )
 
 
 def stable(seed: int, order: int, imag: bool = True) -> np.ndarray:
-    """Random, with its rightmost eigenvalue 0.02 to 0.52 from the axis, and a triangle that makes it less normal."""
+    """Random, with its rightmost eigenvalue 0.02 to 0.52 from the axis, and a triangle that makes
+    it less normal.
+    """
     rng = np.random.default_rng(seed)
-    A = random(seed, order, imag) / np.sqrt(order) + rng.uniform(0, 3) * np.triu(rng.standard_normal((order, order)), 1)
+    A = random(seed, order, imag) / np.sqrt(order) + rng.uniform(0, 3) * np.triu(
+        rng.standard_normal((order, order)), 1
+    )
     return A - (np.linalg.eigvals(A).real.max() + 0.02 + rng.random() / 2) * np.eye(order)
 
 
@@ -57,7 +65,9 @@ def demo(M: float) -> np.ndarray:
 
 
 def sigma(A: np.ndarray, z: np.ndarray) -> np.ndarray:
-    return np.linalg.svd(np.asarray(z)[..., None, None] * np.eye(len(A)) - A, compute_uv=False)[..., -1]
+    return np.linalg.svd(np.asarray(z)[..., None, None] * np.eye(len(A)) - A, compute_uv=False)[
+        ..., -1
+    ]
 
 
 def size(A: np.ndarray) -> float:
@@ -73,10 +83,16 @@ def sigma_exactly(A: np.ndarray, z: Any) -> Any:
 
 
 @given(seeds, orders, fields)
-def test_the_departure_is_what_the_eigenvalues_leave_of_the_norm(seed: int, order: int, imag: bool) -> None:
+def test_the_departure_is_what_the_eigenvalues_leave_of_the_norm(
+    seed: int, order: int, imag: bool
+) -> None:
     A = random(seed, order, imag)
     found = departure(A)
-    eigenvalues = np.array([complex(z) for z in reference.eigenvalues(A)]) if order < 8 else np.linalg.eigvals(A)
+    eigenvalues = (
+        np.array([complex(z) for z in reference.eigenvalues(A)])
+        if order < 8
+        else np.linalg.eigvals(A)
+    )
     left = size(A) ** 2 - np.sum(np.abs(eigenvalues) ** 2)
     assert found.departure**2 == pytest.approx(left, rel=0, abs=64 * order * EPS * size(A) ** 2)
     assert found.residual <= 8 * order * EPS
@@ -86,12 +102,16 @@ def test_the_departure_is_what_the_eigenvalues_leave_of_the_norm(seed: int, orde
 
 
 @given(seeds, st.integers(2, 12), st.floats(-15, 0))
-def test_a_matrix_near_a_normal_one_departs_by_what_was_added(seed: int, order: int, exponent: float) -> None:
+def test_a_matrix_near_a_normal_one_departs_by_what_was_added(
+    seed: int, order: int, exponent: float
+) -> None:
     """U (D + d e_1 e_2^T) U^* has departure d: no digits cancel."""
     d, U = 10.0**exponent, unitary(seed, order)
     D = np.diag(random(seed, order)[0])
     N = D + d * np.eye(order, k=1) * (np.arange(order) == 0)[:, None]
-    assert departure(U @ N @ U.conj().T).departure == pytest.approx(d, rel=0, abs=32 * order * EPS * size(D))
+    assert departure(U @ N @ U.conj().T).departure == pytest.approx(
+        d, rel=0, abs=32 * order * EPS * size(D)
+    )
 
 
 @given(seeds, st.integers(1, 12), scales)
@@ -99,7 +119,9 @@ def test_departures_scale_and_do_not_rotate(seed: int, order: int, scale: float)
     A, U = random(seed, order), unitary(seed + 1, order)
     found, other = departure(A), departure(scale * (U @ A @ U.conj().T))
     for name in ("departure", "lower"):
-        assert getattr(other, name) / scale == pytest.approx(getattr(found, name), abs=256 * order * EPS * size(A))
+        assert getattr(other, name) / scale == pytest.approx(
+            getattr(found, name), abs=256 * order * EPS * size(A)
+        )
     if order > 1:
         assert other.upper / scale == pytest.approx(found.upper, rel=256 * order * EPS)
 
@@ -114,7 +136,9 @@ def test_triangular_matrices_depart_by_their_triangle(measure: str, order: int) 
 
 
 def test_the_bounds_of_the_departure_are_attained() -> None:
-    """On both sides by a Jordan block of order 2, where the root in `lower` is of rounding; by a normal matrix."""
+    """On both sides by a Jordan block of order 2, where the root in `lower` is of rounding; by a
+    normal matrix.
+    """
     found = departure(jordan(2, 3.0))
     assert 1 - 64 * EPS**0.5 <= found.lower <= 1 <= found.upper <= 1 + 64 * EPS
     normal = departure(unitary(0, 9))
@@ -123,8 +147,13 @@ def test_the_bounds_of_the_departure_are_attained() -> None:
     assert normal.upper <= 64 * 9 * EPS**0.5
 
 
-@pytest.mark.parametrize("make", [grcar, lambda order: jordan(order, 1.0), lambda order: np.vander(np.arange(1.0, order + 1))])
-def test_matrices_that_defeat_lapack_have_a_small_residual(make: Callable[[int], np.ndarray]) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [grcar, lambda order: jordan(order, 1.0), lambda order: np.vander(np.arange(1.0, order + 1))],
+)
+def test_matrices_that_defeat_lapack_have_a_small_residual(
+    make: Callable[[int], np.ndarray],
+) -> None:
     A = unitary(3, 12) @ make(12) @ unitary(3, 12).conj().T
     assert departure(A).residual <= 8 * 12 * EPS
 
@@ -133,18 +162,26 @@ def test_matrices_that_defeat_lapack_have_a_small_residual(make: Callable[[int],
 
 
 @given(st.integers(1, 32), st.complex_numbers(max_magnitude=3), st.integers(3, 24))
-def test_the_numerical_range_of_a_jordan_block_is_a_disc(order: int, value: complex, points: int) -> None:
+def test_the_numerical_range_of_a_jordan_block_is_a_disc(
+    order: int, value: complex, points: int
+) -> None:
     found = numerical_range(jordan(order, value), points)
     radius = math.cos(math.pi / (order + 1)) * (order > 1)
     direction = np.exp(1j * found.angle)
     tolerance = 32 * order * EPS * (1 + abs(value))
-    np.testing.assert_allclose(found.support, radius + (direction.conj() * value).real, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(
+        found.support, radius + (direction.conj() * value).real, rtol=0, atol=tolerance
+    )
     np.testing.assert_allclose(found.boundary, value + radius * direction, rtol=0, atol=EPS**0.5)
-    assert numerical_abscissa(jordan(order, value)) == pytest.approx(value.real + radius, abs=tolerance)
+    assert numerical_abscissa(jordan(order, value)) == pytest.approx(
+        value.real + radius, abs=tolerance
+    )
 
 
 @given(seeds, orders, fields, st.integers(3, 17), scales)
-def test_the_numerical_range_lies_between_its_polygons(seed: int, order: int, imag: bool, points: int, scale: float) -> None:
+def test_the_numerical_range_lies_between_its_polygons(
+    seed: int, order: int, imag: bool, points: int, scale: float
+) -> None:
     A = random(seed, order, imag)
     found = numerical_range(scale * A, points)
     boundary, support = found.boundary / scale, found.support / scale
@@ -157,7 +194,9 @@ def test_the_numerical_range_lies_between_its_polygons(seed: int, order: int, im
     attained = (np.exp(-1j * found.angle) * boundary).real
     np.testing.assert_allclose(attained, support, rtol=0, atol=tolerance)
     if not imag:
-        np.testing.assert_allclose(boundary[1:], boundary[:0:-1].conj(), rtol=0, atol=EPS**0.5 * size(A))
+        np.testing.assert_allclose(
+            boundary[1:], boundary[:0:-1].conj(), rtol=0, atol=EPS**0.5 * size(A)
+        )
 
 
 @given(seeds, orders)
@@ -165,12 +204,16 @@ def test_the_norm_of_the_flow_starts_at_the_numerical_abscissa(seed: int, order:
     A = random(seed, order)
     t = 1e-6 / size(A)
     slope = (np.linalg.norm(scipy.linalg.expm(t * A), 2) - 1) / t
-    assert slope == pytest.approx(numerical_abscissa(A), abs=(t * size(A) ** 2) + 8 * order * EPS / t)
+    assert slope == pytest.approx(
+        numerical_abscissa(A), abs=(t * size(A) ** 2) + 8 * order * EPS / t
+    )
 
 
 @given(st.integers(2, 64))
 def test_legs_is_dissipative(order: int) -> None:
-    """A + A^T = -I - B B^T: numerical abscissa -1/2, so nothing ever grows, far from normal as it is."""
+    """A + A^T = -I - B B^T: numerical abscissa -1/2, so nothing ever grows, far from normal as it
+    is.
+    """
     A = hippo.legs(order).A
     assert numerical_abscissa(A) == pytest.approx(-0.5, abs=4 * order * EPS * size(A))
     assert kreiss(A)[:2] == (1, 1)
@@ -192,10 +235,14 @@ def test_a_normal_matrix_moves_by_eps(seed: int, order: int, exponent: float) ->
 
 @given(st.floats(0.1, 1e4), st.floats(-5, 0))
 def test_the_two_by_two_demo_moves_to_a_root_of_its_quartic(M: float, exponent: float) -> None:
-    """sigma_min^2 = eps^2 at real x: eps^4 - ((x+1)^2 + (x+2)^2 + M^2) eps^2 + (x+1)^2 (x+2)^2 = 0, at its rightmost root."""
+    """sigma_min^2 = eps^2 at real x: eps^4 - ((x+1)^2 + (x+2)^2 + M^2) eps^2 + (x+1)^2 (x+2)^2 = 0,
+    at its rightmost root.
+    """
     eps = 10.0**exponent
     a, b = mp.mpf(eps) ** 2, mp.mpf(M) ** 2
-    roots = mp.polyroots([1, 6, 13 - 2 * a, 12 - 6 * a, 4 + a * a - (5 + b) * a], maxsteps=200, extraprec=200)
+    roots = mp.polyroots(
+        [1, 6, 13 - 2 * a, 12 - 6 * a, 4 + a * a - (5 + b) * a], maxsteps=200, extraprec=200
+    )
     exact = float(max(root.real for root in roots if abs(root.imag) < 1e-20))
     found = pseudospectral_abscissa(demo(M), eps)
     slack = 64 * EPS * (1 + M) * max(1, (exact + 1) / eps)
@@ -204,7 +251,9 @@ def test_the_two_by_two_demo_moves_to_a_root_of_its_quartic(M: float, exponent: 
 
 
 @given(st.integers(2, 8), st.floats(-2, 2), st.floats(-4, 0))
-def test_the_pseudospectra_of_a_jordan_block_are_discs(order: int, value: float, exponent: float) -> None:
+def test_the_pseudospectra_of_a_jordan_block_are_discs(
+    order: int, value: float, exponent: float
+) -> None:
     eps = 10.0**exponent
     found = pseudospectral_abscissa(jordan(order, value), eps)
     bounds = mp.mpf(found.lower) - mp.mpf(value), mp.mpf(found.upper) - mp.mpf(value)
@@ -231,22 +280,39 @@ def test_perturbations_reach_the_lower_bound_and_never_pass_the_upper(
     assert found.upper - found.lower <= 16 * 1e-6 * reach + 1e4 * tolerance
     for other in range(20):
         F = random(other, order)
-        assert np.linalg.eigvals(A + eps * F / np.linalg.norm(F, 2)).real.max() <= found.upper + tolerance
-    right = found.upper + np.linspace(0, 1, 3)[:, None] + 1j * np.linspace(-1, 1, 81) * np.linalg.norm(A, 2)
+        assert (
+            np.linalg.eigvals(A + eps * F / np.linalg.norm(F, 2)).real.max()
+            <= found.upper + tolerance
+        )
+    right = (
+        found.upper
+        + np.linspace(0, 1, 3)[:, None]
+        + 1j * np.linspace(-1, 1, 81) * np.linalg.norm(A, 2)
+    )
     assert sigma(A, right).min() >= eps - tolerance
 
 
 @given(seeds, small, st.sampled_from([2.0, 1e-200, 1e200]))
-def test_pseudospectral_abscissae_scale_and_do_not_rotate(seed: int, order: int, scale: float) -> None:
+def test_pseudospectral_abscissae_scale_and_do_not_rotate(
+    seed: int, order: int, scale: float
+) -> None:
     A, U = stable(seed, order), unitary(seed, order)
-    found, other = pseudospectral_abscissa(A, 0.01), pseudospectral_abscissa(scale * (U @ A @ U.conj().T), 0.01 * scale)
-    assert max(found.lower, other.lower / scale) <= min(found.upper, other.upper / scale) + 1e4 * order * EPS * size(A)
+    found, other = (
+        pseudospectral_abscissa(A, 0.01),
+        pseudospectral_abscissa(scale * (U @ A @ U.conj().T), 0.01 * scale),
+    )
+    assert max(found.lower, other.lower / scale) <= min(
+        found.upper, other.upper / scale
+    ) + 1e4 * order * EPS * size(A)
 
 
 @given(st.integers(8, 24), st.sampled_from([1e-2, 1e-3, 1e-6]))
 def test_the_pseudospectra_of_grcar_end_at_the_bound(order: int, eps: float) -> None:
     found = pseudospectral_abscissa(grcar(order), eps)
-    assert sigma(grcar(order), found.upper + 1j * np.linspace(0, 4, 101)).min() >= eps - 64 * order * EPS
+    assert (
+        sigma(grcar(order), found.upper + 1j * np.linspace(0, 4, 101)).min()
+        >= eps - 64 * order * EPS
+    )
     assert sigma(grcar(order), np.array([found.point]))[0] <= eps + 64 * order * EPS
     assert found.upper - found.lower <= 1e-4
 
@@ -260,7 +326,9 @@ def kreiss_by_search(A: np.ndarray, x: np.ndarray, w: np.ndarray) -> float:
 
 @given(st.floats(0.1, 1e6))
 def test_the_demo_has_the_kreiss_constant_that_calculus_finds(M: float) -> None:
-    """sigma_min^2 = P^2/(S/2 + (S^2/4 - P^2)^{1/2}), P = (x+1)(x+2), S = (x+1)^2 + (x+2)^2 + M^2."""
+    """sigma_min^2 = P^2/(S/2 + (S^2/4 - P^2)^{1/2}), P = (x+1)(x+2), S = (x+1)^2 + (x+2)^2 +
+    M^2.
+    """
 
     def ratio(x: Any) -> Any:
         P, S = (x + 1) * (x + 2), (x + 1) ** 2 + (x + 2) ** 2 + mp.mpf(M) ** 2
@@ -299,9 +367,13 @@ def test_the_kreiss_matrix_theorem(seed: int, order: int, imag: bool) -> None:
     assert growth.lower <= math.e * order * K.upper * rounding
     assert growth.lower <= condition(np.linalg.eig(A)[1]) * rounding
     if math.isfinite(K.point.real):
-        assert K.lower == pytest.approx(K.point.real / sigma(A, np.array([K.point]))[0], rel=64 * order * EPS * K.upper)
+        assert K.lower == pytest.approx(
+            K.point.real / sigma(A, np.array([K.point]))[0], rel=64 * order * EPS * K.upper
+        )
     if growth.time > 0:
-        assert growth.lower == pytest.approx(np.linalg.norm(scipy.linalg.expm(growth.time * A), 2), rel=256 * order * EPS)
+        assert growth.lower == pytest.approx(
+            np.linalg.norm(scipy.linalg.expm(growth.time * A), 2), rel=256 * order * EPS
+        )
 
 
 @given(seeds, small, fields)
@@ -314,7 +386,9 @@ def test_no_point_of_a_grid_exceeds_what_is_proved(seed: int, order: int, imag: 
 
 
 @given(seeds, small, st.sampled_from([2.0, 0.3, 1e-200, 1e200]))
-def test_growth_knows_neither_units_of_time_nor_rotations(seed: int, order: int, scale: float) -> None:
+def test_growth_knows_neither_units_of_time_nor_rotations(
+    seed: int, order: int, scale: float
+) -> None:
     A, U = stable(seed, order), unitary(seed, order)
     same = scale * (U @ A @ U.conj().T)
     for function in (kreiss, transient_growth):
@@ -324,7 +398,9 @@ def test_growth_knows_neither_units_of_time_nor_rotations(seed: int, order: int,
 
 
 @given(st.floats(0.1, 10), st.floats(0.01, 1.5), st.floats(0, 1))
-def test_between_two_times_a_sinusoid_reaches_its_crest(k: float, angle: float, part: float) -> None:
+def test_between_two_times_a_sinusoid_reaches_its_crest(
+    k: float, angle: float, part: float
+) -> None:
     """n^2 = cos(k t - phi) attains 1 inside, and the bound is 1."""
     t, phi = np.array([0.0, angle / k]), part * angle
     bound = _between(k, 1e3 * k / angle, t, np.sqrt(np.cos(k * t - phi)))
@@ -339,7 +415,9 @@ def test_a_damped_jordan_block_grows_as_its_exponential(order: int, damping: flo
     norms = []
     for s in t:
         column = np.exp(
-            -damping * s + np.arange(order) * np.log(np.maximum(s, 1e-300)) - [math.lgamma(k + 1) for k in range(order)]
+            -damping * s
+            + np.arange(order) * np.log(np.maximum(s, 1e-300))
+            - [math.lgamma(k + 1) for k in range(order)]
         )
         norms.append(np.linalg.norm(scipy.linalg.toeplitz(np.eye(order)[0] * column[0], column), 2))
     assert max(norms) <= found.upper * (1 + 256 * order * EPS)
@@ -366,7 +444,9 @@ def test_unstable_matrices_grow_without_end(seed: int, order: int, imag: bool) -
     assert transient_growth(A)[:2] == (math.inf, math.inf)
 
 
-def test_on_the_axis_a_defective_eigenvalue_has_no_bound_and_a_simple_one_that_of_its_eigenvectors() -> None:
+def test_on_the_axis_a_defective_eigenvalue_has_no_bound_and_a_simple_one_that_of_its_eigenvectors() -> (
+    None
+):
     for order in (2, 3, 6):
         for found in (kreiss(jordan(order)), transient_growth(jordan(order))):
             assert found.lower > 1e6
@@ -378,12 +458,14 @@ def test_on_the_axis_a_defective_eigenvalue_has_no_bound_and_a_simple_one_that_o
 
 
 def test_what_eigenvalues_cannot_decide_the_flow_may() -> None:
-    """Toeplitz, eigenvalues -2.01 + 2 cos(k pi/(N+1)) with condition numbers up to 4^N/N: not told from unstable ones."""
+    """Toeplitz, eigenvalues -2.01 + 2 cos(k pi/(N+1)) with condition numbers up to 4^N/N: not told
+    from unstable ones.
+    """
     N = 30
     A = -2.01 * np.eye(N) + 4 * np.eye(N, k=1) + np.eye(N, k=-1) / 4
     K, growth = kreiss(A), transient_growth(A)
-    D = 4.0 ** np.arange(
-        N
+    D = (
+        4.0 ** np.arange(N)
     )  # A is D^{-1} S D with S symmetric: e^{tA} without cancellation, 2-norm kept by its positive entries
     S = -2.01 * np.eye(N) + np.eye(N, k=1) + np.eye(N, k=-1)
     d, V = mp.eigsy(mp.matrix(S.tolist()))
@@ -422,7 +504,13 @@ EXTREMES = {
 
 @pytest.mark.parametrize("A", EXTREMES.values(), ids=EXTREMES)
 def test_no_finite_matrix_gives_nan(A: np.ndarray) -> None:
-    found = [*departure(A), numerical_abscissa(A), *numerical_range(A, 5), *kreiss(A), *transient_growth(A)]
+    found = [
+        *departure(A),
+        numerical_abscissa(A),
+        *numerical_range(A, 5),
+        *kreiss(A),
+        *transient_growth(A),
+    ]
     for eps in (5e-324, 1e-200, 1e-16, 1.0, 1e200, 1e308):
         bounds = pseudospectral_abscissa(A, eps)
         found += bounds

@@ -12,9 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import EPS, orders, seeds, taus
 
-from ssmlinalg import hippo, norms
+from ssmlinalg import hippo
 from ssmlinalg.forms import NPLR
-from ssmlinalg.norms import Supremum, hinf, hinf_distance
+from ssmlinalg.matrices import h_infinity
+from ssmlinalg.matrices.h_infinity import Supremum, hinf, hinf_distance
 
 TIGHT = 2e-6  # twice the default tolerance
 widths = st.integers(1, 3)
@@ -22,7 +23,9 @@ widths = st.integers(1, 3)
 Model = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def system(seed: int, order: int, inputs: int, outputs: int, *, direct: bool = True, imag: bool = False) -> Model:
+def system(
+    seed: int, order: int, inputs: int, outputs: int, *, direct: bool = True, imag: bool = False
+) -> Model:
     """A random (A, B, C, D) whose rightmost eigenvalue is 0.05 to 1.05 from the axis."""
     rng = np.random.default_rng(seed)
 
@@ -41,7 +44,9 @@ def gains(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, w: np.ndar
 
 
 def search(size: Callable[[np.ndarray], np.ndarray], w: np.ndarray) -> float:
-    """The largest value of a function of frequency: a grid, then ever finer ones around its five highest peaks."""
+    """The largest value of a function of frequency: a grid, then ever finer ones around its five
+    highest peaks.
+    """
     found = size(w)
     best = float(found.max())
     around = np.pad(found, 1, constant_values=-np.inf)
@@ -57,27 +62,42 @@ def search(size: Callable[[np.ndarray], np.ndarray], w: np.ndarray) -> float:
 
 
 def slack(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, w: float) -> float:
-    """N eps times the sizes of the terms of the gain at w, the first of them a backward error of size |A|."""
+    """N eps times the sizes of the terms of the gain at w, the first of them a backward error of
+    size |A|.
+    """
     R = np.linalg.inv(1j * w * np.eye(len(A)) - A)
     CR, RB = np.linalg.norm(C @ R, 2), np.linalg.norm(R @ B, 2)
     return (
-        len(A) * EPS * float(np.linalg.norm(A) * CR * RB + np.linalg.norm(C) * RB + np.linalg.norm(B) * CR + np.linalg.norm(D))
+        len(A)
+        * EPS
+        * float(
+            np.linalg.norm(A) * CR * RB
+            + np.linalg.norm(C) * RB
+            + np.linalg.norm(B) * CR
+            + np.linalg.norm(D)
+        )
     )
 
 
-def assert_brackets(found: Supremum, exact: float, *, rounding: float = 64 * EPS, tight: float = TIGHT) -> None:
+def assert_brackets(
+    found: Supremum, exact: float, *, rounding: float = 64 * EPS, tight: float = TIGHT
+) -> None:
     assert found.lower <= exact * (1 + rounding)
     assert exact <= found.upper * (1 + rounding)
     assert found.upper <= found.lower * (1 + tight)
 
 
 def lossless_error(order: int, tau: float) -> float:
-    """What perturbing HiPPO-LegS by tau P P^T costs: sup |t Phi/(1 - t + t Phi)| sqrt(1 - |Phi|^2), t = tau/2."""
+    """What perturbing HiPPO-LegS by tau P P^T costs: sup |t Phi/(1 - t + t Phi)| sqrt(1 - |Phi|^2),
+    t = tau/2.
+    """
 
     def error(w: np.ndarray) -> np.ndarray:
         k = np.arange(1, order + 1)[:, None]
         Phi = np.prod((1j * w - k + 1) / (1j * w + k), axis=0)
-        left = -np.expm1(np.sum(np.log1p(-(2 * k - 1) / (w**2 + k**2)), axis=0))  # 1 - |Phi|^2 without cancellation
+        left = -np.expm1(
+            np.sum(np.log1p(-(2 * k - 1) / (w**2 + k**2)), axis=0)
+        )  # 1 - |Phi|^2 without cancellation
         return np.abs(tau / 2 * Phi / (1 - tau / 2 + tau / 2 * Phi)) * np.sqrt(left)
 
     return search(error, np.geomspace(1e-3, 10 * order**2, 4000))
@@ -92,21 +112,31 @@ def perturbed(order: int, tau: float) -> list[tuple[np.ndarray, np.ndarray, np.n
 def test_the_distance_of_a_perturbed_legs_is_the_closed_form(order: int, tau: float) -> None:
     assume(tau < 0.9)
     exact = lossless_error(order, tau)
-    assert_brackets(hinf_distance(*perturbed(order, tau)), exact, rounding=64 * EPS * order**2 / tau)
+    assert_brackets(
+        hinf_distance(*perturbed(order, tau)), exact, rounding=64 * EPS * order**2 / tau
+    )
 
 
 @pytest.mark.parametrize(("order", "tau"), [(128, 0.3), (256, 0.2)])
 def test_the_distance_is_certified_where_legs_is_far_from_normal(order: int, tau: float) -> None:
-    assert_brackets(hinf_distance(*perturbed(order, tau)), lossless_error(order, tau), rounding=64 * EPS * order**2 / tau)
+    assert_brackets(
+        hinf_distance(*perturbed(order, tau)),
+        lossless_error(order, tau),
+        rounding=64 * EPS * order**2 / tau,
+    )
 
 
 @given(seeds, st.integers(2, 32), taus)
-def test_the_distance_does_not_depend_on_the_basis_of_one_system(seed: int, order: int, tau: float) -> None:
+def test_the_distance_does_not_depend_on_the_basis_of_one_system(
+    seed: int, order: int, tau: float
+) -> None:
     assume(tau < 0.9)
     first, (A, B, C) = perturbed(order, tau)
     Q = np.linalg.qr(np.random.default_rng(seed).standard_normal((order, order)))[0]
     assert_brackets(
-        hinf_distance(first, (Q @ A @ Q.T, Q @ B, C @ Q.T)), lossless_error(order, tau), rounding=64 * EPS * order**2 / tau
+        hinf_distance(first, (Q @ A @ Q.T, Q @ B, C @ Q.T)),
+        lossless_error(order, tau),
+        rounding=64 * EPS * order**2 / tau,
     )
 
 
@@ -116,7 +146,10 @@ def test_close_neighbours_lose_no_digits(tau: float) -> None:
     found = hinf_distance((A, B, C), (A2, B2, C2))
     with mpmath.workdps(50):
         s = mpmath.mpc(0, found.frequency)
-        x, y = (mpmath.lu_solve(s * mpmath.eye(8) - mpmath.matrix(M), mpmath.matrix(v)) for M, v in ((A, B), (A2, B2)))
+        x, y = (
+            mpmath.lu_solve(s * mpmath.eye(8) - mpmath.matrix(M), mpmath.matrix(v))
+            for M, v in ((A, B), (A2, B2))
+        )
         exact = float(mpmath.norm(x - y))
     assert found.lower == pytest.approx(exact, rel=64 * EPS * 8**2)
     assert found.upper <= found.lower * (1 + TIGHT)
@@ -127,7 +160,9 @@ def test_a_first_order_lag_has_its_gain_at_zero(exponent: float) -> None:
     rate = 10.0**exponent
     found = hinf(np.array([[-rate]]), np.array([1.0]), np.array([2.0]))
     assert_brackets(found, 2 / rate)
-    assert abs(found.frequency) <= math.sqrt(EPS) * rate  # where the gain is that at 0 but for its last digit
+    assert (
+        abs(found.frequency) <= math.sqrt(EPS) * rate
+    )  # where the gain is that at 0 but for its last digit
 
 
 @given(st.floats(-7, -0.5), st.floats(-6, 6))
@@ -137,20 +172,29 @@ def test_a_resonance_has_the_known_peak(exponent: float, speed: float) -> None:
     found = hinf(A, np.array([0.0, w]), np.array([1.0, 0.0]))
     assert_brackets(found, 1 / (2 * zeta * math.sqrt(1 - zeta**2)), rounding=64 * EPS / zeta)
     # A gain within TIGHT of the largest is found within sqrt(TIGHT) of the width of the peak.
-    assert abs(found.frequency - w * math.sqrt(1 - 2 * zeta**2)) <= 4 * math.sqrt(TIGHT) * zeta * w + 64 * EPS * w
+    assert (
+        abs(found.frequency - w * math.sqrt(1 - 2 * zeta**2))
+        <= 4 * math.sqrt(TIGHT) * zeta * w + 64 * EPS * w
+    )
 
 
 @given(seeds, orders, widths, st.booleans())
 def test_all_pass_systems_have_norm_one(seed: int, order: int, width: int, imag: bool) -> None:
-    """A + A^H = -B B^H makes I - B^H (s - A)^{-1} B unitary on the whole axis: every frequency is on the level set."""
+    """A + A^H = -B B^H makes I - B^H (s - A)^{-1} B unitary on the whole axis: every frequency is
+    on the level set.
+    """
     rng = np.random.default_rng(seed)
     S = rng.standard_normal((order, order)) + 1j * imag * rng.standard_normal((order, order))
-    B = rng.standard_normal((order, width)) + (1j * rng.standard_normal((order, width)) if imag else 0)
+    B = rng.standard_normal((order, width)) + (
+        1j * rng.standard_normal((order, width)) if imag else 0
+    )
     A = (S if imag else S.real) / 2
     A = A - A.conj().T - B @ B.conj().T / 2
     assume(np.linalg.eigvals(A).real.max() < -1e-2)
     found = hinf(A, B, -B.conj().T, np.eye(width))
-    assert found.lower == pytest.approx(1, abs=64 * slack(A, B, B.conj().T, np.eye(width), min(found.frequency, 1e6)))
+    assert found.lower == pytest.approx(
+        1, abs=64 * slack(A, B, B.conj().T, np.eye(width), min(found.frequency, 1e6))
+    )
     assert 1 <= found.upper <= 1 + 1e-3
 
 
@@ -184,7 +228,9 @@ def test_repeated_poles_are_no_obstacle(order: int, speed: float) -> None:
 
 @pytest.mark.parametrize(("depth", "tight"), [(1e-6, TIGHT), (1e-8, 1e-5), (1e-10, 1e-3)])
 def test_poles_near_the_axis_are_seen(depth: float, tight: float) -> None:
-    """A peak of height 1 + 1/(depth + 2) and width `depth` beside a broad lag of gain 1/2, and rounding of the pole itself."""
+    """A peak of height 1 + 1/(depth + 2) and width `depth` beside a broad lag of gain 1/2, and
+    rounding of the pole itself.
+    """
     pole = -depth + 1j
     A = np.array([[pole.real, pole.imag, 0], [-pole.imag, pole.real, 0], [0, 0, -2.0]])
     B = np.array([math.sqrt(2 * depth), 0, 1.0])
@@ -211,7 +257,9 @@ def test_no_gain_exceeds_the_upper_bound_and_the_lower_one_is_attained(
     model = system(seed, order, inputs, outputs, direct=direct, imag=imag)
     found = hinf(*model)
     poles = np.linalg.eigvals(model[0])
-    w = (poles.imag[:, None] + np.abs(poles.real[:, None]) * np.tan(np.linspace(-1.55, 1.55, 101))).ravel()
+    w = (
+        poles.imag[:, None] + np.abs(poles.real[:, None]) * np.tan(np.linspace(-1.55, 1.55, 101))
+    ).ravel()
     w = np.unique(np.concatenate([w, np.linspace(w.min(), w.max(), 500)]))
     assert search(lambda w: gains(*model, w), w) <= found.upper
     assert np.linalg.norm(model[3], 2) <= found.upper
@@ -223,21 +271,29 @@ def test_no_gain_exceeds_the_upper_bound_and_the_lower_one_is_attained(
 
 
 @given(seeds, orders, widths, st.integers(-40, 40))
-def test_faster_time_moves_the_peak_and_keeps_its_height(seed: int, order: int, width: int, power: int) -> None:
+def test_faster_time_moves_the_peak_and_keeps_its_height(
+    seed: int, order: int, width: int, power: int
+) -> None:
     A, B, C, D = system(seed, order, width, 2)
     slow, fast = hinf(A, B, C, D), hinf(2.0**power * A, 2.0**power * B, C, D)
-    assert fast == slow._replace(frequency=2.0**power * slow.frequency)  # powers of two: to the last bit
+    assert fast == slow._replace(
+        frequency=2.0**power * slow.frequency
+    )  # powers of two: to the last bit
 
 
 @given(seeds, orders, widths, st.integers(-400, 400), st.integers(-400, 400))
-def test_the_norm_scales_with_inputs_and_outputs(seed: int, order: int, width: int, one: int, other: int) -> None:
+def test_the_norm_scales_with_inputs_and_outputs(
+    seed: int, order: int, width: int, one: int, other: int
+) -> None:
     A, B, C, D = system(seed, order, width, 2, direct=False)
     plain, scaled = hinf(A, B, C, D), hinf(A, 2.0**one * B, 2.0**other * C, D)
     assert scaled[:2] == (2.0 ** (one + other) * plain.lower, 2.0 ** (one + other) * plain.upper)
 
 
 @given(seeds, orders, widths, widths, st.booleans())
-def test_a_system_and_its_dual_have_one_norm(seed: int, order: int, inputs: int, outputs: int, imag: bool) -> None:
+def test_a_system_and_its_dual_have_one_norm(
+    seed: int, order: int, inputs: int, outputs: int, imag: bool
+) -> None:
     A, B, C, D = system(seed, order, inputs, outputs, imag=imag)
     found, dual = hinf(A, B, C, D), hinf(A.T, C.T, B.T, D.T)
     assert dual.lower <= found.upper
@@ -245,7 +301,9 @@ def test_a_system_and_its_dual_have_one_norm(seed: int, order: int, inputs: int,
 
 
 @given(seeds, orders, widths, widths, st.booleans())
-def test_rotated_states_inputs_and_outputs_have_one_norm(seed: int, order: int, inputs: int, outputs: int, imag: bool) -> None:
+def test_rotated_states_inputs_and_outputs_have_one_norm(
+    seed: int, order: int, inputs: int, outputs: int, imag: bool
+) -> None:
     A, B, C, D = system(seed, order, inputs, outputs, imag=imag)
     rng = np.random.default_rng(seed)
     Q, U, V = (np.linalg.qr(rng.standard_normal((n, n)))[0] for n in (order, inputs, outputs))
@@ -265,7 +323,9 @@ def test_complex_systems_peak_on_either_side(seed: int, order: int, shift: float
         if math.isfinite(frequency):  # another peak may be as high to the digits of the bounds
             A_other = A.conj() if other is mirrored else A + 1j * shift * np.eye(order)
             B_other, C_other, D_other = (X.conj() if other is mirrored else X for X in (B, C, D))
-            assert gains(A_other, B_other, C_other, D_other, np.array([frequency]))[0] <= other.upper
+            assert (
+                gains(A_other, B_other, C_other, D_other, np.array([frequency]))[0] <= other.upper
+            )
 
 
 @given(seeds, st.integers(1, 8), st.integers(20, 40))
@@ -279,7 +339,9 @@ def test_many_outputs_or_inputs_are_few_after_a_rotation(seed: int, order: int, 
 
 
 @given(seeds, orders, orders, widths, widths)
-def test_the_distance_is_the_norm_of_the_difference(seed: int, one: int, two: int, inputs: int, outputs: int) -> None:
+def test_the_distance_is_the_norm_of_the_difference(
+    seed: int, one: int, two: int, inputs: int, outputs: int
+) -> None:
     first, second = system(seed, one, inputs, outputs), system(seed + 1, two, inputs, outputs)
     found, back = hinf_distance(first, second), hinf_distance(second, first)
     Z = np.zeros((one, two))
@@ -293,7 +355,9 @@ def test_the_distance_is_the_norm_of_the_difference(seed: int, one: int, two: in
 
 
 @given(seeds, orders, widths, widths, st.booleans())
-def test_a_system_has_no_distance_from_itself(seed: int, order: int, inputs: int, outputs: int, imag: bool) -> None:
+def test_a_system_has_no_distance_from_itself(
+    seed: int, order: int, inputs: int, outputs: int, imag: bool
+) -> None:
     model = system(seed, order, inputs, outputs, imag=imag)
     assert hinf_distance(model, model) == (0.0, 0.0, 0.0)
 
@@ -328,7 +392,11 @@ def test_an_undamped_mode_makes_the_norm_infinite(seed: int, order: int, driven:
 
 def test_an_integrator_is_undamped() -> None:
     assert hinf(np.zeros((1, 1)), np.ones(1), np.ones(1)) == (math.inf, math.inf, 0.0)
-    assert hinf(np.array([[1 - 2j]]), np.ones(1) + 0j, np.ones(1) + 0j) == (math.inf, math.inf, -2.0)
+    assert hinf(np.array([[1 - 2j]]), np.ones(1) + 0j, np.ones(1) + 0j) == (
+        math.inf,
+        math.inf,
+        -2.0,
+    )
 
 
 def test_single_precision_is_worked_on_in_double() -> None:
@@ -337,11 +405,15 @@ def test_single_precision_is_worked_on_in_double() -> None:
 
 
 @given(seeds, st.integers(1, 6), widths, widths, st.sampled_from([3, 30, 300]))
-def test_finite_input_never_makes_nan(seed: int, order: int, inputs: int, outputs: int, span: int) -> None:
+def test_finite_input_never_makes_nan(
+    seed: int, order: int, inputs: int, outputs: int, span: int
+) -> None:
     rng = np.random.default_rng(seed)
 
     def draw(*shape: int) -> np.ndarray:
-        return rng.choice([-1, 0, 1], shape, p=[0.3, 0.3, 0.4]) * 10.0 ** rng.uniform(-span, span, shape)
+        return rng.choice([-1, 0, 1], shape, p=[0.3, 0.3, 0.4]) * 10.0 ** rng.uniform(
+            -span, span, shape
+        )
 
     A = np.tril(draw(order, order), -1) - np.diag(10.0 ** rng.uniform(-span / 10, span, order))
     found = hinf(A, draw(order, inputs), draw(outputs, order), draw(outputs, inputs))
@@ -356,15 +428,23 @@ def test_states_on_no_loop_are_not_balanced_beyond_the_range_of_floats(seed: int
     rng.integers(2, 7)
 
     def draw(*shape: int) -> np.ndarray:
-        return rng.choice([-1, 0, 1], shape, p=[0.1, 0.7, 0.2]) * 10.0 ** rng.uniform(-300, 300, shape)
+        return rng.choice([-1, 0, 1], shape, p=[0.1, 0.7, 0.2]) * 10.0 ** rng.uniform(
+            -300, 300, shape
+        )
 
-    found = hinf(np.tril(draw(6, 6), -1) - np.diag(10.0 ** rng.uniform(-30, 300, 6)), draw(6, 1), draw(1, 6))
+    found = hinf(
+        np.tril(draw(6, 6), -1) - np.diag(10.0 ** rng.uniform(-30, 300, 6)), draw(6, 1), draw(1, 6)
+    )
     assert 0 <= found.lower <= found.upper
 
 
 @pytest.mark.parametrize("rounding", [1e-5, 1e-3])
-def test_the_bounds_hold_for_an_eigensolver_as_bad_as_assumed(rounding: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """E of the size allowed for, in random directions, and no search for peaks: the upper bound covers what is missed."""
+def test_the_bounds_hold_for_an_eigensolver_as_bad_as_assumed(
+    rounding: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E of the size allowed for, in random directions, and no search for peaks: the upper bound
+    covers what is missed.
+    """
     eigvals = np.linalg.eigvals
     missed = 0.0
     for seed in range(40):
@@ -372,16 +452,23 @@ def test_the_bounds_hold_for_an_eigensolver_as_bad_as_assumed(rounding: float, m
         model = system(seed, 6, 2, 1, direct=seed % 2 == 0)
         poles = eigvals(model[0])
         w = np.abs(poles.imag + poles.real * np.linspace(-3, 3, 400)[:, None]).ravel()
-        exact = max(gains(*model, np.unique(np.append(w, np.linspace(0, 30, 2000)))).max(), np.linalg.norm(model[3], 2))
+        exact = max(
+            gains(*model, np.unique(np.append(w, np.linspace(0, 30, 2000)))).max(),
+            np.linalg.norm(model[3], 2),
+        )
 
         def wrong(H: np.ndarray, rng: np.random.Generator = rng) -> np.ndarray:
             E = np.outer(*rng.standard_normal((2, len(H))))
             return eigvals(H + rounding * np.linalg.norm(H) / np.linalg.norm(E, 2) * E)
 
         with monkeypatch.context() as patch:
-            patch.setattr(norms, "eigenvalue_rounding", lambda order: rounding)
+            patch.setattr(h_infinity, "eigenvalue_rounding", lambda order: rounding)
             patch.setattr(np.linalg, "eigvals", wrong)
-            patch.setattr(norms, "_climb", lambda system, w, gains: (w[[np.argmax(gains)]], np.max(gains, keepdims=True)))
+            patch.setattr(
+                h_infinity,
+                "_climb",
+                lambda system, w, gains: (w[[np.argmax(gains)]], np.max(gains, keepdims=True)),
+            )
             found = hinf(*model, tolerance=1e-9)
         assert exact <= found.upper
         missed = max(missed, 1 - found.lower / exact)
@@ -407,7 +494,10 @@ A, B, C = -np.eye(3), np.ones(3), np.ones((2, 3))
         ((B, B, C), r"`A` must have shape \(N, N\); got \(3,\)"),
         ((A, B[:2], C), r"`B` must have shape .* N = 3 from `A`; got \(2,\)"),
         ((A, B, C.T), r"`C` must have shape .* N = 3 from `A`; got \(3, 2\)"),
-        ((A, B, C, np.eye(2)), r"`D` must have shape \(P, M\) with P = 2 from `C` and M = 1 from `B`; got \(2, 2\)"),
+        (
+            (A, B, C, np.eye(2)),
+            r"`D` must have shape \(P, M\) with P = 2 from `C` and M = 1 from `B`; got \(2, 2\)",
+        ),
         ((A, B, C, 1.0), r"`D` must have shape .*; got \(\)"),
         ((A * np.nan, B, C), "`A` must be finite; got nan"),
         ((A, B * np.inf, C), "`B` must be finite; got inf"),
@@ -431,5 +521,7 @@ def test_other_mistakes_are_refused() -> None:
         hinf(A.astype(np.int64), B, C)
     with pytest.raises(ValueError, match=r"as many inputs and outputs; got \(1, 2\) and \(1, 3\)"):
         hinf_distance((A, B, C), (A, B, np.eye(3)))
-    with pytest.raises(TypeError, match=r"`second` must be a tuple \(A, B, C\) or \(A, B, C, D\); got 2 entries"):
+    with pytest.raises(
+        TypeError, match=r"`second` must be a tuple \(A, B, C\) or \(A, B, C, D\); got 2 entries"
+    ):
         hinf_distance((A, B, C), (A, B))

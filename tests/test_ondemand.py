@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmlinalg import forms, hippo
-from ssmlinalg._ondemand import ORDER, OnDemand
+from ssmlinalg.ground.ondemand import ORDER, OnDemand
 
 WHOLE = np.random.default_rng(0).standard_normal((7, 5))
 MATRIX = OnDemand(WHOLE.shape, WHOLE.dtype, lambda rows, columns: WHOLE[np.ix_(rows, columns)])
@@ -43,10 +43,14 @@ def test_indices_outside_are_refused() -> None:
         MATRIX[0, 0, 0]
 
 
-@pytest.mark.parametrize("name", ["legs", "legt", "lagt", "tlagt", "fout", "foud", "fourier_decay", "fourier2"])
+@pytest.mark.parametrize(
+    "name", ["legs", "legt", "lagt", "tlagt", "fout", "foud", "fourier_decay", "fourier2"]
+)
 @pytest.mark.parametrize("odd", [0, 1])
 def test_measures_beyond_the_limit_are_the_measures_below(name: str, odd: int) -> None:
-    """Entries do not depend on the order, but for Fourier's parity: the top left block of a large matrix is the small one."""
+    """Entries do not depend on the order, but for Fourier's parity: the top left block of a large
+    matrix is the small one.
+    """
     large, small = hippo.MEASURES[name](10**6 + odd), hippo.MEASURES[name](6 + odd)
     assert isinstance(large.A, OnDemand)
     np.testing.assert_array_equal(large.A[: 6 + odd, : 6 + odd], small.A)

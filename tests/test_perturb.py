@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr, orders, taus
 
 from ssmlinalg import hippo, perturb, reference
-from ssmlinalg._axis import supremum
-from ssmlinalg.analysis import legs_state, transfer
+from ssmlinalg.matrices.frequency_supremum import supremum
+from ssmlinalg.systems import legs_state, transfer
 
 
 def resolvent(A: np.ndarray, B: np.ndarray, s: np.ndarray) -> np.ndarray:
@@ -27,13 +27,19 @@ def test_the_factors_give_the_perturbed_matrix_back(measure: str, order: int, ta
     A = (found.V * found.Lambda) @ found.V_inv
     size = np.linalg.norm(system.A)
     assert np.linalg.norm(A - system.A - found.E) <= 64 * EPS * order * found.condition * size
-    assert np.linalg.norm(found.V @ found.V_inv - np.eye(order)) <= 64 * EPS * order * found.condition
+    assert (
+        np.linalg.norm(found.V @ found.V_inv - np.eye(order)) <= 64 * EPS * order * found.condition
+    )
     np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=8 * EPS * order)
-    assert found.backward_error == pytest.approx(np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2))
+    assert found.backward_error == pytest.approx(
+        np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2)
+    )
 
 
 @given(lossless, orders, taus)
-def test_the_spectrum_is_stable_and_closed_under_conjugation(measure: str, order: int, tau: float) -> None:
+def test_the_spectrum_is_stable_and_closed_under_conjugation(
+    measure: str, order: int, tau: float
+) -> None:
     found = perturb.lossless(nplr(measure, order), tau=tau)
     sigma = {"legs": -0.5, "tlagt": -0.5}.get(measure, 0.0)
     size = np.linalg.norm(found.nplr.A)
@@ -45,12 +51,16 @@ def test_the_spectrum_is_stable_and_closed_under_conjugation(measure: str, order
 
 @given(st.integers(1, 40), taus)
 def test_the_bound_is_the_highest_point_of_the_lobe(order: int, tau: float) -> None:
-    assume(tau < 1 - 1e-6)  # beyond, the lobe has no end in double precision and level sets take over
+    assume(
+        tau < 1 - 1e-6
+    )  # beyond, the lobe has no end in double precision and level sets take over
     q = np.linspace(0, 1, 100001)[:-1]
     lobe = tau / 2 * q * np.sqrt(1 - q**2) / (1 - tau / 2 * (1 + q))
     bound = perturb.lossless(hippo.legs(order), tau=tau).transfer_bound
     assert lobe.max() * (1 - 1e-12) <= bound
-    assert bound <= lobe.max() * (1 + 1e-6) or tau > 0.99  # the grid misses a lobe that ends in a pole
+    assert (
+        bound <= lobe.max() * (1 + 1e-6) or tau > 0.99
+    )  # the grid misses a lobe that ends in a pole
 
 
 @given(lossless, orders, taus)
@@ -67,11 +77,15 @@ def test_lagt_keeps_the_bound_that_its_gain_at_zero_gives(order: int, tau: float
     """t/(1 - tau) |x^(0)|, |x^(0)| = 2 sqrt(N), which no frequency of a dense grid exceeds."""
     lagt = hippo.lagt(order)
     found = perturb.lossless(lagt, tau=tau)
-    assert found.transfer_bound == pytest.approx(tau / 2 / (1 - tau) * 2 * np.sqrt(order), rel=64 * EPS * order)
+    assert found.transfer_bound == pytest.approx(
+        tau / 2 / (1 - tau) * 2 * np.sqrt(order), rel=64 * EPS * order
+    )
     w = np.geomspace(1e-4, 1e2, 400)
     tilde = found.V @ (found.B[:, None] / (1j * w - found.Lambda[:, None]))
     seen = np.linalg.norm(tilde - resolvent(lagt.A, lagt.B, 1j * w), axis=0).max()
-    assert max(seen, found.transfer_error) <= found.transfer_bound * (1 + 256 * EPS * order * found.condition)
+    assert max(seen, found.transfer_error) <= found.transfer_bound * (
+        1 + 256 * EPS * order * found.condition
+    )
 
 
 def test_an_undamped_system_has_an_infinite_error() -> None:
@@ -91,7 +105,10 @@ def test_the_deviation_is_the_one_derived(measure: str, order: int, tau: float) 
     tilde = found.V @ (found.B[:, None] / (s - found.Lambda[:, None]))
     expected = -tau / 2 * Phi / (1 - tau / 2 + tau / 2 * Phi) * x
     size = np.linalg.norm(system.A) * 1e3 + 1e3
-    assert np.abs(tilde - x - expected).max() <= 64 * EPS * order * found.condition * size * np.abs(x).max()
+    assert (
+        np.abs(tilde - x - expected).max()
+        <= 64 * EPS * order * found.condition * size * np.abs(x).max()
+    )
 
 
 @given(st.integers(1, 40), taus)
@@ -118,7 +135,9 @@ def test_legs_is_exact_at_frequency_zero(order: int, tau: float) -> None:
     [(0.5, 3, 0.22), (0.3, 5.67, 0.101), (0.2, 9, 0.060), (0.1, 19, 0.0273), (0.01, 199, 0.0025)],
 )
 @pytest.mark.parametrize("order", [64, 128])
-def test_legs_has_the_tabulated_figures(tau: float, conditioning: float, error: float, order: int) -> None:
+def test_legs_has_the_tabulated_figures(
+    tau: float, conditioning: float, error: float, order: int
+) -> None:
     found = perturb.lossless(hippo.legs(order), tau=tau)
     assert 0.9 * conditioning <= found.condition <= conditioning
     assert found.transfer_error == pytest.approx(error, rel=0.02)
@@ -129,7 +148,9 @@ def test_the_whole_perturbation_is_s4d_and_its_error_grows_with_the_order() -> N
         found = perturb.lossless(hippo.legs(order), tau=1.0)
         assert found.condition == pytest.approx(1, abs=64 * EPS * order)
         assert found.transfer_error == pytest.approx(error, abs=5e-3)
-        assert error - 5e-3 <= found.transfer_bound <= error + 5e-3  # by level sets: the closed bound is infinite
+        assert (
+            error - 5e-3 <= found.transfer_bound <= error + 5e-3
+        )  # by level sets: the closed bound is infinite
 
 
 @given(st.integers(2, 40), st.floats(1.1, 300))
@@ -145,7 +166,9 @@ def test_the_conditioning_asked_for_is_delivered(measure: str, order: int, budge
 
 
 def test_the_budget_is_kept_at_an_exceptional_point() -> None:
-    """At N = 2 two eigenvalues meet at tau = 1 - sqrt(3)/2, where no budget is met: tau is moved off."""
+    """At N = 2 two eigenvalues meet at tau = 1 - sqrt(3)/2, where no budget is met: tau is moved
+    off.
+    """
     meeting = 1 - np.sqrt(3) / 2
     nearby = perturb.lossless(hippo.legs(2), tau=meeting * (1 + 1e-9))
     assert nearby.condition > 1e3
@@ -203,12 +226,19 @@ def test_every_perturbation_certifies_what_it_returns(method: str, order: int) -
     found = perturb.PERTURBATIONS[method](system)
     unit, size = np.eye(order), float(np.linalg.norm(system.A))
     condition = float(np.linalg.cond(found.V))
-    assert np.linalg.norm((found.V * found.Lambda) @ found.V_inv - system.A - found.E) <= 256 * EPS * order * condition * size
+    assert (
+        np.linalg.norm((found.V * found.Lambda) @ found.V_inv - system.A - found.E)
+        <= 256 * EPS * order * condition * size
+    )
     assert np.linalg.norm(found.V @ found.V_inv - unit) <= 64 * EPS * order * condition
     assert found.condition == pytest.approx(condition, rel=64 * EPS * order * condition)
     lengths = np.linalg.norm(found.V, axis=0) * np.linalg.norm(found.V_inv, axis=1)
-    assert found.scaled_condition == pytest.approx(np.sum(lengths), rel=64 * EPS * order * condition)
-    assert found.backward_error == pytest.approx(np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2), rel=1e-9, abs=EPS)
+    assert found.scaled_condition == pytest.approx(
+        np.sum(lengths), rel=64 * EPS * order * condition
+    )
+    assert found.backward_error == pytest.approx(
+        np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2), rel=1e-9, abs=EPS
+    )
     assert found.residual <= 256 * EPS * order * condition
     np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=16 * EPS * order)
     assert found.abscissa == found.Lambda.real.max()
@@ -224,7 +254,11 @@ def test_every_perturbation_certifies_what_it_returns(method: str, order: int) -
         assert found.transfer_error == np.inf
 
 
-BUDGETED = [name for name, method in perturb.PERTURBATIONS.items() if "conditioning" in signature(method).parameters]
+BUDGETED = [
+    name
+    for name, method in perturb.PERTURBATIONS.items()
+    if "conditioning" in signature(method).parameters
+]
 
 
 @given(st.sampled_from(BUDGETED), st.integers(1, 6), st.floats(1.5, 40))
@@ -235,8 +269,12 @@ def test_a_budget_given_is_a_budget_kept(method: str, order: int, budget: float)
 
 
 @given(st.integers(2, 24), st.floats(0.03, 0.99))
-def test_legt_with_its_two_columns_is_exact_at_frequency_zero_and_follows_its_law(order: int, tau: float) -> None:
-    r"""x~ - x^ = tau/2 (s - A)^{-1} P M(s)^{-1} (Phi(0) - Phi(s)) g, M = (1 - tau/2) I + tau/2 Phi, by dense solves."""
+def test_legt_with_its_two_columns_is_exact_at_frequency_zero_and_follows_its_law(
+    order: int, tau: float
+) -> None:
+    r"""x~ - x^ = tau/2 (s - A)^{-1} P M(s)^{-1} (Phi(0) - Phi(s)) g, M = (1 - tau/2) I + tau/2 Phi,
+    by dense solves.
+    """
     system = hippo.legt(order)
     found = perturb.lossless(system, tau=tau)
     A, B, P = system
@@ -251,12 +289,23 @@ def test_legt_with_its_two_columns_is_exact_at_frequency_zero_and_follows_its_la
     for s in (0j, 0.3j, 2j, 40j):
         Phi = unit - 2 * H(s)
         M = (1 - tau / 2) * unit + tau / 2 * Phi
-        expected = tau / 2 * np.linalg.solve(s * np.eye(order) - A, P @ np.linalg.solve(M, (at_zero - Phi) @ g))
+        expected = (
+            tau
+            / 2
+            * np.linalg.solve(s * np.eye(order) - A, P @ np.linalg.solve(M, (at_zero - Phi) @ g))
+        )
         x = np.linalg.solve(s * np.eye(order) - A, B + 0j)
         tilde = found.V @ (found.B / (s - found.Lambda))
-        room = scale * np.linalg.norm(np.linalg.inv(s * np.eye(order) - A - found.E)) * (1 + np.linalg.norm(x))
+        room = (
+            scale
+            * np.linalg.norm(np.linalg.inv(s * np.eye(order) - A - found.E))
+            * (1 + np.linalg.norm(x))
+        )
         assert np.linalg.norm(tilde - x - expected) <= room
-    assert np.linalg.norm(found.V @ (found.B / -found.Lambda) - np.linalg.solve(-A, B)) <= scale * order
+    assert (
+        np.linalg.norm(found.V @ (found.B / -found.Lambda) - np.linalg.solve(-A, B))
+        <= scale * order
+    )
     assert found.abscissa <= 64 * EPS * order * found.condition * np.linalg.norm(A)
 
 
@@ -268,9 +317,13 @@ def test_orders_one_and_two_need_no_exception() -> None:
 
 
 def test_what_was_done_is_reported() -> None:
-    """At order 4 and budget 20 the law's tau lies in a window (c = 2 / 0.0497 - 1): steps are taken and counted."""
+    """At order 4 and budget 20 the law's tau lies in a window (c = 2 / 0.0497 - 1): steps are taken
+    and counted.
+    """
     found = perturb.lossless(hippo.legs(4), conditioning=20)
-    assert found.tau == pytest.approx(min(found.facts["law_tau"] * 1.005 ** found.facts["steps"], 1))
+    assert found.tau == pytest.approx(
+        min(found.facts["law_tau"] * 1.005 ** found.facts["steps"], 1)
+    )
     moved = perturb.lossless(hippo.legs(4), conditioning=float((2 / 0.0497 - 1) ** 0.75))
     assert moved.facts["steps"] > 0
     assert moved.tau > moved.facts["law_tau"]
@@ -281,5 +334,7 @@ def test_what_was_done_is_reported() -> None:
 def test_figures_in_closed_form_are_those_of_the_factors(measure: str, order: int) -> None:
     found = perturb.lossless(nplr(measure, order), tau=0.2)
     sizes = np.linalg.norm(found.E, 2), np.linalg.norm(found.A, 2)
-    assert found.condition == pytest.approx(np.linalg.cond(found.V), rel=64 * EPS * order * found.condition)
+    assert found.condition == pytest.approx(
+        np.linalg.cond(found.V), rel=64 * EPS * order * found.condition
+    )
     assert found.backward_error == pytest.approx(sizes[0] / sizes[1], rel=1e-9)

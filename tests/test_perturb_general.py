@@ -1,4 +1,6 @@
-"""Perturbations of any square matrix: what is returned diagonalizes A + E, and is what the method promises."""
+"""Perturbations of any square matrix: what is returned diagonalizes A + E, and is what the method
+promises.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,15 @@ from strategies import EPS, seeds
 from ssmlinalg import hippo
 from ssmlinalg.perturb.columns import column, last_column
 from ssmlinalg.perturb.diagonalization import Diagonalization
-from ssmlinalg.perturb.gaussian import complex_gaussian, gaussian
-from ssmlinalg.perturb.minimize import conditioning_of, minimize, objective
+from ssmlinalg.perturb.least_size import conditioning_of, minimize, objective
+from ssmlinalg.perturb.random import complex_gaussian, gaussian
 
 
 def kahan(order: int) -> np.ndarray:
     s, c = math.sin(1.2), math.cos(1.2)
-    return np.diag(s ** np.arange(order)) @ (np.eye(order) - c * np.triu(np.ones((order, order)), 1))
+    return np.diag(s ** np.arange(order)) @ (
+        np.eye(order) - c * np.triu(np.ones((order, order)), 1)
+    )
 
 
 def frank(order: int) -> np.ndarray:
@@ -31,7 +35,9 @@ def frank(order: int) -> np.ndarray:
 
 def orthogonal(order: int, *, whole: bool = False) -> np.ndarray:
     rng = np.random.default_rng(order)
-    G = rng.standard_normal((order, order)) + (1j * rng.standard_normal((order, order)) if whole else 0)
+    G = rng.standard_normal((order, order)) + (
+        1j * rng.standard_normal((order, order)) if whole else 0
+    )
     return np.linalg.qr(G)[0]
 
 
@@ -51,7 +57,9 @@ CATALOGUE: dict[str, Callable[[int], np.ndarray]] = {
     "kahan": kahan,
     "frank": frank,
     "toeplitz": lambda order: 1j * np.eye(order, k=1) + np.eye(order, k=-2) - 4 * np.eye(order),
-    "convection-diffusion": lambda order: 1.9 * np.eye(order, k=1) + 0.1 * np.eye(order, k=-1) - 2 * np.eye(order),
+    "convection-diffusion": lambda order: (
+        1.9 * np.eye(order, k=1) + 0.1 * np.eye(order, k=-1) - 2 * np.eye(order)
+    ),
     "companion": lambda order: np.eye(order, k=1) - np.eye(order)[:, -1:] * np.eye(order)[0],
     "symmetric": lambda order: rotated(np.diag(-1.0 - np.arange(order))),
     "unitary": lambda order: orthogonal(order, whole=True),
@@ -75,19 +83,27 @@ def size_of(found: Diagonalization) -> float:
 
 @settings(max_examples=80)
 @given(matrices, orders, st.sampled_from(sorted(METHODS)), st.integers(0, 9))
-def test_the_factors_give_the_perturbed_matrix_back(name: str, order: int, method: str, seed: int) -> None:
+def test_the_factors_give_the_perturbed_matrix_back(
+    name: str, order: int, method: str, seed: int
+) -> None:
     A = CATALOGUE[name](order)
     found = METHODS[method](A, seed)
     V, V_inv, kappa = found.V, found.V_inv, np.linalg.cond(found.V)
-    assert np.linalg.norm((V * found.Lambda) @ V_inv - A - found.E) <= 64 * EPS * order * kappa * size_of(found)
+    assert np.linalg.norm(
+        (V * found.Lambda) @ V_inv - A - found.E
+    ) <= 64 * EPS * order * kappa * size_of(found)
     assert np.linalg.norm(V @ V_inv - np.eye(order)) <= 64 * EPS * order * kappa
     np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=16 * EPS)
     assert found.condition == pytest.approx(kappa, rel=64 * EPS * order * kappa)
     assert all(type(fact) is float for fact in found.facts.values())
 
 
-@given(matrices, orders, st.sampled_from(["gaussian", "minimize gamma", "minimize"]), st.integers(0, 9))
-def test_a_real_matrix_has_a_real_perturbation_and_conjugate_pairs(name: str, order: int, method: str, seed: int) -> None:
+@given(
+    matrices, orders, st.sampled_from(["gaussian", "minimize gamma", "minimize"]), st.integers(0, 9)
+)
+def test_a_real_matrix_has_a_real_perturbation_and_conjugate_pairs(
+    name: str, order: int, method: str, seed: int
+) -> None:
     A = CATALOGUE[name](order)
     found = METHODS[method](A, seed)
     assert np.iscomplexobj(found.E) == np.iscomplexobj(A) or not found.E.any()
@@ -98,13 +114,17 @@ def test_a_real_matrix_has_a_real_perturbation_and_conjugate_pairs(name: str, or
 
 
 @given(matrices, orders, st.floats(1e-3, 0.9), seeds)
-def test_a_gaussian_perturbation_has_the_size_asked_for(name: str, order: int, size: float, seed: int) -> None:
+def test_a_gaussian_perturbation_has_the_size_asked_for(
+    name: str, order: int, size: float, seed: int
+) -> None:
     A = CATALOGUE[name](order)
     for method in (gaussian, complex_gaussian):
         found = method(A, size=size, seed=seed)
         length = np.linalg.norm(A, 2) or 1.0
         assert np.linalg.norm(found.E, 2) == pytest.approx(size * length, rel=64 * EPS * order)
-        assert found.condition <= found.facts["existence_bound"]  # proved for one E, and so generous that these keep it
+        assert (
+            found.condition <= found.facts["existence_bound"]
+        )  # proved for one E, and so generous that these keep it
 
 
 @given(orders, st.integers(0, 9), st.integers(2, 6))
@@ -112,7 +132,10 @@ def test_more_tries_are_no_worse(order: int, seed: int, tries: int) -> None:
     A = CATALOGUE["stable jordan"](order)
     one, more = gaussian(A, size=0.3, seed=seed), gaussian(A, size=0.3, seed=seed, tries=tries)
     lost, still = (found.abscissa >= 0 for found in (one, more))
-    assert (still, 0 if lost > still else more.condition) <= (lost, one.condition * (1 + 64 * EPS * order * one.condition))
+    assert (still, 0 if lost > still else more.condition) <= (
+        lost,
+        one.condition * (1 + 64 * EPS * order * one.condition),
+    )
 
 
 def test_of_many_tries_one_that_keeps_stability_is_taken() -> None:
@@ -131,8 +154,12 @@ def test_a_normal_matrix_is_left_alone(name: str, order: int, seed: int) -> None
 
 
 @given(st.integers(2, 16), st.integers(0, 9))
-def test_a_gaussian_perturbation_hardly_conditions_a_normal_matrix_worse(order: int, seed: int) -> None:
-    """With gaps of 1, |A| = N and |E| = s N, first order makes V^{-1} (V + dV) = I + C with |C|_F <= |E|_F <= sqrt(N) s N."""
+def test_a_gaussian_perturbation_hardly_conditions_a_normal_matrix_worse(
+    order: int, seed: int
+) -> None:
+    """With gaps of 1, |A| = N and |E| = s N, first order makes V^{-1} (V + dV) = I + C with |C|_F
+    <= |E|_F <= sqrt(N) s N.
+    """
     size = 1e-3 / order**1.5
     found = gaussian(CATALOGUE["symmetric"](order), size=size, seed=seed)
     assert found.condition - 1 <= 4 * order**1.5 * size
@@ -143,7 +170,9 @@ def test_minimization_keeps_stability(name: str, order: int, seed: int, gamma: f
     A = CATALOGUE[name](order)
     alpha = float(np.linalg.eigvals(A).real.max())
     found = minimize(A, gamma=gamma, seed=seed, iterations=20)
-    assert found.abscissa <= (alpha / 2 if alpha < 0 else alpha) + 64 * EPS * order * found.condition * size_of(found)
+    assert found.abscissa <= (
+        alpha / 2 if alpha < 0 else alpha
+    ) + 64 * EPS * order * found.condition * size_of(found)
     assert alpha >= 0 or found.abscissa < 0
 
 
@@ -151,8 +180,12 @@ def test_minimization_keeps_stability(name: str, order: int, seed: int, gamma: f
 @pytest.mark.parametrize("whole", [False, True])
 @given(order=st.integers(2, 7), seed=seeds)
 @settings(max_examples=15)
-def test_the_gradient_is_that_of_central_differences(order: int, seed: int, p: float, whole: bool) -> None:
-    """(f(+h) - f(-h))/2h has an error of f''' h^2/6 + |f| eps/h; Re lambda of A + E is above and below the ceiling in turn."""
+def test_the_gradient_is_that_of_central_differences(
+    order: int, seed: int, p: float, whole: bool
+) -> None:
+    """(f(+h) - f(-h))/2h has an error of f''' h^2/6 + |f| eps/h; Re lambda of A + E is above and
+    below the ceiling in turn.
+    """
     rng = np.random.default_rng(seed)
 
     def matrix() -> np.ndarray:
@@ -186,24 +219,39 @@ def test_kappa_p_falls_to_kappa_2(order: int, seed: int) -> None:
 
 
 def test_the_derivative_of_the_spectrum_is_exact_for_a_triangular_matrix() -> None:
-    """kappa_2 of [[a, c], [0, b]] is cot(phi/2), tan phi = |a - b|/|c|: with c = t, a - b = 1, log kappa = asinh t."""
+    """kappa_2 of [[a, c], [0, b]] is cot(phi/2), tan phi = |a - b|/|c|: with c = t, a - b = 1, log
+    kappa = asinh t.
+    """
     for t in (0.1, 1.0, 30.0):
         M = np.array([[-1.0, t], [0.0, -2.0]])
         found = conditioning_of(M)
         assert found.logarithm == pytest.approx(math.asinh(t), abs=64 * EPS * found.condition)
         expected = 1 / math.hypot(1, t)
         assert found.gradient[0, 1] == pytest.approx(expected, rel=64 * EPS * found.condition**2)
-        assert found.gradient[0, 0] == pytest.approx(-t * expected, rel=64 * EPS * found.condition**2)
-        np.testing.assert_allclose(found.abscissa_gradient, [[1, 0], [t, 0]], atol=64 * EPS * found.condition)
+        assert found.gradient[0, 0] == pytest.approx(
+            -t * expected, rel=64 * EPS * found.condition**2
+        )
+        np.testing.assert_allclose(
+            found.abscissa_gradient, [[1, 0], [t, 0]], atol=64 * EPS * found.condition
+        )
 
 
-@pytest.mark.parametrize(("order", "conditioning", "published"), [(8, 5.114, 0.1013), (16, 6.555, 0.0505), (32, 8.312, 0.0381)])
-def test_descent_beats_the_published_perturbations_of_legs(order: int, conditioning: float, published: float) -> None:
-    """kappa(V) and |E|_F/|A|_F of ptbHiPPO8, 16 and 32 of the S4-PTD repository, as measured there."""
+@pytest.mark.parametrize(
+    ("order", "conditioning", "published"),
+    [(8, 5.114, 0.1013), (16, 6.555, 0.0505), (32, 8.312, 0.0381)],
+)
+def test_descent_beats_the_published_perturbations_of_legs(
+    order: int, conditioning: float, published: float
+) -> None:
+    """kappa(V) and |E|_F/|A|_F of ptbHiPPO8, 16 and 32 of the S4-PTD repository, as measured
+    there.
+    """
     found = minimize(hippo.legs(order), conditioning=conditioning, iterations=150)
     assert found.condition <= conditioning
     assert found.facts["frobenius"] <= 0.8 * published
-    assert found.facts["frobenius"] == pytest.approx(np.linalg.norm(found.E) / np.linalg.norm(found.A))
+    assert found.facts["frobenius"] == pytest.approx(
+        np.linalg.norm(found.E) / np.linalg.norm(found.A)
+    )
 
 
 @pytest.mark.parametrize(("name", "order"), [("jordan", 32), ("grcar", 24), ("kahan", 24)])
@@ -222,7 +270,11 @@ def test_minimization_makes_less_of_an_error_than_a_gaussian_of_the_same_conditi
 def test_a_small_gamma_makes_a_normal_and_a_large_one_leaves_it_as_it_is() -> None:
     A = hippo.legs(6).A
     sizes, conditions = zip(
-        *((d.facts["frobenius"], d.condition) for d in (minimize(A, gamma=g) for g in (1, 1e2, 1e4))), strict=True
+        *(
+            (d.facts["frobenius"], d.condition)
+            for d in (minimize(A, gamma=g) for g in (1, 1e2, 1e4))
+        ),
+        strict=True,
     )
     assert sizes == tuple(sorted(sizes, reverse=True))
     assert conditions == tuple(sorted(conditions))
@@ -231,7 +283,11 @@ def test_a_small_gamma_makes_a_normal_and_a_large_one_leaves_it_as_it_is() -> No
 @given(matrices, st.integers(1, 12), seeds)
 def test_the_same_seed_gives_the_same_perturbation(name: str, order: int, seed: int) -> None:
     A = CATALOGUE[name](order)
-    for method in (gaussian, complex_gaussian, lambda A, seed: minimize(A, gamma=50, seed=seed, iterations=5)):
+    for method in (
+        gaussian,
+        complex_gaussian,
+        lambda A, seed: minimize(A, gamma=50, seed=seed, iterations=5),
+    ):
         np.testing.assert_array_equal(method(A, seed=seed).E, method(A, seed=seed).E)
     assert order == 1 or not np.array_equal(gaussian(A, seed=seed).E, gaussian(A, seed=seed + 1).E)
 
@@ -239,7 +295,11 @@ def test_the_same_seed_gives_the_same_perturbation(name: str, order: int, seed: 
 @pytest.mark.parametrize("power", [-300, -9, 9, 300])
 def test_the_perturbation_scales_with_the_matrix(power: int) -> None:
     A = CATALOGUE["grcar"](6)
-    for method in (gaussian, lambda A: minimize(A, gamma=100, iterations=10), lambda A: column(A, index=0)):
+    for method in (
+        gaussian,
+        lambda A: minimize(A, gamma=100, iterations=10),
+        lambda A: column(A, index=0),
+    ):
         here, there = method(A).E, method(A * 2.0**power).E * 2.0**-power
         np.testing.assert_allclose(there, here, atol=1e-6)
 
@@ -265,7 +325,11 @@ def test_an_interrupted_column_is_the_best_so_far() -> None:
         conditions = []
 
         def interrupt(
-            evaluations: int, condition: float, size: float, last: int = last, seen: list[float] = conditions
+            evaluations: int,
+            condition: float,
+            size: float,
+            last: int = last,
+            seen: list[float] = conditions,
         ) -> None:
             seen.append(condition)
             if evaluations == last:
@@ -291,17 +355,25 @@ def test_the_last_column_of_legs_keeps_its_bound(order: int, length: float) -> N
     found = last_column(legs, size=length / float(np.linalg.norm(legs.A, 2)))
     assert found.facts["absolute"] == pytest.approx(length)
     assert found.abscissa <= length - 0.5 + 64 * EPS * order * found.condition * size_of(found)
-    w = np.concatenate([[0.0, order], np.geomspace(1e-2, 10 * order**2, 60), np.abs(found.Lambda.imag)])
+    w = np.concatenate(
+        [[0.0, order], np.geomspace(1e-2, 10 * order**2, 60), np.abs(found.Lambda.imag)]
+    )
     s = 1j * w
-    exact = np.linalg.solve(s[:, None, None] * np.eye(order) - legs.A, legs.B[:, None] + 0j)[..., 0].T
+    exact = np.linalg.solve(s[:, None, None] * np.eye(order) - legs.A, legs.B[:, None] + 0j)[
+        ..., 0
+    ].T
     there = found.V @ ((found.V_inv @ legs.B)[:, None] / (s - found.Lambda[:, None]))
     error = np.linalg.norm(there - exact, axis=0).max()
     assert error <= found.facts["transfer_bound"] + 256 * EPS * order * found.condition
-    assert found.facts["transfer_bound"] == pytest.approx(2 * length / (1 - 2 * length) / math.sqrt(2 * order - 1))
+    assert found.facts["transfer_bound"] == pytest.approx(
+        2 * length / (1 - 2 * length) / math.sqrt(2 * order - 1)
+    )
 
 
 def test_the_last_column_has_the_tabulated_figures() -> None:
-    """kappa_2 of unit columns at |E|_2 = 0.1 and 0.01, N = 64, and what scaling the columns makes of it."""
+    """kappa_2 of unit columns at |E|_2 = 0.1 and 0.01, N = 64, and what scaling the columns makes
+    of it.
+    """
     legs = hippo.legs(64)
     for length, condition in ((0.1, 4182.45), (0.01, 31914.6)):
         found = last_column(legs, size=length / float(np.linalg.norm(legs.A, 2)))
@@ -313,13 +385,20 @@ def test_the_bound_is_promised_only_where_it_is_proved() -> None:
     legs = hippo.legs(8)
     half = 0.51 / float(np.linalg.norm(legs.A, 2))
     assert last_column(legs, size=half).facts["transfer_bound"] == math.inf
-    assert last_column(legs._replace(B=np.ones(8)), size=half / 9).facts["transfer_bound"] == math.inf
+    assert (
+        last_column(legs._replace(B=np.ones(8)), size=half / 9).facts["transfer_bound"] == math.inf
+    )
     assert last_column(legs.A, size=half / 9).facts["transfer_bound"] == math.inf
-    once, twice = (last_column(legs._replace(B=c * legs.B), size=half / 9).facts["transfer_bound"] for c in (1, -2))
+    once, twice = (
+        last_column(legs._replace(B=c * legs.B), size=half / 9).facts["transfer_bound"]
+        for c in (1, -2)
+    )
     assert twice == pytest.approx(2 * once)
 
 
-@pytest.mark.parametrize(("name", "index"), [("legs", 23), ("jordan", 0), ("grcar", 0), ("kahan", 0), ("toeplitz", 0)])
+@pytest.mark.parametrize(
+    ("name", "index"), [("legs", 23), ("jordan", 0), ("grcar", 0), ("kahan", 0), ("toeplitz", 0)]
+)
 def test_one_column_conditions_better_than_a_gaussian_of_its_size(name: str, index: int) -> None:
     A = CATALOGUE[name](24)
     found = column(A, index=index, size=1e-2, iterations=50)
@@ -364,7 +443,9 @@ def test_what_cannot_be_done_is_refused() -> None:
         column(A, index=-5)
     with pytest.raises(ValueError, match=r"A must be that of legs\(4\); got one .* \|A\| away"):
         last_column(A)
-    with pytest.raises(ValueError, match=r"keep a stable A stable; got none of size 0\.5 that does, in column 0"):
+    with pytest.raises(
+        ValueError, match=r"keep a stable A stable; got none of size 0\.5 that does, in column 0"
+    ):
         column(np.eye(16, k=1) - 0.5 * np.eye(16), size=0.5, iterations=5)
     with pytest.raises(ValueError, match="A \\+ E must be diagonalizable"):
         gaussian(np.eye(8, k=1), size=1e-200)

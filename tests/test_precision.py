@@ -1,4 +1,6 @@
-"""Kernels against multiple precision: every rule, any frequency, any length, in every library; and what rounding costs."""
+"""Kernels against multiple precision: every rule, any frequency, any length, in every library; and
+what rounding costs.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,21 @@ from hypothesis import strategies as st
 from strategies import EPS, seeds
 
 from ssmlinalg import discretize, forms, inits, kernel, reference
-from ssmlinalg._array import to_numpy
-from ssmlinalg.analysis.precision import Modes, _exact, _modes, precision_report, rounded
+from ssmlinalg.ground.backend import to_numpy
+from ssmlinalg.verification.precision import Modes, _exact, modes_of, precision_report, rounded
 
 BOUND = {"float64": 2e-13, "float32": 1e-6}
 RULES = [*sorted(set(discretize.RULES) - {"mamba"}), "none"]  # of forms born discrete
-NYQUIST = (0.0, 1e-6, 0.3137, 1 - 1e-6, 1.0, 1.7, 1000.0, 1000.37)  # frequencies, 1 the highest that sampling can tell
+NYQUIST = (
+    0.0,
+    1e-6,
+    0.3137,
+    1 - 1e-6,
+    1.0,
+    1.7,
+    1000.0,
+    1000.37,
+)  # frequencies, 1 the highest that sampling can tell
 MODAL = [name for name, init in sorted(inits.INITS.items()) if isinstance(init(2), Modes)]
 WHERE = [
     ("numpy", "float64"),
@@ -30,15 +41,24 @@ WHERE = [
 
 
 def modes(rule: str, length: int, dtype: str, frequencies: tuple[float, ...] = NYQUIST) -> Any:
-    """One mode a channel: undamped, hardly damped and slowly growing ones of every frequency, in numbers of `dtype`.
+    """One mode a channel: undamped, hardly damped and slowly growing ones of every frequency, in
+    numbers of `dtype`.
 
-    B and C are of phases whose sum is nowhere near a right angle after sampling: the real part of that would be rounding only.
+    B and C are of phases whose sum is nowhere near a right angle after sampling: the real part of
+    that would be rounding only.
     """
     damping = np.array([0.0, -1e-7, 1 / length])
     x = (damping[:, None] + 1j * math.pi * np.array(frequencies)).reshape(-1, 1)
     slow = np.abs(x.imag) < math.pi
-    z = {"forward": np.where(slow, np.expm1(x), -1 + 0j), "backward": np.where(slow, -np.expm1(-x), x)}.get(rule, x)
-    A, B, C = np.exp(x) if rule == "none" else z / 0.0123, np.full(x.shape, 0.7 - 0.2j), np.full(x.shape, 1.1 + 0.9j)
+    z = {
+        "forward": np.where(slow, np.expm1(x), -1 + 0j),
+        "backward": np.where(slow, -np.expm1(-x), x),
+    }.get(rule, x)
+    A, B, C = (
+        np.exp(x) if rule == "none" else z / 0.0123,
+        np.full(x.shape, 0.7 - 0.2j),
+        np.full(x.shape, 1.1 + 0.9j),
+    )
     if rule == "none":
         return single(forms.Recurrence(A, B, C, np.zeros(len(x))), dtype)
     return single(forms.Diagonal(A, B, C, np.zeros(len(x)), np.full(len(x), 0.0123)), dtype)
@@ -55,8 +75,10 @@ def lags_of(length: int, count: int = 40) -> np.ndarray:
 
 def exact(form: Any, rule: str, lags: np.ndarray) -> np.ndarray:
     """The kernels (K, lags) of these very numbers, in multiple precision."""
-    wide = _modes(single(form, "float64"))
-    return np.array([_exact(type(form), [array[k] for array in wide], lags, rule) for k in range(len(wide[0]))])
+    wide = modes_of(single(form, "float64"))
+    return np.array(
+        [_exact(type(form), [array[k] for array in wide], lags, rule) for k in range(len(wide[0]))]
+    )
 
 
 def evaluate(form: Any, length: int, rule: str, where: str, lags: np.ndarray) -> np.ndarray:
@@ -68,11 +90,15 @@ def evaluate(form: Any, length: int, rule: str, where: str, lags: np.ndarray) ->
         return to_numpy(kernel(forms.move(form, "torch"), length, rule=rule))[..., lags]
     jax = pytest.importorskip("jax")
     with jax.enable_x64(where == "jax"):
-        return to_numpy(jax.jit(lambda form: kernel(form, length, rule=rule))(forms.move(form, "jax")))[..., lags]
+        return to_numpy(
+            jax.jit(lambda form: kernel(form, length, rule=rule))(forms.move(form, "jax"))
+        )[..., lags]
 
 
 def relative(got: np.ndarray, form: Any, rule: str, lags: np.ndarray) -> np.ndarray:
-    """The error of each kernel beside the largest |sum C A_d^l B_d|, of which the kernel is the real part."""
+    """The error of each kernel beside the largest |sum C A_d^l B_d|, of which the kernel is the
+    real part.
+    """
     expected = exact(form, rule, lags)
     quadrature = exact(form._replace(C=form.C * form.C.dtype.type(1j)), rule, lags)
     return np.max(np.abs(got - expected), axis=-1) / np.max(np.hypot(expected, quadrature), axis=-1)
@@ -81,7 +107,9 @@ def relative(got: np.ndarray, form: Any, rule: str, lags: np.ndarray) -> np.ndar
 @pytest.mark.parametrize("length", [1, 2, 3, 1000, 1 << 14, 1 << 18])
 @pytest.mark.parametrize("dtype", BOUND)
 @pytest.mark.parametrize("rule", RULES)
-def test_every_rule_keeps_the_phase_of_every_frequency_at_every_length(rule: str, dtype: str, length: int) -> None:
+def test_every_rule_keeps_the_phase_of_every_frequency_at_every_length(
+    rule: str, dtype: str, length: int
+) -> None:
     form, lags = modes(rule, length, dtype), lags_of(length)
     errors = relative(evaluate(form, length, rule, "numpy", lags), form, rule, lags)
     assert errors.max() <= BOUND[dtype], dict(zip(form.A[:, 0], errors, strict=True))
@@ -103,8 +131,12 @@ def test_sixteen_million_samples_keep_the_phase(rule: str, where: str, dtype: st
     length, lags = 1 << 24, lags_of(1 << 24)
     form = modes(rule, length, dtype, (0.3137, 1 - 1e-6, 1.0, 1000.37))
     A, B, C = (array[:4, 0][None] for array in form[:3])
-    form = form._replace(A=A, B=B, C=C, **{name: getattr(form, name)[:1] for name in form._fields[3:]})
-    assert relative(evaluate(form, length, rule, where, lags), form, rule, lags).max() <= BOUND[dtype]
+    form = form._replace(
+        A=A, B=B, C=C, **{name: getattr(form, name)[:1] for name in form._fields[3:]}
+    )
+    assert (
+        relative(evaluate(form, length, rule, where, lags), form, rule, lags).max() <= BOUND[dtype]
+    )
 
 
 @given(st.sampled_from(sorted(discretize.RULES)), seeds, st.floats(-8, 3))
@@ -142,10 +174,17 @@ def test_rounding_is_that_of_the_format(x: float, dtype: str) -> None:
     torch = pytest.importorskip("torch")
     assume(math.isfinite(x))
     y = rounded(np.array([x, -x]), dtype)
-    if dtype == "bfloat16":  # PyTorch rounds through float32, twice; what is in float32 already it rounds once
+    if (
+        dtype == "bfloat16"
+    ):  # PyTorch rounds through float32, twice; what is in float32 already it rounds once
         x = float(rounded(np.array([x]), "float32")[0])
         y = rounded(np.array([x, -x]), dtype) if math.isfinite(x) else y
-    expected = torch.tensor([x, -x], dtype=torch.float64).to(getattr(torch, dtype)).to(torch.float64).numpy()
+    expected = (
+        torch.tensor([x, -x], dtype=torch.float64)
+        .to(getattr(torch, dtype))
+        .to(torch.float64)
+        .numpy()
+    )
     if dtype == "float16":
         with np.errstate(over="ignore"):
             expected = np.array([x, -x]).astype(np.float16).astype(np.float64)
@@ -160,10 +199,16 @@ def table(form: Any, length: int, rule: str = "zoh") -> dict[tuple[str, str], An
 def stable(draw: Any) -> Any:
     """Modes from slow to stiff, on the boundary and off it, continuous or discrete."""
     rng = np.random.default_rng(draw(seeds))
-    kind = draw(st.sampled_from([forms.Diagonal, forms.Paired, forms.MIMO, forms.Recurrence, forms.PairedRecurrence]))
+    kind = draw(
+        st.sampled_from(
+            [forms.Diagonal, forms.Paired, forms.MIMO, forms.Recurrence, forms.PairedRecurrence]
+        )
+    )
     n = draw(st.integers(1, 4))
     B, C = rng.standard_normal((2, n)) + 1j * rng.standard_normal((2, n))
-    A = -rng.uniform(0, 1, n) * 10 ** rng.uniform(-6, 1, n) * draw(st.integers(0, 1)) + 1j * 10 ** rng.uniform(-4, 1.5, n)
+    A = -rng.uniform(0, 1, n) * 10 ** rng.uniform(-6, 1, n) * draw(
+        st.integers(0, 1)
+    ) + 1j * 10 ** rng.uniform(-4, 1.5, n)
     D, step = np.asarray(rng.standard_normal()), np.asarray(10 ** rng.uniform(-4, 0))
     if kind is forms.MIMO:
         return forms.MIMO(A, B[:, None], C[None], D[None, None], np.full(n, step))
@@ -172,7 +217,11 @@ def stable(draw: Any) -> Any:
     return kind(A, B, C, D, step)
 
 
-@given(stable(), st.sampled_from(["zoh", "foh", "impulse", "bilinear", "backward"]), st.sampled_from([1, 2, 50, 3000]))
+@given(
+    stable(),
+    st.sampled_from(["zoh", "foh", "impulse", "bilinear", "backward"]),
+    st.sampled_from([1, 2, 50, 3000]),
+)
 def test_no_error_of_storage_exceeds_its_bound(form: Any, rule: str, length: int) -> None:
     """To first order: where a bound is below 1/10, within a tenth of it."""
     for row in precision_report(form, length, rule=rule):
@@ -202,8 +251,14 @@ def test_the_phase_error_of_an_undamped_mode_grows_with_the_lag(theta: float, le
     lags = np.arange(length)
     expected = np.abs(np.cos(theta * lags) - np.cos((theta - off) * lags))
     other = np.abs(np.cos(theta * lags) - np.cos((theta + off) * lags))
-    assert min(abs(row.error - expected.max()), abs(row.error - other.max())) <= 2 * BOUND["float64"]
-    assert row.error <= length * off + 2 * BOUND["float64"] <= length * 2.0**-8 * theta + 2 * BOUND["float64"]
+    assert (
+        min(abs(row.error - expected.max()), abs(row.error - other.max())) <= 2 * BOUND["float64"]
+    )
+    assert (
+        row.error
+        <= length * off + 2 * BOUND["float64"]
+        <= length * 2.0**-8 * theta + 2 * BOUND["float64"]
+    )
 
 
 def test_what_leaves_the_range_of_a_format_is_infinitely_wrong() -> None:

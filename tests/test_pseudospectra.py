@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from strategies import EPS, measures, seeds
 
 from ssmlinalg import hippo
-from ssmlinalg.analysis import pseudospectra
-from ssmlinalg.analysis.pseudospectra import pseudospectrum, window
+from ssmlinalg.matrices import pseudospectra
+from ssmlinalg.matrices.pseudospectra import pseudospectrum, window
 
 TOLERANCE = 1e-3  # the default
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
@@ -55,12 +55,18 @@ def grid(A: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(size * rng.uniform(-1.5, 1.5, 7)), np.sort(size * rng.uniform(-1.5, 1.5, 5))
 
 
-def assert_smallest(found: np.ndarray, exact: np.ndarray, rounding: Any, tolerance: float = TOLERANCE) -> None:
-    """The smallest of the singular values `exact` (..., N) rising, unless two of them are all but equal: then one of those."""
+def assert_smallest(
+    found: np.ndarray, exact: np.ndarray, rounding: Any, tolerance: float = TOLERANCE
+) -> None:
+    """The smallest of the singular values `exact` (..., N) rising, unless two of them are all but
+    equal: then one of those.
+    """
     assert np.all(found >= exact[..., 0] * (1 - 64 * EPS) - rounding)
     near = np.min(np.abs(found[..., None] - exact), axis=-1)
     assert np.all(near <= tolerance / 2 * found + rounding)
-    close = exact[..., min(1, exact.shape[-1] - 1)] <= exact[..., 0] * (1 + 16 * tolerance) + rounding
+    close = (
+        exact[..., min(1, exact.shape[-1] - 1)] <= exact[..., 0] * (1 + 16 * tolerance) + rounding
+    )
     assert np.all(close | (found <= exact[..., 0] * (1 + tolerance) + rounding))
 
 
@@ -77,7 +83,9 @@ def test_values_are_the_smallest_singular_values(kind: str, seed: int, order: in
 def test_values_are_right_for_every_measure(measure: str, order: int, seed: int) -> None:
     A = np.asarray(hippo.MEASURES[measure](order).A)
     x, y = grid(A, seed)
-    assert_smallest(pseudospectrum(A, x, y), singular_values(A, x, y), 16 * EPS * order * np.linalg.norm(A))
+    assert_smallest(
+        pseudospectrum(A, x, y), singular_values(A, x, y), 16 * EPS * order * np.linalg.norm(A)
+    )
 
 
 @given(st.sampled_from(["real", "normal", "tied"]), seeds, st.integers(1, 30))
@@ -89,7 +97,9 @@ def test_a_smaller_tolerance_gives_more_digits(kind: str, seed: int, order: int)
 
 
 @pytest.mark.parametrize("order", [3, 8, 20])
-def test_triangular_matrices_keep_relative_accuracy_where_values_are_below_rounding(order: int) -> None:
+def test_triangular_matrices_keep_relative_accuracy_where_values_are_below_rounding(
+    order: int,
+) -> None:
     """HiPPO-LegS between its eigenvalues, against 60 digits."""
     A = hippo.legs(order).A
     x, y = np.array([-0.6 * order, -1.5]), np.array([0.25])
@@ -112,14 +122,18 @@ def test_a_jordan_block_has_the_law_of_its_powers(order: int, z: float) -> None:
 
 @pytest.mark.parametrize("order", [1, 2, 33])
 def test_the_value_is_0_where_z_is_an_eigenvalue(order: int) -> None:
-    sigma = pseudospectrum(hippo.legs(order).A, -np.arange(order + 1.0)[::-1], np.array([-0.5, 0, 0.5]))
+    sigma = pseudospectrum(
+        hippo.legs(order).A, -np.arange(order + 1.0)[::-1], np.array([-0.5, 0, 0.5])
+    )
     assert np.all(sigma[1, :-1] == 0)
     assert np.all(sigma[[0, 2]] > 0)
     assert sigma[1, -1] > 0  # at the origin, which is none
 
 
 @given(seeds, st.integers(1, 40))
-def test_of_a_normal_matrix_the_value_is_the_distance_to_the_spectrum(seed: int, order: int) -> None:
+def test_of_a_normal_matrix_the_value_is_the_distance_to_the_spectrum(
+    seed: int, order: int
+) -> None:
     rng = np.random.default_rng(seed)
     spectrum = rng.standard_normal(order) + 1j * rng.standard_normal(order)
     x, y = np.linspace(-3, 3, 9), np.linspace(-2.5, 3, 8)
@@ -128,12 +142,16 @@ def test_of_a_normal_matrix_the_value_is_the_distance_to_the_spectrum(seed: int,
 
 
 def test_ties_in_all_directions_are_found() -> None:
-    """The N-th roots of unity are all as near to the origin, and any two neighbours to the rays between them."""
+    """The N-th roots of unity are all as near to the origin, and any two neighbours to the rays
+    between them.
+    """
     roots = np.exp(2j * np.pi * np.arange(48) / 48)
     C = np.roll(np.eye(48), 1, axis=0)
     x, y = np.linspace(-1.5, 1.5, 13), np.linspace(-1.5, 1.5, 13)
     distance = np.min(np.abs((x + 1j * y[:, None])[..., None] - roots), axis=-1)
-    np.testing.assert_allclose(pseudospectrum(C, x, y), distance, rtol=TOLERANCE, atol=64 * EPS * 48)
+    np.testing.assert_allclose(
+        pseudospectrum(C, x, y), distance, rtol=TOLERANCE, atol=64 * EPS * 48
+    )
 
 
 @given(st.sampled_from(KINDS), seeds, st.integers(1, 20))
@@ -155,7 +173,9 @@ def test_the_unit_of_time_is_a_factor(seed: int, order: int, power: int) -> None
 
 
 @given(seeds, st.integers(1, 40), st.integers(1, 9))
-def test_conjugate_points_of_a_real_matrix_share_a_value(seed: int, order: int, height: int) -> None:
+def test_conjugate_points_of_a_real_matrix_share_a_value(
+    seed: int, order: int, height: int
+) -> None:
     A = matrix("real", seed, order)
     x, y = np.linspace(-2, 2, 5), np.linspace(-3, 3, height) if height > 1 else np.zeros(1)
     found = pseudospectrum(A, x, y)
@@ -164,8 +184,12 @@ def test_conjugate_points_of_a_real_matrix_share_a_value(seed: int, order: int, 
 
 
 @given(seeds, st.integers(2, 14), st.integers(1, 8))
-def test_k_steps_from_the_start_the_value_is_bounded_by_the_angle(seed: int, order: int, k: int) -> None:
-    """sigma_k/sigma <= cosh(arsinh(tan phi)/(2k - 1)), as the docstring says, by a Krylov basis that is kept orthogonal."""
+def test_k_steps_from_the_start_the_value_is_bounded_by_the_angle(
+    seed: int, order: int, k: int
+) -> None:
+    """sigma_k/sigma <= cosh(arsinh(tan phi)/(2k - 1)), as the docstring says, by a Krylov basis
+    that is kept orthogonal.
+    """
     rng = np.random.default_rng(seed)
     sigma = np.sort(rng.random(order) ** 2) + 1e-3
     H = np.diag(sigma**-2.0)
@@ -183,7 +207,9 @@ def test_k_steps_from_the_start_the_value_is_bounded_by_the_angle(seed: int, ord
 
 
 @given(seeds, st.integers(1, 12), st.sampled_from([1.0, 1e-2, 1e-5]))
-def test_the_ritz_value_followed_from_step_to_step_is_the_largest(seed: int, order: int, coupling: float) -> None:
+def test_the_ritz_value_followed_from_step_to_step_is_the_largest(
+    seed: int, order: int, coupling: float
+) -> None:
     rng = np.random.default_rng(seed)
     a: list[Any] = [rng.random(6) for _ in range(order)]
     b: list[Any] = [coupling * rng.random(6) + 1e-8 for _ in range(order)]
@@ -197,14 +223,20 @@ def test_the_ritz_value_followed_from_step_to_step_is_the_largest(seed: int, ord
             H = np.diag([c[n] for c in a[:k]]) + np.diag(off, 1) + np.diag(off, -1)
             Lambda, S = np.linalg.eigh(H)
             assert dense[n] == pytest.approx(Lambda[-1], rel=64 * EPS * k)
-            assert np.min(np.abs(Lambda - theta[n])) <= residual[n] + 64 * EPS * k  # whichever was followed
+            assert (
+                np.min(np.abs(Lambda - theta[n])) <= residual[n] + 64 * EPS * k
+            )  # whichever was followed
             above = pseudospectra._exceeds(
-                [c[n : n + 1] for c in a[:k]], [c[n : n + 1] for c in b[:k]], theta[n : n + 1] + 1e-6
+                [c[n : n + 1] for c in a[:k]],
+                [c[n : n + 1] for c in b[:k]],
+                theta[n : n + 1] + 1e-6,
             )
             assert bool(above[0]) == (Lambda[-1] < theta[n] + 1e-6)
             if above[0] and np.min(np.diff(Lambda[-2:]), initial=1) > 1e-3:
                 assert residual[n] == pytest.approx(b[k - 1][n] * abs(S[-1, -1]), rel=0.1, abs=1e-6)
-        assert np.all(dense - theta <= 1e-6) or coupling < 1  # a start so near to another eigenvalue may miss the largest
+        assert (
+            np.all(dense - theta <= 1e-6) or coupling < 1
+        )  # a start so near to another eigenvalue may miss the largest
 
 
 class Interrupted(KeyboardInterrupt):
@@ -273,14 +305,19 @@ def test_what_is_in_the_array_is_kept() -> None:
     assert found[0, 2] == 7.0
     assert found[1, 2] < 7.0
     out = np.full((2, 4), np.nan)
-    np.testing.assert_array_equal(np.delete(found.ravel(), 2), np.delete(pseudospectrum(A, x, y, out=out).ravel(), 2))
+    np.testing.assert_array_equal(
+        np.delete(found.ravel(), 2), np.delete(pseudospectrum(A, x, y, out=out).ravel(), 2)
+    )
 
 
 def test_progress_rises_to_1(monkeypatch: pytest.MonkeyPatch) -> None:
     counting(monkeypatch)
     told: list[float] = []
     pseudospectrum(
-        matrix("real", 2, 5), np.linspace(-1, 1, 20), np.linspace(0, 1, 5), progress=lambda fraction: told.append(fraction)
+        matrix("real", 2, 5),
+        np.linspace(-1, 1, 20),
+        np.linspace(0, 1, 5),
+        progress=lambda fraction: told.append(fraction),
     )
     assert told == sorted(told)
     assert told[-1] == 1
@@ -288,7 +325,9 @@ def test_progress_rises_to_1(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.sampled_from([*KINDS, "legs"]), seeds, st.integers(1, 24))
-def test_the_window_holds_the_spectrum_and_the_pseudospectrum(kind: str, seed: int, order: int) -> None:
+def test_the_window_holds_the_spectrum_and_the_pseudospectrum(
+    kind: str, seed: int, order: int
+) -> None:
     A = hippo.legs(order).A if kind == "legs" else matrix(kind, seed, order)
     x, y = window(A, 30)
     Lambda = np.linalg.eigvals(A) if kind != "legs" else -np.arange(1.0, order + 1)
@@ -297,7 +336,10 @@ def test_the_window_holds_the_spectrum_and_the_pseudospectrum(kind: str, seed: i
     if np.isrealobj(A):
         np.testing.assert_array_equal(y, -y[::-1])
     border = np.concatenate(
-        [singular_values(A, x[[0, -1]], y)[..., 0].ravel(), singular_values(A, x, y[[0, -1]])[..., 0].ravel()]
+        [
+            singular_values(A, x[[0, -1]], y)[..., 0].ravel(),
+            singular_values(A, x, y[[0, -1]])[..., 0].ravel(),
+        ]
     )
     assert border.min() >= 0.8e-3 * np.linalg.norm(A, 2)  # between the points that were looked at
 
@@ -336,7 +378,9 @@ REFUSED: list[tuple[type[Exception], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("error", "changed"), REFUSED)
-def test_what_cannot_be_is_refused_in_one_sentence(error: type[Exception], changed: dict[str, Any]) -> None:
+def test_what_cannot_be_is_refused_in_one_sentence(
+    error: type[Exception], changed: dict[str, Any]
+) -> None:
     with pytest.raises(error) as caught:
         pseudospectrum(**{"A": A2, "x": X2, "y": Y2} | changed)
     assert re.fullmatch(SENTENCE, str(caught.value))
@@ -344,9 +388,16 @@ def test_what_cannot_be_is_refused_in_one_sentence(error: type[Exception], chang
 
 @pytest.mark.parametrize(
     ("error", "arguments"),
-    [(ValueError, {"points": 1}), (TypeError, {"points": 2.5}), (ValueError, {"level": 0.0}), (ValueError, {"level": 2.0})],
+    [
+        (ValueError, {"points": 1}),
+        (TypeError, {"points": 2.5}),
+        (ValueError, {"level": 0.0}),
+        (ValueError, {"level": 2.0}),
+    ],
 )
-def test_windows_that_cannot_be_are_refused(error: type[Exception], arguments: dict[str, Any]) -> None:
+def test_windows_that_cannot_be_are_refused(
+    error: type[Exception], arguments: dict[str, Any]
+) -> None:
     with pytest.raises(error) as caught:
         window(A2, **arguments)
     assert re.fullmatch(SENTENCE, str(caught.value))

@@ -13,14 +13,24 @@ from hypothesis import strategies as st
 from strategies import EPS, models, seeds, signal
 
 from ssmlinalg import convolve, discretize, forms, inits, kernel, scan, step
-from ssmlinalg._array import to_numpy
+from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.kernels.recurrence import final_state, free_response, states
 from ssmlinalg.products.scan import accumulate, causal, geometric, powers
 
-rules = st.sampled_from(["zoh", "bilinear", "backward", "impulse", "foh"])  # those that damp what is damped
-lengths = st.one_of(st.integers(1, 5), st.integers(62, 66), st.integers(126, 200))  # about the ends of chunks
+rules = st.sampled_from(
+    ["zoh", "bilinear", "backward", "impulse", "foh"]
+)  # those that damp what is damped
+lengths = st.one_of(
+    st.integers(1, 5), st.integers(62, 66), st.integers(126, 200)
+)  # about the ends of chunks
 MANY = (forms.MIMO, forms.MIMORecurrence)
-DISCRETE = (forms.Recurrence, forms.PairedRecurrence, forms.MIMORecurrence, forms.DenseRecurrence, forms.Delayed)
+DISCRETE = (
+    forms.Recurrence,
+    forms.PairedRecurrence,
+    forms.MIMORecurrence,
+    forms.DenseRecurrence,
+    forms.Delayed,
+)
 
 
 def sampled(form: Any, rule: str = "zoh") -> Any:
@@ -32,7 +42,9 @@ def inner(system: Any) -> Any:
 
 
 def drive(form: Any, seed: int, length: int, *lead: int) -> np.ndarray:
-    return signal(seed, *lead, *(form.B.shape[-1:] if isinstance(form, MANY) else form.C.shape[:-1]), length)
+    return signal(
+        seed, *lead, *(form.B.shape[-1:] if isinstance(form, MANY) else form.C.shape[:-1]), length
+    )
 
 
 def begin(system: Any, seed: int, *lead: int) -> np.ndarray:
@@ -49,10 +61,16 @@ def by_hand(system: Any, u: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.n
     half = isinstance(core, (forms.PairedRecurrence, forms.MIMORecurrence))
     for now in np.moveaxis(u, -1, 0):
         before = x
-        moved = np.squeeze(core.A @ x[..., None], -1) if isinstance(core, forms.DenseRecurrence) else core.A * x
+        moved = (
+            np.squeeze(core.A @ x[..., None], -1)
+            if isinstance(core, forms.DenseRecurrence)
+            else core.A * x
+        )
         if isinstance(core, forms.MIMORecurrence):
             x = moved + np.squeeze(core.B @ now[..., None], -1)
-            read = np.squeeze(core.C @ (before if isinstance(system, forms.Delayed) else x)[..., None], -1)
+            read = np.squeeze(
+                core.C @ (before if isinstance(system, forms.Delayed) else x)[..., None], -1
+            )
             direct = np.squeeze(system.D @ now[..., None], -1)
         else:
             x = moved + core.B * now[..., None]
@@ -64,22 +82,34 @@ def by_hand(system: Any, u: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def slack(system: Any, u: np.ndarray, x: np.ndarray, length: int) -> tuple[float, float]:
-    """How far rounding may take outputs and states: l eps from raising A to l, times the largest power, times what it meets."""
+    """How far rounding may take outputs and states: l eps from raising A to l, times the largest
+    power, times what it meets.
+    """
     core = inner(system)
     if isinstance(core, forms.DenseRecurrence):
-        growth = max(float(np.max(np.linalg.norm(np.linalg.matrix_power(core.A, k), 2, axis=(-2, -1)))) for k in range(length))
+        growth = max(
+            float(np.max(np.linalg.norm(np.linalg.matrix_power(core.A, k), 2, axis=(-2, -1))))
+            for k in range(length)
+        )
     else:
         growth = max(1.0, float(np.max(np.abs(core.A)))) ** length
     terms = core.A.shape[-1] * (core.B.shape[-1] if isinstance(core, forms.MIMORecurrence) else 1)
-    reach = growth * (float(np.max(np.abs(core.B))) * terms * float(np.abs(u).sum(-1).max()) + np.abs(x).sum(-1).max())
+    reach = growth * (
+        float(np.max(np.abs(core.B))) * terms * float(np.abs(u).sum(-1).max())
+        + np.abs(x).sum(-1).max()
+    )
     output = 2 * float(np.abs(core.C).max()) * core.A.shape[-1] * reach
-    direct = float(np.abs(system.D).max() * np.abs(u).max()) * (u.shape[-2] if isinstance(core, forms.MIMORecurrence) else 1)
+    direct = float(np.abs(system.D).max() * np.abs(u).max()) * (
+        u.shape[-2] if isinstance(core, forms.MIMORecurrence) else 1
+    )
     return 4 * EPS * length * growth * output + 4 * EPS * direct, 4 * EPS * length * growth * reach
 
 
 @settings(max_examples=60)
 @given(models(), rules, lengths, st.booleans(), seeds)
-def test_a_scan_is_the_loop_over_its_samples(form: Any, rule: str, length: int, rest: bool, seed: int) -> None:
+def test_a_scan_is_the_loop_over_its_samples(
+    form: Any, rule: str, length: int, rest: bool, seed: int
+) -> None:
     system = sampled(form, rule)
     u, x = drive(form, seed, length), begin(system, seed) * (not rest)
     y, last = scan(system, u, None if rest else x)
@@ -104,7 +134,9 @@ def test_a_step_is_a_scan_of_one_sample(form: Any, rule: str, seed: int) -> None
 
 @settings(max_examples=60)
 @given(models(), rules, lengths, seeds)
-def test_the_final_state_is_where_the_loop_ends(form: Any, rule: str, length: int, seed: int) -> None:
+def test_the_final_state_is_where_the_loop_ends(
+    form: Any, rule: str, length: int, seed: int
+) -> None:
     system = sampled(form, rule)
     u, x = drive(form, seed, length), begin(system, seed)
     _, visited = by_hand(system, u, x)
@@ -125,7 +157,9 @@ def test_states_are_those_the_loop_passes(form: Any, rule: str, at: set[int], se
 
 @settings(max_examples=60)
 @given(models(), rules, lengths, seeds)
-def test_a_scan_is_the_convolution_and_the_free_response(form: Any, rule: str, length: int, seed: int) -> None:
+def test_a_scan_is_the_convolution_and_the_free_response(
+    form: Any, rule: str, length: int, seed: int
+) -> None:
     system = sampled(form, rule)
     u, x = drive(form, seed, length), begin(system, seed)
     k, free = kernel(system, length), free_response(form, x, length, rule=rule)
@@ -137,7 +171,9 @@ def test_a_scan_is_the_convolution_and_the_free_response(form: Any, rule: str, l
 
 @settings(max_examples=30)
 @given(models(largest=5), rules, st.sampled_from([(2,), (2, 3), (0,)]), st.sampled_from([3, 70]))
-def test_signals_that_share_a_form_do_not_know_each_other(form: Any, rule: str, lead: tuple[int, ...], length: int) -> None:
+def test_signals_that_share_a_form_do_not_know_each_other(
+    form: Any, rule: str, lead: tuple[int, ...], length: int
+) -> None:
     system = sampled(form, rule)
     u, x = drive(form, 5, length, *lead), begin(system, 6, *lead)
     y, last = scan(system, u, x)
@@ -161,7 +197,8 @@ def test_one_signal_reaches_all_channels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rule", "length"), [("s4", "foh", 66), ("s4d-lin", "zoh", 66), ("dlr", "zoh", 3), ("s5", "foh", 9)]
+    ("name", "rule", "length"),
+    [("s4", "foh", 66), ("s4d-lin", "zoh", 66), ("dlr", "zoh", 3), ("s5", "foh", 9)],
 )
 def test_every_library_gives_the_same_states_and_responses(
     carry: Callable[[Any], Any], name: str, rule: str, length: int
@@ -177,8 +214,14 @@ def test_every_library_gives_the_same_states_and_responses(
     assert np.abs(to_numpy(y) - expected).max() <= of_output
     assert np.abs(to_numpy(last) - visited[..., -1, :]).max() <= of_state
     assert np.abs(to_numpy(final_state(there, v, z)) - visited[..., -1, :]).max() <= of_state
-    assert np.abs(to_numpy(states(there, v, [length - 1], z)) - visited[..., [length - 1], :]).max() <= of_state
-    assert np.abs(to_numpy(free_response(there, z, length)) - by_hand(system, 0 * u, x)[0]).max() <= of_output
+    assert (
+        np.abs(to_numpy(states(there, v, [length - 1], z)) - visited[..., [length - 1], :]).max()
+        <= of_state
+    )
+    assert (
+        np.abs(to_numpy(free_response(there, z, length)) - by_hand(system, 0 * u, x)[0]).max()
+        <= of_output
+    )
     now, _ = step(there, v[..., 0], z)
     assert np.abs(to_numpy(now) - expected[..., 0]).max() <= of_output
 
@@ -188,12 +231,17 @@ def test_single_precision_stays_single(name: str) -> None:
     form = forms.move(inits.INITS[name](8), "numpy", dtype="float32")
     u = drive(form, 0, 200).astype(np.float32)
     system = sampled(form)
-    wide = type(system)(*(field.astype(np.complex128 if np.iscomplexobj(field) else np.float64) for field in system))
+    wide = type(system)(
+        *(field.astype(np.complex128 if np.iscomplexobj(field) else np.float64) for field in system)
+    )
     y, last = scan(system, u)
     assert y.dtype == np.float32
     assert last.dtype in (np.float32, np.complex64)
     scale = np.finfo(np.float32).eps / EPS
-    assert np.abs(y - scan(wide, u.astype(np.float64))[0]).max() <= scale * slack(wide, u, np.zeros(1), 200)[0]
+    assert (
+        np.abs(y - scan(wide, u.astype(np.float64))[0]).max()
+        <= scale * slack(wide, u, np.zeros(1), 200)[0]
+    )
 
 
 @pytest.mark.parametrize("kind", ["PairedRecurrence", "DenseRecurrence", "MIMORecurrence"])
@@ -231,7 +279,9 @@ def test_a_scan_compiles_and_differentiates_in_jax() -> None:
         return float((scan(form._replace(step=h), u)[0] ** 2).sum())
 
     gradient, h = np.asarray(jax.jit(jax.grad(loss))(there.step)), 1e-6
-    numeric = [(on_host(form.step + h * e) - on_host(form.step - h * e)) / (2 * h) for e in np.eye(2)]
+    numeric = [
+        (on_host(form.step + h * e) - on_host(form.step - h * e)) / (2 * h) for e in np.eye(2)
+    ]
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6)
 
 
@@ -255,7 +305,10 @@ def test_no_table_of_modes_times_samples_is_made() -> None:
 def test_products_with_a_causal_matrix_are_convolutions(length: int, seed: int) -> None:
     u, k = signal(seed, 3, length), signal(seed + 1, length)
     expected = np.stack([np.convolve(row, k)[:length] for row in u])
-    assert np.abs(u @ causal(k) - expected).max() <= 2 * EPS * length * np.abs(u).max() * np.abs(k).sum()
+    assert (
+        np.abs(u @ causal(k) - expected).max()
+        <= 2 * EPS * length * np.abs(u).max() * np.abs(k).sum()
+    )
 
 
 @given(st.integers(1, 40), st.integers(1, 3), seeds)
@@ -267,7 +320,10 @@ def test_halving_is_the_loop(length: int, n: int, seed: int) -> None:
     assert np.all(np.abs(accumulate(a, x)[..., -1, :] - state) <= 4 * EPS * length * bound)
     constant = np.broadcast_to(a[:1] / (1 + np.abs(a[:1])), (length, n))
     by_squares = geometric(constant[0], x, lambda A, x: A * x, lambda A: A * A)
-    assert np.abs(by_squares - accumulate(constant, x)).max() <= 4 * EPS * length * np.abs(x).sum(-2).max()
+    assert (
+        np.abs(by_squares - accumulate(constant, x)).max()
+        <= 4 * EPS * length * np.abs(x).sum(-2).max()
+    )
 
 
 @given(st.integers(1, 70), seeds)
@@ -299,8 +355,14 @@ GOOD = forms.Recurrence(0.5 * one, one, one, np.asarray(0.0))
         lambda: final_state(GOOD, np.ones(5) * np.inf),
         lambda: final_state(GOOD, np.ones(0)),
         lambda: final_state(GOOD._replace(A=3 * one), np.ones(10**4)),
-        lambda: final_state(forms.DenseRecurrence(3 * np.eye(2), np.ones(2), np.ones(2), np.asarray(0.0)), np.ones(10**4)),
-        lambda: scan(forms.DenseRecurrence(3 * np.eye(2), np.ones(2), np.ones(2), np.asarray(0.0)), np.ones(10**4)),
+        lambda: final_state(
+            forms.DenseRecurrence(3 * np.eye(2), np.ones(2), np.ones(2), np.asarray(0.0)),
+            np.ones(10**4),
+        ),
+        lambda: scan(
+            forms.DenseRecurrence(3 * np.eye(2), np.ones(2), np.ones(2), np.asarray(0.0)),
+            np.ones(10**4),
+        ),
         lambda: step(GOOD, np.asarray(1.0), np.ones(3) + 0j),
         lambda: step(GOOD._replace(A=1e300 * one), np.asarray(1.0), 1e300 * one),
         lambda: free_response(GOOD, np.ones(3) + 0j, 4),

@@ -1,4 +1,6 @@
-"""The reference is checked by itself at two precisions, and by identities that share nothing with it."""
+"""The reference is checked by itself at two precisions, and by identities that share nothing with
+it.
+"""
 
 import mpmath
 import numpy as np
@@ -29,7 +31,9 @@ def systems(draw):
 def legs(N):
     """HiPPO-LegS as it is printed, to 80 digits."""
     r = [mp.sqrt(2 * n + 1) for n in range(N)]
-    return mp.matrix([[-r[n] * r[k] if n > k else -(n + 1) * (n == k) for k in range(N)] for n in range(N)]), r
+    return mp.matrix(
+        [[-r[n] * r[k] if n > k else -(n + 1) * (n == k) for k in range(N)] for n in range(N)]
+    ), r
 
 
 def warped_legendre(N, t):
@@ -59,12 +63,18 @@ u = [1, 0, -0.3, 2j, 5]
 EVERYTHING = {
     **{
         f"discretize {rule}": lambda digits, rule=rule: [
-            entry for M in reference.discretize(A, B, h, rule, 0.3 if rule == "gbt" else None, digits=digits) for entry in M
+            entry
+            for M in reference.discretize(
+                A, B, h, rule, 0.3 if rule == "gbt" else None, digits=digits
+            )
+            for entry in M
         ]
         for rule in reference.RULES
     },
     "scan": lambda digits: reference.scan(A, B, C, D, h, u, state=[1, 2, 3, 4], digits=digits)[0],
-    "scan's state": lambda digits: reference.scan(A, B, C, D, h, u, state=[1, 2, 3, 4], digits=digits)[1],
+    "scan's state": lambda digits: reference.scan(
+        A, B, C, D, h, u, state=[1, 2, 3, 4], digits=digits
+    )[1],
     "kernel": lambda digits: reference.kernel(A, B, C, D, h, 9, digits=digits),
     "convolve": lambda digits: reference.convolve(u, C, digits=digits),
     "transfer": lambda digits: [reference.transfer(A, B, C, D, 0.1 + 3j, digits=digits)],
@@ -74,7 +84,9 @@ EVERYTHING = {
     "condition": lambda digits: [reference.condition(A, digits=digits)],
     "legs_state": lambda digits: reference.legs_state(6, 0.1 + 3j, digits=digits),
     "legs_normal_spectrum": lambda digits: reference.legs_normal_spectrum(65, digits=digits),
-    "legs_lossless_spectrum": lambda digits: reference.legs_lossless_spectrum(12, 0.2, digits=digits),
+    "legs_lossless_spectrum": lambda digits: reference.legs_lossless_spectrum(
+        12, 0.2, digits=digits
+    ),
 }
 
 
@@ -85,8 +97,14 @@ def test_thirty_digits_agree_with_sixty(name):
 
 
 def test_every_function_is_checked_at_two_precisions():
-    functions = {name for name, f in vars(reference).items() if getattr(f, "__module__", "") == reference.__name__}
-    assert {name for name in functions if name[0] != "_"} == {name.split()[0].removesuffix("'s") for name in EVERYTHING}
+    functions = {
+        name
+        for name, f in vars(reference).items()
+        if getattr(f, "__module__", "") == reference.__name__
+    }
+    assert {name for name in functions if name[0] != "_"} == {
+        name.split()[0].removesuffix("'s") for name in EVERYTHING
+    }
 
 
 def test_the_global_precision_is_neither_used_nor_changed():
@@ -107,8 +125,16 @@ def test_a_float_is_the_binary_number_it_is():
 def test_arrays_lists_and_mpmath_matrices_are_the_same(system):
     A, B, C, D = system
     expected = reference.kernel(A, B, C, D, h, 2)
-    close(reference.kernel(np.array(A), np.array(B), np.array(C), np.complex128(D), np.array(h), 2), expected, 0)
-    close(reference.kernel(mp.matrix(A), mp.matrix(B), mp.matrix(C), mp.mpc(D), mp.mpf(h), 2), expected, 0)
+    close(
+        reference.kernel(np.array(A), np.array(B), np.array(C), np.complex128(D), np.array(h), 2),
+        expected,
+        0,
+    )
+    close(
+        reference.kernel(mp.matrix(A), mp.matrix(B), mp.matrix(C), mp.mpc(D), mp.mpf(h), 2),
+        expected,
+        0,
+    )
 
 
 # discretization
@@ -152,7 +178,10 @@ def test_one_mode_is_the_textbook_formula(pole, step):
         "forward": (1 + z, h, 0),
     }
     if abs(2 - z) > 1e-3 and abs(1 - z) > 1e-3:
-        formulas |= {"bilinear": ((2 + z) / (2 - z), 2 * h / (2 - z), 0), "backward": (1 / (1 - z), h / (1 - z), 0)}
+        formulas |= {
+            "bilinear": ((2 + z) / (2 - z), 2 * h / (2 - z), 0),
+            "backward": (1 / (1 - z), h / (1 - z), 0),
+        }
     for rule, expected in formulas.items():
         close([M[0] for M in reference.discretize([[pole]], [1], step, rule)], expected)
 
@@ -170,7 +199,11 @@ def test_gbt_steps_by_the_slope_at_a_point_between(system, alpha, step):
 
 @pytest.mark.parametrize(("rule", "alpha"), [("forward", 0), ("bilinear", 0.5), ("backward", 1)])
 def test_the_named_rules_are_points_of_gbt(rule, alpha):
-    for M, expected in zip(reference.discretize(A, B, h, rule), reference.discretize(A, B, h, "gbt", alpha), strict=True):
+    for M, expected in zip(
+        reference.discretize(A, B, h, rule),
+        reference.discretize(A, B, h, "gbt", alpha),
+        strict=True,
+    ):
         close(M, expected, 0)
 
 
@@ -190,7 +223,10 @@ def test_kernel_is_the_formula(system, rule, step):
     A, B, C, D = system
     Abar, now, previous = (mp.matrix(M) for M in reference.discretize(A, B, step, rule))
     row = mp.matrix(C).T
-    expected = [(row * now)[0] + D, *[(row * Abar**lag * (Abar * now + previous))[0] for lag in range(3)]]
+    expected = [
+        (row * now)[0] + D,
+        *[(row * Abar**lag * (Abar * now + previous))[0] for lag in range(3)],
+    ]
     close(reference.kernel(A, B, C, D, step, 4, rule), expected)
 
 
@@ -214,7 +250,10 @@ def test_scan_goes_on_from_its_state(system, inputs):
 
 
 @laws
-@given(st.lists(st.integers(-9, 9), min_size=1, max_size=6), st.lists(st.integers(-9, 9), min_size=1, max_size=6))
+@given(
+    st.lists(st.integers(-9, 9), min_size=1, max_size=6),
+    st.lists(st.integers(-9, 9), min_size=1, max_size=6),
+)
 def test_convolution_is_the_product_of_polynomials(u, k):
     close(reference.convolve(u, k), (np.convolve(u, k).tolist())[: len(u)], 0)
 
@@ -232,7 +271,10 @@ def test_the_impulse_response_of_legs_is_warped_legendre(N, t):
 @given(frequencies)
 def test_the_transfer_function_of_a_cascade_is_the_product(w):
     s = mp.mpc(0.5, w)
-    close([reference.transfer([[-1, 1], [0, -3]], [0, 1], [1j, 0], 2, s)], [1j / (s + 1) / (s + 3) + 2])
+    close(
+        [reference.transfer([[-1, 1], [0, -3]], [0, 1], [1j, 0], 2, s)],
+        [1j / (s + 1) / (s + 3) + 2],
+    )
 
 
 @laws
@@ -264,13 +306,19 @@ def test_legs_normal_spectrum_is_that_of_the_matrix(N):
 @pytest.mark.parametrize("N", [1, 7, 30, 129])
 def test_legs_normal_spectrum_solves_the_phase_equation(N):
     spectrum = reference.legs_normal_spectrum(N, digits=30)
-    phases = [mp.fsum(mp.atan(2 * mp.mpf(w) / (2 * k - 1)) for k in range(1, N + 1)) for w in spectrum]
+    phases = [
+        mp.fsum(mp.atan(2 * mp.mpf(w) / (2 * k - 1)) for k in range(1, N + 1)) for w in spectrum
+    ]
     close(phases, [(N + 1) * mp.pi / 2 - m * mp.pi for m in range(N, 0, -1)])
-    squares = mp.mpf(sum((2 * n + 1) * (2 * k + 1) for n in range(N) for k in range(n))) / 2  # Frobenius norm of the skew part
+    squares = (
+        mp.mpf(sum((2 * n + 1) * (2 * k + 1) for n in range(N) for k in range(n))) / 2
+    )  # Frobenius norm of the skew part
     close([mp.fsum(mp.mpf(w) ** 2 for w in spectrum)], [squares])
 
 
-@pytest.mark.parametrize(("N", "top"), [(32, 325.42632), (64, 1303.2738), (128, 5214.6656), (256, 20860.233)])
+@pytest.mark.parametrize(
+    ("N", "top"), [(32, 325.42632), (64, 1303.2738), (128, 5214.6656), (256, 20860.233)]
+)
 def test_the_top_of_the_legs_normal_spectrum_is_the_known_one(N, top):
     assert float(reference.legs_normal_spectrum(N, digits=15)[-1]) == pytest.approx(top, rel=5e-8)
 
@@ -283,7 +331,9 @@ def test_legs_lossless_spectrum_is_that_of_the_matrix(N, tau):
     same_set(reference.legs_lossless_spectrum(N, tau), reference.eigenvalues(M, digits=70))
 
 
-@pytest.mark.parametrize("tau", [1, 0.14, 1 - 3**0.5 / 2, 1e-3])  # the third makes the two all but equal
+@pytest.mark.parametrize(
+    "tau", [1, 0.14, 1 - 3**0.5 / 2, 1e-3]
+)  # the third makes the two all but equal
 def test_the_lossless_spectrum_of_order_two_is_a_closed_form(tau):
     trace, determinant = 2 * mp.mpf(tau) - 3, 2 - mp.mpf(tau)
     root = mp.sqrt(trace**2 - 4 * determinant)
@@ -299,7 +349,9 @@ def test_eigenvalues_of_a_triangle_are_its_diagonal():
     same_set(reference.eigenvalues([[1, 2, 3], [0, 4j, 5], [0, 0, -6]]), [1, 4j, -6])
 
 
-@pytest.mark.parametrize(("N", "known"), [(2, 19.28147006790397), (3, 524.0567775860608), (5, 476607.25024)])
+@pytest.mark.parametrize(
+    ("N", "known"), [(2, 19.28147006790397), (3, 524.0567775860608), (5, 476607.25024)]
+)
 def test_hilbert_matrices_are_ill_conditioned_as_known(N, known):
     assert float(reference.condition(mp.hilbert(N))) == pytest.approx(known, rel=1e-11)
 
@@ -325,27 +377,66 @@ def test_a_singular_matrix_has_infinite_condition(V):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: reference.discretize([[1]], [1], 1, "tustin"), "got 'tustin'; choose from zoh, foh"),
+        (
+            lambda: reference.discretize([[1]], [1], 1, "tustin"),
+            "got 'tustin'; choose from zoh, foh",
+        ),
         (lambda: reference.discretize([[1]], [1], 1, "gbt"), "alpha=None with 'gbt'"),
         (lambda: reference.discretize([[1]], [1], 1, "zoh", 0.5), "alpha=0.5 with 'zoh'"),
-        (lambda: reference.discretize([[1]], [1], 0, "zoh"), "`step` must be real and positive; got 0"),
-        (lambda: reference.discretize([[1]], [1], 1j, "zoh"), "`step` must be real and positive; got 1j"),
-        (lambda: reference.discretize([[2]], [1], 0.5, "backward"), "singular at step=0.5, alpha=1"),
-        (lambda: reference.discretize([[1, 2]], [1], 1, "zoh"), r"`A` must have shape \(N, N\); got \(1, 2\)"),
-        (lambda: reference.discretize([[1, 2], [3]], [1], 1, "zoh"), r"got rows of lengths \[2, 1\]"),
+        (
+            lambda: reference.discretize([[1]], [1], 0, "zoh"),
+            "`step` must be real and positive; got 0",
+        ),
+        (
+            lambda: reference.discretize([[1]], [1], 1j, "zoh"),
+            "`step` must be real and positive; got 1j",
+        ),
+        (
+            lambda: reference.discretize([[2]], [1], 0.5, "backward"),
+            "singular at step=0.5, alpha=1",
+        ),
+        (
+            lambda: reference.discretize([[1, 2]], [1], 1, "zoh"),
+            r"`A` must have shape \(N, N\); got \(1, 2\)",
+        ),
+        (
+            lambda: reference.discretize([[1, 2], [3]], [1], 1, "zoh"),
+            r"got rows of lengths \[2, 1\]",
+        ),
         (
             lambda: reference.discretize([[1]], [1, 2], 1, "zoh"),
             r"`B` must be a vector of length 1; got shape \(2, 1\)",
         ),
-        (lambda: reference.discretize([[1]], 1, 1, "zoh"), "`B` must be an array, a list or a tuple; got int"),
+        (
+            lambda: reference.discretize([[1]], 1, 1, "zoh"),
+            "`B` must be an array, a list or a tuple; got int",
+        ),
         (lambda: reference.kernel([[np.nan]], [1], [1], 0, 1, 1), "`A` must be finite; got nan"),
         (lambda: reference.kernel([[1]], [1], [1], np.inf, 1, 1), "`D` must be finite; got"),
-        (lambda: reference.kernel([[1]], [1], [1], 0, 1, 0), "`length` must be a positive integer; got 0"),
-        (lambda: reference.scan([[1]], [1], [1], 0, 1, [1], state=[1, 2]), "`state` must be a vector of length 1"),
-        (lambda: reference.convolve([], [1]), "`u` must be a matrix or a vector; got rows of lengths"),
-        (lambda: reference.convolve([1], [1], digits=14), "`digits` must be at least 15, for a float has as many; got 14"),
-        (lambda: reference.transfer([[0, 1], [0, 1]], [1, 1], [1, 1], 0, 0), "must not be an eigenvalue of A; got 0"),
-        (lambda: reference.transfer([[3, 1], [1, 3]], [1, 1], [1, 1], 0, 2), "must not be an eigenvalue of A; got 2"),
+        (
+            lambda: reference.kernel([[1]], [1], [1], 0, 1, 0),
+            "`length` must be a positive integer; got 0",
+        ),
+        (
+            lambda: reference.scan([[1]], [1], [1], 0, 1, [1], state=[1, 2]),
+            "`state` must be a vector of length 1",
+        ),
+        (
+            lambda: reference.convolve([], [1]),
+            "`u` must be a matrix or a vector; got rows of lengths",
+        ),
+        (
+            lambda: reference.convolve([1], [1], digits=14),
+            "`digits` must be at least 15, for a float has as many; got 14",
+        ),
+        (
+            lambda: reference.transfer([[0, 1], [0, 1]], [1, 1], [1, 1], 0, 0),
+            "must not be an eigenvalue of A; got 0",
+        ),
+        (
+            lambda: reference.transfer([[3, 1], [1, 3]], [1, 1], [1, 1], 0, 2),
+            "must not be an eigenvalue of A; got 2",
+        ),
         (lambda: reference.legs_state(3, -3), "poles -1 .. -3; got"),
         (lambda: reference.legs_normal_spectrum(-2), "`order` must be a positive integer; got -2"),
         (lambda: reference.legs_lossless_spectrum(2, 1.5), r"`tau` must lie in \(0, 1\]; got 1.5"),

@@ -21,14 +21,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmlinalg import forms, hippo, inits, kernel, perturb, report
-from ssmlinalg.analysis import Diagnosis, Row, Verification, compare, transfer
-from ssmlinalg.analysis.laws import Check
-from ssmlinalg.analysis.robustness import Sweep, fourier_sweep
-from ssmlinalg.analysis.timescales import timescales
-from ssmlinalg.report import _style
+from ssmlinalg.comparison import Row, compare
+from ssmlinalg.comparison.robustness import Sweep, fourier_sweep
+from ssmlinalg.report import style
+from ssmlinalg.systems import transfer
+from ssmlinalg.verification import Diagnosis, Verification
+from ssmlinalg.verification.laws import Check
+from ssmlinalg.verification.time_scales import timescales
 
 EPS = float(np.finfo(np.float64).eps)
-systems = st.builds(lambda name, order: hippo.MEASURES[name](order), strategies.lossless, st.integers(1, 17))
+systems = st.builds(
+    lambda name, order: hippo.MEASURES[name](order), strategies.lossless, st.integers(1, 17)
+)
 sizes = st.sampled_from([0.15, 0.22, 0.7, 1.0])
 ROWS = [
     Row("hippo-legs", math.inf, 0.0, 0.0, -1.0, 0.0, 64),
@@ -49,7 +53,9 @@ def perturbed(nplr: forms.NPLR, tau: float) -> perturb.Lossless:
 
 def model(found: perturb.Diagonalization, channels: int = 5) -> forms.Paired:
     rng = np.random.default_rng(0)
-    return found.paired(rng.standard_normal((channels, len(found.Lambda))), np.geomspace(0.1, 1e-3, channels))
+    return found.paired(
+        rng.standard_normal((channels, len(found.Lambda))), np.geomspace(0.1, 1e-3, channels)
+    )
 
 
 def certificate(order: int) -> str:
@@ -67,8 +73,12 @@ def traces(figure: Any) -> list[Any]:
 
 
 def drawn(figure: Any) -> list[np.ndarray]:
-    arrays = [np.asarray(trace[axis], dtype=float) for trace in traces(figure) for axis in ("x", "y")]
-    ranges = [axis.range for axis in (figure.layout.xaxis, figure.layout.yaxis) if axis.range is not None]
+    arrays = [
+        np.asarray(trace[axis], dtype=float) for trace in traces(figure) for axis in ("x", "y")
+    ]
+    ranges = [
+        axis.range for axis in (figure.layout.xaxis, figure.layout.yaxis) if axis.range is not None
+    ]
     return arrays + [np.asarray(ends, dtype=float) for ends in ranges]
 
 
@@ -100,12 +110,25 @@ def test_curves_are_the_sizes_of_direct_solves(nplr, tau):
         s = 1j * shown.w[at]
         exact = np.linalg.solve(s * identity - A, B + 0j)
         normal, ours = s * identity - A - P @ P.T, s * identity - A - found.E
-        s4d, ptd = np.linalg.solve(normal, B / 2 + 0j), np.linalg.solve(ours, (1 - found.tau / 2) * B + 0j)
-        slack = 256 * len(B) * EPS * max(np.linalg.cond(s * identity - A), np.linalg.cond(normal), np.linalg.cond(ours))
+        s4d, ptd = (
+            np.linalg.solve(normal, B / 2 + 0j),
+            np.linalg.solve(ours, (1 - found.tau / 2) * B + 0j),
+        )
+        slack = (
+            256
+            * len(B)
+            * EPS
+            * max(np.linalg.cond(s * identity - A), np.linalg.cond(normal), np.linalg.cond(ours))
+        )
         slack *= found.condition * max(map(np.linalg.norm, (exact, s4d, ptd)))
         states = (exact, s4d, ptd, s4d - exact, ptd - exact)
         for name, values, state in zip(shown._fields[1:], shown[1:], states, strict=True):
-            assert abs(values[at] - np.linalg.norm(state)) <= slack, (name, shown.w[at], values[at], np.linalg.norm(state))
+            assert abs(values[at] - np.linalg.norm(state)) <= slack, (
+                name,
+                shown.w[at],
+                values[at],
+                np.linalg.norm(state),
+            )
 
 
 @pytest.mark.parametrize("order", [2, 15, 64])
@@ -115,7 +138,9 @@ def test_no_spike_of_s4d_is_missed(order):
     A, B, P = found.nplr
     for w in np.linalg.eigvals(A + P @ P.T).imag:
         if w > shown.w[0]:
-            spike = np.linalg.norm(np.linalg.solve(1j * w * np.eye(order) - A - P @ P.T, B / 2 + 0j))
+            spike = np.linalg.norm(
+                np.linalg.solve(1j * w * np.eye(order) - A - P @ P.T, B / 2 + 0j)
+            )
             assert np.max(shown.s4d[np.abs(shown.w - w) < 0.1]) >= 0.999 * spike
 
 
@@ -132,13 +157,20 @@ def test_points_and_ticks_of_the_spectrum_stand_where_their_labels_say(nplr):
     figure: Any = report.spectrum(perturbed(nplr, 0.22))
 
     def read(label: str) -> float:
-        return float(label.replace("−", "-").replace("·10", "e").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")))
+        return float(
+            label.replace("−", "-")
+            .replace("·10", "e")
+            .translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+        )
 
     labels = [text for trace in figure.data for text in trace.text]
     parts = [re.fullmatch(r"(\S+) ([+−]) (\S+) i", label) for label in labels]
     assert all(parts)
     values = np.array([complex(read(part[1]), read(part[2] + part[3])) for part in parts if part])
-    for axis, along, coordinate in ((figure.layout.xaxis, np.real(values), "x"), (figure.layout.yaxis, np.imag(values), "y")):
+    for axis, along, coordinate in (
+        (figure.layout.xaxis, np.real(values), "x"),
+        (figure.layout.yaxis, np.imag(values), "y"),
+    ):
         positions = np.concatenate([trace[coordinate] for trace in figure.data])
         far = np.argmax(np.abs(along))
         if abs(along[far]) < 1e-9 * np.abs(values).max():
@@ -207,7 +239,9 @@ def test_the_channel_that_differs_most_is_among_those_drawn(form, seed):
 
 @given(strategies.models(strategies.continuous_names))
 def test_gain_is_the_size_of_the_transfer_function_and_of_the_sum_over_the_kernel(form):
-    """Continuous by `transfer` in the time of the form, sampled by the defining sum over the kernel, as far as it reaches."""
+    """Continuous by `transfer` in the time of the form, sampled by the defining sum over the
+    kernel, as far as it reaches.
+    """
     figure = report.gain(form)
     continuous, sampled = rows_of(figure, "continuous"), rows_of(figure, "sampled")
     length = 512
@@ -218,12 +252,16 @@ def test_gain_is_the_size_of_the_transfer_function_and_of_the_sum_over_the_kerne
         assert np.max(discrete.x) < 0.5 < np.max(trace.x)
         if not isinstance(form, forms.MIMO):
             step = np.broadcast_to(form.step, np.shape(kernel(form, 1))[:-1]).ravel()[place]
-            G = np.asarray(transfer(form, 2j * np.pi * trace.x[at] / step)).reshape(len(everything), -1)[place]
+            G = np.asarray(transfer(form, 2j * np.pi * trace.x[at] / step)).reshape(
+                len(everything), -1
+            )[place]
             assert np.allclose(trace.y[at], np.abs(G), rtol=1e-9, atol=1e-12)
         K = everything[place]
         rest = np.sum(np.abs(K[length:]))
         if rest < 1e-9 * np.sum(np.abs(K)):
-            direct = np.abs(np.exp(-2j * np.pi * np.outer(discrete.x[at], np.arange(2 * length))) @ K)
+            direct = np.abs(
+                np.exp(-2j * np.pi * np.outer(discrete.x[at], np.arange(2 * length))) @ K
+            )
             assert np.max(np.abs(discrete.y[at] - direct)) <= 2 * rest + 1e-8 * np.sum(np.abs(K))
 
 
@@ -269,25 +307,42 @@ def test_no_page_speaks_of_nan(nplr, tau):
 
 def test_the_certificate_holds_every_number_and_fact():
     found = perturb.lossless(hippo.legs(64), tau=0.2)
-    text = prose(report.ptd(found, model(found), title="the title", facts={"command": "ssmlinalg init ptd"}))
-    for said in ("the title", "ssmlinalg init ptd", f"{found.condition:.3g}", f"{found.transfer_error:.3g}", "64", "0.2"):
+    text = prose(
+        report.ptd(found, model(found), title="the title", facts={"command": "ssmlinalg init ptd"})
+    )
+    for said in (
+        "the title",
+        "ssmlinalg init ptd",
+        f"{found.condition:.3g}",
+        f"{found.transfer_error:.3g}",
+        "64",
+        "0.2",
+    ):
         assert said in text
 
 
 @given(st.floats(1e-12, 1e6))
 def test_a_bound_is_never_rounded_down(value):
-    assert value <= _style.not_below(value) <= 1.0101 * value
+    assert value <= style.not_below(value) <= 1.0101 * value
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        *((0.0, "0"), (-0.0, "0"), (7.8312, "7.83"), (-1304.2, "−1300"), (math.inf, "∞"), (-math.inf, "−∞"), (math.nan, "–")),
+        *(
+            (0.0, "0"),
+            (-0.0, "0"),
+            (7.8312, "7.83"),
+            (-1304.2, "−1300"),
+            (math.inf, "∞"),
+            (-math.inf, "−∞"),
+            (math.nan, "–"),
+        ),
         *((1.234e-15, "1.23·10⁻¹⁵"), (5e-4, "5·10⁻⁴"), (3.2e47, "3.2·10⁴⁷")),
     ],
 )
 def test_numbers_are_written_as_people_write_them(value, text):
-    assert _style.number(value) == text
+    assert style.number(value) == text
 
 
 def test_text_from_outside_stays_text():
@@ -301,7 +356,10 @@ def test_text_from_outside_stays_text():
 
 # a model held against the laws
 
-SOUND = [Check("stable", True, 0.0, 1e-15, "All modes decay."), Check("transfer", True, 3e-15, 1e-12, "They agree.")]
+SOUND = [
+    Check("stable", True, 0.0, 1e-15, "All modes decay."),
+    Check("transfer", True, 3e-15, 1e-12, "They agree."),
+]
 BROKEN = Check("recurrence", False, 0.25, 1e-12, "Scan and kernel differ by 0.25 <of their size>.")
 FACTOR = Diagnosis("factor", 1e-16, 2.0, "Yours is 2 times ours: count each conjugate pair once.")
 
@@ -316,7 +374,9 @@ def test_a_verification_says_first_what_holds_what_does_not_and_why():
     page = verified([*SOUND, BROKEN], [FACTOR])
     lead = re.search(r'<p class="lead">(.*?)</p>', page)
     assert lead
-    assert lead[1].startswith("Not everything holds. recurrence: Scan and kernel differ by 0.25 &lt;of their size&gt;.")
+    assert lead[1].startswith(
+        "Not everything holds. recurrence: Scan and kernel differ by 0.25 &lt;of their size&gt;."
+    )
     assert "Best explanation: Yours is 2 times ours" in lead[1]
     assert lead[1].endswith("What holds: stable, transfer.")
     for said in ("0.25 > 1·10⁻¹²", "3·10⁻¹⁵ ≤ 1·10⁻¹²", "1·10⁻¹⁶ left", "beyond Nyquist", "seed"):
@@ -332,7 +392,9 @@ def test_where_everything_holds_nothing_else_is_said():
 def test_what_has_no_kernel_has_a_page_all_the_same():
     one = np.ones(1) + 0j
     form = forms.Recurrence(1e4 * one, one, one, np.asarray(0.0))
-    found = Verification([Check("finite", False, math.inf, 0.0, "It overflows.")], [], timescales(form))
+    found = Verification(
+        [Check("finite", False, math.inf, 0.0, "It overflows.")], [], timescales(form)
+    )
     page = report.verification(found, form, title="growing", facts={}, length=1024)
     assert "Not drawn: modes must not outgrow their precision" in page
     assert "∞ > 0" in prose(html.unescape(page))
@@ -362,7 +424,9 @@ def test_what_does_not_apply_is_a_dash_and_not_drawn():
 
 def test_what_the_frontier_cannot_hold_lies_on_its_rim():
     points = traces(report.frontier(ROWS[:-1]))[0]
-    place = dict(zip(points.text, zip(points.x, points.y, points.marker.symbol, strict=True), strict=True))
+    place = dict(
+        zip(points.text, zip(points.x, points.y, points.marker.symbol, strict=True), strict=True)
+    )
     assert np.all(np.isfinite([at[:2] for at in place.values()]))
     assert place["ptd"] == (7.83, 0.0678, "circle")
     assert place["s4"][2] == "triangle-down"
@@ -378,7 +442,9 @@ def test_what_is_unstable_lies_on_the_upper_rim():
         Row("s4d-rand", math.inf, 1.0, math.inf, 1, 1, 1),
     ]
     points = traces(report.frontier(rows))[0]
-    place = dict(zip(points.text, zip(points.x, points.y, points.marker.symbol, strict=True), strict=True))
+    place = dict(
+        zip(points.text, zip(points.x, points.y, points.marker.symbol, strict=True), strict=True)
+    )
     assert set(place) == {"hippo-legs", "ptd", "s4d-legs", "s4", "ptd-gaussian", "s4d-rand"}
     assert np.all(np.isfinite([at[:2] for at in place.values()]))
     assert place["ptd-gaussian"] == (1006.0, 407.0, "triangle-up")
@@ -419,7 +485,9 @@ def test_errors_say_rule_got_and_remedy(monkeypatch):
     with pytest.raises(ValueError, match="`rows` must hold at least one initialization; got none"):
         report.comparison([], title="")
     monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
-    with pytest.raises(ImportError, match=r"drawn with plotly; got .*pip install 'ssmlinalg\[cli\]'"):
+    with pytest.raises(
+        ImportError, match=r"drawn with plotly; got .*pip install 'ssmlinalg\[cli\]'"
+    ):
         importlib.reload(report)
 
 
@@ -431,7 +499,9 @@ def test_pictures_for_papers_need_a_known_format_kaleido_and_a_browser(monkeypat
         report.images([], "gif")
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "kaleido", None)
-        with pytest.raises(ImportError, match=r"drawn with kaleido; got .*pip install 'ssmlinalg\[pictures\]'"):
+        with pytest.raises(
+            ImportError, match=r"drawn with kaleido; got .*pip install 'ssmlinalg\[pictures\]'"
+        ):
             report.images([])
 
     def no_browser(*_: Any, **__: Any) -> None:
@@ -442,7 +512,9 @@ def test_pictures_for_papers_need_a_known_format_kaleido_and_a_browser(monkeypat
         report.images([])
 
 
-@pytest.mark.parametrize(("kind", "head"), [("svg", b"<svg"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
+@pytest.mark.parametrize(
+    ("kind", "head"), [("svg", b"<svg"), ("pdf", b"%PDF"), ("png", b"\x89PNG")]
+)
 def test_pictures_for_papers_are_of_the_format_asked_for(kind, head):
     if CHROMIUM is None:
         pytest.skip("no Chromium to draw with")
@@ -455,10 +527,17 @@ def test_pictures_for_papers_are_of_the_format_asked_for(kind, head):
 
 # in a browser
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 SCREENS: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},
-    "phone": {"viewport": {"width": 375, "height": 667}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2},
+    "phone": {
+        "viewport": {"width": 375, "height": 667},
+        "has_touch": True,
+        "is_mobile": True,
+        "device_scale_factor": 2,
+    },
 }
 # Where on the screen point `at` of trace `trace` of a figure is.
 PLACE = """([name, trace, at]) => {
@@ -524,13 +603,22 @@ def held() -> tuple[str, int, int, Any]:
     form = inits.ptd_init(64, channels=8)
     K = 1.1 * np.asarray(kernel(form, 256))
     found = Verification([*SOUND, BROKEN], [FACTOR], timescales(form, 256))
-    page = report.verification(found, form, title="a model", facts={"command": "ssmlinalg verify ptd"}, length=256, kernel=K)
+    page = report.verification(
+        found,
+        form,
+        title="a model",
+        facts={"command": "ssmlinalg verify ptd"},
+        length=256,
+        kernel=K,
+    )
     return page, 3, 1, report.impulse(form, 256, theirs=K)
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("kind", [certified, compared, held])
-def test_a_page_is_drawn_answers_and_fits(browser: Any, kind: Callable[[], Any], screen: str, tmp_path: Path):
+def test_a_page_is_drawn_answers_and_fits(
+    browser: Any, kind: Callable[[], Any], screen: str, tmp_path: Path
+):
     text, pictures, place, figure = kind()
     name = f"figure-{place}"
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
@@ -538,7 +626,10 @@ def test_a_page_is_drawn_answers_and_fits(browser: Any, kind: Callable[[], Any],
         for number in range(1, pictures + 1):
             assert page.locator(f"#figure-{number} svg.main-svg").count() > 0
             assert page.locator(f"#figure-{number} :is(path.js-line, path.point)").count() > 0
-        assert page.evaluate("document.scrollingElement.scrollWidth") <= SCREENS[screen]["viewport"]["width"]
+        assert (
+            page.evaluate("document.scrollingElement.scrollWidth")
+            <= SCREENS[screen]["viewport"]["width"]
+        )
 
         entry = page.locator(f"#{name} .legendtoggle").first
         for visible in ("legendonly", True):
@@ -546,5 +637,7 @@ def test_a_page_is_drawn_answers_and_fits(browser: Any, kind: Callable[[], Any],
             page.wait_for_function(VISIBLE, arg=[name, 0, visible])
 
         x, y = shown_at(page, screen, name, 0, len(figure.data[0].x) // 2)
-        drawn = np.stack([np.concatenate([trace[axis] for trace in figure.data]) for axis in ("x", "y")])
+        drawn = np.stack(
+            [np.concatenate([trace[axis] for trace in figure.data]) for axis in ("x", "y")]
+        )
         assert np.any(np.all(np.abs(drawn - [[x], [y]]) <= 5e-4 * np.abs(drawn), axis=0))

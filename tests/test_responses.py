@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from strategies import EPS, continuous_names, models, seeds
 
 from ssmlinalg import discretize, forms, hippo, inits, kernel, reference, transfer
-from ssmlinalg._array import to_numpy
-from ssmlinalg.analysis.responses import step_response
+from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.kernels.irregular import kernel_at
+from ssmlinalg.systems.responses import step_response
 
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 KINDS = ["DPLR", "Dense", "Diagonal", "MIMO", "Paired"]
@@ -28,7 +28,12 @@ def model(kind: str, seed: int, N: int = 4) -> Any:
     """A damped system of |A| about 3, with one integrator among modes that have no matrix."""
     rng = np.random.default_rng(seed)
     a, b, c, d, e, f = rng.standard_normal((6, N))
-    A, B, C, D = -0.1 - np.abs(a) + 2j * b, c + 1j * d, e + 1j * f, np.asarray(rng.standard_normal())
+    A, B, C, D = (
+        -0.1 - np.abs(a) + 2j * b,
+        c + 1j * d,
+        e + 1j * f,
+        np.asarray(rng.standard_normal()),
+    )
     square, wide = rng.standard_normal((N, N)), rng.standard_normal((N, 2))
     if kind == "Dense":
         return forms.Dense(square - (0.1 + np.linalg.norm(square, 2)) * np.eye(N), c, e, D, UNIT)
@@ -36,29 +41,41 @@ def model(kind: str, seed: int, N: int = 4) -> Any:
         return forms.DPLR(A, wide / 2 + 0j, B, C, D, UNIT)
     A = np.concatenate([A[1:], [0.0]])
     if kind == "MIMO":
-        return forms.MIMO(A, wide + 0j, np.stack([B, C, B * C]), rng.standard_normal((3, 2)), np.ones(N))
+        return forms.MIMO(
+            A, wide + 0j, np.stack([B, C, B * C]), rng.standard_normal((3, 2)), np.ones(N)
+        )
     return getattr(forms, kind)(A, B, C, D, UNIT)
 
 
 def weight(form: Any, times: np.ndarray) -> float:
     """A bound of all that is added: |C| |B| max(1, t) of a damped system, and D."""
-    return float(2 * np.linalg.norm(form.C) * np.linalg.norm(form.B) * max(1.0, np.max(times)) + np.abs(form.D).max())
+    return float(
+        2 * np.linalg.norm(form.C) * np.linalg.norm(form.B) * max(1.0, np.max(times))
+        + np.abs(form.D).max()
+    )
 
 
 def rounding(form: Any, times: np.ndarray) -> float:
     """N eps times that; a matrix is exact to |A| t eps besides."""
     matrix = isinstance(form, (forms.Dense, forms.DPLR))
     A = forms.to_dense(form).A if matrix else form.A
-    return EPS * A.shape[-1] * weight(form, times) * (1 + np.linalg.norm(A) * np.max(times) * matrix)
+    return (
+        EPS * A.shape[-1] * weight(form, times) * (1 + np.linalg.norm(A) * np.max(times) * matrix)
+    )
 
 
 @settings(max_examples=40)
 @given(kinds, st.floats(1e-6, 30), st.integers(1, 5), seeds)
-def test_the_step_response_is_the_integral_of_the_definition(kind: str, t: float, N: int, seed: int) -> None:
+def test_the_step_response_is_the_integral_of_the_definition(
+    kind: str, t: float, N: int, seed: int
+) -> None:
     form = model(kind, seed, N)
     A = forms.to_dense(form).A if kind in ("Dense", "DPLR") else np.diag(form.A)
     B, C = (form.B, form.C) if kind == "MIMO" else (form.B[:, None], form.C[None])
-    x = [[complex(value) for value in reference.discretize(A, b, t, "zoh", digits=25)[1]] for b in B.T]
+    x = [
+        [complex(value) for value in reference.discretize(A, b, t, "zoh", digits=25)[1]]
+        for b in B.T
+    ]
     expected = ((2 if kind in ("Paired", "MIMO") else 1) * C @ np.transpose(x)).real + form.D
     got = np.reshape(step_response(form, np.array([t])), expected.shape)
     assert np.abs(got - expected).max() <= 8 * rounding(form, np.array([t]))
@@ -66,7 +83,9 @@ def test_the_step_response_is_the_integral_of_the_definition(kind: str, t: float
 
 @settings(max_examples=30)
 @given(kinds, st.floats(0.01, 3), st.floats(0.01, 1), seeds)
-def test_its_increments_integrate_the_impulse_response(kind: str, start: float, length: float, seed: int) -> None:
+def test_its_increments_integrate_the_impulse_response(
+    kind: str, start: float, length: float, seed: int
+) -> None:
     form = model(kind, seed)
     nodes, weights = np.polynomial.legendre.leggauss(40)
     times = start + length * (nodes + 1) / 2
@@ -117,11 +136,15 @@ def test_it_ends_at_the_gain_at_frequency_zero(kind: str, seed: int) -> None:
 @given(kinds, seeds)
 def test_it_begins_at_the_direct_path(kind: str, seed: int) -> None:
     form = model(kind, seed)
-    np.testing.assert_array_equal(step_response(form, np.zeros(2)), np.repeat(form.D[..., None], 2, axis=-1))
+    np.testing.assert_array_equal(
+        step_response(form, np.zeros(2)), np.repeat(form.D[..., None], 2, axis=-1)
+    )
 
 
 def test_the_coefficients_of_legs_rise_to_the_first() -> None:
-    """Under a constant input `legs` remembers a constant: 1, 0, 0, ..., and 1 - e^{-t} on the way."""
+    """Under a constant input `legs` remembers a constant: 1, 0, 0, ..., and 1 - e^{-t} on the
+    way.
+    """
     A, B, _ = hippo.legs(12)
     t = np.array([0.1, 1.0, 60.0])
     S = step_response(forms.Dense(A, B, np.eye(12), np.zeros(12), np.ones(12)), t)
@@ -138,7 +161,9 @@ def test_a_strong_input_is_no_long_time(size: float) -> None:
 
 
 def test_a_matrix_may_integrate() -> None:
-    form = forms.Dense(np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([0.0, 1.0]), np.array([1.0, 0.0]), ZERO, UNIT)
+    form = forms.Dense(
+        np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([0.0, 1.0]), np.array([1.0, 0.0]), ZERO, UNIT
+    )
     np.testing.assert_allclose(step_response(form, TIMES), TIMES**2 / 2, rtol=8 * EPS)
     np.testing.assert_array_equal(step_response(form._replace(B=np.zeros(2)), TIMES), 0)
 
@@ -160,7 +185,9 @@ def test_times_and_forms_broadcast(kind: str) -> None:
     assert got.shape == (2, 3, len(TIMES))
     for k, member in enumerate(members):
         for row in range(2):
-            assert np.abs(got[row, k] - step_response(member, times[row, 0])).max() <= 8 * rounding(member, TIMES)
+            assert np.abs(got[row, k] - step_response(member, times[row, 0])).max() <= 8 * rounding(
+                member, TIMES
+            )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -201,9 +228,13 @@ BAD: dict[str, Callable[[], Any]] = {
     "a time before": lambda: step_response(model("Paired", 0), -TIMES),
     "a complex time": lambda: step_response(model("Dense", 0), TIMES + 0j),
     "NaN": lambda: step_response(model("Paired", 0), TIMES * np.nan),
-    "times of another batch": lambda: step_response(inits.s4d_lin_init(4, channels=2), np.ones((3, 5))),
+    "times of another batch": lambda: step_response(
+        inits.s4d_lin_init(4, channels=2), np.ones((3, 5))
+    ),
     "growth": lambda: step_response(forms.Diagonal(ONE, ONE, ONE, ZERO, UNIT), np.array([1e4])),
-    "a matrix that grows": lambda: step_response(forms.Dense(np.eye(1), np.ones(1), np.ones(1), ZERO, UNIT), np.array([1e4])),
+    "a matrix that grows": lambda: step_response(
+        forms.Dense(np.eye(1), np.ones(1), np.ones(1), ZERO, UNIT), np.array([1e4])
+    ),
     "a matrix for too long": lambda: step_response(model("Dense", 0), np.array([1e8])),
 }
 

@@ -1,4 +1,6 @@
-"""What a sinusoid does to models at initialization, against closed forms, dense solves and signals that are really filtered."""
+"""What a sinusoid does to models at initialization, against closed forms, dense solves and signals
+that are really filtered.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from strategies import EPS, models
 
 from ssmlinalg import compare, convolve, forms, hippo, inits, kernel, perturb, scan, transfer
-from ssmlinalg.analysis.robustness import Sweep, fourier_sweep, noise_gain
+from ssmlinalg.comparison.robustness import Sweep, fourier_sweep, noise_gain
 
 orders = st.integers(2, 24)
 methods = st.sampled_from(["last_column", "gaussian", "complex_gaussian", "column"])
@@ -33,13 +35,20 @@ def resolvent(A: np.ndarray, w: float) -> np.ndarray:
 
 
 def heights(order: int) -> tuple[np.ndarray, np.ndarray]:
-    """mu_m of the spikes, falling, by bisection of sum arctan((k+1/2)/mu) = pi (m + 1/2), and 2/|v_m| over them."""
+    """mu_m of the spikes, falling, by bisection of sum arctan((k+1/2)/mu) = pi (m + 1/2), and
+    2/|v_m| over them.
+    """
     k = np.arange(order) + 0.5
 
     def missing(mu: float, m: int) -> float:
         return float(np.sum(np.arctan(k / mu)) - math.pi * (m + 0.5))
 
-    mu = np.array([scipy.optimize.brentq(missing, 1e-3, order**2, (m,), xtol=1e-13) for m in range(order // 2)])
+    mu = np.array(
+        [
+            scipy.optimize.brentq(missing, 1e-3, order**2, (m,), xtol=1e-13)
+            for m in range(order // 2)
+        ]
+    )
     return mu, 2 / np.sqrt(np.sum(2 * k / (mu[:, None] ** 2 + k**2), axis=1))
 
 
@@ -77,23 +86,31 @@ def test_the_state_of_s4d_is_that_of_hippo_over_one_plus_h(order: int, w: list[f
 
 @given(orders)
 def test_over_every_eigenvalue_of_s4d_there_is_a_spike(order: int) -> None:
-    """At i mu_m one mode alone has the amplitude 2/|v_m|, the modes are orthogonal, and HiPPO is below N/mu_m."""
+    """At i mu_m one mode alone has the amplitude 2/|v_m|, the modes are orthogonal, and HiPPO is
+    below N/mu_m.
+    """
     mu, height = heights(order)
     s4d = row("s4d-legs", order, frequencies=mu)
     assert np.all(s4d.gain[::-1] >= height * (1 - 64 * EPS * mu[0]))
-    assert np.all(s4d.error[::-1] >= height - order / np.hypot(mu, order) - 64 * EPS * mu[0] * height)
+    assert np.all(
+        s4d.error[::-1] >= height - order / np.hypot(mu, order) - 64 * EPS * mu[0] * height
+    )
     assert s4d.gain[-1] <= height[0] * (1 + 1 / order)
 
 
 @given(orders, frequencies)
 def test_an_input_not_halved_doubles_the_state(order: int, w: list[float]) -> None:
-    once, twice = (row(name, order, frequencies=w).gain for name in ("s4d-legs", "s4d-legs-unhalved"))
+    once, twice = (
+        row(name, order, frequencies=w).gain for name in ("s4d-legs", "s4d-legs-unhalved")
+    )
     np.testing.assert_array_equal(twice, 2 * once)
 
 
 @pytest.mark.parametrize("order", [8, 16, 32, 64])
 def test_clipping_bounds_the_spikes_and_keeps_some(order: int) -> None:
-    """A mode 1/2 below the axis with |B| = 2 has the amplitude 4; the top ones, B nearly imaginary, are cut to that."""
+    """A mode 1/2 below the axis with |B| = 2 has the amplitude 4; the top ones, B nearly imaginary,
+    are cut to that.
+    """
     clipped = row("s4d-legs-clipped", order)
     assert clipped.worst_frequency == pytest.approx(heights(order)[0][0], abs=1e-2)
     assert 3.5 < clipped.worst_error < 4.1
@@ -114,7 +131,9 @@ def test_hippo_passes_n_over_the_hypotenuse(order: int) -> None:
 def test_s4_is_hippo_up_to_rounding(order: int) -> None:
     s4 = row("s4", order)
     assert s4.worst_error <= 16 * EPS * order * (1 + order)
-    np.testing.assert_allclose(s4.gain, order / np.hypot(s4.w, order), atol=16 * EPS * order * (1 + order))
+    np.testing.assert_allclose(
+        s4.gain, order / np.hypot(s4.w, order), atol=16 * EPS * order * (1 + order)
+    )
 
 
 @given(orders, methods)
@@ -145,14 +164,18 @@ def test_no_row_misses_its_worst(order: int, method: str) -> None:
 
 @given(orders, methods, frequencies)
 def test_no_frequency_is_worse_than_the_worst(order: int, method: str, w: list[float]) -> None:
-    freely, given_ = (fourier_sweep(order, perturbations=[method], frequencies=grid) for grid in (None, w))
+    freely, given_ = (
+        fourier_sweep(order, perturbations=[method], frequencies=grid) for grid in (None, w)
+    )
     for one, other in zip(freely, given_, strict=True):
         assert np.all(other.error <= one.worst_error * (1 + 1e-6) + 64 * EPS * order**2)
         np.testing.assert_array_equal(other.w, np.sort(w))
 
 
 @given(orders, st.floats(1.5, 50), frequencies)
-def test_the_lossless_perturbation_keeps_its_bound_at_every_frequency(order: int, budget: float, w: list[float]) -> None:
+def test_the_lossless_perturbation_keeps_its_bound_at_every_frequency(
+    order: int, budget: float, w: list[float]
+) -> None:
     bound = perturb.lossless(hippo.legs(order), conditioning=budget).transfer_bound
     for grid in (None, w):
         ptd = row("ptd", order, conditioning=budget, frequencies=grid)
@@ -171,7 +194,10 @@ def test_a_perturbed_state_is_that_of_a_plus_e(order: int, method: str, w: list[
         exact = [resolvent(legs.A, sign * w_) @ legs.B for sign in (1, -1)]
         slack = 256 * EPS * order**2 * found.condition / -found.abscissa * np.linalg.norm(both[0])
         assert abs(gain - max(map(np.linalg.norm, both))) <= slack
-        assert abs(error - max(np.linalg.norm(a - b) for a, b in zip(both, exact, strict=True))) <= slack
+        assert (
+            abs(error - max(np.linalg.norm(a - b) for a, b in zip(both, exact, strict=True)))
+            <= slack
+        )
 
 
 def test_a_complex_perturbation_is_judged_on_both_sides() -> None:
@@ -198,12 +224,17 @@ def test_s5_is_the_mean_over_what_it_draws(order: int, w: float) -> None:
     """E |M b|^2 = |M|_F^2/N for b of variance 1/N, with M from dense inverses."""
     legs = hippo.legs(order)
     exact = resolvent(legs.A, w)
-    for name, found in (("s5", perturb.lossless(legs, tau=1.0)), ("s5-ptd", perturb.lossless(legs))):
+    for name, found in (
+        ("s5", perturb.lossless(legs, tau=1.0)),
+        ("s5-ptd", perturb.lossless(legs)),
+    ):
         one = row(name, order, frequencies=[w])
         ours = resolvent(legs.A + found.E, w)
         slack = 64 * EPS * order**3 * found.condition**2
         assert one.gain[0] == pytest.approx(np.linalg.norm(ours) / math.sqrt(order), abs=slack)
-        assert one.error[0] == pytest.approx(np.linalg.norm(ours - exact) / math.sqrt(order), abs=slack)
+        assert one.error[0] == pytest.approx(
+            np.linalg.norm(ours - exact) / math.sqrt(order), abs=slack
+        )
 
 
 @pytest.mark.parametrize("order", [2, 3, 8, 32, 64])
@@ -215,7 +246,9 @@ def test_no_input_of_norm_one_moves_s5_by_two(order: int) -> None:
 
 # Sampled models
 
-settling = st.sampled_from(["ptd", "s4d-lin", "s4d-inv", "s4d-real", "s4d-legs", "s4d-legs-clipped", "s4", "dss", "mamba"])
+settling = st.sampled_from(
+    ["ptd", "s4d-lin", "s4d-inv", "s4d-real", "s4d-legs", "s4d-legs-clipped", "s4", "dss", "mamba"]
+)
 rules = st.sampled_from(["zoh", "bilinear", "backward", "impulse", "foh"])
 
 
@@ -227,7 +260,9 @@ def amplitude(y: np.ndarray, angle: float, after: int) -> float:
 
 
 @given(models(settling, 6), rules, st.floats(0.05, 1.0), st.floats(0.1, 3.0))
-def test_the_gain_is_the_amplitude_of_a_signal_that_is_filtered(form: Any, rule: str, step: float, angle: float) -> None:
+def test_the_gain_is_the_amplitude_of_a_signal_that_is_filtered(
+    form: Any, rule: str, step: float, angle: float
+) -> None:
     lead = form.D.shape
     form = form._replace(step=np.full(lead, step))
     gain = noise_gain(form, np.array([angle / step]), rule=rule)
@@ -240,9 +275,13 @@ def test_the_gain_is_the_amplitude_of_a_signal_that_is_filtered(form: Any, rule:
     scale = np.sum(np.abs(K), axis=-1)
     heard, run = convolve(u, K), scan(form, np.broadcast_to(u, (*lead, len(u))), rule=rule)[0]
     for k in np.ndindex(lead):
-        slack = 64 * EPS * math.log2(len(u)) * math.sqrt(len(u)) * float(scale[k]) + 1e-14 * float(scale[k])
+        slack = 64 * EPS * math.log2(len(u)) * math.sqrt(len(u)) * float(scale[k]) + 1e-14 * float(
+            scale[k]
+        )
         assert abs(amplitude(heard[k], angle, settled) - gain[k][0]) <= slack
-        assert abs(amplitude(run[k], angle, settled) - gain[k][0]) <= slack + 4 * len(u) * EPS * float(scale[k])
+        assert abs(amplitude(run[k], angle, settled) - gain[k][0]) <= slack + 4 * len(
+            u
+        ) * EPS * float(scale[k])
 
 
 def kernel_tail(form: Any, rule: str) -> np.ndarray:
@@ -255,8 +294,12 @@ def kernel_tail(form: Any, rule: str) -> np.ndarray:
 
 
 @given(models(settling), st.floats(1e-3, 1.0), st.floats(0, 3.0))
-def test_the_bilinear_rule_bends_the_frequency_and_adds_half_a_sample(form: Any, step: float, angle: float) -> None:
-    """It weighs the newest sample where Tustin averages two: one (1 + 1/z)/2 less, of modulus cos(angle/2)."""
+def test_the_bilinear_rule_bends_the_frequency_and_adds_half_a_sample(
+    form: Any, step: float, angle: float
+) -> None:
+    """It weighs the newest sample where Tustin averages two: one (1 + 1/z)/2 less, of modulus
+    cos(angle/2).
+    """
     form = form._replace(step=np.full(form.D.shape, step), D=np.zeros(form.D.shape))
     s = np.array([2j / step * math.tan(angle / 2)])
     seen = noise_gain(form, np.array([angle / step]), rule="bilinear")
@@ -267,12 +310,19 @@ def test_the_bilinear_rule_bends_the_frequency_and_adds_half_a_sample(form: Any,
 
 
 @given(models(settling), rules, st.floats(1e-2, 1.0), st.floats(0, 3.0), st.integers(1, 5))
-def test_waves_that_alias_are_one_wave(form: Any, rule: str, step: float, angle: float, turns: int) -> None:
+def test_waves_that_alias_are_one_wave(
+    form: Any, rule: str, step: float, angle: float, turns: int
+) -> None:
     form = form._replace(step=np.full(form.D.shape, step))
     w = np.array([angle, -angle, angle + 2 * math.pi * turns]) / step
     gain = noise_gain(form, w, rule=rule)
     scale = np.sum(np.abs(form.C * form.B), axis=-1, keepdims=True) * (2 + 4 / step) * 4
-    slack = 64 * EPS * (1 + angle + 2 * math.pi * turns) * (scale * (2 + 4 / step) + np.abs(form.D)[..., None])
+    slack = (
+        64
+        * EPS
+        * (1 + angle + 2 * math.pi * turns)
+        * (scale * (2 + 4 / step) + np.abs(form.D)[..., None])
+    )
     assert np.all(np.abs(gain[..., 1:] - gain[..., :1]) <= slack * form[0].shape[-1])
 
 
@@ -280,7 +330,13 @@ def test_waves_that_alias_are_one_wave(form: Any, rule: str, step: float, angle:
 def test_a_wave_on_a_mode_stays_on_it_at_any_step(step: float) -> None:
     """One mode and its conjugate: the peak over w is at Im A, though w step is up to ten turns."""
     mu = 325.426
-    form = forms.Paired(np.array([-0.5 + 1j * mu]), np.ones(1) + 0j, np.ones(1) + 0j, np.asarray(0.0), np.asarray(step))
+    form = forms.Paired(
+        np.array([-0.5 + 1j * mu]),
+        np.ones(1) + 0j,
+        np.ones(1) + 0j,
+        np.asarray(0.0),
+        np.asarray(step),
+    )
     near = noise_gain(form, mu + np.linspace(-5, 5, 201))
     assert abs(np.argmax(near) - 100) <= 3
     held = abs(math.sin(mu * step / 2)) / (mu * step / 2)
@@ -291,7 +347,9 @@ def test_a_wave_on_a_mode_stays_on_it_at_any_step(step: float) -> None:
 def test_half_a_spectrum_and_the_whole_sound_alike(form: Any, rule: str, angle: float) -> None:
     form = form._replace(step=np.full(form.D.shape, 0.1), A=np.broadcast_to(form.A, form.C.shape))
     w = np.array([angle / 0.1])
-    half, whole, dense = (noise_gain(one, w, rule=rule) for one in (form, forms.unpair(form), forms.to_dense(form)))
+    half, whole, dense = (
+        noise_gain(one, w, rule=rule) for one in (form, forms.unpair(form), forms.to_dense(form))
+    )
     order = form.A.shape[-1]
     slack = 64 * EPS * np.sum(np.abs(form.C * form.B), axis=-1, keepdims=True) * 2 / 0.05
     assert np.all(np.abs(half - whole) <= slack)
@@ -306,7 +364,9 @@ def test_each_channel_has_its_own_step() -> None:
         np.testing.assert_allclose(gain, noise_gain(alone, w), rtol=64 * EPS)
 
 
-@pytest.mark.parametrize(("name", "rule"), [("s4d-legs", "zoh"), ("s4", "bilinear"), ("ptd", "foh")])
+@pytest.mark.parametrize(
+    ("name", "rule"), [("s4d-legs", "zoh"), ("s4", "bilinear"), ("ptd", "foh")]
+)
 def test_every_library_gives_the_same(carry: Callable[[Any], Any], name: str, rule: str) -> None:
     form: Any = inits.INITS[name](8, channels=2, seed=3)
     w = np.array([0.0, 1.0, 30.0])
@@ -323,15 +383,19 @@ def test_jax_compiles_and_differentiates_it() -> None:
     def gain(B: Any) -> Any:
         return noise_gain(there._replace(B=B), jax.numpy.asarray(w)).sum()
 
-    assert float(jax.jit(gain)(there.B)) == pytest.approx(float(noise_gain(form, w).sum()), rel=1e-12)
+    assert float(jax.jit(gain)(there.B)) == pytest.approx(
+        float(noise_gain(form, w).sum()), rel=1e-12
+    )
     slope = jax.grad(lambda scale: gain(scale * there.B))(1.0)
-    assert float(slope) == pytest.approx(float(gain(there.B)), rel=1e-9)  # homogeneous of degree one, for D = 0
+    assert float(slope) == pytest.approx(
+        float(gain(there.B)), rel=1e-9
+    )  # homogeneous of degree one, for D = 0
 
 
 def _host(array: Any) -> np.ndarray:
-    from ssmlinalg import _array
+    from ssmlinalg.ground import backend
 
-    return _array.to_numpy(array)
+    return backend.to_numpy(array)
 
 
 # What is refused
@@ -356,12 +420,21 @@ CASES: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "a table of w": (ValueError, lambda: noise_gain(form, np.ones((1, 1)))),
     "complex w": (TypeError, lambda: noise_gain(form, np.ones(1) + 0j)),
     "w NaN": (ValueError, lambda: noise_gain(form, np.array([math.nan]))),
-    "w step overflows": (ValueError, lambda: noise_gain(form._replace(step=np.asarray(9.0)), np.array([1e308]))),
+    "w step overflows": (
+        ValueError,
+        lambda: noise_gain(form._replace(step=np.asarray(9.0)), np.array([1e308])),
+    ),
     "no array": (TypeError, lambda: noise_gain(form, 3.0)),
     "unknown rule": (ValueError, lambda: noise_gain(form, np.ones(1), rule="zho")),
     "unstable": (ValueError, lambda: noise_gain(form._replace(A=-form.A), np.ones(1))),
-    "unstable by its rule": (ValueError, lambda: noise_gain(form._replace(step=np.asarray(9.0)), np.ones(1), rule="forward")),
-    "unstable dense": (ValueError, lambda: noise_gain(forms.Dense(np.eye(2), np.ones(2), np.ones(2), 0.0, 1.0), np.ones(1))),
+    "unstable by its rule": (
+        ValueError,
+        lambda: noise_gain(form._replace(step=np.asarray(9.0)), np.ones(1), rule="forward"),
+    ),
+    "unstable dense": (
+        ValueError,
+        lambda: noise_gain(forms.Dense(np.eye(2), np.ones(2), np.ones(2), 0.0, 1.0), np.ones(1)),
+    ),
 }
 
 
@@ -395,12 +468,19 @@ def test_a_batch_of_inputs_to_one_matrix_has_the_gains_of_its_members(rule: Any)
     lambda: noise_gain(inits.s4d_lin_init(4, step=1.0)._replace(B=HUGE, C=HUGE), np.ones(2), rule="foh"),
     lambda: fourier_sweep(10**12),
 ])  # fmt: skip
-def test_a_gain_that_overflows_or_fits_no_memory_is_refused_in_one_sentence(call: Callable[[], Any]) -> None:
+def test_a_gain_that_overflows_or_fits_no_memory_is_refused_in_one_sentence(
+    call: Callable[[], Any],
+) -> None:
     with pytest.raises(ValueError) as error:
         call()
     assert re.fullmatch(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]", str(error.value))
 
 
 def test_many_frequencies_of_a_matrix_are_answered_in_pieces() -> None:
-    form, w = forms.to_dense(hippo.legs(16))._replace(step=np.asarray(0.1)), np.linspace(0, 30, 5001)
-    np.testing.assert_allclose(noise_gain(form, w)[::100], noise_gain(form, w[::100]), rtol=64 * EPS)
+    form, w = (
+        forms.to_dense(hippo.legs(16))._replace(step=np.asarray(0.1)),
+        np.linspace(0, 30, 5001),
+    )
+    np.testing.assert_allclose(
+        noise_gain(form, w)[::100], noise_gain(form, w[::100]), rtol=64 * EPS
+    )

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, seeds
 
-from ssmlinalg import _shifted, hippo
+from ssmlinalg import hippo
+from ssmlinalg.matrices import shifted
 
 sizes = st.integers(1, 90)  # of one leaf, and of several
 MATRICES = ("real", "complex", "legs")
@@ -21,12 +22,17 @@ def upper(kind: str, seed: int, order: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     if kind == "legs":
         return hippo.legs(order).A[::-1, ::-1] + 0j
-    T = np.triu(rng.standard_normal((order, order)) + (1j * rng.standard_normal((order, order)) if kind == "complex" else 0j))
+    T = np.triu(
+        rng.standard_normal((order, order))
+        + (1j * rng.standard_normal((order, order)) if kind == "complex" else 0j)
+    )
     return T / np.sqrt(order)
 
 
 def backward_error(M: np.ndarray, x: np.ndarray, b: np.ndarray) -> float:
-    """The smallest change of the entries of M, relative to each, that makes x exact (Oettli & Prager 1964)."""
+    """The smallest change of the entries of M, relative to each, that makes x exact (Oettli &
+    Prager 1964).
+    """
     allowed = np.abs(M) @ np.abs(x)
     return float(np.max(np.abs(M @ x - b) / np.where(allowed == 0, 1, allowed)))
 
@@ -40,52 +46,70 @@ def test_every_solution_is_exact_for_entries_changed_by_rounding(
     s = 3 * rng.standard_normal(5) + 1j * rng.standard_normal(5) + 4
     B = rng.standard_normal((order, *inputs, 5))
     kept = B.copy()
-    for solve, of in ((_shifted.solve, lambda M: M), (_shifted.solve_adjoint, lambda M: M.conj().T)):
+    for solve, of in ((shifted.solve, lambda M: M), (shifted.solve_adjoint, lambda M: M.conj().T)):
         X = solve(T, B, s)
         assert X.shape == B.shape
         for k in range(5):
             M = of(s[k] * np.eye(order) - T)
-            for x, b in zip(X[..., k].reshape(order, -1).T, B[..., k].reshape(order, -1).T, strict=True):
+            for x, b in zip(
+                X[..., k].reshape(order, -1).T, B[..., k].reshape(order, -1).T, strict=True
+            ):
                 assert backward_error(M, x, b) <= 8 * EPS * order
     np.testing.assert_array_equal(B, kept)
 
 
 @pytest.mark.parametrize("order", [12, 40])
 def test_legs_is_solved_to_its_closed_form(order: int) -> None:
-    """(s - A)^{-1} B = sqrt(2n+1)/(s+n+1) prod_{m<n} (s-m)/(s+m+1), where s is in the right half plane."""
+    """(s - A)^{-1} B = sqrt(2n+1)/(s+n+1) prod_{m<n} (s-m)/(s+m+1), where s is in the right half
+    plane.
+    """
     A, B, _ = hippo.legs(order)
     s = np.array([3.7 + 0.4j, 0.2 + 9.1j])
-    T, Q = _shifted.triangular(A)
-    X = Q @ _shifted.solve(T, np.repeat((Q.conj().T @ B)[:, None], 2, axis=1), s)
+    T, Q = shifted.triangular(A)
+    X = Q @ shifted.solve(T, np.repeat((Q.conj().T @ B)[:, None], 2, axis=1), s)
     for k, z in enumerate(s):
         for n in range(order):
             with mpmath.workdps(30):
                 zz = mpmath.mpc(complex(z))
-                exact = mpmath.sqrt(2 * n + 1) / (zz + n + 1) * mpmath.fprod((zz - m) / (zz + m + 1) for m in range(n))
-            assert abs(X[n, k] - complex(exact)) <= 64 * EPS * order * np.linalg.cond(z * np.eye(order) - A)
+                exact = (
+                    mpmath.sqrt(2 * n + 1)
+                    / (zz + n + 1)
+                    * mpmath.fprod((zz - m) / (zz + m + 1) for m in range(n))
+                )
+            assert abs(X[n, k] - complex(exact)) <= 64 * EPS * order * np.linalg.cond(
+                z * np.eye(order) - A
+            )
 
 
 @given(seeds, st.integers(1, 12), st.sampled_from(["real", "complex", "upper", "lower"]))
-def test_the_triangular_form_is_similar_by_a_unitary_matrix(seed: int, order: int, kind: str) -> None:
+def test_the_triangular_form_is_similar_by_a_unitary_matrix(
+    seed: int, order: int, kind: str
+) -> None:
     rng = np.random.default_rng(seed)
-    A = rng.standard_normal((order, order)) + (1j * rng.standard_normal((order, order)) if kind == "complex" else 0)
+    A = rng.standard_normal((order, order)) + (
+        1j * rng.standard_normal((order, order)) if kind == "complex" else 0
+    )
     A = {"upper": np.triu, "lower": np.tril}.get(kind, lambda M: M)(A)
-    T, Q = _shifted.triangular(A)
+    T, Q = shifted.triangular(A)
     np.testing.assert_array_equal(T, np.triu(T))
     scale = np.linalg.norm(A)
-    assert np.linalg.norm(Q @ T @ Q.conj().T - A) <= 16 * EPS * order * scale * (kind not in ("upper", "lower"))
+    assert np.linalg.norm(Q @ T @ Q.conj().T - A) <= 16 * EPS * order * scale * (
+        kind not in ("upper", "lower")
+    )
     assert np.linalg.norm(Q.conj().T @ Q - np.eye(order)) <= 16 * EPS * order
 
 
 def test_a_matrix_is_plain_when_it_is_real_or_has_its_rows_in_order() -> None:
     T = np.triu(np.arange(9.0).reshape(3, 3)) + 0j
-    assert _shifted.plain(T).dtype == np.float64
-    assert _shifted.plain(T + 1j * T).dtype == np.complex128
-    assert _shifted.plain(T.T[::-1, ::-1]).flags.c_contiguous
+    assert shifted.plain(T).dtype == np.float64
+    assert shifted.plain(T + 1j * T).dtype == np.complex128
+    assert shifted.plain(T.T[::-1, ::-1]).flags.c_contiguous
 
 
 def test_one_solution_is_that_of_a_triangular_solver() -> None:
     T = upper("complex", 3, 70)
     b = np.random.default_rng(3).standard_normal(70)
     x = scipy.linalg.solve_triangular(5 * np.eye(70) - T, b)
-    np.testing.assert_allclose(_shifted.solve(T, b[:, None], np.array([5.0]))[:, 0], x, rtol=0, atol=64 * EPS * 70)
+    np.testing.assert_allclose(
+        shifted.solve(T, b[:, None], np.array([5.0]))[:, 0], x, rtol=0, atol=64 * EPS * 70
+    )

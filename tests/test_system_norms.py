@@ -15,16 +15,6 @@ from hypothesis import strategies as st
 from strategies import EPS, continuous_names, init_names, models, orders, seeds
 
 from ssmlinalg import discretize, forms, hippo, inits, kernel, transfer
-from ssmlinalg.analysis.gramians import hankel_singular_values
-from ssmlinalg.analysis.norms import (
-    Bounds,
-    h2_distance,
-    h2_norm,
-    hinf_distance,
-    hinf_norm,
-    l1_distance,
-    l1_norm,
-)
 from ssmlinalg.forms import (
     MIMO,
     Delayed,
@@ -35,6 +25,16 @@ from ssmlinalg.forms import (
     Paired,
     PairedRecurrence,
     Recurrence,
+)
+from ssmlinalg.systems.gramians import hankel_singular_values
+from ssmlinalg.systems.norms import (
+    Bounds,
+    h2_distance,
+    h2_norm,
+    hinf_distance,
+    hinf_norm,
+    l1_distance,
+    l1_norm,
 )
 
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
@@ -68,7 +68,9 @@ def one_mode(A: complex, w: complex) -> Paired:
 
 def size(form: Any) -> float:
     """sum |C B| / |Re A|, above every norm of a half spectrum and the scale of its rounding."""
-    return float(np.sum(2 * np.abs(form.C * form.B) / np.abs(form.A.real))) + float(np.max(np.abs(form.D)))
+    return float(np.sum(2 * np.abs(form.C * form.B) / np.abs(form.A.real))) + float(
+        np.max(np.abs(form.D))
+    )
 
 
 @given(rates, turns, st.complex_numbers(max_magnitude=10))
@@ -126,7 +128,9 @@ def test_norms_of_one_system_stand_in_order(seed, order, direct):
     slack = 1 + 64 * order * EPS
     assert rest <= norm.upper * slack
     assert norm.lower <= bounds.upper * slack
-    assert bounds.lower - abs(direct) <= 2 * np.sum(hankel_singular_values(form)) * slack  # Boyd & Doyle 1987
+    assert (
+        bounds.lower - abs(direct) <= 2 * np.sum(hankel_singular_values(form)) * slack
+    )  # Boyd & Doyle 1987
     assert bounds.upper <= size(form) * (1 + 1e-3)
     assert math.isinf(h2_norm(form)) == (direct != 0)
 
@@ -135,7 +139,12 @@ def test_norms_of_one_system_stand_in_order(seed, order, direct):
 def test_the_energy_of_a_recurrence_is_that_of_its_kernel(seed, order):
     form = sampled(seed, order)
     K = kernel(form, 600)
-    slack = 64 * order * EPS * (np.sum(2 * np.abs(form.C * form.B) / (1 - np.abs(form.A))) + abs(form.D))
+    slack = (
+        64
+        * order
+        * EPS
+        * (np.sum(2 * np.abs(form.C * form.B) / (1 - np.abs(form.A))) + abs(form.D))
+    )
     slack = slack / np.abs(1 + form.A).min()
     assert abs(h2_norm(form) - np.linalg.norm(K)) <= slack
     lower, upper = l1_norm(form, tolerance=1e-9)
@@ -149,7 +158,9 @@ def test_the_energy_of_a_recurrence_is_that_of_its_kernel(seed, order):
 
 @given(models(continuous_names, largest=8), st.sampled_from(["zoh", "foh", "bilinear", "impulse"]))
 def test_a_sampled_model_has_the_norms_of_its_kernel(form, rule):
-    form = discretize.discretize(form._replace(step=np.broadcast_to(0.1, np.shape(form.step)).copy()), rule)
+    form = discretize.discretize(
+        form._replace(step=np.broadcast_to(0.1, np.shape(form.step)).copy()), rule
+    )
     K = kernel(form, 4000)
     found = h2_norm(form)
     axes = (-3, -2, -1) if K.ndim - np.ndim(found) == 3 else -1
@@ -171,7 +182,11 @@ def test_norms_of_matrices_are_those_of_slicot(seed, order):
     witness: Any = control.ss(A, form.B[:, None], form.C[None], 0)
     assert abs(h2_norm(form) / control.norm(witness, 2) - 1) <= 1e-9
     norm = hinf_norm(form)
-    assert norm.lower * (1 - 1e-6) <= control.linfnorm(witness, tol=1e-10)[0] <= norm.upper * (1 + 1e-6)
+    assert (
+        norm.lower * (1 - 1e-6)
+        <= control.linfnorm(witness, tol=1e-10)[0]
+        <= norm.upper * (1 + 1e-6)
+    )
 
 
 @given(seeds, st.integers(1, 6))
@@ -193,7 +208,12 @@ def test_a_recurrence_of_matrices_has_the_norms_of_its_modes(seed, order):
     form = sampled(seed, order)
     A, B, C, D, _ = forms.to_dense(Paired(*form[:4], ONCE))
     matrix = DenseRecurrence(A, B, C, D)
-    slack = 64 * order * EPS * (np.sum(2 * np.abs(form.C * form.B) / (1 - np.abs(form.A))) + abs(form.D))
+    slack = (
+        64
+        * order
+        * EPS
+        * (np.sum(2 * np.abs(form.C * form.B) / (1 - np.abs(form.A))) + abs(form.D))
+    )
     slack = slack / np.abs(1 + form.A).min()
     assert abs(h2_norm(form) - h2_norm(matrix)) <= slack
     modes, matrices = l1_norm(form, tolerance=1e-6), l1_norm(matrix, tolerance=1e-6)
@@ -211,7 +231,9 @@ def test_legs_reads_white_noise_with_variance_one_half(order):
 @pytest.mark.parametrize("order", [1, 8, 24])
 def test_the_mean_of_legs_has_the_l1_norm_one(order):
     legs = hippo.legs(order)
-    lower, upper = l1_norm(Dense(legs.A, legs.B, np.eye(order)[0], NONE, ONCE), tolerance=1e-4)  # K = e^{-t}
+    lower, upper = l1_norm(
+        Dense(legs.A, legs.B, np.eye(order)[0], NONE, ONCE), tolerance=1e-4
+    )  # K = e^{-t}
     assert lower <= 1 + 64 * order**2 * EPS
     assert 1 <= upper <= (1 + 1e-4) * lower
 
@@ -227,15 +249,24 @@ def test_every_initialization_has_norms_and_two_have_distances(name, order, chan
     assert np.all(bounds.lower <= bounds.upper) and np.all(norm.lower <= norm.upper)  # noqa: PT018
     assert np.all(np.isfinite(bounds.upper))
     inputs = form.D.shape[-1] if isinstance(form, (MIMO, MIMORecurrence)) else 1
-    assert np.all(norm.lower <= bounds.upper * math.sqrt(inputs) * (1 + 1e-9))  # |G|_2 <= sqrt(M) max_p sum_m |G_pm|, M = P
-    for distance in (h2_distance(form, form), *hinf_distance(form, form)[:2], *l1_distance(form, form)):
+    assert np.all(
+        norm.lower <= bounds.upper * math.sqrt(inputs) * (1 + 1e-9)
+    )  # |G|_2 <= sqrt(M) max_p sum_m |G_pm|, M = P
+    for distance in (
+        h2_distance(form, form),
+        *hinf_distance(form, form)[:2],
+        *l1_distance(form, form),
+    ):
         assert np.all(distance == 0)
 
 
 @given(seeds, st.integers(1, 6), st.integers(1, 6))
 def test_a_distance_is_the_norm_of_the_difference(seed, order, other):
     first, second = paired(seed, order), paired(seed + 1, other)
-    A, B, C = (np.concatenate(pair) for pair in ((first.A, second.A), (first.B, second.B), (first.C, -second.C)))
+    A, B, C = (
+        np.concatenate(pair)
+        for pair in ((first.A, second.A), (first.B, second.B), (first.C, -second.C))
+    )
     both = Paired(A, B, C, NONE, ONCE)
     scale = size(first) + size(second)
     assert abs(h2_distance(first, second) - h2_norm(both)) <= 64 * (order + other) * EPS * scale
@@ -253,7 +284,11 @@ def test_close_modes_lose_no_digits_of_their_h2_distance(rate, turn, apart):
     mpmath.mp.dps = 60
     modes = [mpmath.mpc(a) for a in (A, A.conjugate(), other, other.conjugate())]
     weights = [1, 1, -1, -1]
-    square = -sum(v * w / (a + b) for a, v in zip(modes, weights, strict=True) for b, w in zip(modes, weights, strict=True))
+    square = -sum(
+        v * w / (a + b)
+        for a, v in zip(modes, weights, strict=True)
+        for b, w in zip(modes, weights, strict=True)
+    )
     expected = float(mpmath.sqrt(mpmath.re(square)))
     close = abs(other - A)  # as rounded: known to one part in |A| eps/|A - A'|
     assert abs(h2_distance(one_mode(A, 1), one_mode(other, 1)) / expected - 1) <= 64 * EPS * (
@@ -270,7 +305,9 @@ def test_distances_in_b_lose_no_digits(seed, order, apart):
     expected = h2_norm(change)
     assert abs(h2_distance(near, form) - expected) <= 64 * order * EPS * size(change)
     bounds, apart_by = l1_norm(change), l1_distance(near, form)
-    rounding = 64 * order * EPS * size(change) + 4 * EPS * size(form)  # C B is rounded before it is subtracted
+    rounding = 64 * order * EPS * size(change) + 4 * EPS * size(
+        form
+    )  # C B is rounded before it is subtracted
     assert abs(bounds.lower - apart_by.lower) <= 1e-3 * bounds.upper + rounding
 
 
@@ -291,7 +328,9 @@ def member(form: Any, h: int) -> Any:
         return form._replace(A=form.A[h])
     cores = {"D": 0, "step": 0, "P": 2}
     fields = form._asdict().items()
-    return form._replace(**{name: array[h] if array.ndim > cores.get(name, 1) else array for name, array in fields})
+    return form._replace(
+        **{name: array[h] if array.ndim > cores.get(name, 1) else array for name, array in fields}
+    )
 
 
 def test_several_inputs_and_outputs_add_up():
@@ -310,13 +349,19 @@ def test_several_inputs_and_outputs_add_up():
 def test_a_whole_spectrum_has_the_norms_of_its_half(seed, order):
     form = paired(seed, order)
     whole = forms.unpair(form)
-    assert l1_norm(whole).lower == pytest.approx(l1_norm(form).lower, rel=64 * order * EPS, abs=64 * order * EPS * size(form))
+    assert l1_norm(whole).lower == pytest.approx(
+        l1_norm(form).lower, rel=64 * order * EPS, abs=64 * order * EPS * size(form)
+    )
     assert abs(h2_norm(whole) - h2_norm(form)) <= 64 * order * EPS * size(form)
 
 
 def test_a_difference_of_direct_paths_has_no_energy_that_is_finite():
     form, second = paired(1, 3, direct=1.0), paired(2, 3, direct=1.0)
-    assert h2_distance(form, second) == h2_distance(form._replace(D=NONE), second._replace(D=NONE)) < math.inf
+    assert (
+        h2_distance(form, second)
+        == h2_distance(form._replace(D=NONE), second._replace(D=NONE))
+        < math.inf
+    )
     assert h2_distance(form, second._replace(D=NONE)) == math.inf
 
 
@@ -343,7 +388,12 @@ def test_what_is_not_stable_has_infinite_norms(name):
     assert h2_norm(form) == math.inf
     assert hinf_norm(form)[:2] == (math.inf, math.inf)
     assert l1_norm(form) == Bounds(math.inf, math.inf)
-    assert h2_distance(form, form) == l1_distance(form, form).lower == hinf_distance(form, form).lower == math.inf
+    assert (
+        h2_distance(form, form)
+        == l1_distance(form, form).lower
+        == hinf_distance(form, form).lower
+        == math.inf
+    )
 
 
 @pytest.mark.parametrize("factor", [0.0, 1e-200, 1e200])
@@ -365,8 +415,14 @@ LEGS: Any = hippo.legs(3)
 WRONG = {
     "no output": (TypeError, lambda: h2_norm(LEGS)),
     "two kinds of time": (ValueError, lambda: h2_distance(init("ptd", 4), init("dlr", 4))),
-    "inputs that differ": (ValueError, lambda: l1_distance(init("s5", 4, channels=2), init("s5", 4, channels=3))),
-    "batches that differ": (ValueError, lambda: hinf_distance(init("ptd", 4, channels=2), init("ptd", 4, channels=3))),
+    "inputs that differ": (
+        ValueError,
+        lambda: l1_distance(init("s5", 4, channels=2), init("s5", 4, channels=3)),
+    ),
+    "batches that differ": (
+        ValueError,
+        lambda: hinf_distance(init("ptd", 4, channels=2), init("ptd", 4, channels=3)),
+    ),
     "tolerance": (ValueError, lambda: l1_norm(init("ptd", 4), tolerance=0.0)),
     "tolerance of gains": (ValueError, lambda: hinf_norm(init("ptd", 4), tolerance=-1.0)),
     "empty batch": (ValueError, lambda: h2_norm(init("ptd", 4)._replace(D=np.zeros(0)))),
@@ -381,8 +437,15 @@ def test_what_has_no_norm_is_refused_in_one_sentence(case):
     assert SENTENCE.fullmatch(str(error.value))
 
 
-@given(st.sampled_from(["Dense", "Diagonal", "Paired"]), st.integers(-400, 400), st.integers(-120, 120), st.integers(-120, 120))
-def test_norms_follow_the_units_of_time_and_gain_wherever_they_are_doubles(kind: str, rate: int, drive: int, view: int) -> None:
+@given(
+    st.sampled_from(["Dense", "Diagonal", "Paired"]),
+    st.integers(-400, 400),
+    st.integers(-120, 120),
+    st.integers(-120, 120),
+)
+def test_norms_follow_the_units_of_time_and_gain_wherever_they_are_doubles(
+    kind: str, rate: int, drive: int, view: int
+) -> None:
     A, B, C = np.array([-1 + 2j, -3 - 1j]), np.array([1 + 1j, 2.0]), np.array([0.5, 1 - 1j])
     if kind == "Dense":
         A, B, C = np.array([[-1.0, 2.0], [0.5, -3.0]]), np.array([1.0, 2.0]), np.array([0.5, 1.0])
@@ -390,9 +453,13 @@ def test_norms_follow_the_units_of_time_and_gain_wherever_they_are_doubles(kind:
     other = one._replace(A=4.0**rate * A, B=2.0**drive * B, C=2.0**view * C)
     gain = 2.0 ** (drive + view) * 4.0**-rate
     assert h2_norm(other) == 2.0 ** (drive + view - rate) * h2_norm(one)
-    assert h2_distance(other, other._replace(C=0 * C)) == pytest.approx(h2_norm(other), rel=16 * EPS)
+    assert h2_distance(other, other._replace(C=0 * C)) == pytest.approx(
+        h2_norm(other), rel=16 * EPS
+    )
     for norm in (hinf_norm, l1_norm):
-        assert norm(other)[:2] == pytest.approx([gain * bound for bound in norm(one)[:2]], rel=16 * EPS)
+        assert norm(other)[:2] == pytest.approx(
+            [gain * bound for bound in norm(one)[:2]], rel=16 * EPS
+        )
 
 
 def test_a_direct_path_far_above_or_below_the_rest_keeps_its_share() -> None:
@@ -432,6 +499,8 @@ def test_what_no_unit_suits_is_refused(form: Any) -> None:
 
 
 def test_a_recurrence_beyond_all_squares_is_not_stable() -> None:
-    system = DenseRecurrence(1e300 * np.array([[1.0, 2.0], [-2.0, 1.0]]), np.ones(2), np.full(2, 1e-10), np.asarray(0.0))
+    system = DenseRecurrence(
+        1e300 * np.array([[1.0, 2.0], [-2.0, 1.0]]), np.ones(2), np.full(2, 1e-10), np.asarray(0.0)
+    )
     assert h2_norm(system) == math.inf
     assert hinf_norm(system)[:2] == (math.inf, math.inf)

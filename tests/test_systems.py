@@ -1,4 +1,6 @@
-"""Kernels of DSS, DLR, SGConv and HOPE, and band limits, against their definitions, in every library."""
+"""Kernels of DSS, DLR, SGConv and HOPE, and band limits, against their definitions, in every
+library.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from strategies import EPS, orders, seeds, signal
 
 from ssmlinalg import forms, inits, kernel, scan
-from ssmlinalg._array import to_numpy
+from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.kernels import band, hankel, multiscale, softmax
 from ssmlinalg.kernels.band import band_limit
 from ssmlinalg.kernels.hankel import hope, hope_recurrence
@@ -42,7 +44,10 @@ def softmax_of_the_definition(A: Any, C: Any, step: float, length: int) -> np.nd
         z = [mpmath.mpf(step) * mpmath.mpc(a) for a in A]
         total = [mpmath.fsum(mpmath.exp(r * x) for r in range(length)) for x in z]
         for l in range(length):  # noqa: E741
-            K[l] = mpmath.fsum((mpmath.mpc(c) * mpmath.exp(l * x) / s).real for c, x, s in zip(C, z, total, strict=True))
+            K[l] = mpmath.fsum(
+                (mpmath.mpc(c) * mpmath.exp(l * x) / s).real
+                for c, x, s in zip(C, z, total, strict=True)
+            )
         return K
 
 
@@ -50,7 +55,9 @@ def softmax_of_the_definition(A: Any, C: Any, step: float, length: int) -> np.nd
 def test_the_dss_kernel_is_its_softmax(order: int, length: int, step: float, seed: int) -> None:
     A, C = modes(seed, order)
     z = length * step * np.where(A.real > 0, -A, A)
-    loss = np.max(np.abs(z) / np.where(z == 0, 1, np.abs(np.expm1(z))))  # of the sum, relative to it
+    loss = np.max(
+        np.abs(z) / np.where(z == 0, 1, np.abs(np.expm1(z)))
+    )  # of the sum, relative to it
     scale = np.abs(C) @ np.max(np.abs(softmax_parts(A, step, length)), axis=-1)
     got = dss_softmax(A, C, step, length)
     expected = softmax_of_the_definition(A, C, step, length)
@@ -76,7 +83,9 @@ def test_the_samples_of_a_softmax_sum_to_its_weights(order: int, length: int, se
 def test_a_growing_mode_is_a_decaying_one_backwards(order: int, length: int, seed: int) -> None:
     A, C = modes(seed, order)
     A = -np.abs(A.real) - 0.1 + 1j * A.imag
-    np.testing.assert_array_equal(dss_softmax(-A, C, 0.3, length), dss_softmax(A, C, 0.3, length)[::-1])
+    np.testing.assert_array_equal(
+        dss_softmax(-A, C, 0.3, length), dss_softmax(A, C, 0.3, length)[::-1]
+    )
 
 
 def test_a_mode_at_zero_weighs_all_samples_alike() -> None:
@@ -102,7 +111,10 @@ def test_the_softmax_of_the_initialization_is_this_one(order: int, length: int) 
     K = dss_softmax(form.A, born.C, 0.01, length)
     loss = np.max(length * 0.01 * np.abs(form.A) / np.abs(np.expm1(length * 0.01 * form.A)))
     scale = np.abs(born.C * born.B).sum()
-    assert np.abs(K - kernel(born, length)).max() <= 8 * EPS * (np.log2(2 * length) + order + loss) * scale
+    assert (
+        np.abs(K - kernel(born, length)).max()
+        <= 8 * EPS * (np.log2(2 * length) + order + loss) * scale
+    )
 
 
 def test_the_softmax_is_the_same_in_every_library(carry: Callable[[Any], Any]) -> None:
@@ -120,10 +132,17 @@ def test_the_softmax_compiles_and_has_gradients_also_at_zero() -> None:
     A, C = modes(1, 4)
     step = torch.tensor(0.1, dtype=torch.float64)
     for z in (A, -A, 0 * A):
-        leaves = [array.clone().requires_grad_(True) for array in (torch.asarray(z), torch.asarray(C), step)]
+        leaves = [
+            array.clone().requires_grad_(True)
+            for array in (torch.asarray(z), torch.asarray(C), step)
+        ]
         assert torch.autograd.gradcheck(lambda A, C, step: dss_softmax(A, C, step, 6), leaves)
-    compiled = jax.jit(lambda A, C: dss_softmax(A, C, 0.1, 6))(jax.numpy.asarray(A), jax.numpy.asarray(C))
-    np.testing.assert_allclose(compiled, dss_softmax(A, C, 0.1, 6), atol=256 * EPS * np.abs(C).sum())
+    compiled = jax.jit(lambda A, C: dss_softmax(A, C, 0.1, 6))(
+        jax.numpy.asarray(A), jax.numpy.asarray(C)
+    )
+    np.testing.assert_allclose(
+        compiled, dss_softmax(A, C, 0.1, 6), atol=256 * EPS * np.abs(C).sum()
+    )
 
 
 # DLR
@@ -141,7 +160,10 @@ def test_a_dlr_kernel_of_half_a_million_samples_is_right_and_makes_no_table() ->
     lags = [0, 1, 2, 1000, length // 3, length // 2, length - 2, length - 1]
     with mpmath.workdps(40):
         for l in lags:  # noqa: E741
-            exact = mpmath.fsum((mpmath.mpc(c) * mpmath.mpc(a) ** l).real for c, a in zip(form.C, form.A, strict=True))
+            exact = mpmath.fsum(
+                (mpmath.mpc(c) * mpmath.mpc(a) ** l).real
+                for c, a in zip(form.C, form.A, strict=True)
+            )
             assert abs(K[l] - float(exact)) <= (4 * order + 64) * EPS * np.abs(form.C).sum()
 
 
@@ -177,27 +199,51 @@ INTERPOLATIONS = sorted(multiscale.INTERPOLATIONS)
 interpolations = st.sampled_from(INTERPOLATIONS)
 
 
-@given(st.integers(1, 5), st.integers(1, 6), st.integers(0, 40), st.floats(0.0, 2.0), interpolations, seeds)
-def test_sgconv_lays_its_scales_side_by_side(S: int, d: int, length: int, decay: float, how: str, seed: int) -> None:
+@given(
+    st.integers(1, 5),
+    st.integers(1, 6),
+    st.integers(0, 40),
+    st.floats(0.0, 2.0),
+    interpolations,
+    seeds,
+)
+def test_sgconv_lays_its_scales_side_by_side(
+    S: int, d: int, length: int, decay: float, how: str, seed: int
+) -> None:
     w = signal(seed, S, d)
     whole = np.concatenate([decay**i * upsampled(w[i], 2 ** max(i - 1, 0), how) for i in range(S)])
     assert len(whole) == d * 2 ** (S - 1)
     expected = np.append(whole, np.zeros(length))[:length]
     got = sgconv(w, length, decay=decay, interpolation=how)
     assert got.shape == (length,)
-    assert np.abs(got - expected).max(initial=0.0) <= 8 * S * EPS * max(1, decay) ** S * np.abs(w).max()
+    assert (
+        np.abs(got - expected).max(initial=0.0)
+        <= 8 * S * EPS * max(1, decay) ** S * np.abs(w).max()
+    )
     norm = sgconv_norm(w, decay=decay, interpolation=how)
     assert norm == pytest.approx(np.linalg.norm(whole), rel=8 * S * len(whole) * EPS)
 
 
-@given(st.integers(1, 5), st.integers(1, 6), st.integers(0, 40), st.floats(0.0, 2.0), interpolations, seeds)
-def test_sgconv_sum_lays_them_on_top_of_each_other(S: int, d: int, length: int, decay: float, how: str, seed: int) -> None:
+@given(
+    st.integers(1, 5),
+    st.integers(1, 6),
+    st.integers(0, 40),
+    st.floats(0.0, 2.0),
+    interpolations,
+    seeds,
+)
+def test_sgconv_sum_lays_them_on_top_of_each_other(
+    S: int, d: int, length: int, decay: float, how: str, seed: int
+) -> None:
     w, expected = signal(seed, S, d), np.zeros(length)
     for i in range(S):
         part = np.append(decay**i * upsampled(w[i], 2**i, how), np.zeros(length))
         expected += part[:length]
     got = sgconv_sum(w, length, decay=decay, interpolation=how)
-    assert np.abs(got - expected).max(initial=0.0) <= 8 * S**2 * EPS * max(1, decay) ** S * np.abs(w).max()
+    assert (
+        np.abs(got - expected).max(initial=0.0)
+        <= 8 * S**2 * EPS * max(1, decay) ** S * np.abs(w).max()
+    )
 
 
 @pytest.mark.parametrize("factor", [1, 2, 8])
@@ -207,14 +253,25 @@ def test_interpolation_is_that_of_torch(how: str, d: int, factor: int) -> None:
     torch = pytest.importorskip("torch")
     w = signal(0, 3, d)
     options = {"mode": "linear", "align_corners": False} if how == "linear" else {"mode": "nearest"}
-    theirs = torch.nn.functional.interpolate(torch.asarray(w)[None], scale_factor=factor, **options)[0]
-    assert np.abs(multiscale.INTERPOLATIONS[how](w, factor) - theirs.numpy()).max() <= 4 * EPS * np.abs(w).max()
+    theirs = torch.nn.functional.interpolate(
+        torch.asarray(w)[None], scale_factor=factor, **options
+    )[0]
+    assert (
+        np.abs(multiscale.INTERPOLATIONS[how](w, factor) - theirs.numpy()).max()
+        <= 4 * EPS * np.abs(w).max()
+    )
 
 
 def test_the_published_kernel_is_this_one_over_its_norm() -> None:
-    """multiplier^(S - 1 - i) over scales, divided by the norm of the whole at first use, then cut."""
+    """multiplier^(S - 1 - i) over scales, divided by the norm of the whole at first use, then
+    cut.
+    """
     w, S, d, length = signal(0, 2, 4, 8), 4, 8, 50
-    parts = [2.0 ** (S - 1 - i) * np.stack([upsampled(row[i], 2 ** max(i - 1, 0), "linear") for row in w]) for i in range(S)]
+    parts = [
+        2.0 ** (S - 1 - i)
+        * np.stack([upsampled(row[i], 2 ** max(i - 1, 0), "linear") for row in w])
+        for i in range(S)
+    ]
     theirs = np.concatenate(parts, axis=-1)
     theirs = (theirs / np.linalg.norm(theirs, axis=-1, keepdims=True))[:, :length]
     ours = sgconv(w, length) / sgconv_norm(w)[:, None]
@@ -234,7 +291,9 @@ def test_sgconv_is_the_same_in_every_library(carry: Callable[[Any], Any]) -> Non
         got = make(carry(w), 21, decay=carry(decay))
         assert type(got) is type(carry(w))
         assert got.shape == (2, 3, 21)
-        np.testing.assert_allclose(to_numpy(got), make(w, 21, decay=decay), atol=64 * EPS * np.abs(w).max())
+        np.testing.assert_allclose(
+            to_numpy(got), make(w, 21, decay=decay), atol=64 * EPS * np.abs(w).max()
+        )
     np.testing.assert_allclose(to_numpy(sgconv_norm(carry(w))), sgconv_norm(w), rtol=64 * EPS)
 
 
@@ -242,17 +301,26 @@ def test_sgconv_keeps_single_precision() -> None:
     w = signal(0, 3, 4)
     K = sgconv(w.astype("float32"), 9, decay=0.3)
     assert K.dtype == "float32"
-    np.testing.assert_allclose(K, sgconv(w, 9, decay=0.3), atol=16 * float(np.finfo("float32").eps) * np.abs(w).max())
+    np.testing.assert_allclose(
+        K, sgconv(w, 9, decay=0.3), atol=16 * float(np.finfo("float32").eps) * np.abs(w).max()
+    )
 
 
 def test_sgconv_compiles_and_has_gradients() -> None:
     torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
-    w, decay = torch.asarray(signal(0, 3, 4)).requires_grad_(True), torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
+    w, decay = (
+        torch.asarray(signal(0, 3, 4)).requires_grad_(True),
+        torch.tensor(0.0, dtype=torch.float64, requires_grad=True),
+    )
     for make in (sgconv, sgconv_sum):
-        assert torch.autograd.gradcheck(lambda w, decay, make=make: make(w, 14, decay=decay), (w, decay))
+        assert torch.autograd.gradcheck(
+            lambda w, decay, make=make: make(w, 14, decay=decay), (w, decay)
+        )
     assert torch.autograd.gradcheck(lambda w, decay: sgconv_norm(w, decay=decay), (w, decay))
     compiled = jax.jit(lambda w: sgconv(w, 9) / sgconv_norm(w))(jax.numpy.asarray(signal(0, 3, 4)))
-    np.testing.assert_allclose(compiled, sgconv(signal(0, 3, 4), 9) / sgconv_norm(signal(0, 3, 4)), rtol=64 * EPS)
+    np.testing.assert_allclose(
+        compiled, sgconv(signal(0, 3, 4), 9) / sgconv_norm(signal(0, 3, 4)), rtol=64 * EPS
+    )
 
 
 # HOPE
@@ -266,7 +334,9 @@ def published_nodes(step: float, length: int) -> np.ndarray:
 @given(orders, lengths, st.floats(0.01, 3.0), seeds)
 @example(1, 1, 0.1, 0)
 @example(5, 2, 0.1, 0)
-def test_hope_has_the_transfer_function_at_the_published_nodes(order: int, length: int, step: float, seed: int) -> None:
+def test_hope_has_the_transfer_function_at_the_published_nodes(
+    order: int, length: int, step: float, seed: int
+) -> None:
     h = signal(seed, order)
     K = hope(h, step, length)
     assert K.shape == (length,)
@@ -274,7 +344,10 @@ def test_hope_has_the_transfer_function_at_the_published_nodes(order: int, lengt
         z = published_nodes(step, length)
     z[~np.isfinite(z)] = -1  # the node at infinity of the Cayley transform, for even lengths
     G = np.sum(h[:, None] * z ** -np.arange(1, order + 1)[:, None], axis=0)
-    assert np.abs(np.fft.fft(K) - G).max() <= 16 * EPS * (order * (1 + 1 / step) + np.log2(2 * length)) * np.abs(h).sum()
+    assert (
+        np.abs(np.fft.fft(K) - G).max()
+        <= 16 * EPS * (order * (1 + 1 / step) + np.log2(2 * length)) * np.abs(h).sum()
+    )
 
 
 def causal(h: np.ndarray, step: float, length: int) -> np.ndarray:
@@ -289,14 +362,20 @@ def causal(h: np.ndarray, step: float, length: int) -> np.ndarray:
 
 
 @given(orders, lengths, st.floats(0.01, 3.0), seeds)
-def test_the_hope_recurrence_has_the_causal_kernel(order: int, length: int, step: float, seed: int) -> None:
+def test_the_hope_recurrence_has_the_causal_kernel(
+    order: int, length: int, step: float, seed: int
+) -> None:
     h = signal(seed, order)
     K = kernel(hope_recurrence(h, step), length)
-    assert np.abs(K - causal(h, step, length)).max() <= 16 * EPS * (order + length) * np.abs(h).sum()
+    assert (
+        np.abs(K - causal(h, step, length)).max() <= 16 * EPS * (order + length) * np.abs(h).sum()
+    )
 
 
 @given(st.integers(1, 8), lengths, st.floats(0.3, 3.0), seeds)
-def test_hope_is_the_causal_kernel_wrapped_round(order: int, length: int, step: float, seed: int) -> None:
+def test_hope_is_the_causal_kernel_wrapped_round(
+    order: int, length: int, step: float, seed: int
+) -> None:
     h = signal(seed, order)
     periods = 1 + 400 // length  # l^7 rho^l is below eps beyond 400 samples
     k = kernel(hope_recurrence(h, step), periods * length).reshape(periods, length).sum(axis=0)
@@ -324,8 +403,14 @@ def test_at_step_one_hope_is_its_markov_parameters(order: int, length: int, seed
 def test_the_hope_recurrence_is_run_like_any_other() -> None:
     h, u = signal(0, 3, 6), signal(1, 3, 20)
     form = hope_recurrence(h, np.array([0.1, 0.5, 2.0]))
-    expected = [np.convolve(row, causal(taps, step, 20))[:20] for row, taps, step in zip(u, h, (0.1, 0.5, 2.0), strict=True)]
-    assert np.abs(scan(form, u)[0] - np.stack(expected)).max() <= 16 * EPS * 26 * np.abs(h).sum() * np.abs(u).sum()
+    expected = [
+        np.convolve(row, causal(taps, step, 20))[:20]
+        for row, taps, step in zip(u, h, (0.1, 0.5, 2.0), strict=True)
+    ]
+    assert (
+        np.abs(scan(form, u)[0] - np.stack(expected)).max()
+        <= 16 * EPS * 26 * np.abs(h).sum() * np.abs(u).sum()
+    )
 
 
 def test_hope_makes_no_table_of_parameters_times_points() -> None:
@@ -339,7 +424,9 @@ def test_hope_makes_no_table_of_parameters_times_points() -> None:
 
 
 @pytest.mark.parametrize("length", [6, 17])
-def test_hope_is_the_same_in_every_library(carry: Callable[[Any], Any], monkeypatch: Any, length: int) -> None:
+def test_hope_is_the_same_in_every_library(
+    carry: Callable[[Any], Any], monkeypatch: Any, length: int
+) -> None:
     h, step = signal(0, 2, 3, 7), np.array([0.05, 0.5, 1.0])
     expected = hope(h, step, length)
     monkeypatch.setattr(hankel, "_TABLE", 40)  # several chunks
@@ -356,7 +443,10 @@ def test_hope_keeps_single_precision() -> None:
     K = hope(h.astype("float32"), step.astype("float32"), length)
     assert K.dtype == "float32"
     expected = hope(h.astype("float32").astype(float), step.astype("float32").astype(float), length)
-    assert np.abs(np.fft.rfft(K - expected)).max() <= 4 * np.finfo("float32").eps * 64 * np.abs(h).sum()
+    assert (
+        np.abs(np.fft.rfft(K - expected)).max()
+        <= 4 * np.finfo("float32").eps * 64 * np.abs(h).sum()
+    )
 
 
 def test_hope_compiles_and_has_gradients() -> None:
@@ -365,17 +455,30 @@ def test_hope_compiles_and_has_gradients() -> None:
     for value in (0.2, 1.0):
         step = torch.tensor(value, dtype=torch.float64, requires_grad=True)
         for length in (1, 6, 7):
-            assert torch.autograd.gradcheck(lambda h, step, length=length: hope(h, step, length), (h, step))
-        assert torch.autograd.gradcheck(lambda h, step: tuple(hope_recurrence(h, step).system), (h, step))
+            assert torch.autograd.gradcheck(
+                lambda h, step, length=length: hope(h, step, length), (h, step)
+            )
+        assert torch.autograd.gradcheck(
+            lambda h, step: tuple(hope_recurrence(h, step).system), (h, step)
+        )
     compiled = jax.jit(lambda h, step: hope(h, step, 9))(jax.numpy.asarray(signal(0, 5)), 0.2)
-    np.testing.assert_allclose(compiled, hope(signal(0, 5), 0.2, 9), atol=256 * EPS * np.abs(signal(0, 5)).sum())
+    np.testing.assert_allclose(
+        compiled, hope(signal(0, 5), 0.2, 9), atol=256 * EPS * np.abs(signal(0, 5)).sum()
+    )
 
 
 # Band limits
 
 
-@given(st.sampled_from(["s4d-lin", "dss", "s5", "ptd"]), orders, st.floats(1e-3, 4), st.none() | st.integers(2, 3))
-def test_a_band_limit_silences_the_modes_beyond_it_and_no_other(name: str, order: int, alpha: float, channels: Any) -> None:
+@given(
+    st.sampled_from(["s4d-lin", "dss", "s5", "ptd"]),
+    orders,
+    st.floats(1e-3, 4),
+    st.none() | st.integers(2, 3),
+)
+def test_a_band_limit_silences_the_modes_beyond_it_and_no_other(
+    name: str, order: int, alpha: float, channels: Any
+) -> None:
     form: Any = inits.INITS[name](order, channels=channels, step=(0.05, 0.5))
     limited = band_limit(form, alpha)
     step = form.step if isinstance(form, forms.MIMO) else form.step[..., None]
@@ -408,7 +511,9 @@ def test_a_band_limit_compiles_and_has_gradients() -> None:
     form = forms.move(inits.s4d_lin_init(9, step=0.3), "jax")
     compiled = jax.jit(lambda form: band_limit(form, 0.5))(form)
     np.testing.assert_array_equal(compiled.C, band_limit(form, 0.5).C)
-    gradient = jax.grad(lambda C: jax.numpy.sum(jax.numpy.abs(band_limit(form._replace(C=C), 0.5).C) ** 2))(form.C)
+    gradient = jax.grad(
+        lambda C: jax.numpy.sum(jax.numpy.abs(band_limit(form._replace(C=C), 0.5).C) ** 2)
+    )(form.C)
     np.testing.assert_allclose(np.abs(gradient), 2 * np.abs(np.asarray(compiled.C)), rtol=4 * EPS)
 
 
@@ -457,7 +562,9 @@ def test_bad_input_is_refused_in_one_sentence(case: str) -> None:
 
 def test_an_undamped_mode_that_sums_to_zero_is_refused_where_exactly_so(monkeypatch: Any) -> None:
     monkeypatch.setattr(softmax, "zoh", lambda form: form._replace(B=0 * form.B))
-    with pytest.raises(ValueError, match=r"must not sum to 0 over the window; got sum 0 of mode 0\. [A-Z]"):
+    with pytest.raises(
+        ValueError, match=r"must not sum to 0 over the window; got sum 0 of mode 0\. [A-Z]"
+    ):
         dss_softmax(ONE + 0j, ONE + 0j, 1.0, 4)
 
 

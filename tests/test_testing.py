@@ -1,4 +1,6 @@
-"""Every strategy draws what it says and shrinks to what is small; every law fails of what breaks it, and says why."""
+"""Every strategy draws what it says and shrinks to what is small; every law fails of what breaks
+it, and says why.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,20 @@ from hypothesis import strategies as st
 from test_doors import without
 
 from ssmlinalg import discretize, forms, inits, kernel, scan, testing
-from ssmlinalg.analysis.laws import LAWS
+from ssmlinalg.verification.laws import LAWS
 
 EPS = float(np.finfo(np.float64).eps)
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 names = sorted(testing.STRATEGIES)
 lengths = st.integers(1, 40)
 # A batch of matrices is many draws; that is no mistake of the test.
-slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example])
+slow = settings(
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.large_base_example,
+    ]
+)
 
 
 def fields(form: Any) -> list[np.ndarray]:
@@ -45,7 +53,9 @@ def test_every_form_has_a_strategy() -> None:
 @pytest.mark.parametrize("name", names)
 @slow
 @given(st.data())
-def test_a_strategy_draws_sound_forms_of_its_name_on_the_host(name: str, data: st.DataObject) -> None:
+def test_a_strategy_draws_sound_forms_of_its_name_on_the_host(
+    name: str, data: st.DataObject
+) -> None:
     form = data.draw(testing.STRATEGIES[name](4))
     assert type(form) is forms.FORMS[name]
     checked = forms.check(form)
@@ -53,12 +63,16 @@ def test_a_strategy_draws_sound_forms_of_its_name_on_the_host(name: str, data: s
         assert array.dtype in (np.float64, np.complex128)
         np.testing.assert_array_equal(array, same)
     if name != "Delayed":
-        assert fields(form)[0].shape[-1] <= (4 if name != "Recurrence" and name != "Diagonal" else 8)
+        assert fields(form)[0].shape[-1] <= (
+            4 if name != "Recurrence" and name != "Diagonal" else 8
+        )
 
 
 @pytest.mark.parametrize("name", names)
 def test_the_simplest_form_has_one_mode_no_batch_and_no_weights(name: str) -> None:
-    form = inner(find(testing.STRATEGIES[name](), lambda _: True, settings=settings(slow, max_examples=200)))
+    form = inner(
+        find(testing.STRATEGIES[name](), lambda _: True, settings=settings(slow, max_examples=200))
+    )
     matrix = isinstance(form, (forms.Dense, forms.NPLR, forms.DenseRecurrence))
     assert form[0].shape == ((1, 1) if matrix else (1,))
     assert name in ("NPLR", "Delayed") or not np.any(form.B)
@@ -87,11 +101,15 @@ def test_a_lossless_system_is_one(system: forms.NPLR) -> None:
     assert sigma <= 8 * n * EPS * scale
     U, S, _ = np.linalg.svd(P, full_matrices=False)
     span = U[:, S / (S[0] or 1.0) > 1e-9]
-    np.testing.assert_allclose(span @ (span.T @ B), B, atol=8 * n * EPS * (1 + float(np.linalg.norm(B))), rtol=0)
+    np.testing.assert_allclose(
+        span @ (span.T @ B), B, atol=8 * n * EPS * (1 + float(np.linalg.norm(B))), rtol=0
+    )
 
 
 @given(st.integers(1, 6), st.booleans(), st.data())
-def test_spectra_are_stable_and_of_the_size_they_say(n: int, hard: bool, data: st.DataObject) -> None:
+def test_spectra_are_stable_and_of_the_size_they_say(
+    n: int, hard: bool, data: st.DataObject
+) -> None:
     A, Z = data.draw(testing.spectra(n, hard=hard)), data.draw(testing.multipliers(n, hard=hard))
     assert A.shape == Z.shape == (n,)
     assert np.all(A.real <= 0)
@@ -104,9 +122,13 @@ def test_spectra_are_stable_and_of_the_size_they_say(n: int, hard: bool, data: s
 
 @slow
 @given(testing.dense(4), testing.dense_recurrence(4), testing.dense_recurrence(4, hard=False))
-def test_matrices_dissipate(form: forms.Dense, reaching: forms.DenseRecurrence, inside: forms.DenseRecurrence) -> None:
+def test_matrices_dissipate(
+    form: forms.Dense, reaching: forms.DenseRecurrence, inside: forms.DenseRecurrence
+) -> None:
     symmetric = form.A + form.A.swapaxes(-1, -2)
-    assert np.max(np.linalg.eigvalsh(symmetric)) <= 8 * 4 * EPS * np.max(np.linalg.norm(form.A, 2, axis=(-2, -1)))
+    assert np.max(np.linalg.eigvalsh(symmetric)) <= 8 * 4 * EPS * np.max(
+        np.linalg.norm(form.A, 2, axis=(-2, -1))
+    )
     assert np.max(np.linalg.norm(reaching.A, 2, axis=(-2, -1))) <= 1 + 8 * 4 * EPS
     assert np.max(np.linalg.norm(inside.A, 2, axis=(-2, -1))) < 1
 
@@ -117,7 +139,9 @@ HARD: dict[str, Callable[[Any], Any]] = {
     "a mode beside the boundary": lambda A: np.any(A.real == -1e-12),
     "a stiff spread": lambda A: np.max(np.abs(A)) >= 1e9 * np.min(np.abs(A)) > 0,
     "a double mode": lambda A: A[0] == A[-1] != A[1],
-    "nearly a double mode": lambda A: A[0].imag > 1 and 0 < abs(A[0].imag - A[-1].imag) <= 1e-12 * abs(A[0]),
+    "nearly a double mode": lambda A: (
+        A[0].imag > 1 and 0 < abs(A[0].imag - A[-1].imag) <= 1e-12 * abs(A[0])
+    ),
     "nearly real": lambda A: np.any((A.imag > 0) & (A.imag < 1e-9 * -A.real)),
     "a real one among complex ones": lambda A: np.any(A.imag == 0) and np.any(A.imag > 1),
 }
@@ -129,8 +153,16 @@ def test_what_is_hard_occurs(what: str) -> None:
 
 
 def test_recurrences_reach_the_circle_and_zero() -> None:
-    for occurs in (lambda A: A == 0, lambda A: A == -1, lambda A: (np.abs(A) > 1 - 1e-9) & (A.imag > 0)):
-        find(testing.multipliers(2), lambda A, occurs=occurs: bool(np.any(occurs(A))), settings=settings(max_examples=5000))
+    for occurs in (
+        lambda A: A == 0,
+        lambda A: A == -1,
+        lambda A: (np.abs(A) > 1 - 1e-9) & (A.imag > 0),
+    ):
+        find(
+            testing.multipliers(2),
+            lambda A, occurs=occurs: bool(np.any(occurs(A))),
+            settings=settings(max_examples=5000),
+        )
 
 
 def test_names_steps_and_axes_cover_what_they_say() -> None:
@@ -226,7 +258,13 @@ BROKEN: dict[str, tuple[str, Any]] = {
     "overflows": ("finite", forms.Diagonal(800 * one, one, one, np.asarray(0.0), np.asarray(1.0))),
     "counts twice": (
         "conjugate",
-        forms.Paired(np.array([-1 + 2j, -1 - 2j]), np.ones(2) + 0j, np.ones(2) + 0j, np.asarray(0.0), np.asarray(0.1)),
+        forms.Paired(
+            np.array([-1 + 2j, -1 - 2j]),
+            np.ones(2) + 0j,
+            np.ones(2) + 0j,
+            np.asarray(0.0),
+            np.asarray(0.1),
+        ),
     ),
 }
 
@@ -241,11 +279,15 @@ def test_a_broken_form_breaks_its_law_and_the_message_names_it(what: str) -> Non
 
 
 @pytest.mark.parametrize("law", sorted(LAWS))
-def test_a_law_that_fails_is_an_assertion_that_fails(law: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_law_that_fails_is_an_assertion_that_fails(
+    law: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     form = inits.s4d_lin_init(4)
     testing.assert_law(law, form)
     sound = LAWS[law]
-    monkeypatch.setitem(LAWS, law, lambda *told: sound(*told)._replace(holds=False, remark="Broken on purpose."))
+    monkeypatch.setitem(
+        LAWS, law, lambda *told: sound(*told)._replace(holds=False, remark="Broken on purpose.")
+    )
     with pytest.raises(AssertionError, match="Broken on purpose"):
         testing.assert_laws(form)
 
@@ -293,7 +335,12 @@ def test_a_mistake_in_a_kernel_is_found_and_explained(mistake: str) -> None:
     form = inits.s4d_lin_init(8, channels=2)
     with pytest.raises(AssertionError, match=r"^kernel: ") as caught:
         testing.assert_kernel(MISTAKES[mistake], form, 64)
-    words = {"factor": "Theirs is 2 times ours", "rule": "'bilinear'", "shape": "shapes must agree", "NaN": "finite"}
+    words = {
+        "factor": "Theirs is 2 times ours",
+        "rule": "'bilinear'",
+        "shape": "shapes must agree",
+        "NaN": "finite",
+    }
     assert words.get(mistake, "") in str(caught.value)
 
 
@@ -328,7 +375,17 @@ def test_the_laws_of_functions_fail_of_what_breaks_them() -> None:
 
 def test_another_project_tests_with_it_alone(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(THEIRS)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_theirs.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "error",
+        "test_theirs.py",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
     assert "half spectrum was counted once" in done.stdout

@@ -1,4 +1,6 @@
-"""Time scales are what the kernel does: it halves in a half-life, turns in a period, and dies within a sample."""
+"""Time scales are what the kernel does: it halves in a half-life, turns in a period, and dies
+within a sample.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from strategies import EPS, models
 
 from ssmlinalg import discretize, forms, hippo, inits, kernel
-from ssmlinalg.analysis.timescales import timescales
+from ssmlinalg.verification.time_scales import timescales
 
 rates, turns, steps = st.floats(1e-3, 1e3), st.floats(0, 1e3), st.floats(1e-4, 10.0)
 
@@ -29,7 +31,9 @@ def test_the_scales_of_a_mode_are_closed_forms(rate: float, turn: float, step: f
     assert scales.half_life[0] == pytest.approx(math.log(2) / (rate * step), rel=8 * EPS)
     assert scales.decay[0] == pytest.approx(1 / (rate * step), rel=8 * EPS)
     assert scales.frequency[0] == pytest.approx(turn * step / (2 * math.pi), rel=8 * EPS)
-    assert scales.period[0] == (math.inf if turn * step == 0 else pytest.approx(2 * math.pi / (turn * step), rel=8 * EPS))
+    assert scales.period[0] == (
+        math.inf if turn * step == 0 else pytest.approx(2 * math.pi / (turn * step), rel=8 * EPS)
+    )
     assert scales.beyond_nyquist == (turn * step > math.pi)
     assert scales.dead == (rate * step > 1)
 
@@ -58,7 +62,10 @@ def test_a_sampled_form_has_the_scales_of_its_modes_but_for_aliasing(form: Any) 
 def test_no_time_is_nan_and_shares_are_shares(form: Any, length: int) -> None:
     scales = timescales(form, length)
     assert not any(np.any(np.isnan(field)) for field in scales)
-    assert all(np.all(times >= 0) for times in (scales.half_life, scales.decay, scales.frequency, scales.period))
+    assert all(
+        np.all(times >= 0)
+        for times in (scales.half_life, scales.decay, scales.frequency, scales.period)
+    )
     assert all(0 <= share <= 1 for share in (scales.beyond_nyquist, scales.dead, scales.outlives))
     assert scales.outlives == np.mean(scales.decay >= length)
     assert timescales(form).outlives == np.mean(np.isinf(scales.decay))
@@ -102,7 +109,10 @@ def test_a_matrix_far_from_normal_confesses() -> None:
 
 def test_every_library_has_the_same_scales(carry: Callable[[Any], Any]) -> None:
     form = inits.s4d_lin_init(6, channels=2)
-    assert all(np.array_equal(*pair) for pair in zip(timescales(form), timescales(carry(form)), strict=True))
+    assert all(
+        np.array_equal(*pair)
+        for pair in zip(timescales(form), timescales(carry(form)), strict=True)
+    )
 
 
 def test_what_has_no_step_has_no_scales() -> None:
@@ -114,7 +124,12 @@ def test_what_has_no_step_has_no_scales() -> None:
 
 def test_modes_beyond_the_range_of_doubles_die_at_once() -> None:
     scales = timescales(mode(1e200, 1e200, 1e200))
-    assert (scales.decay[0], scales.period[0], scales.dead, scales.growth[0]) == (0, 0, 1, -math.inf)
+    assert (scales.decay[0], scales.period[0], scales.dead, scales.growth[0]) == (
+        0,
+        0,
+        1,
+        -math.inf,
+    )
 
 
 def test_values_of_other_libraries_are_looked_at_once_they_are_here() -> None:

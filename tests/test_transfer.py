@@ -1,4 +1,6 @@
-"""Transfer functions of every form: one definition, and each algorithm within its own condition of it."""
+"""Transfer functions of every form: one definition, and each algorithm within its own condition of
+it.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from hypothesis import strategies as st
 from strategies import EPS, models, seeds
 
 from ssmlinalg import decompose, discretize, forms, hippo, inits, kernel, reference, transfer
-from ssmlinalg._array import to_numpy
-from ssmlinalg.analysis.transfer import legs_state, state_transfer
+from ssmlinalg.ground.backend import to_numpy
+from ssmlinalg.systems.transfer_functions import legs_state, state_transfer
 
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 SEVERAL = (forms.MIMO, forms.MIMORecurrence)
@@ -25,20 +27,39 @@ POINTS = np.array([0.3j, 1.7 - 0.4j, -6j, 0.9 + 2j, 40.0 + 0j])
 
 kinds = st.sampled_from(sorted(forms.FORMS))
 discrete = st.sampled_from([kind.__name__ for kind in (*RECURRENT, forms.Delayed)])
-points = st.complex_numbers(min_magnitude=0.05, max_magnitude=1e3, allow_nan=False).map(lambda s: complex(abs(s.real), s.imag))
-paired = models(st.sampled_from(["ptd", "s4d-lin", "s4d-inv", "s4d-real", "s4d-legs", "s4d-quad", "dss", "mamba"]))
+points = st.complex_numbers(min_magnitude=0.05, max_magnitude=1e3, allow_nan=False).map(
+    lambda s: complex(abs(s.real), s.imag)
+)
+paired = models(
+    st.sampled_from(
+        ["ptd", "s4d-lin", "s4d-inv", "s4d-real", "s4d-legs", "s4d-quad", "dss", "mamba"]
+    )
+)
 
 
 def model(kind: str, seed: int, N: int = 4) -> Any:
-    """A damped system of |A| about 3 without batch, or a contraction of 0.8 at most if it is discrete."""
+    """A damped system of |A| about 3 without batch, or a contraction of 0.8 at most if it is
+    discrete.
+    """
     rng = np.random.default_rng(seed)
-    square, wide = (part[0] + 1j * part[1] for part in (rng.standard_normal((2, N, N)), rng.standard_normal((2, N, 2))))
+    square, wide = (
+        part[0] + 1j * part[1]
+        for part in (rng.standard_normal((2, N, N)), rng.standard_normal((2, N, 2)))
+    )
     a, b, c, d, e, f = rng.standard_normal((6, N))
-    modes, B, C, D, one = -0.1 - np.abs(a) + 2j * b, c + 1j * d, e + 1j * f, np.asarray(rng.standard_normal()), np.asarray(1.0)
+    modes, B, C, D, one = (
+        -0.1 - np.abs(a) + 2j * b,
+        c + 1j * d,
+        e + 1j * f,
+        np.asarray(rng.standard_normal()),
+        np.asarray(1.0),
+    )
     if kind == "NPLR":
         return hippo.legt(N)
     if kind == "Dense":
-        return forms.Dense(square.real - (0.1 + np.linalg.norm(square.real, 2)) * np.eye(N), c, e, D, one)
+        return forms.Dense(
+            square.real - (0.1 + np.linalg.norm(square.real, 2)) * np.eye(N), c, e, D, one
+        )
     if kind == "DPLR":
         return forms.DPLR(modes, wide, B, C, D, one)
     if kind in ("Diagonal", "Paired"):
@@ -56,7 +77,9 @@ def model(kind: str, seed: int, N: int = 4) -> Any:
 
 
 def matrices(form: Any) -> tuple[Any, ...]:
-    """A (N, N), B (N, M), C (P, N) with the factor of a half spectrum in it, and D (P, M), the real part yet to be taken."""
+    """A (N, N), B (N, M), C (P, N) with the factor of a half spectrum in it, and D (P, M), the real
+    part yet to be taken.
+    """
     if isinstance(form, forms.NPLR):
         return form.A, form.B[:, None], np.eye(1, len(form.B)), np.zeros((1, 1))
     if isinstance(form, forms.DPLR):
@@ -64,13 +87,20 @@ def matrices(form: Any) -> tuple[Any, ...]:
     else:
         A = form.A if isinstance(form, (forms.Dense, forms.DenseRecurrence)) else np.diag(form.A)
     C = 2 * form.C if isinstance(form, HALF) else form.C
-    return (A, form.B, C, form.D) if isinstance(form, SEVERAL) else (A, form.B[:, None], C[None], np.reshape(form.D, (1, 1)))
+    return (
+        (A, form.B, C, form.D)
+        if isinstance(form, SEVERAL)
+        else (A, form.B[:, None], C[None], np.reshape(form.D, (1, 1)))
+    )
 
 
 def states(form: Any, s: complex) -> np.ndarray:
     """x^(s), (N, M), by multiple precision."""
     A, B, _, _ = matrices(form)
-    rows = [[complex(reference.transfer(A, b, row, 0, s, digits=25)) for b in B.T] for row in np.eye(len(A))]
+    rows = [
+        [complex(reference.transfer(A, b, row, 0, s, digits=25)) for b in B.T]
+        for row in np.eye(len(A))
+    ]
     return np.array(rows) * (s if isinstance(form, RECURRENT) else 1)
 
 
@@ -83,15 +113,23 @@ def exact(form: Any, s: complex) -> np.ndarray:
 
 
 def rounding(form: Any, s: np.ndarray) -> np.ndarray:
-    """N eps |C| |R| (|A| + |s|) |R| |B| for each s, R the resolvent there; of DPLR also that of Lambda, on the way."""
+    """N eps |C| |R| (|A| + |s|) |R| |B| for each s, R the resolvent there; of DPLR also that of
+    Lambda, on the way.
+    """
     if isinstance(form, forms.Delayed):
         return rounding(form.system, s) / np.abs(s) + EPS * np.abs(form.D)
     A, B, C, D = matrices(form)
-    least = np.array([min(np.linalg.svd(p * np.eye(len(A)) - A)[1][-1] for p in (z, np.conj(z))) for z in s])
+    least = np.array(
+        [min(np.linalg.svd(p * np.eye(len(A)) - A)[1][-1] for p in (z, np.conj(z))) for z in s]
+    )
     if isinstance(form, forms.DPLR):
-        least = np.minimum(least, np.abs(np.stack([s, s.conj()])[..., None] - form.Lambda).min(axis=(0, -1)))
+        least = np.minimum(
+            least, np.abs(np.stack([s, s.conj()])[..., None] - form.Lambda).min(axis=(0, -1))
+        )
     size = np.linalg.norm(C) * np.linalg.norm(B) * (np.linalg.norm(A, 2) + np.abs(s)) / least**2
-    return len(A) * EPS * (size * (np.abs(s) if isinstance(form, RECURRENT) else 1) + np.abs(D).max())
+    return (
+        len(A) * EPS * (size * (np.abs(s) if isinstance(form, RECURRENT) else 1) + np.abs(D).max())
+    )
 
 
 def resolvent(A: np.ndarray, s: np.ndarray) -> np.ndarray:
@@ -100,7 +138,9 @@ def resolvent(A: np.ndarray, s: np.ndarray) -> np.ndarray:
 
 @settings(max_examples=60)
 @given(kinds, points, st.integers(1, 6), seeds)
-def test_the_transfer_function_of_every_form_is_that_of_the_definition(kind: str, s: complex, N: int, seed: int) -> None:
+def test_the_transfer_function_of_every_form_is_that_of_the_definition(
+    kind: str, s: complex, N: int, seed: int
+) -> None:
     form = model(kind, seed, N)
     s = 1.5 * s / abs(s) if isinstance(form, (*RECURRENT, forms.Delayed)) else s
     at = np.array([s, np.conj(s)])
@@ -118,7 +158,10 @@ def test_so_is_that_of_every_initialization(form: Any) -> None:
     if not isinstance(form, SEVERAL) and form.C.ndim > 1:
         core = {"P": 2, "D": 0, "step": 0}
         first = type(form)(
-            *(array[(0,) * (array.ndim - core.get(name, 1))] for name, array in form._asdict().items()),
+            *(
+                array[(0,) * (array.ndim - core.get(name, 1))]
+                for name, array in form._asdict().items()
+            ),
         )
     got = transfer(form, s)[..., 0]
     got = got if isinstance(form, SEVERAL) else got.reshape(-1)[0]
@@ -126,11 +169,20 @@ def test_so_is_that_of_every_initialization(form: Any) -> None:
 
 
 @settings(max_examples=40)
-@given(st.sampled_from(["Diagonal", "Paired", "Recurrence", "PairedRecurrence"]), st.floats(-14, 0), seeds)
-def test_partial_fractions_keep_every_digit_however_near_a_pole(kind: str, near: float, seed: int) -> None:
+@given(
+    st.sampled_from(["Diagonal", "Paired", "Recurrence", "PairedRecurrence"]),
+    st.floats(-14, 0),
+    seeds,
+)
+def test_partial_fractions_keep_every_digit_however_near_a_pole(
+    kind: str, near: float, seed: int
+) -> None:
     form = model(kind, seed)
     s = form.A[0] + 10.0**near
-    terms = [np.abs(form.C * form.B / (s - form.A)), np.abs(form.C * form.B).conj() / np.abs(s - form.A.conj())]
+    terms = [
+        np.abs(form.C * form.B / (s - form.A)),
+        np.abs(form.C * form.B).conj() / np.abs(s - form.A.conj()),
+    ]
     size = sum(map(np.sum, terms)) * (abs(s) if isinstance(form, RECURRENT) else 1) + abs(form.D)
     assert abs(transfer(form, np.array([s]))[0] - exact(form, s)[0, 0]) <= 8 * EPS * size
 
@@ -143,10 +195,15 @@ def test_the_output_reads_the_state(kind: str, seed: int) -> None:
     if isinstance(form, forms.Delayed):
         np.testing.assert_array_equal(x, state_transfer(form.system, POINTS))
         return
-    x, conjugate = (np.reshape(y, (y.shape[0], -1, len(POINTS))) for y in (x, state_transfer(form, POINTS.conj()).conj()))
+    x, conjugate = (
+        np.reshape(y, (y.shape[0], -1, len(POINTS)))
+        for y in (x, state_transfer(form, POINTS.conj()).conj())
+    )
     _, _, C, D = matrices(form)
     read = (np.tensordot(C, x, 1) + np.tensordot(C.conj(), conjugate, 1)) / 2 + D[..., None]
-    assert np.all(np.abs(np.reshape(transfer(form, POINTS), read.shape) - read) <= rounding(form, POINTS))
+    assert np.all(
+        np.abs(np.reshape(transfer(form, POINTS), read.shape) - read) <= rounding(form, POINTS)
+    )
 
 
 @settings(max_examples=40)
@@ -160,14 +217,18 @@ def test_the_state_is_the_solution_of_its_equation(kind: str, N: int, seed: int)
     drive = B[..., None] * (s if isinstance(inner, RECURRENT) else 1)
     bound = 16 * len(A) * EPS * (np.linalg.norm(A, 2) + np.abs(s)) * np.linalg.norm(x, axis=(0, 1))
     if isinstance(form, forms.DPLR):
-        bound = bound + (np.linalg.norm(A, 2) + np.abs(s)) * rounding(form, s) / np.linalg.norm(form.C)
+        bound = bound + (np.linalg.norm(A, 2) + np.abs(s)) * rounding(form, s) / np.linalg.norm(
+            form.C
+        )
     assert np.all(np.abs(x * s - np.tensordot(A, x, 1) - drive) <= bound)
 
 
 @settings(max_examples=20)
 @given(st.integers(1, 24), st.floats(-2, 4), seeds)
 def test_four_algorithms_agree(N: int, decade: float, seed: int) -> None:
-    """The first coefficient of `legs`: the product formula, the triangle, a Schur form, Woodbury."""
+    """The first coefficient of `legs`: the product formula, the triangle, a Schur form,
+    Woodbury.
+    """
     legs = hippo.legs(N)
     s = np.array([1j, -1j]) * 10.0**decade
     product = transfer(legs, s)
@@ -175,8 +236,16 @@ def test_four_algorithms_agree(N: int, decade: float, seed: int) -> None:
     turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((N, N)))
     one = np.asarray(1.0)
     rotated = forms.Dense(turn @ legs.A @ turn.T, turn @ legs.B, turn[:, 0], 0 * one, one)
-    triangle = forms.Dense(legs.A, legs.B + 0j, np.eye(N)[0], 0 * one, one)  # complex, so that no chain is seen in it
-    size = EPS * N * resolvent(legs.A, s) * (np.linalg.norm(legs.A, 2) + np.abs(s)) * np.linalg.norm(legs_state(N, s), axis=0)
+    triangle = forms.Dense(
+        legs.A, legs.B + 0j, np.eye(N)[0], 0 * one, one
+    )  # complex, so that no chain is seen in it
+    size = (
+        EPS
+        * N
+        * resolvent(legs.A, s)
+        * (np.linalg.norm(legs.A, 2) + np.abs(s))
+        * np.linalg.norm(legs_state(N, s), axis=0)
+    )
     for form in (rotated, triangle, forms.to_dense(legs)):
         assert np.all(np.abs(transfer(form, s) - product) <= 8 * size)
     # Woodbury: each mode is at least 1/2 away
@@ -209,13 +278,17 @@ def test_on_the_unit_circle_it_is_the_fourier_transform_of_the_kernel(kind: str,
 @settings(max_examples=30)
 @given(st.sampled_from(["Dense", "DPLR", "Diagonal", "Paired"]), st.floats(0.01, 1), seeds)
 def test_the_bilinear_rule_bends_the_axis_of_frequency(kind: str, step: float, seed: int) -> None:
-    """G_d(z) = 2z/(z + 1) G(2/step (z - 1)/(z + 1)) without D, for the rule reads the newest sample alone."""
+    """G_d(z) = 2z/(z + 1) G(2/step (z - 1)/(z + 1)) without D, for the rule reads the newest sample
+    alone.
+    """
     form = model(kind, seed)._replace(D=np.asarray(0.0), step=np.asarray(step))
     z = 1.25 * np.exp(1j * np.array([0.1, 1.0, 2.0, -1.0, 3.0]))
     s = 2 / step * (z - 1) / (z + 1)
     warped = 2 * z / (z + 1) * transfer(form, s)
     sampled: Any = discretize.bilinear(form)
-    bound = 16 * (np.abs(2 * z / (z + 1)) * rounding(form, s) + rounding(sampled, z) + EPS * np.abs(warped))
+    bound = 16 * (
+        np.abs(2 * z / (z + 1)) * rounding(form, s) + rounding(sampled, z) + EPS * np.abs(warped)
+    )
     assert np.all(np.abs(transfer(sampled, z) - warped) <= bound)
 
 
@@ -235,7 +308,10 @@ def test_the_real_blocks_of_a_paired_form_have_its_transfer_function(form: forms
     distance = np.min(np.abs(s[:, None] - form.A.reshape(-1)))
     size = 1 + np.abs(form.A).max()
     scale = float(np.max(np.sum(np.abs(form.C * form.B), axis=-1)) * max(1.0, np.max(form.step)))
-    assert np.abs(transfer(form, s) - transfer(dense, s)).max() <= 64 * EPS * size / distance * scale / distance
+    assert (
+        np.abs(transfer(form, s) - transfer(dense, s)).max()
+        <= 64 * EPS * size / distance * scale / distance
+    )
 
 
 @given(paired)
@@ -249,9 +325,16 @@ def test_every_library_gives_the_same(carry: Callable[[Any], Any], kind: str) ->
     form = model(kind, 3)
     for evaluate in (transfer, state_transfer):
         expected, got = evaluate(form, POINTS), evaluate(carry(form), carry(POINTS))
-        assert type(got).__module__.partition(".")[0] == type(carry(POINTS)).__module__.partition(".")[0]
+        assert (
+            type(got).__module__.partition(".")[0]
+            == type(carry(POINTS)).__module__.partition(".")[0]
+        )
         inner = form.system if isinstance(form, forms.Delayed) else form
-        slack = 8 * rounding(inner, POINTS) * (1 if evaluate is transfer else 1 / np.linalg.norm(matrices(inner)[2]))
+        slack = (
+            8
+            * rounding(inner, POINTS)
+            * (1 if evaluate is transfer else 1 / np.linalg.norm(matrices(inner)[2]))
+        )
         assert np.all(np.abs(to_numpy(got) - expected) <= slack)
         empty = evaluate(carry(form), carry(POINTS[:0]))
         assert tuple(empty.shape) == (*expected.shape[:-1], 0)
@@ -261,18 +344,32 @@ def test_every_library_gives_the_same(carry: Callable[[Any], Any], kind: str) ->
 def test_batches_are_loops_over_their_members(carry: Callable[[Any], Any]) -> None:
     A, B = (np.stack([getattr(model("Dense", seed), name) for seed in range(3)]) for name in "AB")
     C, one = np.random.default_rng(0).standard_normal((2, 3, 4)), np.asarray(1.0)
-    for a, b, c in (((3, 1), (1,), (2,)), ((1,), (2, 3), ()), ((), (3,), (3,)), ((2, 1), (1, 3), (2, 3))):
+    for a, b, c in (
+        ((3, 1), (1,), (2,)),
+        ((1,), (2, 3), ()),
+        ((), (3,), (3,)),
+        ((2, 1), (1, 3), (2, 3)),
+    ):
         form = forms.Dense(
-            np.resize(A, (*a, 4, 4)), np.resize(B, (*b, 4)), np.resize(C, (*c, 4)), np.resize([0.5, 2.0], c), one
+            np.resize(A, (*a, 4, 4)),
+            np.resize(B, (*b, 4)),
+            np.resize(C, (*c, 4)),
+            np.resize([0.5, 2.0], c),
+            one,
         )
         batch = np.broadcast_shapes(a, b, c)
         got = to_numpy(transfer(carry(form), carry(POINTS)))
         assert got.shape == (*batch, len(POINTS))
-        whole = [np.broadcast_to(array, (*batch, *core)) for array, core in zip(form, ((4, 4), (4,), (4,), ()), strict=False)]
+        whole = [
+            np.broadcast_to(array, (*batch, *core))
+            for array, core in zip(form, ((4, 4), (4,), (4,), ()), strict=False)
+        ]
         for index in np.ndindex(*batch):
             a_member, b_member, c_member, d_member = (array[index] for array in whole)
             member = forms.Dense(a_member, b_member, c_member, d_member, one)
-            assert np.all(np.abs(got[index] - transfer(member, POINTS)) <= 8 * rounding(member, POINTS))
+            assert np.all(
+                np.abs(got[index] - transfer(member, POINTS)) <= 8 * rounding(member, POINTS)
+            )
 
 
 def test_modes_shared_by_channels_need_not_be_repeated() -> None:
@@ -309,16 +406,29 @@ def test_a_float32_matrix_is_evaluated_in_double_and_rounded_once() -> None:
     G = transfer(form, s)
     assert G.dtype == np.complex64
     expected = transfer(wide, s.astype(np.complex128))
-    assert np.all(np.abs(G - expected) <= 4 * np.finfo(np.float32).eps * (np.abs(expected - wide.D) + np.abs(wide.D)))
+    assert np.all(
+        np.abs(G - expected)
+        <= 4 * np.finfo(np.float32).eps * (np.abs(expected - wide.D) + np.abs(wide.D))
+    )
 
 
 @settings(max_examples=20)
-@given(st.integers(1, 40), st.sampled_from([0.0, 1.0, 2.5]), st.lists(points, min_size=1, max_size=4))
-def test_the_state_of_legs_has_a_small_relative_error_in_every_entry(N: int, shift: float, s: list[complex]) -> None:
+@given(
+    st.integers(1, 40), st.sampled_from([0.0, 1.0, 2.5]), st.lists(points, min_size=1, max_size=4)
+)
+def test_the_state_of_legs_has_a_small_relative_error_in_every_entry(
+    N: int, shift: float, s: list[complex]
+) -> None:
     """On the closed right half plane, near its zeros 0, 1, 2, ... too."""
     at = np.array([*s, shift + 1e-9j, 1e-12 + shift])
-    expected = np.array([[complex(x) for x in reference.legs_state(N, point, digits=25)] for point in at]).T
-    for got in (legs_state(N, at), state_transfer(hippo.legs(N), at), state_transfer(forms.to_dense(hippo.legs(N)), at)):
+    expected = np.array(
+        [[complex(x) for x in reference.legs_state(N, point, digits=25)] for point in at]
+    ).T
+    for got in (
+        legs_state(N, at),
+        state_transfer(hippo.legs(N), at),
+        state_transfer(forms.to_dense(hippo.legs(N)), at),
+    ):
         assert np.all(np.abs(got - expected) <= 4 * N * EPS * np.abs(expected))
 
 
@@ -335,7 +445,9 @@ def test_the_triangle_of_legs_loses_no_more_than_the_resolvent() -> None:
     """Order 64, where |(s - A)^{-1}| is at most 1/(Re s + 1/2), in a rotated basis and as it is."""
     N, rng = 64, np.random.default_rng(0)
     A, B, _ = hippo.legs(N)
-    s = np.concatenate([1j * np.geomspace(1e-3, 1e6, 60), rng.uniform(0, 50, 30) + 30j * rng.standard_normal(30)])
+    s = np.concatenate(
+        [1j * np.geomspace(1e-3, 1e6, 60), rng.uniform(0, 50, 30) + 30j * rng.standard_normal(30)]
+    )
     turn, _ = np.linalg.qr(rng.standard_normal((N, N)))
     one = np.asarray(1.0)
     for Q, b in ((np.eye(N), B + 0j), (turn, turn @ B)):
@@ -355,9 +467,9 @@ def test_a_chain_may_be_a_matrix_on_demand() -> None:
 def test_what_is_no_chain_is_solved(measure: str, N: int) -> None:
     A, B = hippo.MEASURES[measure](N)[:2]
     form = forms.Dense(np.asarray(A), B, np.eye(N)[0], np.asarray(0.0), np.asarray(1.0))
-    assert np.abs(transfer(form, POINTS) - np.stack([exact(form, s)[0, 0] for s in POINTS])).max() <= (
-        8 * rounding(form, POINTS).max()
-    )
+    assert np.abs(
+        transfer(form, POINTS) - np.stack([exact(form, s)[0, 0] for s in POINTS])
+    ).max() <= (8 * rounding(form, POINTS).max())
 
 
 def test_gradients_pass_through_a_solve_and_through_woodbury() -> None:
@@ -369,7 +481,10 @@ def test_gradients_pass_through_a_solve_and_through_woodbury() -> None:
 
         def evaluate(*fields: Any, form: Any = form, inner: Any = inner) -> Any:
             system = type(inner)(*fields)
-            return transfer(form._replace(system=system) if form is not inner else system, torch.asarray(POINTS[:2]))
+            return transfer(
+                form._replace(system=system) if form is not inner else system,
+                torch.asarray(POINTS[:2]),
+            )
 
         assert torch.autograd.gradcheck(evaluate, leaves)
 
@@ -389,14 +504,23 @@ AT_A_POLE: dict[str, tuple[Any, complex]] = {
     "half a spectrum": (forms.Paired((2j - 1) * ONE, ONE, ONE, ZERO, UNIT), 2j - 1),
     "its conjugate": (forms.Paired((2j - 1) * ONE, ONE, ONE, ZERO, UNIT), -2j - 1),
     "a pole that is not driven": (forms.Paired(-ONE, 0 * ONE, ONE, ZERO, UNIT), -1),
-    "several inputs": (forms.MIMO(-ONE, ONE[:, None], ONE[:, None], np.zeros((1, 1)), np.ones(1)), -1),
+    "several inputs": (
+        forms.MIMO(-ONE, ONE[:, None], ONE[:, None], np.zeros((1, 1)), np.ones(1)),
+        -1,
+    ),
     "a matrix": (forms.Dense(np.diag([-1.0, -2.0]), np.ones(2), np.ones(2), ZERO, UNIT), -2),
-    "a lower triangle": (forms.Dense(np.tril(np.ones((2, 2))), np.ones(2), np.ones(2), ZERO, UNIT), 1),
+    "a lower triangle": (
+        forms.Dense(np.tril(np.ones((2, 2))), np.ones(2), np.ones(2), ZERO, UNIT),
+        1,
+    ),
     "a chain": (hippo.legs(5), -1),
     "a closed loop": (forms.DPLR(0 * ONE, ONE[:, None], ONE, ONE, ZERO, UNIT), -1),
     "its open loop": (forms.DPLR(0 * ONE, ONE[:, None], ONE, ONE, ZERO, UNIT), 0),
     "a discrete mode": (forms.Recurrence(0.5 * ONE, ONE, ONE, ZERO), 0.5),
-    "a discrete matrix": (forms.DenseRecurrence(0.5 * np.eye(1), np.ones(1), np.ones(1), ZERO), 0.5),
+    "a discrete matrix": (
+        forms.DenseRecurrence(0.5 * np.eye(1), np.ones(1), np.ones(1), ZERO),
+        0.5,
+    ),
     "a late recurrence": (forms.Delayed(forms.Recurrence(0.5 * ONE, ONE, ONE, ZERO), ZERO), 0.5),
 }
 
@@ -410,13 +534,17 @@ def test_a_pole_is_refused_and_named(case: str) -> None:
         with pytest.raises(ValueError, match=r"`s` must not be") as caught:
             evaluate(form, np.array([3.0 + 1j, pole]))
         assert re.fullmatch(SENTENCE, str(caught.value))
-        assert f"{np.complex128(pole):.6g}" in str(caught.value) or "one that is" in str(caught.value)
+        assert f"{np.complex128(pole):.6g}" in str(caught.value) or "one that is" in str(
+            caught.value
+        )
         assert ("`Lambda`" in str(caught.value)) == (case == "its open loop")
 
 
 def test_nothing_is_heard_of_a_delay_at_zero() -> None:
     form = AT_A_POLE["a late recurrence"][0]
-    with pytest.raises(ValueError, match=r"`s` must not be 0, where a delay is infinite; got s = 0\. "):
+    with pytest.raises(
+        ValueError, match=r"`s` must not be 0, where a delay is infinite; got s = 0\. "
+    ):
         transfer(form, np.zeros(1) + 0j)
     np.testing.assert_array_equal(state_transfer(form, np.zeros(1) + 0j), 0)
 
@@ -429,8 +557,12 @@ BAD: dict[str, Callable[[], Any]] = {
     "infinity": lambda: transfer(model("NPLR", 0), np.array([1.0, np.inf])),
     "a list": lambda: transfer(model("Paired", 0), [1j]),
     "single precision": lambda: transfer(model("Paired", 0), POINTS.astype(np.complex64)),
-    "weights that overflow": lambda: transfer(forms.Paired(-ONE, 1e200 * ONE, 1e200 * ONE, ZERO, UNIT), POINTS),
-    "nearer than numbers are": lambda: transfer(forms.Paired(0 * ONE, ONE, ONE, ZERO, UNIT), np.array([1e-310 + 0j])),
+    "weights that overflow": lambda: transfer(
+        forms.Paired(-ONE, 1e200 * ONE, 1e200 * ONE, ZERO, UNIT), POINTS
+    ),
+    "nearer than numbers are": lambda: transfer(
+        forms.Paired(0 * ONE, ONE, ONE, ZERO, UNIT), np.array([1e-310 + 0j])
+    ),
     "a pole of legs": lambda: legs_state(4, np.array([-2.0])),
     "no order": lambda: legs_state(0, POINTS),
     "frequencies of legs in a table": lambda: legs_state(4, np.ones((2, 2))),
@@ -457,14 +589,20 @@ def test_integrators_and_real_frequencies_are_legal() -> None:
     lambda: legs_state(10**12, np.array([1j])),
     lambda: legs_state(10**30, np.array([1j])),
 ])  # fmt: skip
-def test_what_overflows_or_fits_no_memory_is_refused_in_one_sentence(call: Callable[[], Any]) -> None:
+def test_what_overflows_or_fits_no_memory_is_refused_in_one_sentence(
+    call: Callable[[], Any],
+) -> None:
     with pytest.raises(ValueError) as error:
         call()
     assert re.fullmatch(SENTENCE, str(error.value))
 
 
-@pytest.mark.parametrize("A", [hippo.legs(4).A, np.diag([-1.0, -3.0, -2.0, -5.0]) + np.eye(4, k=1) - np.eye(4, k=-2)])
+@pytest.mark.parametrize(
+    "A", [hippo.legs(4).A, np.diag([-1.0, -3.0, -2.0, -5.0]) + np.eye(4, k=1) - np.eye(4, k=-2)]
+)
 def test_a_matrix_of_any_scale_has_the_transfer_function_of_its_unit_of_time(A: Any) -> None:
     A, far = np.asarray(A), 2.0**1000
     form = forms.Dense(A, hippo.legs(4).B, np.ones(4), np.asarray(0.0), np.asarray(1.0))
-    np.testing.assert_array_equal(transfer(form._replace(A=far * A), far * POINTS), transfer(form, POINTS) / far)
+    np.testing.assert_array_equal(
+        transfer(form._replace(A=far * A), far * POINTS), transfer(form, POINTS) / far
+    )

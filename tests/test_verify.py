@@ -1,4 +1,6 @@
-"""Every law holds of every model and fails of a broken one; every mistake on purpose is named, with its number."""
+"""Every law holds of every model and fails of a broken one; every mistake on purpose is named, with
+its number.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,14 @@ from hypothesis import strategies as st
 from strategies import EPS, models, seeds
 
 from ssmlinalg import discretize, forms, hippo, inits, kernel
-from ssmlinalg.analysis import diagnose, laws, verify
-from ssmlinalg.analysis.laws import LAWS, radius_bound, tail_bound
+from ssmlinalg.verification import diagnose, laws, verify
+from ssmlinalg.verification.laws import LAWS, radius_bound, tail_bound
 
 L = 96
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
-kept_rules = st.sampled_from(sorted(set(discretize.RULES) - {"forward"}))  # Euler's rule need not keep a model stable
+kept_rules = st.sampled_from(
+    sorted(set(discretize.RULES) - {"forward"})
+)  # Euler's rule need not keep a model stable
 one = np.ones(1) + 0j
 
 
@@ -35,7 +39,9 @@ def late(K: np.ndarray, by: int = 1) -> np.ndarray:
 
 
 def wrapped(form: Any) -> np.ndarray:
-    """What an inverse FFT of length L of the transfer function gives: lags l, l + L, l + 2 L, ..."""
+    """What an inverse FFT of length L of the transfer function gives: lags l, l + L, l + 2 L,
+    ...
+    """
     K = kernel(form, 64 * L)
     return np.sum(K.reshape(*K.shape[:-1], 64, L), axis=-2)
 
@@ -50,10 +56,18 @@ MISTAKES: dict[str, tuple[Callable[[Any], np.ndarray], str, float | None]] = {
     "a sample late": (lambda form: late(kernel(form, L)), "delay", 1.0),
     "a sample early": (lambda form: kernel(form, L + 1)[..., 1:], "delay", -1.0),
     "time reversed": (lambda form: kernel(form, L)[..., ::-1], "reversed", L),
-    "cut off": (lambda form: np.where(np.arange(L) < L // 3, kernel(form, L), 0), "truncated", L // 3),
+    "cut off": (
+        lambda form: np.where(np.arange(L) < L // 3, kernel(form, L), 0),
+        "truncated",
+        L // 3,
+    ),
     "half precision": (lambda form: kernel(form, L).astype(np.float16), "rounding", None),
     "single precision": (lambda form: kernel(form, L).astype(np.float32), "rounding", None),
-    "C (I - A^L) for C": (lambda form: kernel(form, L) - kernel(form, 2 * L)[..., L:], "tail", None),
+    "C (I - A^L) for C": (
+        lambda form: kernel(form, L) - kernel(form, 2 * L)[..., L:],
+        "tail",
+        None,
+    ),
 }
 OF_A_STEP: dict[str, tuple[Callable[[Any], np.ndarray], str, float | None]] = {
     "a longer step": (lambda form: kernel(form._replace(step=1.5 * form.step), L), "step", 1.5),
@@ -72,7 +86,9 @@ def rounding_of(K: np.ndarray) -> float:
 
 @settings(max_examples=60)
 @given(models(), mistakes)
-def test_a_mistake_on_purpose_is_named_unless_a_simpler_one_makes_the_same_kernel(form: Any, mistake: str) -> None:
+def test_a_mistake_on_purpose_is_named_unless_a_simpler_one_makes_the_same_kernel(
+    form: Any, mistake: str
+) -> None:
     make, cause, number = (MISTAKES | OF_A_STEP)[mistake]
     assume(mistake in MISTAKES or continuous(form))
     theirs = make(form)
@@ -81,7 +97,9 @@ def test_a_mistake_on_purpose_is_named_unless_a_simpler_one_makes_the_same_kerne
     found = diagnose(form, theirs)
     if not found:
         difference = np.max(np.abs(theirs - kernel(form, L)), axis=-1)
-        assert np.all(difference <= 1e-9 * peak)  # nothing to tell apart, such as the conjugate of a real mode
+        assert np.all(
+            difference <= 1e-9 * peak
+        )  # nothing to tell apart, such as the conjugate of a real mode
         return
     assert found[0].residual <= rounding_of(theirs)
     if found[0].cause == cause:
@@ -103,8 +121,12 @@ def test_at_order_8_every_mistake_is_told_from_all_others(name: str, mistake: st
         return
     theirs = make(form)
     found = diagnose(form, theirs)
-    invisible = cause == "conjugate" and not np.any(np.imag(form[0]))  # of real modes the conjugate sounds the same
-    short = cause in ("truncated", "tail") and np.max(tail_bound(form, L // 3)) < 1e-9  # nothing is cut off
+    invisible = cause == "conjugate" and not np.any(
+        np.imag(form[0])
+    )  # of real modes the conjugate sounds the same
+    short = (
+        cause in ("truncated", "tail") and np.max(tail_bound(form, L // 3)) < 1e-9
+    )  # nothing is cut off
     if invisible or short:
         assert not found
         return
@@ -124,7 +146,10 @@ def test_an_equal_kernel_has_nothing_to_explain(form: Any) -> None:
 def test_lags_wrapped_round_are_named(form: Any) -> None:
     theirs = wrapped(form)
     bound = np.max(np.abs(theirs - kernel(form, L)), axis=-1) / np.max(np.abs(theirs), axis=-1)
-    assume(np.all(bound > 1e-6) and np.all(tail_bound(form, 64 * L) < 1e-12 * np.max(np.abs(theirs), axis=-1)))
+    assume(
+        np.all(bound > 1e-6)
+        and np.all(tail_bound(form, 64 * L) < 1e-12 * np.max(np.abs(theirs), axis=-1))
+    )
     found = diagnose(form, theirs)
     assert found[0].residual <= 1e-9
     tails = [finding for finding in found if finding.cause == "tail"]
@@ -162,12 +187,17 @@ def test_real_modes_counted_twice_and_B_left_out_are_named() -> None:
     twice = form._replace(B=np.where(form.A.imag == 0, 2, 1) * form.B)
     assert diagnose(form, kernel(twice, L))[0][:3:2] == ("single", 2.0)
     without = inits.ptd_init(8)
-    assert diagnose(without, kernel(without._replace(B=np.ones_like(without.B)), L))[0].cause == "merged"
+    assert (
+        diagnose(without, kernel(without._replace(B=np.ones_like(without.B)), L))[0].cause
+        == "merged"
+    )
 
 
 def test_a_complex_kernel_is_told_to_be_one() -> None:
     form = inits.s4d_lin_init(8)
-    pure = kernel(form, L) / 2 - 0.5j * kernel(with_readout(form, lambda C: 1j * C), L)  # sum C B A^l, neither doubled nor real
+    pure = kernel(form, L) / 2 - 0.5j * kernel(
+        with_readout(form, lambda C: 1j * C), L
+    )  # sum C B A^l, neither doubled nor real
     found = diagnose(form, pure)
     assert [finding.cause for finding in found] == ["factor", "real"]
 
@@ -209,7 +239,9 @@ def test_noise_is_not_explained(seed: int) -> None:
 
 @settings(max_examples=30)
 @given(models(), kept_rules, st.integers(1, 80), st.sampled_from(["float32", "float64"]))
-def test_every_law_holds_of_every_initialization(form: Any, rule: str, length: int, dtype: str) -> None:
+def test_every_law_holds_of_every_initialization(
+    form: Any, rule: str, length: int, dtype: str
+) -> None:
     form = forms.move(form, "numpy", dtype=dtype)
     for name, law in LAWS.items():
         check = law(form, length, rule)
@@ -226,7 +258,9 @@ def test_every_library_obeys_the_laws(carry: Callable[[Any], Any]) -> None:
 
 
 @pytest.mark.parametrize("broken", ["kernel", "scan", "step", "transfer"])
-def test_a_broken_part_of_the_library_breaks_a_law(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_part_of_the_library_breaks_a_law(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound = getattr(laws, broken)
 
     def off(*args: Any, **kwargs: Any) -> Any:
@@ -235,7 +269,11 @@ def test_a_broken_part_of_the_library_breaks_a_law(broken: str, monkeypatch: pyt
         return (result[0] * bend, result[1]) if isinstance(result, tuple) else result * bend
 
     monkeypatch.setattr(laws, broken, off)
-    for form in (inits.s4d_lin_init(6, seed=2), inits.s4_init(6, seed=2), inits.s5_init(6, channels=2, seed=2)):
+    for form in (
+        inits.s4d_lin_init(6, seed=2),
+        inits.s4_init(6, seed=2),
+        inits.s5_init(6, channels=2, seed=2),
+    ):
         failed = {name for name, law in LAWS.items() if not law(form, 64, "zoh").holds}
         assert failed == {"transfer"} if broken == "transfer" else failed >= {"recurrence"}
 
@@ -277,20 +315,31 @@ def test_the_radius_bound_is_above_the_radius(order: int, seed: int, spread: flo
     radius = float(np.max(np.abs(exact)))
     assert radius_bound(T) >= radius * (1 - 8 * EPS)
     Q = np.linalg.qr(rng.standard_normal((order, order)))[0]
-    assert radius * (1 - 64 * EPS) <= radius_bound((Q * exact) @ Q.T) <= radius * (1 + 64 * order**2 * EPS)
+    assert (
+        radius * (1 - 64 * EPS)
+        <= radius_bound((Q * exact) @ Q.T)
+        <= radius * (1 + 64 * order**2 * EPS)
+    )
 
 
 @given(models(), kept_rules, st.integers(1, 60))
 def test_no_lag_of_the_tail_exceeds_its_bound(form: Any, rule: str, length: int) -> None:
     bound = tail_bound(form, length, rule)
     tail = kernel(form, 2 * length, rule=rule)[..., length:]
-    slack = 64 * length * EPS * laws.size(discretize.discretize(form, rule) if continuous(form) else form, 2 * length)
+    slack = (
+        64
+        * length
+        * EPS
+        * laws.size(discretize.discretize(form, rule) if continuous(form) else form, 2 * length)
+    )
     assert np.all(np.max(np.abs(tail), axis=-1) <= bound + slack)
 
 
 def test_weights_that_are_not_conjugate_break_the_closure() -> None:
     A = np.array([-1 + 2j, -1 - 2j])
-    form = forms.Diagonal(A, np.ones(2) + 0j, np.array([1 + 1j, 1 - 1j]), np.asarray(0.0), np.asarray(0.1))
+    form = forms.Diagonal(
+        A, np.ones(2) + 0j, np.array([1 + 1j, 1 - 1j]), np.asarray(0.0), np.asarray(0.1)
+    )
     assert LAWS["conjugate"](form, 64, "zoh").holds
     broken = form._replace(C=np.array([1 + 1j, 1 + 1j]))
     assert not LAWS["conjugate"](broken, 64, "zoh").holds

@@ -1,4 +1,6 @@
-"""How the conditioning of A + tau P P^T depends on c = 2/tau - 1: the law, its windows, and what holds for lossless systems."""
+"""How the conditioning of A + tau P P^T depends on c = 2/tau - 1: the law, its windows, and what
+holds for lossless systems.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +32,22 @@ def unstructured(system: NPLR, tau: float) -> float:
 
 
 def meeting(order: int, k: int) -> float:
-    """c where two eigenvalues of `legs` meet in the gap (k - 1/2, k + 1/2): the least |Phi(-x)| there, in 30 digits."""
+    """c where two eigenvalues of `legs` meet in the gap (k - 1/2, k + 1/2): the least |Phi(-x)|
+    there, in 30 digits.
+    """
     with mpmath.workdps(30):
         a = [mpmath.mpf(n) + 0.5 for n in range(order)]
-        low, high = mpmath.mpf(k) - 0.5 + mpmath.mpf(10) ** -12, mpmath.mpf(k) + 0.5 - mpmath.mpf(10) ** -12
+        low, high = (
+            mpmath.mpf(k) - 0.5 + mpmath.mpf(10) ** -12,
+            mpmath.mpf(k) + 0.5 - mpmath.mpf(10) ** -12,
+        )
 
         def slope(x: Any) -> Any:
             return mpmath.fsum(n / (x**2 - n**2) for n in a)
 
-        x = mpmath.findroot(slope, (low, high), solver="anderson", tol=1e-25, maxsteps=200, verify=False)
+        x = mpmath.findroot(
+            slope, (low, high), solver="anderson", tol=1e-25, maxsteps=200, verify=False
+        )
         return float(mpmath.fprod((x + n) / abs(x - n) for n in a))
 
 
@@ -53,9 +62,13 @@ def safe(order: int) -> float:
 
 
 def derivative(system: NPLR, Lambda: np.ndarray, c: float) -> np.ndarray:
-    """d log Phi/ds at the eigenvalues, where Phi = -c: Phi' = 2 P^T (s - A)^{-2} P, by dense solves."""
+    """d log Phi/ds at the eigenvalues, where Phi = -c: Phi' = 2 P^T (s - A)^{-2} P, by dense
+    solves.
+    """
     resolvent = np.linalg.inv(Lambda[:, None, None] * np.eye(len(system.B)) - system.A)
-    return -2 / c * np.einsum("n,snk,skm,m->s", system.P[:, 0], resolvent, resolvent, system.P[:, 0])
+    return (
+        -2 / c * np.einsum("n,snk,skm,m->s", system.P[:, 0], resolvent, resolvent, system.P[:, 0])
+    )
 
 
 # One column: legs
@@ -63,7 +76,9 @@ def derivative(system: NPLR, Lambda: np.ndarray, c: float) -> np.ndarray:
 
 @given(st.floats(1e-4, 1))
 def test_order_two_has_its_condition_in_closed_form(tau: float) -> None:
-    """z^2 + 2 (1 - tau) z + 3/4 = 0, and kappa^2 = (1 + g)/(1 - g) with g the cosine between the two eigenvectors."""
+    """z^2 + 2 (1 - tau) z + 3/4 = 0, and kappa^2 = (1 + g)/(1 - g) with g the cosine between the
+    two eigenvectors.
+    """
     rho = 1 - tau
     g = 2 * rho / math.sqrt(3) if rho < math.sqrt(3) / 2 else math.sqrt(3) / (2 * rho)
     assume(1 - g > 1e-8)
@@ -87,7 +102,9 @@ def test_eigenvalues_of_legs_meet_once_in_every_second_gap_and_stay_real(order: 
     met = meetings(order)
     assert len(met) == order // 2
     for c in (c * side for c in met if c < 1e5 for side in (0.99, 1.01)):
-        real = np.count_nonzero(perturb.lossless(hippo.legs(order), tau=2 / (c + 1)).Lambda.imag == 0)
+        real = np.count_nonzero(
+            perturb.lossless(hippo.legs(order), tau=2 / (c + 1)).Lambda.imag == 0
+        )
         assert real == order % 2 + 2 * sum(other < c for other in met)
 
 
@@ -121,7 +138,9 @@ def test_legs_is_below_c_before_its_first_window(order: int, part: float) -> Non
 @given(several, st.floats(0.01, 1))
 def test_legs_keeps_to_the_power_while_c_is_at_most_the_order(order: int, part: float) -> None:
     c = order**part
-    assert condition("legs", order, c) == pytest.approx(c ** ((order - 1) / order), rel=0.16 / order)
+    assert condition("legs", order, c) == pytest.approx(
+        c ** ((order - 1) / order), rel=0.16 / order
+    )
 
 
 # One column: every measure
@@ -129,7 +148,9 @@ def test_legs_keeps_to_the_power_while_c_is_at_most_the_order(order: int, part: 
 
 @given(st.sampled_from(["lagt", "tlagt"]), several, st.floats(1.1, 300))
 def test_repeated_sections_have_the_power_exactly(measure: str, order: int, c: float) -> None:
-    assert condition(measure, order, c) == pytest.approx(c ** ((order - 1) / order), rel=1e-6 + 256 * EPS * c**2)
+    assert condition(measure, order, c) == pytest.approx(
+        c ** ((order - 1) / order), rel=1e-6 + 256 * EPS * c**2
+    )
 
 
 @given(st.integers(3, 40), st.floats(1.1, 1e3))
@@ -139,8 +160,12 @@ def test_fout_is_below_c_by_a_factor_that_grows_with_c(order: int, c: float) -> 
 
 
 @given(lossless, several, taus)
-def test_the_condition_lies_between_those_of_the_eigenvalues(measure: str, order: int, tau: float) -> None:
-    """max K <= kappa(V) <= max K lambda_max(G), kappa(V)^2 = lambda_max(G) lambda_max(K G K), prod K = 1/det G."""
+def test_the_condition_lies_between_those_of_the_eigenvalues(
+    measure: str, order: int, tau: float
+) -> None:
+    """max K <= kappa(V) <= max K lambda_max(G), kappa(V)^2 = lambda_max(G) lambda_max(K G K), prod
+    K = 1/det G.
+    """
     found = perturb.lossless(nplr(measure, order), tau=tau)
     G = found.V.conj().T @ found.V
     K = np.linalg.norm(found.V_inv, axis=1)
@@ -154,13 +179,19 @@ def test_the_condition_lies_between_those_of_the_eigenvalues(measure: str, order
 
 
 @given(st.sampled_from(["legs", "lagt", "tlagt"]), st.integers(2, 16), st.floats(1.5, 60))
-def test_an_eigenvalue_is_as_sensitive_as_the_phase_is_slow(measure: str, order: int, c: float) -> None:
+def test_an_eigenvalue_is_as_sensitive_as_the_phase_is_slow(
+    measure: str, order: int, c: float
+) -> None:
     """K_j = (c - 1/c)/2 / (|Re l_j| |d log Phi/ds|)."""
     system = nplr(measure, order)
     found = perturb.lossless(system, tau=2 / (c + 1))
     sigma = {"legs": -0.5, "tlagt": -0.5, "lagt": 0.0}[measure]
     K = np.linalg.norm(found.V_inv, axis=1)
-    expected = (c - 1 / c) / 2 / (np.abs(found.Lambda.real - sigma) * np.abs(derivative(system, found.Lambda, c)))
+    expected = (
+        (c - 1 / c)
+        / 2
+        / (np.abs(found.Lambda.real - sigma) * np.abs(derivative(system, found.Lambda, c)))
+    )
     size = float(np.linalg.norm(system.A))
     np.testing.assert_allclose(K, expected, rtol=64 * EPS * order * size * found.condition**2)
 
@@ -179,28 +210,38 @@ def hilbert(system: NPLR) -> np.ndarray:
 
 @pytest.mark.parametrize("measure", ["legs", "lagt", "fout"])
 @pytest.mark.parametrize("order", [3, 5, 9, 17])
-def test_near_the_normal_part_the_condition_grows_by_a_hilbert_matrix(measure: str, order: int) -> None:
+def test_near_the_normal_part_the_condition_grows_by_a_hilbert_matrix(
+    measure: str, order: int
+) -> None:
     c = 1 + 1e-4
     slope = np.linalg.norm(hilbert(nplr(measure, order)), 2)
-    assert (condition(measure, order, c) - 1) / (c - 1) == pytest.approx(slope, rel=1e-4 + 64 * EPS * order / (c - 1))
+    assert (condition(measure, order, c) - 1) / (c - 1) == pytest.approx(
+        slope, rel=1e-4 + 64 * EPS * order / (c - 1)
+    )
 
 
 @pytest.mark.parametrize("order", [*range(2, 34), 64, 129])
 def test_the_hilbert_matrix_of_legs_is_a_contraction(order: int) -> None:
     assert abs(order * (1 - np.linalg.norm(hilbert(hippo.legs(order)), 2)) - 1) < 0.16
-    assert np.linalg.norm(hilbert(hippo.lagt(order)), 2) == pytest.approx(1 - 1 / order, rel=64 * EPS * order)
+    assert np.linalg.norm(hilbert(hippo.lagt(order)), 2) == pytest.approx(
+        1 - 1 / order, rel=64 * EPS * order
+    )
 
 
 @given(st.integers(2, 12), st.floats(1.5, 20))
 def test_the_condition_grows_no_faster_than_its_hilbert_matrix(order: int, c: float) -> None:
-    """V^T V = I: d log kappa(V)/d log c <= |X + X^*|, X_ij = 1/(sqrt(L'_i L'_j) (l_j - l_i)), L' = d log Phi/ds."""
+    """V^T V = I: d log kappa(V)/d log c <= |X + X^*|, X_ij = 1/(sqrt(L'_i L'_j) (l_j - l_i)), L' =
+    d log Phi/ds.
+    """
     system = hippo.legs(order)
     assume(c < safe(order))
     h = 1e-4
 
     def at(c: float) -> tuple[float, float]:
         found = perturb.lossless(system, tau=2 / (c + 1))
-        root = np.sqrt(np.linalg.norm(found.V_inv, axis=1))  # columns of norm sqrt(K): those of V^T V = I
+        root = np.sqrt(
+            np.linalg.norm(found.V_inv, axis=1)
+        )  # columns of norm sqrt(K): those of V^T V = I
         y = 1 / np.sqrt(derivative(system, found.Lambda, c))
         distance = found.Lambda - found.Lambda[:, None]
         np.fill_diagonal(distance, np.inf)
@@ -208,7 +249,9 @@ def test_the_condition_grows_no_faster_than_its_hilbert_matrix(order: int, c: fl
         return math.log(np.linalg.cond(found.V * root)), float(np.linalg.norm(X + X.conj().T, 2))
 
     (first, rate), (second, later) = at(c), at(c * math.exp(h))
-    assert second - first <= h * max(rate, later) * (1 + h) + 64 * EPS * order * c**2 * np.linalg.norm(system.A)
+    assert second - first <= h * max(rate, later) * (
+        1 + h
+    ) + 64 * EPS * order * c**2 * np.linalg.norm(system.A)
 
 
 # Two columns: legt
@@ -216,7 +259,9 @@ def test_the_condition_grows_no_faster_than_its_hilbert_matrix(order: int, c: fl
 
 def coupling(system: NPLR, s: complex) -> np.ndarray:
     """Phi(s) = I - 2 P^T (s - A)^{-1} P, (2, 2)."""
-    return np.eye(2) - 2 * system.P.T @ np.linalg.solve(s * np.eye(len(system.B)) - system.A, system.P + 0j)
+    return np.eye(2) - 2 * system.P.T @ np.linalg.solve(
+        s * np.eye(len(system.B)) - system.A, system.P + 0j
+    )
 
 
 @given(several)
@@ -226,19 +271,25 @@ def test_at_frequency_zero_legt_turns_or_reflects(order: int) -> None:
 
 
 def test_legt_tends_to_a_delay_and_an_immediate_echo() -> None:
-    """In the columns for the two ends of the window Phi -> -[[0, (-1)^{N+1}], [e^{-s window}, 0]]."""
+    """In the columns for the two ends of the window Phi -> -[[0, (-1)^{N+1}], [e^{-s window},
+    0]].
+    """
     ends = np.array([[1, -1], [1, 1]]) / math.sqrt(2)  # columns: the newest end, the oldest
     for order, sign in ((200, -1), (201, 1)):
         for s in (0.3j, 2j, 1 + 1j):
             seen = ends.T @ coupling(hippo.legt(order, window=1.0), s) @ ends
             newest_is_first = np.array([[0, sign], [np.exp(-s), 0]])
-            np.testing.assert_allclose(np.abs(seen), np.abs(newest_is_first), atol=2 * abs(s) / order + 1e-9)
+            np.testing.assert_allclose(
+                np.abs(seen), np.abs(newest_is_first), atol=2 * abs(s) / order + 1e-9
+            )
             assert np.linalg.det(seen) == pytest.approx(-sign * np.exp(-s), abs=2 * abs(s) / order)
 
 
 @given(several, taus, st.floats(0.1, 40))
 def test_the_deviation_of_legt_is_the_one_derived(order: int, tau: float, w: float) -> None:
-    """x~ - x^ = (s - A)^{-1} P M(s)^{-1} (tau/2) (Phi(0) - Phi(s)) g, M = (1 - tau/2) I + (tau/2) Phi, g~ = M(0) g."""
+    """x~ - x^ = (s - A)^{-1} P M(s)^{-1} (tau/2) (Phi(0) - Phi(s)) g, M = (1 - tau/2) I + (tau/2)
+    Phi, g~ = M(0) g.
+    """
     system = hippo.legt(order)
     s = 1j * w
 
@@ -249,7 +300,11 @@ def test_the_deviation_of_legt_is_the_one_derived(order: int, tau: float, w: flo
     resolvent = np.linalg.inv(s * np.eye(order) - system.A)
     perturbed = np.linalg.inv(s * np.eye(order) - system.A - tau * system.P @ system.P.T)
     deviation = perturbed @ system.P @ M(0) @ g - resolvent @ system.B
-    expected = resolvent @ system.P @ np.linalg.solve(M(s), tau / 2 * (coupling(system, 0) - coupling(system, s)) @ g)
+    expected = (
+        resolvent
+        @ system.P
+        @ np.linalg.solve(M(s), tau / 2 * (coupling(system, 0) - coupling(system, s)) @ g)
+    )
     size = np.linalg.norm(perturbed, 2) * np.linalg.norm(system.A, 2)
     assert np.linalg.norm(deviation - expected) <= 64 * EPS * order * size / (1 - min(tau, 0.999))
 

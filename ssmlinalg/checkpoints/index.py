@@ -1,4 +1,6 @@
-"""Models in several files, with an index that says which array is in which, as Hugging Face lays them out."""
+"""Models in several files, with an index that says which array is in which, as Hugging Face lays
+them out.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ._entry import AGAIN, HEADER, Checkpoint, regular, sound, whole
+from .entry import AGAIN, HEADER, Checkpoint, regular, sound, whole
 
 KIND = "index"
 
@@ -16,7 +18,10 @@ def find(folder: Path) -> Path:
     with whole(folder, "checkpoint"):
         names = sorted(path.name for path in folder.iterdir())
     found = [
-        n for n in names if n.endswith((".safetensors.index.json", "pytorch_model.bin.index.json")) or n == "model.safetensors"
+        n
+        for n in names
+        if n.endswith((".safetensors.index.json", "pytorch_model.bin.index.json"))
+        or n == "model.safetensors"
     ]
     if not found:
         got = f"{folder}, a folder with neither an index nor a model.safetensors"
@@ -30,7 +35,9 @@ def find(folder: Path) -> Path:
 
 
 def read(path: Path, shard: Callable[[Path], Checkpoint]) -> Checkpoint:
-    """The arrays of all files an index names, each read by `shard`; the text of the index beside that of the files."""
+    """The arrays of all files an index names, each read by `shard`; the text of the index beside
+    that of the files.
+    """
     sound(path, KIND, path.stat().st_size <= HEADER, f"more than {HEADER} bytes")
     with whole(path, KIND):
         told = json.loads(path.read_text(encoding="utf-8"))
@@ -41,12 +48,19 @@ def read(path: Path, shard: Callable[[Path], Checkpoint]) -> Checkpoint:
     shards = {place: shard(_beside(path, place)) for place in sorted(set(places.values()))}
     for name, place in places.items():
         if name not in shards[place].entries:
-            raise ValueError(f"an index must name what its files hold; got {name!r}, which is not in {place}. {AGAIN}")
+            raise ValueError(
+                f"an index must name what its files hold; got {name!r}, which is not in {place}. {AGAIN}"
+            )
     metadata = {key: text for found in shards.values() for key, text in found.metadata.items()}
     own = told.get("metadata")
     if isinstance(own, dict):
-        metadata |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in own.items()}
-    return Checkpoint({name: shards[place].entries[name] for name, place in places.items()}, metadata)
+        metadata |= {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in own.items()
+        }
+    return Checkpoint(
+        {name: shards[place].entries[name] for name, place in places.items()}, metadata
+    )
 
 
 def _beside(path: Path, place: str) -> Path:
@@ -61,5 +75,7 @@ def _beside(path: Path, place: str) -> Path:
     # In the cache of Hugging Face, snapshots/<revision>/ holds links into blobs/.
     blobs = [parent.parent / "blobs" for parent in folder.parents if parent.name == "snapshots"]
     if shard.resolve().parent not in (folder, *blobs):
-        raise ValueError(f"{rule}; got {place!r}, a link to {shard.resolve()}. Copy that file to where the link is.")
+        raise ValueError(
+            f"{rule}; got {place!r}, a link to {shard.resolve()}. Copy that file to where the link is."
+        )
     return shard

@@ -1,8 +1,10 @@
-"""MATLAB's .mat of version 5 (-v6 and -v7): numbers by name, each variable plain or deflated on its own.
+"""MATLAB's .mat of version 5 (-v6 and -v7): numbers by name, each variable plain or deflated on its
+own.
 
-Read here and not by scipy.io, which tells neither whether a variable is complex before it reads it, nor how large damage may
-make it; written by scipy.io. MATLAB's arrays have two axes or more and its names are words: what `data` changes in shapes and
-names is recorded in one more variable, `checkpoint`, and `read` undoes it.
+Read here and not by scipy.io, which tells neither whether a variable is complex before it reads it,
+nor how large damage may make it; written by scipy.io. MATLAB's arrays have two axes or more and its
+names are words: what `data` changes in shapes and names is recorded in one more variable,
+`checkpoint`, and `read` undoes it.
 
 Source: MAT-File Format, MathWorks, chapter 1, "Level 5 MAT-File Format".
 """
@@ -23,7 +25,7 @@ from typing import IO, Literal, NamedTuple
 import numpy as np
 import scipy.io
 
-from ._entry import HEADER, Checkpoint, Entry, refused, room, sound, whole
+from .entry import HEADER, Checkpoint, Entry, refused, room, sound, whole
 
 KIND = "MATLAB 5"
 OURS = "checkpoint"
@@ -35,8 +37,27 @@ _CLASSES = {
     6: "float64", 7: "float32", 8: "int8", 9: "uint8", 10: "int16", 11: "uint16", 12: "int32", 13: "uint32", 14: "int64",
     15: "uint64",
 }  # fmt: skip
-_OTHERS = {1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse", 16: "function", 17: "opaque"}
-_STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_OTHERS = {
+    1: "cell",
+    2: "struct",
+    3: "object",
+    4: "char",
+    5: "sparse",
+    16: "function",
+    17: "opaque",
+}
+_STORED = {
+    1: "i1",
+    2: "u1",
+    3: "i2",
+    4: "u2",
+    5: "i4",
+    6: "u4",
+    7: "f4",
+    9: "f8",
+    12: "i8",
+    13: "u8",
+}
 _TEXTS = {1: "ascii", 2: "ascii", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
 
 
@@ -56,7 +77,9 @@ class _Variable(NamedTuple):
 
 
 def read(path: Path) -> Checkpoint:
-    """The variables of a .mat file of version 5; one cut short between two variables is not told from a whole one."""
+    """The variables of a .mat file of version 5; one cut short between two variables is not told
+    from a whole one.
+    """
     variables: dict[str, _Variable] = {}
     with path.open("rb") as file:
         file.seek(126)
@@ -67,16 +90,29 @@ def read(path: Path) -> Checkpoint:
             file.seek(where)
             with whole(path, KIND):
                 kind, size = struct.unpack(f"{order}II", file.read(8))
-            sound(path, KIND, kind in (_MATRIX, _COMPRESSED) and size <= end - where - 8, f"no variable at byte {where}")
+            sound(
+                path,
+                KIND,
+                kind in (_MATRIX, _COMPRESSED) and size <= end - where - 8,
+                f"no variable at byte {where}",
+            )
             with whole(path, KIND):
                 found = _variable(file, where + 8, size, kind == _COMPRESSED, order)
-            sound(path, KIND, found.name not in variables, f"two variables of the name {found.name!r}")
+            sound(
+                path, KIND, found.name not in variables, f"two variables of the name {found.name!r}"
+            )
             variables[found.name] = found
             where += 8 + size
     sound(path, KIND, bool(variables), "no variables")
     entries = {name: _entry(path, variable) for name, variable in variables.items()}
-    text = _text(path, variables[OURS]) if OURS in variables and variables[OURS].dtype == "char" else ""
-    return _restored(path, entries, text) if text.startswith(_BEGINNING) else Checkpoint(entries, {})
+    text = (
+        _text(path, variables[OURS])
+        if OURS in variables and variables[OURS].dtype == "char"
+        else ""
+    )
+    return (
+        _restored(path, entries, text) if text.startswith(_BEGINNING) else Checkpoint(entries, {})
+    )
 
 
 def data(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
@@ -86,12 +122,15 @@ def data(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes
     for name, array in arrays.items():
         if array.dtype.name not in (*_CLASSES.values(), "bool", "complex64", "complex128"):
             got = f"{array.dtype.name} for {name!r}"
-            raise ValueError(f"an array must be of a type MATLAB has; got {got}. Convert it, or write a .npz file.")
+            raise ValueError(
+                f"an array must be of a type MATLAB has; got {got}. Convert it, or write a .npz file."
+            )
         word = _word(name, {OURS, *variables})
         told[word] = {"name": name, "shape": array.shape}
         variables[word] = array.reshape(array.shape + (1,) * (2 - array.ndim))
     buffer = io.BytesIO()
-    # First, for the format has no end: a file cut short between two variables is found by what it was to have.
+    # First, for the format has no end: a file cut short between two variables is found by what it
+    # was to have.
     text = {OURS: json.dumps({"metadata": dict(metadata), "arrays": told})}
     scipy.io.savemat(buffer, text | variables, long_field_names=True)
     return buffer.getvalue()
@@ -101,7 +140,11 @@ def _word(name: str, taken: set[str]) -> str:
     """`name` as MATLAB can call a variable, and none of `taken`."""
     stem = re.sub(r"\W", "_", name, flags=re.ASCII)
     stem = (stem if stem[:1].isalpha() else f"x{stem}")[:56]
-    return next(word for word in (stem, *(f"{stem}_{n}" for n in range(2, len(taken) + 3))) if word not in taken)
+    return next(
+        word
+        for word in (stem, *(f"{stem}_{n}" for n in range(2, len(taken) + 3)))
+        if word not in taken
+    )
 
 
 def _inflated(file: IO[bytes], where: int, size: int, deflated: bool, length: int) -> bytes:
@@ -117,7 +160,9 @@ def _inflated(file: IO[bytes], where: int, size: int, deflated: bool, length: in
 
 
 def _element(head: bytes, at: int, order: Order) -> tuple[int, int, int, int]:
-    """Type, first byte and size of the element at `at`, and where the next is; up to 4 bytes lie in the tag itself."""
+    """Type, first byte and size of the element at `at`, and where the next is; up to 4 bytes lie in
+    the tag itself.
+    """
     kind, size = struct.unpack_from(f"{order}II", head, at)
     if kind >> 16:
         return kind & 0xFFFF, at + 4, kind >> 16, at + 8
@@ -150,7 +195,9 @@ def _variable(file: IO[bytes], where: int, size: int, deflated: bool, order: Ord
 def _entry(path: Path, variable: _Variable) -> Entry:
     name, shape, dtype = variable.name, variable.shape, variable.dtype
     plain = dtype in (*_CLASSES.values(), "bool", "complex64", "complex128")
-    return Entry(shape, dtype, partial(_read, path, variable) if plain else refused(path, name, dtype))
+    return Entry(
+        shape, dtype, partial(_read, path, variable) if plain else refused(path, name, dtype)
+    )
 
 
 def _read(path: Path, variable: _Variable) -> np.ndarray:
@@ -177,7 +224,9 @@ def _read(path: Path, variable: _Variable) -> np.ndarray:
 def _body(path: Path, variable: _Variable) -> bytes:
     tag = 8 if variable.deflated else 0
     with path.open("rb") as file:
-        body = _inflated(file, variable.where, variable.size, variable.deflated, tag + variable.length)[tag:]
+        body = _inflated(
+            file, variable.where, variable.size, variable.deflated, tag + variable.length
+        )[tag:]
     if len(body) != variable.length:
         raise ValueError(f"{variable.name!r} cut short")
     return body
@@ -188,7 +237,9 @@ def _text(path: Path, variable: _Variable) -> str:
     with whole(path, KIND):
         body = _body(path, variable)
         kind, first, size, _ = _element(body, variable.body, variable.order)
-        ending = "" if _TEXTS[kind] in ("ascii", "utf-8") else "-le" if variable.order == "<" else "-be"
+        ending = (
+            "" if _TEXTS[kind] in ("ascii", "utf-8") else "-le" if variable.order == "<" else "-be"
+        )
         return body[first : first + size].decode(_TEXTS[kind] + ending)
 
 

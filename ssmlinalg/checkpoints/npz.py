@@ -13,7 +13,7 @@ from typing import IO
 
 import numpy as np
 
-from ._entry import HEADER, Checkpoint, Entry, refused, room, sound, whole
+from .entry import HEADER, Checkpoint, Entry, refused, room, sound, whole
 
 METADATA = "__metadata__"
 _DEFLATE = 1032  # what deflate makes of a byte at the most
@@ -25,8 +25,17 @@ def read_array(path: Path) -> Checkpoint:
     with path.open("rb") as file:
         shape, dtype, start = _header(path, ".npy", file)
         size = math.prod(shape) * dtype.itemsize
-        sound(path, ".npy", dtype.hasobject or file.seek(0, 2) == start + size, f"not the {size} bytes it declares")
-    read = partial(_array, path, shape, dtype) if dtype.kind in "bfciu" else refused(path, "array", dtype.name)
+        sound(
+            path,
+            ".npy",
+            dtype.hasobject or file.seek(0, 2) == start + size,
+            f"not the {size} bytes it declares",
+        )
+    read = (
+        partial(_array, path, shape, dtype)
+        if dtype.kind in "bfciu"
+        else refused(path, "array", dtype.name)
+    )
     return Checkpoint({"array": Entry(shape, dtype.name, read)}, {})
 
 
@@ -39,12 +48,27 @@ def read(path: Path) -> Checkpoint:
     with archive:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
-            sound(path, ".npz", member.filename.endswith(".npy"), f"a member {member.filename!r}, which is no .npy")
+            sound(
+                path,
+                ".npz",
+                member.filename.endswith(".npy"),
+                f"a member {member.filename!r}, which is no .npy",
+            )
             sound(path, ".npz", name not in entries, f"two arrays of the name {name!r}")
-            plain = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not member.flag_bits & 1
+            plain = (
+                member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+                and not member.flag_bits & 1
+            )
             sound(path, ".npz", plain, f"{name!r} neither stored nor deflated")
-            limit = member.compress_size * (1 if member.compress_type == zipfile.ZIP_STORED else _DEFLATE)
-            sound(path, ".npz", member.file_size <= limit, f"{name!r} of more bytes than its compressed ones can make")
+            limit = member.compress_size * (
+                1 if member.compress_type == zipfile.ZIP_STORED else _DEFLATE
+            )
+            sound(
+                path,
+                ".npz",
+                member.file_size <= limit,
+                f"{name!r} of more bytes than its compressed ones can make",
+            )
             with whole(path, ".npz"):
                 file = archive.open(member)
             with file:
@@ -55,14 +79,18 @@ def read(path: Path) -> Checkpoint:
             if name == METADATA and dtype.kind == "U" and shape == ():
                 metadata = _metadata(path, member, size)
             elif dtype.kind in "bfciu":
-                entries[name] = Entry(shape, dtype.name, partial(_member, path, name, member, shape, dtype))
+                entries[name] = Entry(
+                    shape, dtype.name, partial(_member, path, name, member, shape, dtype)
+                )
             else:
                 entries[name] = Entry(shape, dtype.name, refused(path, name, dtype.name))
     return Checkpoint(entries, metadata)
 
 
 def data(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
-    """The bytes of a .npz file, the same for the same arrays; the metadata are one more array, of JSON text."""
+    """The bytes of a .npz file, the same for the same arrays; the metadata are one more array, of
+    JSON text.
+    """
     for name, array in arrays.items():
         if array.dtype.kind not in "bfciu" or "\0" in name:
             rule = "an archive must be of arrays of numbers, with no NUL in their names"
@@ -77,11 +105,16 @@ def data(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes
 
 
 def _header(path: Path, kind: str, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Shape, type and where the numbers begin. Only so much is read as a header may have: it can claim gigabytes."""
+    """Shape, type and where the numbers begin. Only so much is read as a header may have: it can
+    claim gigabytes.
+    """
     with whole(path, kind):
         head = io.BytesIO(file.read(_HEAD))
         version = np.lib.format.read_magic(head)
-        parse = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        parse = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
         shape, _, dtype = parse(head)
     sound(path, kind, all(axis >= 0 for axis in shape), f"the shape {shape}")
     return shape, dtype, head.tell()
@@ -93,7 +126,9 @@ def _array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return _native(np.lib.format.read_array(file, allow_pickle=False), shape, dtype)
 
 
-def _member(path: Path, name: str, member: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def _member(
+    path: Path, name: str, member: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype
+) -> np.ndarray:
     room(name, shape, dtype.itemsize)
     with whole(path, ".npz"), zipfile.ZipFile(path) as archive, archive.open(member) as file:
         return _native(np.lib.format.read_array(file, allow_pickle=False), shape, dtype)

@@ -1,6 +1,7 @@
 """Safetensors: the package judges the header, the arrays are read by their offsets.
 
-The package with framework "np" has no bfloat16 and no float8, so all types are read alike, as bytes at an offset.
+The package with framework "np" has no bfloat16 and no float8, so all types are read alike, as bytes
+at an offset.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ._entry import HEADER, Checkpoint, Entry, refused, room, sound, whole
+from .entry import HEADER, Checkpoint, Entry, refused, room, sound, whole
 
 KIND = "safetensors"
 
@@ -36,7 +37,9 @@ def _float8_e4m3(bits: np.ndarray) -> np.ndarray:
     """(1 + m/8) 2^(e - 7), m/8 2^-6 for e = 0; NaN for all ones, no infinities."""
     exponent, fraction = (bits >> 3 & 15).astype(np.int32), (bits & 7).astype(np.float32) / 8
     size = np.ldexp(fraction + (exponent > 0), np.maximum(exponent, 1) - 7)
-    return np.where(bits & 127 == 127, np.float32(np.nan), np.where(bits > 127, -size, size)).astype(np.float32)
+    return np.where(
+        bits & 127 == 127, np.float32(np.nan), np.where(bits > 127, -size, size)
+    ).astype(np.float32)
 
 
 PLAIN = {
@@ -55,7 +58,12 @@ def read(path: Path) -> Checkpoint:
     """The entries of a safetensors file."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
-        sound(path, KIND, size <= HEADER, f"a header of {size} bytes, and {HEADER} is the most there may be")
+        sound(
+            path,
+            KIND,
+            size <= HEADER,
+            f"a header of {size} bytes, and {HEADER} is the most there may be",
+        )
         with whole(path, KIND):
             with safetensors.safe_open(path, framework="np") as judged:
                 judged.keys()
@@ -70,7 +78,9 @@ def data(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes
     for name, array in arrays.items():
         if array.dtype.name not in PLAIN.values():
             got = f"{array.dtype.name} for {name!r}"
-            raise ValueError(f"an array must be of a type safetensors has; got {got}. Convert it, or write a .npz file.")
+            raise ValueError(
+                f"an array must be of a type safetensors has; got {got}. Convert it, or write a .npz file."
+            )
     return safetensors.numpy.save(dict(arrays), dict(metadata) or None)
 
 
@@ -82,7 +92,15 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(path: Path, name: str, start: int, dtype: str, shape: list[int], data_offsets: list[int], **_: Any) -> Entry:
+def _entry(
+    path: Path,
+    name: str,
+    start: int,
+    dtype: str,
+    shape: list[int],
+    data_offsets: list[int],
+    **_: Any,
+) -> Entry:
     where, axes = start + data_offsets[0], tuple(shape)
     if dtype in PLAIN:
         return Entry(axes, PLAIN[dtype], partial(_read, path, name, where, PLAIN[dtype], axes))

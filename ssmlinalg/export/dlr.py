@@ -1,4 +1,5 @@
-r"""The layer `DSS(kernel_type="dlr")` of ag1988/dlr, src/models/sequence/ss/standalone/dss.py: all but its output projection.
+r"""The layer `DSS(kernel_type="dlr")` of ag1988/dlr, src/models/sequence/ss/standalone/dss.py: all
+but its output projection.
 
 =========================  ===============  ======================================================================
 name                       shape            holds
@@ -9,14 +10,14 @@ kernel.W                   (1, H, N, 2)     real and imaginary part of C B: the 
 D                          (1, H)           D; the axis of size 1 here and in W is the heads, `channels` there
 =========================  ===============  ======================================================================
 
-All float32, for DSS(d_model=H, d_state=N, kernel_type="dlr", lr=DictConfig(...)) with version "", one head, one direction and
-kernel_to_real "real"; load with strict=False, for the output projection stays as drawn. The layer is a discrete recurrence of
-full spectrum, whose modes all channels share:
+All float32, for DSS(d_model=H, d_state=N, kernel_type="dlr", lr=DictConfig(...)) with version "",
+one head, one direction and kernel_to_real "real"; load with strict=False, for the output projection
+stays as drawn. The layer is a discrete recurrence of full spectrum, whose modes all channels share:
 
 .. math::  K_l = \mathrm{Re} \sum_n W_n\, e^{l \lambda_n}, \qquad \lambda_n = -r_n^2 + i \theta_n .
 
-Accuracy: the layer forms l theta in float32, so its phases are off by about eps l theta. We compute from the float32 arrays in
-float64.
+Accuracy: the layer forms l theta in float32, so its phases are off by about eps l theta. We compute
+from the float32 arrays in float64.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._array import Array
 from ..forms import Recurrence, check
-from ._layout import Declared, Layout, Target, expect, read, stored, trains
-from ._modes import channels, logarithm, weights
+from ..ground.backend import Array
+from .layout import Declared, Layout, Target, expect, read, stored, trains
+from .modes import channels, logarithm, weights
 
 LAYOUT: Layout = {
     "kernel.Lambda_im": ("f", ("N",)),
@@ -42,10 +43,13 @@ TAKES = (Recurrence,)
 
 MOVED = "B into W: the layer has B = 1, its W is our C B"
 
-# The kernel registers all it has without decay, at rates of its own ("ssm": its argument `lr`); D trains as the model.
+# The kernel registers all it has without decay, at rates of its own ("ssm": its argument `lr`); D
+# trains as the model.
 TRAINING = {
     "kernel.Lambda_im": trains(lr="ssm", weight_decay=0.0),
-    "kernel.Lambda_log_neg_re": trains(lr="ssm", weight_decay=0.0, constraint="log|A| = -(its square)"),
+    "kernel.Lambda_log_neg_re": trains(
+        lr="ssm", weight_decay=0.0, constraint="log|A| = -(its square)"
+    ),
     "kernel.W": trains(lr="ssm", weight_decay=0.0),
     "D": trains(),
 }
@@ -53,18 +57,24 @@ TRAINING = {
 _SOURCE = "ag1988/dlr, src/models/sequence/ss/standalone/dss.py"
 DECLARED = {
     "log decay": Declared(
-        lambda arrays: np.log(2 * arrays["kernel.Lambda_log_neg_re"] ** 2), "uniform", (math.log(1e-4), math.log(1e3)), _SOURCE
+        lambda arrays: np.log(2 * arrays["kernel.Lambda_log_neg_re"] ** 2),
+        "uniform",
+        (math.log(1e-4), math.log(1e3)),
+        _SOURCE,
     ),
-    "N W": Declared(lambda arrays: arrays["kernel.W"].shape[2] * arrays["kernel.W"], "norm", (0.0, 1.0), _SOURCE),
+    "N W": Declared(
+        lambda arrays: arrays["kernel.W"].shape[2] * arrays["kernel.W"], "norm", (0.0, 1.0), _SOURCE
+    ),
     "D": Declared(lambda arrays: arrays["D"], "norm", (0.0, 1.0), _SOURCE),
 }
 
 
 def to(form: Recurrence) -> dict[str, np.ndarray]:
-    """The arrays of the layer, float32, for a recurrence with one leading axis of channels or none (H = 1).
+    """The arrays of the layer, float32, for a recurrence with one leading axis of channels or none
+    (H = 1).
 
-    Raises TypeError for other forms; ValueError for channels of different A, unless 0 < |A| <= 1, for more leading axes, and
-    for numbers beyond float32.
+    Raises TypeError for other forms; ValueError for channels of different A, unless 0 < |A| <= 1,
+    for more leading axes, and for numbers beyond float32.
 
     >>> from ssmlinalg import dlr_init
     >>> for name, array in to(dlr_init(16, channels=3)).items():
@@ -79,16 +89,22 @@ def to(form: Recurrence) -> dict[str, np.ndarray]:
     if not np.all(A[0] == A):
         where = tuple(int(i) for i in np.argwhere(A[0] != A)[0])
         got = f"another one at index {where} than in channel 0"
-        raise ValueError(f"A must be shared by all channels, for the layer has one; got {got}. Export one layer for each A.")
+        raise ValueError(
+            f"A must be shared by all channels, for the layer has one; got {got}. Export one layer for each A."
+        )
     rate, phase = logarithm(A[0])
     if not np.all(np.isfinite(rate) & (rate <= 0)):
         where = int(np.argmax(~np.isfinite(rate) | (rate > 0)))
         rule = "A must satisfy 0 < |A| <= 1, for the layer stores the square root of -log|A|"
-        raise ValueError(f"{rule}; got |A| = {abs(A[0, where]):g} at index {where}. Scale that mode.")
+        raise ValueError(
+            f"{rule}; got |A| = {abs(A[0, where]):g} at index {where}. Scale that mode."
+        )
     phase = phase.astype(np.float32)
     W = weights(B, C)
     arrays = {
-        "kernel.Lambda_im": np.where(phase < 2 * np.pi, phase, 0),  # float32 may round up to a whole turn
+        "kernel.Lambda_im": np.where(
+            phase < 2 * np.pi, phase, 0
+        ),  # float32 may round up to a whole turn
         "kernel.Lambda_log_neg_re": np.sqrt(-rate),
         "kernel.W": np.stack([W.real, W.imag], axis=-1)[None],
         "D": D[None],
@@ -99,7 +115,8 @@ def to(form: Recurrence) -> dict[str, np.ndarray]:
 def back(arrays: Mapping[str, Array]) -> Recurrence:
     """The recurrence the layer computes, in float64: A = e^lambda (N,), B = 1, C = W (H, N).
 
-    Raises ValueError for names, types and shapes that are not the layer's, and for values that are not finite.
+    Raises ValueError for names, types and shapes that are not the layer's, and for values that are
+    not finite.
 
     >>> from ssmlinalg import dlr_init
     >>> back(to(dlr_init(4, channels=3))).C.shape

@@ -12,14 +12,14 @@ All float32, for the cell with one channel and a linear hidden layer that sees m
 
     LMUCell(1, N, theta, Dense(1, use_bias=False), input_to_hidden=True, kernel_initializer=None)
 
-A and B are constants of the cell, not weights: set the attributes after it is built. The cell computes, with a row m for the
-state,
+A and B are constants of the cell, not weights: set the attributes after it is built. The cell
+computes, with a row m for the state,
 
 .. math::  m_l = m_{l-1} A + u_l B, \qquad y_l = [m_l, u_l]\, \text{kernel} = C x_l + D u_l .
 
-The memory has no output and no direct path; this is the hidden layer by which it has both. `discretize.zoh` of
-`hippo.lmu(N, window=theta)` has the A and B that the cell makes itself. Accuracy: the cell exponentiates in float32, these are
-rounded from float64.
+The memory has no output and no direct path; this is the hidden layer by which it has both.
+`discretize.zoh` of `hippo.lmu(N, window=theta)` has the A and B that the cell makes itself.
+Accuracy: the cell exponentiates in float32, these are rounded from float64.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._array import Array
 from ..forms import DenseRecurrence, check, move
-from ._layout import Layout, Target, expect, read, stored, trains
+from ..ground.backend import Array
+from .layout import Layout, Target, expect, read, stored, trains
 
 LAYOUT: Layout = {
     "A": ("f", ("N", "N")),
@@ -52,7 +52,8 @@ TRAINING = {
 def to(form: DenseRecurrence) -> dict[str, np.ndarray]:
     """The arrays of the cell, float32, for one real channel.
 
-    Raises TypeError for other forms; ValueError for several channels, complex matrices, and numbers beyond float32.
+    Raises TypeError for other forms; ValueError for several channels, complex matrices, and numbers
+    beyond float32.
 
     >>> from ssmlinalg import discretize, hippo
     >>> {name: array.shape for name, array in to(discretize.zoh(hippo.lmu(6, window=20.0))).items()}
@@ -62,16 +63,24 @@ def to(form: DenseRecurrence) -> dict[str, np.ndarray]:
     A, B, C, D = move(form, "numpy", dtype="float64")
     leading = np.broadcast_shapes(A.shape[:-2], B.shape[:-1], C.shape[:-1], D.shape)
     if any(size != 1 for size in leading):
-        raise ValueError(f"`form` must have one channel, which makes one cell; got {leading}. Export each channel alone.")
+        raise ValueError(
+            f"`form` must have one channel, which makes one cell; got {leading}. Export each channel alone."
+        )
     for name, array in (("A", A), ("B", B), ("C", C)):
         if np.iscomplexobj(array):
-            raise ValueError(f"`{name}` must be real, as the cell is; got {array.dtype}. Pair its modes, then forms.to_dense.")
+            raise ValueError(
+                f"`{name}` must be real, as the cell is; got {array.dtype}. Pair its modes, then forms.to_dense."
+            )
     kernel = np.concatenate([C.reshape(-1, 1), D.reshape(1, 1)])
-    return stored({"A": A.reshape(A.shape[-2:]).T, "B": B.reshape(1, -1), "hidden_cell.kernel": kernel}, LAYOUT)
+    return stored(
+        {"A": A.reshape(A.shape[-2:]).T, "B": B.reshape(1, -1), "hidden_cell.kernel": kernel},
+        LAYOUT,
+    )
 
 
 def back(arrays: Mapping[str, Array]) -> DenseRecurrence:
-    """The recurrence of the cell. Raises ValueError for names, types and shapes that are not those of the table.
+    """The recurrence of the cell. Raises ValueError for names, types and shapes that are not those
+    of the table.
 
     >>> from ssmlinalg import discretize, hippo
     >>> back(to(discretize.zoh(hippo.lmu(6, window=20.0)))).C
@@ -81,7 +90,9 @@ def back(arrays: Mapping[str, Array]) -> DenseRecurrence:
     A, B, kernel = found["A"].T, found["B"][0], found["hidden_cell.kernel"][:, 0]
     if len(kernel) != len(B) + 1:
         rule = f"`hidden_cell.kernel` must have shape (N + 1, 1) with N = {len(B)} from `B`"
-        raise ValueError(f"{rule}; got {found['hidden_cell.kernel'].shape}. Build the cell with input_to_hidden=True.")
+        raise ValueError(
+            f"{rule}; got {found['hidden_cell.kernel'].shape}. Build the cell with input_to_hidden=True."
+        )
     return check(DenseRecurrence(A, B, kernel[:-1], kernel[-1]))
 
 

@@ -11,14 +11,14 @@ C_re, C_im      (H, N)      2 C
 D               (H,)        the diagonal of D
 ==============  ==========  ==========================================
 
-All float32, for LRU(d_hidden=N, d_model=H).apply({"params": arrays}, u) in JAX. The layer is a discrete recurrence that keeps
-no conjugate pairs; the factor 2 of a half spectrum is in its C:
+All float32, for LRU(d_hidden=N, d_model=H).apply({"params": arrays}, u) in JAX. The layer is a
+discrete recurrence that keeps no conjugate pairs; the factor 2 of a half spectrum is in its C:
 
 .. math::  x_l = \Lambda x_{l-1} + e^{\gamma} B u_l, \quad y_l = \mathrm{Re}(C x_l) + D u_l, \qquad
            \Lambda = \exp(-e^{\nu} + i e^{\theta}) .
 
-A phase of 0 has no logarithm: it is stored as the smallest normal float32, of log -87.3. Accuracy: a phase theta is known to
-eps theta log(theta), and errs at lag l by l times that.
+A phase of 0 has no logarithm: it is stored as the smallest normal float32, of log -87.3. Accuracy:
+a phase theta is known to eps theta log(theta), and errs at lag l by l times that.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._array import Array
 from ..forms import MIMO, MIMORecurrence, check, move
-from ._layout import Declared, Layout, Target, expect, read, stored, trains
-from ._modes import logarithm, square
+from ..ground.backend import Array
+from .layout import Declared, Layout, Target, expect, read, stored, trains
+from .modes import logarithm, square
 
 LAYOUT: Layout = {
     "theta_log": ("f", ("N",)),
@@ -48,7 +48,8 @@ TAKES = (MIMORecurrence,)
 
 MOVED = "the factor 2 of a half spectrum into C, and sqrt(1 - |A|^2) out of B into gamma"
 
-# The project trains A, gamma and B at a rate of their own and without decay, and C and D as the model.
+# The project trains A, gamma and B at a rate of their own and without decay, and C and D as the
+# model.
 TRAINING = {
     "theta_log": trains(lr="ssm", weight_decay=0.0, constraint="phase of A = exp"),
     "nu_log": trains(lr="ssm", weight_decay=0.0, constraint="log|A| = -exp"),
@@ -77,10 +78,11 @@ DECLARED = {
 
 
 def to(form: MIMORecurrence) -> dict[str, np.ndarray]:
-    """The arrays of the layer, float32, for as many outputs as inputs and a direct path from each to its own.
+    """The arrays of the layer, float32, for as many outputs as inputs and a direct path from each
+    to its own.
 
-    Raises TypeError for other forms; ValueError unless 0 < |A| < 1, for leading axes, a D that is not square and diagonal, and
-    numbers beyond float32.
+    Raises TypeError for other forms; ValueError unless 0 < |A| < 1, for leading axes, a D that is
+    not square and diagonal, and numbers beyond float32.
 
     >>> from ssmlinalg import lru_init
     >>> {name: array.shape for name, array in to(lru_init(8, channels=2)).items() if name[0] in "nBC"}
@@ -99,7 +101,9 @@ def to(form: MIMORecurrence) -> dict[str, np.ndarray]:
     gamma_log = (np.log(-np.expm1(-2 * np.exp(nu_log.astype(np.float64)))) / 2).astype(np.float32)
     inputs = B / np.exp(gamma_log.astype(np.float64))[:, None]
     arrays = {
-        "theta_log": np.log(np.maximum(phase, np.finfo(np.float32).tiny)),  # log 2 pi is rounded down: no phase gets around
+        "theta_log": np.log(
+            np.maximum(phase, np.finfo(np.float32).tiny)
+        ),  # log 2 pi is rounded down: no phase gets around
         "nu_log": nu_log,
         "gamma_log": gamma_log,
         "B_re": inputs.real,
@@ -114,7 +118,8 @@ def to(form: MIMORecurrence) -> dict[str, np.ndarray]:
 def back(arrays: Mapping[str, Array]) -> MIMORecurrence:
     """The recurrence the layer computes, in float64, gamma within B and C halved.
 
-    Raises ValueError for names, types and shapes that are not the layer's, and for values that are not finite.
+    Raises ValueError for names, types and shapes that are not the layer's, and for values that are
+    not finite.
 
     >>> from ssmlinalg import lru_init
     >>> back(to(lru_init(8, channels=2))).A.shape
@@ -124,7 +129,9 @@ def back(arrays: Mapping[str, Array]) -> MIMORecurrence:
     with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
         A = np.exp(-np.exp(found["nu_log"]) + 1j * np.exp(found["theta_log"]))
         B = np.exp(found["gamma_log"])[:, None] * (found["B_re"] + 1j * found["B_im"])
-    return check(MIMORecurrence(A, B, (found["C_re"] + 1j * found["C_im"]) / 2, np.diag(found["D"])))
+    return check(
+        MIMORecurrence(A, B, (found["C_re"] + 1j * found["C_im"]) / 2, np.diag(found["D"]))
+    )
 
 
 TARGET = Target(

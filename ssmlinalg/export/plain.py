@@ -1,4 +1,5 @@
-r"""The fields of a form under their own names: a file of any container that says by itself which form it holds.
+r"""The fields of a form under their own names: a file of any container that says by itself which
+form it holds.
 
 =======================  ==============  ========================================================================
 name                     shape           holds
@@ -7,11 +8,12 @@ name                     shape           holds
 <Form>.D, <Form>.step    (...)           D, and in continuous forms step
 =======================  ==============  ========================================================================
 
-All float64, for few containers hold complex128 (safetensors does not). There is no layer: the names are those of `forms`, such
-as "Paired.A", the shapes theirs with all leading axes, the kernel that of the form. Arrays of NumPy in double precision are
-kept bit for bit; those of another library or in single precision come back as these numbers in double precision. A `Dense` or
-`DenseRecurrence` form whose matrices have no imaginary parts comes back real. `NPLR` has no output, and `Delayed` is a form
-within a form: neither goes into one such file.
+All float64, for few containers hold complex128 (safetensors does not). There is no layer: the names
+are those of `forms`, such as "Paired.A", the shapes theirs with all leading axes, the kernel that
+of the form. Arrays of NumPy in double precision are kept bit for bit; those of another library or
+in single precision come back as these numbers in double precision. A `Dense` or `DenseRecurrence`
+form whose matrices have no imaginary parts comes back real. `NPLR` has no output, and `Delayed` is
+a form within a form: neither goes into one such file.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from .._array import Array
 from ..forms import (
     DPLR,
     MIMO,
@@ -37,9 +38,20 @@ from ..forms import (
     check,
     move,
 )
-from ._layout import Layout, Target, expect, read, stored, trains
+from ..ground.backend import Array
+from .layout import Layout, Target, expect, read, stored, trains
 
-TAKES = (Paired, Diagonal, MIMO, Dense, DPLR, PairedRecurrence, Recurrence, MIMORecurrence, DenseRecurrence)
+TAKES = (
+    Paired,
+    Diagonal,
+    MIMO,
+    Dense,
+    DPLR,
+    PairedRecurrence,
+    Recurrence,
+    MIMORecurrence,
+    DenseRecurrence,
+)
 
 _CORE: dict[type, dict[str, tuple[str, ...]]] = {
     Dense: {"A": ("N", "N"), "B": ("N",), "C": ("N",)},
@@ -53,7 +65,10 @@ _MODES: dict[str, tuple[str, ...]] = dict.fromkeys(("A", "B", "C"), ("n",))
 _COMPLEX = ("A", "Lambda", "P", "B", "C")
 
 LAYOUT: Layout = {
-    f"{kind.__name__}.{field}": ("d", ("...", *_CORE.get(kind, _MODES).get(field, ()), *((2,) if field in _COMPLEX else ())))
+    f"{kind.__name__}.{field}": (
+        "d",
+        ("...", *_CORE.get(kind, _MODES).get(field, ()), *((2,) if field in _COMPLEX else ())),
+    )
     for kind in TAKES
     for field in kind._fields
 }
@@ -66,23 +81,36 @@ TRAINING = dict.fromkeys(LAYOUT, trains())
 
 
 def to(form: Continuous | Recurrent) -> dict[str, np.ndarray]:
-    """The fields by name, in double precision. Raises TypeError for NPLR and Delayed, and what `forms.check` raises.
+    """The fields by name, in double precision. Raises TypeError for NPLR and Delayed, and what
+    `forms.check` raises.
 
     >>> from ssmlinalg import s4d_lin_init
     >>> list(to(s4d_lin_init(4, channels=3)))
     ['Paired.A', 'Paired.B', 'Paired.C', 'Paired.D', 'Paired.step']
     """
-    expect(form, TAKES, "plain", "Give an NPLR an output with forms.to_dense, and export the `system` of a Delayed.")
+    expect(
+        form,
+        TAKES,
+        "plain",
+        "Give an NPLR an output with forms.to_dense, and export the `system` of a Delayed.",
+    )
     form = move(form, "numpy", dtype="float64")
     fields = form._asdict()
-    fields |= {name: np.stack([fields[name].real, fields[name].imag], axis=-1) for name in _COMPLEX if name in fields}
-    return stored({f"{type(form).__name__}.{field}": array for field, array in fields.items()}, LAYOUT)
+    fields |= {
+        name: np.stack([fields[name].real, fields[name].imag], axis=-1)
+        for name in _COMPLEX
+        if name in fields
+    }
+    return stored(
+        {f"{type(form).__name__}.{field}": array for field, array in fields.items()}, LAYOUT
+    )
 
 
 def back(arrays: Mapping[str, Array]) -> Any:
     """The form, of the type that the names say.
 
-    Raises ValueError for names that are not those of one form, for types that do not fit, and what `forms.check` raises.
+    Raises ValueError for names that are not those of one form, for types that do not fit, and what
+    `forms.check` raises.
 
     >>> from ssmlinalg import s4d_lin_init
     >>> form = s4d_lin_init(4, channels=3)
@@ -94,15 +122,33 @@ def back(arrays: Mapping[str, Array]) -> Any:
     if kind is None:
         names = ", ".join(kind.__name__ for kind in TAKES)
         rule = f"arrays must be named <Form>.<field> with one Form of {names}"
-        raise ValueError(f"{rule}; got {', '.join(arrays) or 'no arrays'}. Rename them, or choose another target.")
-    found = read(arrays, {name: LAYOUT[name] for name in LAYOUT if name.split(".")[0] == kind.__name__})
+        raise ValueError(
+            f"{rule}; got {', '.join(arrays) or 'no arrays'}. Rename them, or choose another target."
+        )
+    found = read(
+        arrays, {name: LAYOUT[name] for name in LAYOUT if name.split(".")[0] == kind.__name__}
+    )
     fields = {name.split(".")[1]: array for name, array in found.items()}
-    real = kind in (Dense, DenseRecurrence) and not any(np.any(fields[name][..., 1]) for name in "ABC")
+    real = kind in (Dense, DenseRecurrence) and not any(
+        np.any(fields[name][..., 1]) for name in "ABC"
+    )
     for name in set(_COMPLEX) & set(fields):
-        fields[name] = fields[name][..., 0] if real else np.ascontiguousarray(fields[name]).view(np.complex128)[..., 0]
+        fields[name] = (
+            fields[name][..., 0]
+            if real
+            else np.ascontiguousarray(fields[name]).view(np.complex128)[..., 0]
+        )
     return check(kind(**fields))
 
 
 TARGET = Target(
-    "no layer: the fields of any form under their own names", to, back, LAYOUT, TAKES, None, TRAINING, MOVED, OPTIONAL
+    "no layer: the fields of any form under their own names",
+    to,
+    back,
+    LAYOUT,
+    TAKES,
+    None,
+    TRAINING,
+    MOVED,
+    OPTIONAL,
 )

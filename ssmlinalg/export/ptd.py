@@ -1,4 +1,5 @@
-r"""The .mat file of AnnanYu/Approximate_Diagonal, read by its S4-PTD and S5-PTD: A + E = V diag(Lam) Vinv.
+r"""The .mat file of AnnanYu/Approximate_Diagonal, read by its S4-PTD and S5-PTD: A + E = V
+diag(Lam) Vinv.
 
 ======  =========  ===========  ==============================================================================
 name    shape      type         holds
@@ -8,16 +9,17 @@ V       (N, N)     complex128   unit eigenvectors, one a column
 Vinv    (N, N)     complex128   V^{-1} + (B - V^{-1} b) b^T/|b|^2, so that Vinv b = B
 ======  =========  ===========  ==============================================================================
 
-Write with `scipy.io.savemat(path, arrays)`; `export.save` cannot, for safetensors has no complex128. Both loaders take the same
-sign: S4-PTD turns Lam to -Lam and back. S5-PTD draws B (N, M) and C (M, N) in the coordinates of A and computes, beside its
-direct path,
+Write with `scipy.io.savemat(path, arrays)`; `export.save` cannot, for safetensors has no
+complex128. Both loaders take the same sign: S4-PTD turns Lam to -Lam and back. S5-PTD draws B (N,
+M) and C (M, N) in the coordinates of A and computes, beside its direct path,
 
 .. math::  y = \operatorname{Re} \left( C\, V e^{t \Lambda}\, V_{inv} B \right) * u .
 
-S4-PTD solves V x = b with b_n = sqrt(2 n + 1) and never reads Vinv. A perturbation with an input of its own, such as
-(1 - tau/2) b of `perturb.lossless`, has no place in the file but Vinv; inputs orthogonal to b are as they were. Without such an
-input Vinv is the inverse of V. `back` is the map from all N inputs to all N coefficients, `forms.MIMO` of every mode, with
-B = Vinv/2, C = V, D = 0 and step 1. Accuracy: float64 as it is.
+S4-PTD solves V x = b with b_n = sqrt(2 n + 1) and never reads Vinv. A perturbation with an input of
+its own, such as (1 - tau/2) b of `perturb.lossless`, has no place in the file but Vinv; inputs
+orthogonal to b are as they were. Without such an input Vinv is the inverse of V. `back` is the map
+from all N inputs to all N coefficients, `forms.MIMO` of every mode, with B = Vinv/2, C = V, D = 0
+and step 1. Accuracy: float64 as it is.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._array import Array
 from ..forms import MIMO, check, move
+from ..ground.backend import Array
 from ..perturb import Diagonalization, Lossless
 from ..perturb.diagonalization import split
-from ._layout import Layout, Target, expect, read, stored, trains
+from .layout import Layout, Target, expect, read, stored, trains
 
 LAYOUT: Layout = dict.fromkeys(("Lam", "V", "Vinv"), ("z", ("N", "N")))
 
@@ -45,8 +47,8 @@ TRAINING = dict.fromkeys(LAYOUT, trains(trainable=False))
 def to(form: Diagonalization | MIMO) -> dict[str, np.ndarray]:
     """The arrays of the file, complex128, for a diagonalized perturbation, or for what `back` gave.
 
-    Raises TypeError for other things; ValueError for a MIMO form with other numbers of inputs or outputs than modes, with a D
-    other than 0 or steps other than 1.
+    Raises TypeError for other things; ValueError for a MIMO form with other numbers of inputs or
+    outputs than modes, with a D other than 0 or steps other than 1.
 
     >>> from ssmlinalg import hippo, perturb
     >>> found = perturb.lossless(hippo.legs(8), conditioning=8)
@@ -66,7 +68,8 @@ def to(form: Diagonalization | MIMO) -> dict[str, np.ndarray]:
 def back(arrays: Mapping[str, Array]) -> MIMO:
     """The map from all N inputs to all N coefficients: y = Re C x with A = Lam, B = Vinv and C = V.
 
-    Raises ValueError for names, types and shapes that are not those of the table, and for a Lam that is not diagonal.
+    Raises ValueError for names, types and shapes that are not those of the table, and for a Lam
+    that is not diagonal.
 
     >>> from ssmlinalg import hippo, perturb
     >>> back(to(perturb.lossless(hippo.legs(8), conditioning=8))).B.shape
@@ -76,7 +79,9 @@ def back(arrays: Mapping[str, Array]) -> MIMO:
     A = np.diagonal(Lam)
     beside = float(np.max(np.abs(Lam - np.diag(A))))
     if beside:
-        raise ValueError(f"`Lam` must be diagonal; got an entry of size {beside:g} elsewhere. Diagonalize it.")
+        raise ValueError(
+            f"`Lam` must be diagonal; got an entry of size {beside:g} elsewhere. Diagonalize it."
+        )
     return check(MIMO(A, Vinv / 2, V, np.zeros(V.shape), np.ones(len(A))))
 
 
@@ -85,11 +90,17 @@ def _square(form: MIMO) -> dict[str, np.ndarray]:
     N = A.shape[-1]
     if not (A.ndim == step.ndim == 1 and B.shape == C.shape == D.shape == (N, N)):
         got = f"B of shape {B.shape}, C of {C.shape}"
-        raise ValueError(f"`form` must have as many inputs and outputs as modes, {N}; got {got}. Diagonalize with perturb.")
+        raise ValueError(
+            f"`form` must have as many inputs and outputs as modes, {N}; got {got}. Diagonalize with perturb."
+        )
     if np.any(D) or np.any(step != 1):
         got = f"D up to {np.max(np.abs(D)):g} and steps from {np.min(step):g} to {np.max(step):g}"
-        raise ValueError(f"`form` must have D = 0 and the step 1, for the file holds neither; got {got}. Set them so.")
+        raise ValueError(
+            f"`form` must have D = 0 and the step 1, for the file holds neither; got {got}. Set them so."
+        )
     return stored({"Lam": np.diag(A), "V": C, "Vinv": 2 * B}, LAYOUT)
 
 
-TARGET = Target("the .mat file of AnnanYu/Approximate_Diagonal", to, back, LAYOUT, TAKES, "zoh", TRAINING, MOVED)
+TARGET = Target(
+    "the .mat file of AnnanYu/Approximate_Diagonal", to, back, LAYOUT, TAKES, "zoh", TRAINING, MOVED
+)

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from .. import _require
-from . import annotated_s4, dlr, dss, lmu, lru, mamba, plain, ptd, real, s4, s4d, s5, s5_pytorch, statespace
-from ._layout import Target
+from ..ground import require
+from . import (
+    annotated_s4,
+    dlr,
+    dss,
+    lmu,
+    lru,
+    mamba,
+    plain,
+    ptd,
+    real,
+    s4,
+    s4d,
+    s5,
+    s5_pytorch,
+    statespace,
+)
+from .layout import Target
 
 TARGETS: dict[str, Target] = {
     "s4": s4.TARGET,
@@ -37,4 +52,4 @@ def sized(target: str, length: int | None) -> dict[str, int]:
     if length is None:
         rule = f"`length` must be given for {target!r}, whose arrays depend on it"
         raise ValueError(f"{rule}; got None. Give that of its sequences.")
-    return {"length": _require.integer("length", length)}
+    return {"length": require.integer("length", length)}

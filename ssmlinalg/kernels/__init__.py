@@ -4,8 +4,9 @@ One law holds them together, for every form, rule and array library:
 
     convolve(u, kernel(form, len(u))) = scan(form, u)[0]
 
-`kernel` is the impulse response, the direct path D at lag 0 included. Inputs and outputs have time on the last axis, (..., L),
-or (..., M, L) and (..., P, L) for a form with several; leading axes broadcast against those of the form.
+`kernel` is the impulse response, the direct path D at lag 0 included. Inputs and outputs have time
+on the last axis, (..., L), or (..., M, L) and (..., P, L) for a form with several; leading axes
+broadcast against those of the form.
 
 =========================================================  ===============================================================
 of a form                                                  `kernel`, `scan`, `step`, `final_state`, `states`, `free_response`

@@ -1,11 +1,13 @@
-r"""HOPE: a system given by its Markov parameters, the entries of its Hankel operator, and run at another time scale.
+r"""HOPE: a system given by its Markov parameters, the entries of its Hankel operator, and run at
+another time scale.
 
 .. math::  G(z) = \sum_{n=1}^N h_n z^{-n}, \qquad z^{-1} = \frac{1 - s/\mathrm{step}}{1 + s/\mathrm{step}}
                 = \frac{q - \rho}{1 - \rho q}, \qquad \rho = \frac{1 - \mathrm{step}}{1 + \mathrm{step}},
 
-q = (1 - s)/(1 + s) being the delay of one sample. So z^{-1} is an all-pass filter with its pole at rho, the kernel is
-a combination of powers of one filter, causal and decaying like l^{N-1} rho^l, and the system is a chain of N equal sections,
-which `hope_recurrence` writes down. `hope` samples G at the roots of unity instead, as published.
+q = (1 - s)/(1 + s) being the delay of one sample. So z^{-1} is an all-pass filter with its pole at
+rho, the kernel is a combination of powers of one filter, causal and decaying like l^{N-1} rho^l,
+and the system is a chain of N equal sections, which `hope_recurrence` writes down. `hope` samples G
+at the roots of unity instead, as published.
 """
 
 from __future__ import annotations
@@ -14,42 +16,47 @@ import math
 
 import numpy as np
 
-from .. import _array, _require
-from .._array import Array
 from ..forms import Delayed, DenseRecurrence
+from ..ground import backend, require
+from ..ground.backend import Array
 from ..products.scan import powers
-from .sampled import finite
+from .sampling import finite
 
 _TABLE = 1 << 20  # entries of the largest table made at a time
 
 
 def hope(h: Array, step: Array, length: int) -> Array:
-    r"""The kernel whose discrete Fourier transform of `length` points is the transfer function at the roots of unity.
+    r"""The kernel whose discrete Fourier transform of `length` points is the transfer function at
+    the roots of unity.
 
     .. math::  \hat K_k = \sum_{n=1}^{N} h_n e^{-i n \phi_k}, \qquad
                e^{-i\phi} = \left( \frac{c - i s}{|c + i s|} \right)^2, \quad
                c + i s = \mathrm{step} \cos \frac{\pi k}{L} + i \sin \frac{\pi k}{L}
 
-    h (..., N) real, step (...) positive, broadcast; returns (..., length), real. As G(conj z) = conj G(z) half of the points
-    are evaluated, for odd and even lengths. The imaginary part of a complex h has no part in a real kernel; it is refused.
+    h (..., N) real, step (...) positive, broadcast; returns (..., length), real. As G(conj z) =
+    conj G(z) half of the points are evaluated, for odd and even lengths. The imaginary part of a
+    complex h has no part in a real kernel; it is refused.
 
-    Periodic, not causal: K_l = sum_{m >= 0} k_{l + m L}, k being the causal kernel, that of `hope_recurrence`. The two agree
-    where k is over within `length` samples; k lasts about N/step of them.
+    Periodic, not causal: K_l = sum_{m >= 0} k_{l + m L}, k being the causal kernel, that of
+    `hope_recurrence`. The two agree where k is over within `length` samples; k lasts about N/step
+    of them.
 
-    Accuracy: each point to about N eps sum |h_n|. Cost: 2 N L operations in matrix products and O(L sqrt(N)) memory, of which
-    a bounded part at a time unless gradients are kept. Raises TypeError for a complex h, ValueError for shapes that do not fit
-    and on the host for a step that is not positive.
+    Accuracy: each point to about N eps sum |h_n|. Cost: 2 N L operations in matrix products and O(L
+    sqrt(N)) memory, of which a bounded part at a time unless gradients are kept. Raises TypeError
+    for a complex h, ValueError for shapes that do not fit and on the host for a step that is not
+    positive.
 
-    Source: Yu, Mahoney & Erichson 2024 (HOPE, arXiv 2405.13975), with nodes symmetric about the real axis.
+    Source: Yu, Mahoney & Erichson 2024 (HOPE, arXiv 2405.13975), with nodes symmetric about the
+    real axis.
 
     >>> import numpy as np
     >>> hope(np.array([0.0, 3.0]), 1.0, 5).round(12) + 0.0
     array([0., 0., 3., 0., 0.])
     """
-    length = _require.integer("length", length)
+    length = require.integer("length", length)
     h, step = _markov(h, step)
-    _require.broadcasts("step", tuple(step.shape), tuple(h.shape[:-1]), "`h`")
-    xp = _array.namespace(h=h)
+    require.broadcasts("step", tuple(step.shape), tuple(h.shape[:-1]), "`h`")
+    xp = backend.namespace(h=h)
     return finite(lambda h, step: xp.fft.irfft(_samples(h, step, length), n=length), h, step)
 
 
@@ -62,10 +69,11 @@ def hope_recurrence(h: Array, step: Array) -> Delayed:
                B_i = \gamma (-\rho)^{i-1}, \quad C_j = \gamma \sum_{n \ge j} h_n (-\rho)^{n-j}, \quad
                D = \sum_n h_n (-\rho)^n
 
-    h (..., N) real, step (...) positive, broadcast. `kernel` of it is causal and does not depend on a length, and `scan` runs
-    it on from any state. A is a contraction, being part of an orthogonal matrix; its one eigenvalue rho has one eigenvector,
-    so beyond N = 1 no diagonal form exists. Rounding rho changes the step by eps/(2 step) of itself: write it down in double
-    precision. Raises what `hope` raises. Cost O(N^2).
+    h (..., N) real, step (...) positive, broadcast. `kernel` of it is causal and does not depend on
+    a length, and `scan` runs it on from any state. A is a contraction, being part of an orthogonal
+    matrix; its one eigenvalue rho has one eigenvector, so beyond N = 1 no diagonal form exists.
+    Rounding rho changes the step by eps/(2 step) of itself: write it down in double precision.
+    Raises what `hope` raises. Cost O(N^2).
 
     >>> import numpy as np
     >>> hope_recurrence(np.array([0.0, 3.0]), 1.0).system.A
@@ -73,30 +81,33 @@ def hope_recurrence(h: Array, step: Array) -> Delayed:
            [1., 0.]])
     """
     h, step = _markov(h, step)
-    xp, N = _array.namespace(h=h), h.shape[-1]
-    _require.broadcasts("step", tuple(step.shape), tuple(h.shape[:-1]), "`h`")
+    xp, N = backend.namespace(h=h), h.shape[-1]
+    require.broadcasts("step", tuple(step.shape), tuple(h.shape[:-1]), "`h`")
     rho = (1 - step) / (1 + step)
     gamma = (2 * xp.sqrt(step) / (1 + step))[..., None]
     p = powers(-rho, N)
     lag = np.tril(np.subtract.outer(np.arange(N), np.arange(N)))
-    flat = xp.take(p, xp.asarray(lag.ravel(), device=_array.device(h)), axis=-1)
+    flat = xp.take(p, xp.asarray(lag.ravel(), device=backend.device(h)), axis=-1)
     T = xp.tril(xp.reshape(flat, (*p.shape[:-1], N, N)))  # (-rho)^{i-j}
     shifted = xp.concat([xp.zeros_like(T[..., :1, :]), T[..., :-1, :]], axis=-2)
-    A = gamma[..., None] ** 2 * shifted + rho[..., None, None] * _array.eye(N, h)
+    A = gamma[..., None] ** 2 * shifted + rho[..., None, None] * backend.eye(N, h)
     C = finite(lambda h, T: gamma * xp.matmul(h[..., None, :], T)[..., 0, :], h, T)
     D = finite(lambda h, p: xp.sum(-rho[..., None] * h * p, axis=-1), h, p)
     return Delayed(DenseRecurrence(A, gamma * p, C, xp.zeros_like(D)), D)
 
 
 def _samples(h: Array, step: Array, length: int) -> Array:
-    """The transfer function at the roots of unity from 1 to -1: with n - 1 = a m + b, a product sums over b, a sum over a."""
-    xp, N = _array.namespace(h=h), h.shape[-1]
+    """The transfer function at the roots of unity from 1 to -1: with n - 1 = a m + b, a product
+    sums over b, a sum over a.
+    """
+    xp, N = backend.namespace(h=h), h.shape[-1]
     m = math.isqrt(N - 1) + 1
     rows = -(-N // m)
-    padded = xp.concat([h, _array.zeros((*h.shape[:-1], rows * m - N), h)], axis=-1)
+    padded = xp.concat([h, backend.zeros((*h.shape[:-1], rows * m - N), h)], axis=-1)
     columns = xp.matrix_transpose(xp.reshape(padded, (*h.shape[:-1], rows, m)))
     k = np.arange(length // 2 + 1)
-    # By its complement the cosine is exact next to k = L/2, where it vanishes; no tangent, hence no infinity and no branch.
+    # By its complement the cosine is exact next to k = L/2, where it vanishes; no tangent, hence no
+    # infinity and no branch.
     cos, sin = np.sin(math.pi * (length - 2 * k) / (2 * length)), np.sin(math.pi * k / length)
     chunk = max(1, _TABLE // (math.prod(np.broadcast_shapes(h.shape[:-1], step.shape)) * m or 1))
     samples = []
@@ -105,32 +116,40 @@ def _samples(h: Array, step: Array, length: int) -> Array:
         c = step[..., None] * c
         s = xp.broadcast_to(s, c.shape)
         size = xp.hypot(c, s)
-        root = _array.complex_of(c / size, -s / size)
+        root = backend.complex_of(c / size, -s / size)
         delay = root * root
         short = powers(delay, m)
         long = powers(short[..., -1] * delay, rows)
-        inner = _array.complex_of(xp.matmul(xp.real(short), columns), xp.matmul(xp.imag(short), columns))
+        inner = backend.complex_of(
+            xp.matmul(xp.real(short), columns), xp.matmul(xp.imag(short), columns)
+        )
         samples.append(delay * xp.sum(long * inner, axis=-1))
     return xp.concat(samples, axis=-1)
 
 
 def _markov(h: Array, step: Array) -> tuple[Array, Array]:
     """Both as arrays, once they are known to be sound."""
-    _array.namespace(h=h)
-    step = _array.beside(step, h)
-    _array.namespace(h=h, step=step)
+    backend.namespace(h=h)
+    step = backend.beside(step, h)
+    backend.namespace(h=h, step=step)
     for name, array in (("h", h), ("step", step)):
-        if _array.is_complex(array):
-            raise TypeError(f"`{name}` must be real; got {array.dtype}. Only its real part would be heard: pass that.")
-        if _array.is_numpy(array):
-            _require.finite(name, np.asarray(array))
-    _require.shape("h", tuple(h.shape), "(..., N) with at least one N", h.ndim >= 1 and h.shape[-1] > 0)
-    if _array.is_numpy(step) and not np.all(step > 0):
-        raise ValueError(f"`step` must be positive; got {float(np.min(step)):g}. It is a time: take its absolute value.")
+        if backend.is_complex(array):
+            raise TypeError(
+                f"`{name}` must be real; got {array.dtype}. Only its real part would be heard: pass that."
+            )
+        if backend.is_numpy(array):
+            require.finite(name, np.asarray(array))
+    require.shape(
+        "h", tuple(h.shape), "(..., N) with at least one N", h.ndim >= 1 and h.shape[-1] > 0
+    )
+    if backend.is_numpy(step) and not np.all(step > 0):
+        raise ValueError(
+            f"`step` must be positive; got {float(np.min(step)):g}. It is a time: take its absolute value."
+        )
     return h, step
 
 
 def _constant(values: np.ndarray, like: Array) -> Array:
     """Host numbers beside `like`."""
-    xp = _array.namespace(like=like)
-    return xp.asarray(values, dtype=like.dtype, device=_array.device(like))
+    xp = backend.namespace(like=like)
+    return xp.asarray(values, dtype=like.dtype, device=backend.device(like))

@@ -1,10 +1,11 @@
 r"""Perturb, then diagonalize: A + E = V diag(Lambda) V^{-1} with a small E and a moderate kappa(V).
 
-HiPPO matrices are so far from normal that diagonalizing them as they are is ill-posed (kappa(V) ~ 5.8^N for `legs`). A small
-perturbation makes it well-posed; how good a perturbation is shows in three numbers, and each `Diagonalization` carries them:
-the condition number kappa(V), the backward error |E|/|A|, and the transfer error, the largest deviation over all frequencies of
-the state x^(iw) from that of the unperturbed system. `PERTURBATIONS` lists the methods; `error_floor` is what none of them can
-get below.
+HiPPO matrices are so far from normal that diagonalizing them as they are is ill-posed (kappa(V) ~
+5.8^N for `legs`). A small perturbation makes it well-posed; how good a perturbation is shows in
+three numbers, and each `Diagonalization` carries them: the condition number kappa(V), the backward
+error |E|/|A|, and the transfer error, the largest deviation over all frequencies of the state
+x^(iw) from that of the unperturbed system. `PERTURBATIONS` lists the methods; `error_floor` is what
+none of them can get below.
 
 ===================  ====================  =============================================================================
 method               of                    what it is
@@ -21,18 +22,18 @@ method               of                    what it is
 
 from collections.abc import Callable
 
+from .closed_form import Lossless as Lossless
+from .closed_form import lossless as lossless
 from .columns import column as column
 from .columns import last_column as last_column
 from .diagonalization import Diagonalization as Diagonalization
 from .diagonalization import Factors as Factors
 from .floor import error_floor as error_floor
-from .gaussian import complex_gaussian as complex_gaussian
-from .gaussian import gaussian as gaussian
-from .lossless import Lossless as Lossless
-from .lossless import lossless as lossless
-from .minimize import minimize as minimize
-from .optimal import kept as kept
-from .optimal import optimal as optimal
+from .least_error import kept as kept
+from .least_error import optimal as optimal
+from .least_size import minimize as minimize
+from .random import complex_gaussian as complex_gaussian
+from .random import gaussian as gaussian
 
 PERTURBATIONS: dict[str, Callable[..., Diagonalization]] = {
     "lossless": lossless,

@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _require, eigen, norms
-from .._array import Array, Complex
 from ..forms import NPLR, Dense, Diagonal, Paired, check, pair
+from ..ground import require
+from ..ground.backend import Array, Complex
+from ..matrices import eigen, h_infinity
 
 EPS = float(np.finfo(np.float64).eps)
-Progress = Callable[..., object]  # called with figures by name while something takes long, as (evaluations=12, condition=8.1)
+Progress = Callable[
+    ..., object
+]  # called with figures by name while something takes long, as (evaluations=12, condition=8.1)
 
 
 class Defective(ValueError):
@@ -24,7 +27,9 @@ class Defective(ValueError):
 
 
 class Factors(NamedTuple):
-    """V and V^{-1}, of A + E = V diag(Lambda) V^{-1}, and E: arrays, or `OnDemand` beyond order 4096."""
+    """V and V^{-1}, of A + E = V diag(Lambda) V^{-1}, and E: arrays, or `OnDemand` beyond order
+    4096.
+    """
 
     V: Array
     V_inv: Array
@@ -35,14 +40,17 @@ class Factors(NamedTuple):
 class Diagonalization:
     r"""A + E = V diag(Lambda) V^{-1} with the figures that certify it.
 
-    `system` is what was perturbed: a form with A and B, or a matrix A. `Lambda` (N,) stands in the order of `decompose`: upper
-    half plane by rising frequency, conjugates, real ones (of a complex matrix: by rising frequency). `B` (N,) is the input in
-    the eigenbasis with the method's scaling included, so that V (s - Lambda)^{-1} B is the state; None for a mere matrix.
-    `V` (N, N) has unit columns, `V_inv` its rows, `E` is the perturbation: arrays, or beyond order 4096 matrices on demand,
-    whose blocks and products are computed when asked for. `facts` holds what else the method reports.
+    `system` is what was perturbed: a form with A and B, or a matrix A. `Lambda` (N,) stands in the
+    order of `decompose`: upper half plane by rising frequency, conjugates, real ones (of a complex
+    matrix: by rising frequency). `B` (N,) is the input in the eigenbasis with the method's scaling
+    included, so that V (s - Lambda)^{-1} B is the state; None for a mere matrix. `V` (N, N) has
+    unit columns, `V_inv` its rows, `E` is the perturbation: arrays, or beyond order 4096 matrices
+    on demand, whose blocks and products are computed when asked for. `facts` holds what else the
+    method reports.
 
-    Figures are computed when first asked for, in O(N^3) unless said. Those of the state compare x~(iw) with
-    x^(iw) = (iw - A)^{-1} B; they are inf where one of the two is unstable and nan for a mere matrix, which has no input.
+    Figures are computed when first asked for, in O(N^3) unless said. Those of the state compare
+    x~(iw) with x^(iw) = (iw - A)^{-1} B; they are inf where one of the two is unstable and nan for
+    a mere matrix, which has no input.
     """
 
     system: NPLR | Dense | Array = field(repr=False)
@@ -83,7 +91,9 @@ class Diagonalization:
 
     @cached_property
     def scaled_condition(self) -> float:
-        """The sum of the condition numbers of the eigenvalues: the least kappa_F(V D) over scalings D of the columns."""
+        """The sum of the condition numbers of the eigenvalues: the least kappa_F(V D) over scalings
+        D of the columns.
+        """
         return float(np.sum(eigen.condition_numbers(self.V, self.V_inv)))
 
     @cached_property
@@ -104,20 +114,34 @@ class Diagonalization:
 
     @cached_property
     def proved_abscissa(self) -> float:
-        """A number that Re lambda of no eigenvalue of A + E exceeds, as proved in float64: below 0 a proof of stability."""
+        """A number that Re lambda of no eigenvalue of A + E exceeds, as proved in float64: below 0
+        a proof of stability.
+        """
         return eigen.proved_abscissa(np.asarray(self.A) + np.asarray(self.E))
 
     @cached_property
-    def _deviation(self) -> norms.Supremum:
+    def _deviation(self) -> h_infinity.Supremum:
         A, B = split(self.system)
         if B is None:
-            return norms.Supremum(math.nan, math.nan, math.nan)
+            return h_infinity.Supremum(math.nan, math.nan, math.nan)
         perturbed, drive = A + np.asarray(self.E), self.V @ self.B
         drive = drive if np.iscomplexobj(perturbed) else drive.real
-        # A state that neither moves nor is driven (the sine of frequency zero) is no mode of the transfer function.
-        alive = A.any(axis=0) | A.any(axis=1) | perturbed.any(axis=0) | perturbed.any(axis=1) | (B != 0) | (drive != 0)
-        A, perturbed, unit = A[alive][:, alive], perturbed[alive][:, alive], np.eye(int(np.count_nonzero(alive)))
-        return norms.hinf_distance((perturbed, drive[alive], unit), (A, B[alive], unit))
+        # A state that neither moves nor is driven (the sine of frequency zero) is no mode of the
+        # transfer function.
+        alive = (
+            A.any(axis=0)
+            | A.any(axis=1)
+            | perturbed.any(axis=0)
+            | perturbed.any(axis=1)
+            | (B != 0)
+            | (drive != 0)
+        )
+        A, perturbed, unit = (
+            A[alive][:, alive],
+            perturbed[alive][:, alive],
+            np.eye(int(np.count_nonzero(alive))),
+        )
+        return h_infinity.hinf_distance((perturbed, drive[alive], unit), (A, B[alive], unit))
 
     @property
     def transfer_error(self) -> float:
@@ -130,34 +154,49 @@ class Diagonalization:
         return self._deviation.upper
 
     def paired(self, C: np.ndarray, step: np.ndarray | float = 1.0) -> Paired:
-        """The half-spectrum model that reads C (..., N) from the state in the coordinates of A, with `step` (...)."""
+        """The half-spectrum model that reads C (..., N) from the state in the coordinates of A,
+        with `step` (...).
+        """
         if self.B is None:
-            raise ValueError("`system` must have an input to become a model; got a matrix. Give an NPLR or Dense form.")
-        _require.shape("C", np.shape(C), f"(..., {len(self.Lambda)})", np.shape(C)[-1:] == (len(self.Lambda),))
+            raise ValueError(
+                "`system` must have an input to become a model; got a matrix. Give an NPLR or Dense form."
+            )
+        require.shape(
+            "C", np.shape(C), f"(..., {len(self.Lambda)})", np.shape(C)[-1:] == (len(self.Lambda),)
+        )
         if np.iscomplexobj(self.E):
             got = f"a complex E, by {self.method}"
-            raise ValueError(f"A + E must be real for modes to come in pairs; got {got}. Take a real one.")
+            raise ValueError(
+                f"A + E must be real for modes to come in pairs; got {got}. Take a real one."
+            )
         D = np.zeros(np.shape(C)[:-1])
         return pair(Diagonal(self.Lambda, self.B, C @ self.V, D, np.asarray(step)))
 
 
 def split(system: NPLR | Dense | Array) -> tuple[Array, Array]:
-    """A (N, N) and B (N,) of a form with one input; a square matrix of numbers stands for itself, with None for B."""
+    """A (N, N) and B (N,) of a form with one input; a square matrix of numbers stands for itself,
+    with None for B.
+    """
     if isinstance(system, (NPLR, Dense)):
         form = check(system)
-        _require.shape("A", form.A.shape, "(N, N), of a single system", len(form.A.shape) == 2)
+        require.shape("A", form.A.shape, "(N, N), of a single system", len(form.A.shape) == 2)
         return np.asarray(form.A), form.B
     A = np.asarray(system)
     if A.dtype.kind not in "fciu":
-        raise TypeError(f"`system` must be NPLR, Dense or a matrix of numbers; got {A.dtype}. Build one from ssmlinalg.forms.")
+        raise TypeError(
+            f"`system` must be NPLR, Dense or a matrix of numbers; got {A.dtype}. Build one from ssmlinalg.forms."
+        )
     A = A.astype(np.complex128 if A.dtype.kind == "c" else np.float64)
-    _require.shape("A", A.shape, "(N, N)", A.ndim == 2 and len(A) == A.shape[-1] and len(A) > 0)
-    _require.finite("A", A)
+    require.shape("A", A.shape, "(N, N)", A.ndim == 2 and len(A) == A.shape[-1] and len(A) > 0)
+    require.finite("A", A)
     return A, None
 
 
-def diagonalized(system: NPLR | Dense | Array, E: np.ndarray, *, method: str, facts: Mapping[str, float]) -> Diagonalization:
-    """The eigenvalues and unit eigenvectors of A + E by LAPACK, in canonical order and phase, with B as it is.
+def diagonalized(
+    system: NPLR | Dense | Array, E: np.ndarray, *, method: str, facts: Mapping[str, float]
+) -> Diagonalization:
+    """The eigenvalues and unit eigenvectors of A + E by LAPACK, in canonical order and phase, with
+    B as it is.
 
     Raises ValueError when kappa(V) is beyond double precision.
     """
@@ -166,30 +205,41 @@ def diagonalized(system: NPLR | Dense | Array, E: np.ndarray, *, method: str, fa
     condition = eigen.condition(V)
     if condition * EPS > 1:
         got = f"kappa(V) = {condition:.3g}, beyond double precision"
-        raise Defective(f"A + E must be diagonalizable; got {got}. Move the size of the perturbation a little, or raise it.")
+        raise Defective(
+            f"A + E must be diagonalizable; got {got}. Move the size of the perturbation a little, or raise it."
+        )
     V_inv = np.linalg.inv(V)
     real = not np.iscomplexobj(A + E)
     V_inv = like_conjugates(V_inv, Lambda) if real else V_inv
     drive = None if B is None else V_inv @ B
     drive = like_conjugates(drive, Lambda) if real and drive is not None else drive
     factors = Factors(V, V_inv, E)
-    return Diagonalization(system, Lambda, drive, lambda: factors, method, MappingProxyType(dict(facts)))
+    return Diagonalization(
+        system, Lambda, drive, lambda: factors, method, MappingProxyType(dict(facts))
+    )
 
 
 def canonical_eig(M: np.ndarray, B: np.ndarray) -> tuple[Complex, Complex]:
-    """Eigenvalues of M in canonical order and unit eigenvectors turned so that B^H v > 0, or where it is 0 their largest entry.
+    """Eigenvalues of M in canonical order and unit eigenvectors turned so that B^H v > 0, or where
+    it is 0 their largest entry.
 
-    A real M has exact conjugate pairs: the upper half plane by rising frequency, the conjugates, the real ones rising.
+    A real M has exact conjugate pairs: the upper half plane by rising frequency, the conjugates,
+    the real ones rising.
     """
     Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(M))
     V = V / np.linalg.norm(V, axis=0)
     seen, largest = B.conj() @ V, V[np.argmax(np.abs(V), axis=0), np.arange(len(M))]
-    V = V * np.exp(-1j * np.angle(np.where(np.abs(seen) > len(M) * EPS * np.linalg.norm(B), seen, largest)))
+    V = V * np.exp(
+        -1j * np.angle(np.where(np.abs(seen) > len(M) * EPS * np.linalg.norm(B), seen, largest))
+    )
     if np.iscomplexobj(M):
         rising = np.lexsort((Lambda.real, Lambda.imag))
         return Lambda[rising], V[:, rising]
     up, real = np.flatnonzero(Lambda.imag > 0), np.flatnonzero(Lambda.imag == 0)
-    up, real = up[np.lexsort((Lambda.real[up], Lambda.imag[up]))], real[np.argsort(Lambda.real[real])]
+    up, real = (
+        up[np.lexsort((Lambda.real[up], Lambda.imag[up]))],
+        real[np.argsort(Lambda.real[real])],
+    )
     Lambda = np.concatenate([Lambda[up], Lambda[up].conj(), Lambda[real]])
     return Lambda, np.concatenate([V[:, up], V[:, up].conj(), V[:, real].real + 0j], axis=-1)
 

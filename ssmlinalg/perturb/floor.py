@@ -1,7 +1,9 @@
-r"""What no diagonal model can do: a lower bound of the transfer error under a budget of conditioning.
+r"""What no diagonal model can do: a lower bound of the transfer error under a budget of
+conditioning.
 
-The idea: the modes of a diagonal model fade one by one, so that its free response, but for a factor kappa(V), is a convex
-function of time after any exponential tilt, while the state of HiPPO first remembers and then forgets all at once.
+The idea: the modes of a diagonal model fade one by one, so that its free response, but for a factor
+kappa(V), is a convex function of time after any exponential tilt, while the state of HiPPO first
+remembers and then forgets all at once.
 """
 
 from __future__ import annotations
@@ -9,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from .. import _require
 from ..forms import NPLR, Dense
+from ..ground import require
 from .diagonalization import EPS, split
 
 _BINS = 96  # of time: twice as many gain 2 % at K = 8
@@ -19,7 +21,8 @@ _STEEPEST = 3.0  # beta: no exponential overflows then, nor does its square
 
 
 def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
-    r"""A lower bound of the transfer error of every diagonal model with kappa(V) <= K, whatever Lambda, V and its input are.
+    r"""A lower bound of the transfer error of every diagonal model with kappa(V) <= K, whatever
+    Lambda, V and its input are.
 
     .. math::  \sup_\omega \left| V (i\omega - \Lambda)^{-1} \tilde B - (i\omega - A)^{-1} B \right|
                \ge \frac{\sum_k w_k |Y_k z|}{|w|\, |z|}, \qquad
@@ -27,22 +30,27 @@ def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
 
     with S S^* = int_0^inf e^{At} B B^* e^{A^* t} dt.
 
-    A past input of norm |z| leaves the state S z; after it the free responses of model and system differ in L2 by no more than
-    the left side times |z|. Those of the model, y_k in bin k, satisfy sum w_k y_k <= 0 for the weights admitted here: positive
-    between two bins p and q, negative outside, and such that e^{beta k} w_k, outside divided by K, has sum and first moment 0
-    for some beta. For y_k lies between sigma_min(V) and sigma_max(V) times eta_k = (int |e^{Lambda t} xi|^2)^{1/2}, and
-    e^{-beta k} eta_k is convex in k. So every z, p, q and beta give a bound; looked for is the largest, by turns of the best w
-    for a z and the best z for a w. The theory page has the proof.
+    A past input of norm |z| leaves the state S z; after it the free responses of model and system
+    differ in L2 by no more than the left side times |z|. Those of the model, y_k in bin k, satisfy
+    sum w_k y_k <= 0 for the weights admitted here: positive between two bins p and q, negative
+    outside, and such that e^{beta k} w_k, outside divided by K, has sum and first moment 0 for some
+    beta. For y_k lies between sigma_min(V) and sigma_max(V) times eta_k = (int |e^{Lambda t}
+    xi|^2)^{1/2}, and e^{-beta k} eta_k is convex in k. So every z, p, q and beta give a bound;
+    looked for is the largest, by turns of the best w for a z and the best z for a w. The theory
+    page has the proof.
 
-    Lambda may be unstable or complex and of lower order, V scaled in any way. Returns 0 where nothing is shown, as for `legs`
-    of order 8 from K = 8 on. How far the floor is from the least error is not known: `optimal` for `legs` with K = 4, 8, 16
-    attains 2.9, 4.8 and 7.2 times the floor at order 64 and 1.8, 2.3 and 3.2 times at order 256.
+    Lambda may be unstable or complex and of lower order, V scaled in any way. Returns 0 where
+    nothing is shown, as for `legs` of order 8 from K = 8 on. How far the floor is from the least
+    error is not known: `optimal` for `legs` with K = 4, 8, 16 attains 2.9, 4.8 and 7.2 times the
+    floor at order 64 and 1.8, 2.3 and 3.2 times at order 256.
 
-    Accuracy: computed in floating point, not enclosed in intervals: it carries the rounding of two Lyapunov solves. States that
-    only inputs above eps^{-1/4} times the usual size reach are left out, which is allowed. The maximum is a local one. Cost:
-    O(bins N^3) for each of a dozen turns, 0.2 s at N = 64, 2 s and 100 MB at N = 256.
+    Accuracy: computed in floating point, not enclosed in intervals: it carries the rounding of two
+    Lyapunov solves. States that only inputs above eps^{-1/4} times the usual size reach are left
+    out, which is allowed. The maximum is a local one. Cost: O(bins N^3) for each of a dozen turns,
+    0.2 s at N = 64, 2 s and 100 MB at N = 256.
 
-    Raises TypeError or ValueError for a mere matrix, a system that is not stable, and conditioning not above 1.
+    Raises TypeError or ValueError for a mere matrix, a system that is not stable, and conditioning
+    not above 1.
 
     Source: derived here.
 
@@ -52,19 +60,23 @@ def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
     >>> 0.012 < floor < optimal(legs(32), conditioning=4).transfer_error
     True
     """
-    budget = _require.real("conditioning", conditioning, above=1)
+    budget = require.real("conditioning", conditioning, above=1)
     A, B = split(system)
     if B is None:
         raise TypeError("`system` must have an input; got a matrix. Give an NPLR or Dense form.")
     abscissa = float(np.linalg.eigvals(A).real.max())
     if abscissa >= 0:
-        raise ValueError(f"`system` must be stable; got an eigenvalue with real part {abscissa:.3g}. Damp it first.")
+        raise ValueError(
+            f"`system` must be stable; got an eigenvalue with real part {abscissa:.3g}. Damp it first."
+        )
     size = float(np.linalg.norm(B))
     if size == 0:
         return 0.0
     Y = _responses(A, B / size)
     k = np.arange(_BINS) / _BINS
-    z = _input(Y, np.select([k < 0.2, k < 0.4, k < 0.55, k < 0.66], [-0.05, 0.0, 1.0, 0.0], -50.0))  # forgets at about the age
+    z = _input(
+        Y, np.select([k < 0.2, k < 0.4, k < 0.55, k < 0.66], [-0.05, 0.0, 1.0, 0.0], -50.0)
+    )  # forgets at about the age
     floor = 0.0
     for K in budget ** np.minimum(np.arange(1, _STEPS + _REPEATS) / _STEPS, 1):
         n = np.linalg.norm(Y @ z, axis=-1)
@@ -77,11 +89,15 @@ def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
 
 
 def _responses(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Y (bins, N, rank): |Y_k z| is the L2 norm over bin k of the free response to z. The bins end at twice the mean age."""
+    """Y (bins, N, rank): |Y_k z| is the L2 norm over bin k of the free response to z. The bins end
+    at twice the mean age.
+    """
     adjoint = A.conj().T
     P = scipy.linalg.solve_continuous_lyapunov(adjoint, -np.eye(len(A)))
     S = _root(scipy.linalg.solve_continuous_lyapunov(A, -np.outer(B, B.conj())), least=np.sqrt(EPS))
-    aged = scipy.linalg.solve_continuous_lyapunov(adjoint, -P)  # int t |e^{At} x|^2 dt, where P has no t
+    aged = scipy.linalg.solve_continuous_lyapunov(
+        adjoint, -P
+    )  # int t |e^{At} x|^2 dt, where P has no t
     age = np.vdot(S, aged @ S).real / np.vdot(S, P @ S).real
     step = scipy.linalg.expm(A * (2 * age / _BINS))
     states = [S]
@@ -91,7 +107,9 @@ def _responses(A: np.ndarray, B: np.ndarray) -> np.ndarray:
 
 
 def _root(G: np.ndarray, *, least: float) -> np.ndarray:
-    """R of full rank with R R^* = G for a Gramian G, but for eigenvalues below `least` of the largest."""
+    """R of full rank with R R^* = G for a Gramian G, but for eigenvalues below `least` of the
+    largest.
+    """
     values, vectors = np.linalg.eigh((G + G.conj().T) / 2)
     kept = values > least * values[-1]
     return vectors[:, kept] * np.sqrt(values[kept])
@@ -107,9 +125,10 @@ def _input(Y: np.ndarray, c: np.ndarray) -> np.ndarray:
 def _weights(n: np.ndarray, K: float) -> tuple[float, np.ndarray]:
     r"""The largest sum of w_k n_k / |w| found over pairs p < q, and its w.
 
-    With g_k = e^{beta k + alpha} the chord of log n through p and q, the best w for this beta is n - g where that is positive
-    between p and q, and n - g/K where that is negative outside, were it not for the two moments: these are mended by one factor
-    left of p and one right of q, both 1 where the line is the best of all.
+    With g_k = e^{beta k + alpha} the chord of log n through p and q, the best w for this beta is n
+    - g where that is positive between p and q, and n - g/K where that is negative outside, were it
+    not for the two moments: these are mended by one factor left of p and one right of q, both 1
+    where the line is the best of all.
     """
     found = [_chords(n, K, p) for p in range(1, len(n) - 3)]
     return max(found, key=lambda pair: pair[0])
@@ -124,8 +143,14 @@ def _chords(n: np.ndarray, K: float, p: int) -> tuple[float, np.ndarray]:
     tilt = np.exp(np.clip(beta, -_STEEPEST, _STEEPEST) * k)
     g = np.exp(log[p]) * tilt
     outside = np.maximum(g / K - n, 0)
-    middle, left, right = np.where((k > 0) & (k < end), np.maximum(n - g, 0), 0), outside * (k < 0), outside * (k > end)
-    (m0, m1), (l0, l1), (r0, r1) = ((part @ k**0, part @ k) for part in (middle * tilt, left * tilt, right * tilt))
+    middle, left, right = (
+        np.where((k > 0) & (k < end), np.maximum(n - g, 0), 0),
+        outside * (k < 0),
+        outside * (k > end),
+    )
+    (m0, m1), (l0, l1), (r0, r1) = (
+        (part @ k**0, part @ k) for part in (middle * tilt, left * tilt, right * tilt)
+    )
     area = l0 * r1 - l1 * r0  # positive unless a side is empty
     some = (area > 0) & (m0 > 0)
     if not some.any():

@@ -1,9 +1,9 @@
 """Structured products: sums over modes that never form the (modes, length) table."""
 
-from .cauchy import cauchy as cauchy
-from .cauchy import generating as generating
-from .cauchy import power_series as power_series
-from .krylov import krylov as krylov
-from .vandermonde import MAX_BYTES as MAX_BYTES
-from .vandermonde import moments as moments
-from .vandermonde import vandermonde as vandermonde
+from .exponential_sums import MAX_BYTES as MAX_BYTES
+from .exponential_sums import moments as moments
+from .exponential_sums import vandermonde as vandermonde
+from .matrix_powers import krylov as krylov
+from .rational import cauchy as cauchy
+from .rational import generating as generating
+from .rational import power_series as power_series

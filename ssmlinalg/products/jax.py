@@ -1,7 +1,8 @@
 """Vandermonde products in JAX: loops over parts of the groups, and derivatives of their own.
 
-A loop bounds the memory, and it is a border its compiler does not fuse across: in one piece a cosine would be taken for every
-entry of a table instead of for its factors, at twenty times the cost.
+A loop bounds the memory, and it is a border its compiler does not fuse across: in one piece a
+cosine would be taken for every entry of a table instead of for its factors, at twenty times the
+cost.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._powers import Base, factors
-from .._words import Words
+from ..powers.double_words import Words
+from ..powers.tables import Base, factors
 from .two_level import product, split, transform, transposed
 
 _ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
@@ -33,7 +34,9 @@ def moments(signal: Any, base: Base, max_bytes: int) -> Any:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
-def _power_sums(length: int, exponential: bool, max_bytes: int, weights: Any, value: Any, words: Words) -> Any:
+def _power_sums(
+    length: int, exponential: bool, max_bytes: int, weights: Any, value: Any, words: Words
+) -> Any:
     G, W, n = weights.shape
     if 0 in (G, W, length):
         return jnp.zeros((G, W, length), weights.real.dtype)
@@ -48,10 +51,14 @@ def _power_sums(length: int, exponential: bool, max_bytes: int, weights: Any, va
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _gradients(exponential: bool, max_bytes: int, cotangent: Any, weights: Any, value: Any, words: Words) -> Any:
+def _gradients(
+    exponential: bool, max_bytes: int, cotangent: Any, weights: Any, value: Any, words: Words
+) -> Any:
     (G, W, n), length = weights.shape, cotangent.shape[-1]
     if 0 in (G, W) or length < 2:
-        return jnp.zeros_like(weights) + jnp.sum(cotangent, axis=-1, keepdims=True), jnp.zeros_like(value)
+        return jnp.zeros_like(weights) + jnp.sum(cotangent, axis=-1, keepdims=True), jnp.zeros_like(
+            value
+        )
     m, rows = split(W, length - 1)
     base = Base(value, words, exponential)
 
@@ -60,7 +67,16 @@ def _gradients(exponential: bool, max_bytes: int, cotangent: Any, weights: Any, 
         return cotangent[..., :1] + value[:, None, :] * whole, slope
 
     each = 2 * weights.dtype.itemsize * n * (m + W * rows)
-    return _in_parts(part, each, max_bytes, cotangent, weights, value, factors(base, m, rows), factors(base, 1, m))
+    return _in_parts(
+        part,
+        each,
+        max_bytes,
+        cotangent,
+        weights,
+        value,
+        factors(base, m, rows),
+        factors(base, 1, m),
+    )
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -79,7 +95,9 @@ def _moments(exponential: bool, max_bytes: int, signal: Any, value: Any, words: 
 
 
 def _in_parts(function: Callable[..., Any], each: int, max_bytes: int, *arrays: Any) -> Any:
-    """function(*arrays) in a loop over parts of the groups, at least two where there are two, each taking `each` bytes."""
+    """function(*arrays) in a loop over parts of the groups, at least two where there are two, each
+    taking `each` bytes.
+    """
     groups = jax.tree.leaves(arrays)[0].shape[0]
     count = max(1, min(min(max_bytes, _CACHE) // each, -(-groups // 2)))
 
@@ -87,7 +105,9 @@ def _in_parts(function: Callable[..., Any], each: int, max_bytes: int, *arrays: 
         found = function(*jax.tree.map(lambda array: array[None], arrays))
         return jax.tree.map(lambda array: array[0], found)
 
-    with jax.default_matmul_precision("highest"):  # on some accelerators single precision is not what it says
+    with jax.default_matmul_precision(
+        "highest"
+    ):  # on some accelerators single precision is not what it says
         return jax.lax.map(alone, arrays, batch_size=count)
 
 
@@ -95,7 +115,9 @@ def _sums_forward(length: int, exponential: bool, max_bytes: int, *arguments: An
     return _power_sums(length, exponential, max_bytes, *arguments), arguments
 
 
-def _sums_backward(length: int, exponential: bool, max_bytes: int, kept: Any, cotangent: Any) -> Any:
+def _sums_backward(
+    length: int, exponential: bool, max_bytes: int, kept: Any, cotangent: Any
+) -> Any:
     found: Any = _gradients(exponential, max_bytes, cotangent, *kept)
     return *found, jax.tree.map(jnp.zeros_like, kept[-1])
 

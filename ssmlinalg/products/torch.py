@@ -1,4 +1,6 @@
-"""Sums of powers as operators of PyTorch: opaque to its compiler, with derivatives and batching of their own."""
+"""Sums of powers as operators of PyTorch: opaque to its compiler, with derivatives and batching of
+their own.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +10,20 @@ from typing import Any
 
 import torch
 
-from .._powers import Base
-from .._words import Words
+from ..powers.double_words import Words
+from ..powers.tables import Base
 from . import cuda, two_level
 
 _ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
 
 
-def power_sums(weights: torch.Tensor, base: Base, direct: torch.Tensor, length: int, max_bytes: int) -> torch.Tensor:
+def power_sums(
+    weights: torch.Tensor, base: Base, direct: torch.Tensor, length: int, max_bytes: int
+) -> torch.Tensor:
     """`two_level.power_sums` with a derivative, in reverse mode and once."""
-    return _Sums.apply(weights, base.value, *base.words, direct, base.exponential, length, max_bytes)
+    return _Sums.apply(
+        weights, base.value, *base.words, direct, base.exponential, length, max_bytes
+    )
 
 
 def moments(signal: torch.Tensor, base: Base, max_bytes: int) -> torch.Tensor:
@@ -56,7 +62,11 @@ def _mapped(operator: Callable[..., Any]) -> None:
     " bool exponential, int length, int max_bytes) -> Tensor",
 )
 def _sums(weights, value, hi, lo, direct, exponential, length, max_bytes):
-    return _bodies(weights).power_sums(weights, Base(value, Words(hi, lo), exponential), direct, length, max_bytes).contiguous()
+    return (
+        _bodies(weights)
+        .power_sums(weights, Base(value, Words(hi, lo), exponential), direct, length, max_bytes)
+        .contiguous()
+    )
 
 
 @_sums.register_fake
@@ -71,13 +81,17 @@ def _(weights, value, hi, lo, direct, exponential, length, max_bytes):
     " bool exponential, int max_bytes) -> (Tensor, Tensor)",
 )
 def _gradient(cotangent, weights, value, hi, lo, exponential, max_bytes):
-    s, r = _bodies(weights).gradients(cotangent, weights, Base(value, Words(hi, lo), exponential), max_bytes)
+    s, r = _bodies(weights).gradients(
+        cotangent, weights, Base(value, Words(hi, lo), exponential), max_bytes
+    )
     return s.conj().resolve_conj().contiguous(), r.conj().resolve_conj().contiguous()
 
 
 @_gradient.register_fake
 def _(cotangent, weights, value, hi, lo, exponential, max_bytes):
-    return torch.empty_like(weights, memory_format=torch.contiguous_format), value.new_empty(value.shape)
+    return torch.empty_like(weights, memory_format=torch.contiguous_format), value.new_empty(
+        value.shape
+    )
 
 
 @torch.library.custom_op(
@@ -86,7 +100,11 @@ def _(cotangent, weights, value, hi, lo, exponential, max_bytes):
     schema="(Tensor signal, Tensor value, Tensor hi, Tensor lo, bool exponential, int max_bytes) -> Tensor",
 )
 def _moments(signal, value, hi, lo, exponential, max_bytes):
-    return _bodies(signal).moments(signal, Base(value, Words(hi, lo), exponential), max_bytes).contiguous()
+    return (
+        _bodies(signal)
+        .moments(signal, Base(value, Words(hi, lo), exponential), max_bytes)
+        .contiguous()
+    )
 
 
 @_moments.register_fake
@@ -100,7 +118,9 @@ _mapped(_moments)
 
 
 def _derivative() -> Callable[..., Any]:
-    """The gradient, refusing to be differentiated again; compiled, no second derivative is traced."""
+    """The gradient, refusing to be differentiated again; compiled, no second derivative is
+    traced.
+    """
     return _gradient if torch.compiler.is_compiling() else _Gradient.apply
 
 
@@ -154,6 +174,8 @@ class _Moments(torch.autograd.Function):
     def backward(ctx, cotangent):  # pyright: ignore[reportIncompatibleMethodOverride]
         signal, value, hi, lo = ctx.saved_tensors
         weights, none = cotangent.conj().resolve_conj(), torch.zeros_like(signal[..., 0])
-        g = _Sums.apply(weights, value, hi, lo, none, ctx.exponential, signal.shape[-1], ctx.max_bytes)
+        g = _Sums.apply(
+            weights, value, hi, lo, none, ctx.exponential, signal.shape[-1], ctx.max_bytes
+        )
         _, slope = _derivative()(signal, weights, value, hi, lo, ctx.exponential, ctx.max_bytes)
         return g, slope, None, None, None, None

@@ -1,14 +1,16 @@
-r"""The bodies of the Vandermonde products in the array API: two levels of powers, and matrix products between them.
+r"""The bodies of the Vandermonde products in the array API: two levels of powers, and matrix
+products between them.
 
 With l = a m + b and m of about sqrt(L) every sum is a matrix product,
 
     K_{am+b} = Re sum_n (w_n z_n^{am}) z_n^b,        sum_b g_{am+b} z_n^b   and   sum_a g_{am+b} w_n z_n^{am},
 
-of two tables with sqrt(L) powers a mode, outer products of `_powers.factors`. Factors are made for as many groups as
-`max_bytes` holds, tables for as many as a cache holds, so that they are read again before they leave it.
+of two tables with sqrt(L) powers a mode, outer products of `_powers.factors`. Factors are made for
+as many groups as `max_bytes` holds, tables for as many as a cache holds, so that they are read
+again before they leave it.
 
-Every body takes weights (G, W, n) or signals (G, W, L) and a base (G, n) that W sums share; modules named after a library hold
-the same bodies with the derivatives that library is told.
+Every body takes weights (G, W, n) or signals (G, W, L) and a base (G, n) that W sums share; modules
+named after a library hold the same bodies with the derivatives that library is told.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .. import _array, _powers
-from .._array import Array
-from .._powers import Base
+from ..ground import backend
+from ..ground.backend import Array
+from ..powers import tables
+from ..powers.tables import Base
 
 Factors = tuple[Array, Array]
 
@@ -30,11 +33,13 @@ _FACTORS = 8  # arrays that are held while a factor is computed
 
 def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes: int) -> Array:
     """The sums (G, W, L), with `direct` (G, W) added at l = 0."""
-    K = _array.zeros((*weights.shape[:-1], length), direct)
+    K = backend.zeros((*weights.shape[:-1], length), direct)
     if not length:
         return K
     m, rows = split(weights.shape[1], length)
-    with _array.quietly(weights):  # powers beyond the last sample may overflow; none of them is read
+    with backend.quietly(
+        weights
+    ):  # powers beyond the last sample may overflow; none of them is read
         for g, w, row, column in _parts(base, weights.shape[1], m, rows, max_bytes):
             K[g, w, ...] = product(weights[g, w, ...], row, column, m, rows)[..., :length]
     K[..., :1] += direct[..., None]
@@ -42,8 +47,10 @@ def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes
 
 
 def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> tuple[Array, Array]:
-    """s (G, W, n) and r (G, n) of cotangents g (G, W, L): sum_l g_l dK_l = Re(sum s dw + sum r dz)."""
-    s, r = _array.zeros(weights.shape, weights), _array.zeros(base.value.shape, weights)
+    """s (G, W, n) and r (G, n) of cotangents g (G, W, L): sum_l g_l dK_l = Re(sum s dw + sum r
+    dz).
+    """
+    s, r = backend.zeros(weights.shape, weights), backend.zeros(base.value.shape, weights)
     s[...] = cotangent[..., :1]
     if cotangent.shape[-1] < 2:
         return s, r
@@ -57,7 +64,7 @@ def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> t
 
 def moments(signal: Array, base: Base, max_bytes: int) -> Array:
     """s (G, W, n) of signals (G, W, L): s_n = sum_l g_l z_n^l."""
-    s = _array.zeros((*signal.shape[:-1], base.value.shape[-1]), base.value)
+    s = backend.zeros((*signal.shape[:-1], base.value.shape[-1]), base.value)
     if not signal.shape[-1]:
         return s
     m, rows = split(signal.shape[1], signal.shape[-1])
@@ -68,36 +75,49 @@ def moments(signal: Array, base: Base, max_bytes: int) -> Array:
 
 def product(weights: Array, row: Factors, column: Factors, m: int, rows: int) -> Array:
     """Re sum_n (w_n z_n^{am}) z_n^b, (G, W, rows m), of the factors of z^{am} and of z^b."""
-    xp, (long, short) = _array.library(weights), row
-    left = _powers.outer((weights[..., None, :] * long[:, None, :, :], short[:, None, :, :]), rows)
+    xp, (long, short) = backend.library(weights), row
+    left = tables.outer((weights[..., None, :] * long[:, None, :, :], short[:, None, :, :]), rows)
     left = xp.reshape(left, (left.shape[0], -1, left.shape[-1]))
-    right = _powers.outer((xp.conj(column[0]), xp.conj(column[1])), m)  # Re(x y) is the real product of x and conj(y) as pairs
-    K = xp.matmul(_array.pairs(left), xp.matrix_transpose(_array.pairs(right)))
+    right = tables.outer(
+        (xp.conj(column[0]), xp.conj(column[1])), m
+    )  # Re(x y) is the real product of x and conj(y) as pairs
+    K = xp.matmul(backend.pairs(left), xp.matrix_transpose(backend.pairs(right)))
     return xp.reshape(K, (*weights.shape[:-1], -1))
 
 
 def transform(signal: Array, row: Factors, column: Factors, m: int, rows: int) -> Array:
     """sum_l g_l z^l, (G, W, n)."""
-    inner = _inner(_folded(signal, rows, m), _powers.outer(column, m), rows)
-    return _array.library(inner).sum(_powers.outer(row, rows)[:, None, :, :] * inner, axis=-2)
+    inner = _inner(_folded(signal, rows, m), tables.outer(column, m), rows)
+    return backend.library(inner).sum(tables.outer(row, rows)[:, None, :, :] * inner, axis=-2)
 
 
-def transposed(g: Array, weights: Array, row: Factors, column: Factors, m: int, rows: int) -> tuple[Array, Array]:
-    """sum_l h_l z^l (G, W, n) and sum_w w sum_l (l + 1) h_l z^l (G, n) of h_l = g_{l+1}, with which no slope divides by z."""
-    xp, (G, W, n) = _array.library(g), weights.shape
-    long, short = _powers.outer(row, rows), _powers.outer(column, m)
+def transposed(
+    g: Array, weights: Array, row: Factors, column: Factors, m: int, rows: int
+) -> tuple[Array, Array]:
+    """sum_l h_l z^l (G, W, n) and sum_w w sum_l (l + 1) h_l z^l (G, n) of h_l = g_{l+1}, with which
+    no slope divides by z.
+    """
+    xp, (G, W, n) = backend.library(g), weights.shape
+    long, short = tables.outer(row, rows), tables.outer(column, m)
     h = _folded(g[..., 1:], rows, m)
-    a = _array.arange(rows, g) * m
-    both = xp.matmul(xp.stack([xp.ones_like(a), 1 + a]), _array.pairs(long[:, None, :, :] * _inner(h, short, rows)))
-    whole, by_row = (_array.from_pairs(both[..., k, :]) for k in (0, 1))
+    a = backend.arange(rows, g) * m
+    both = xp.matmul(
+        xp.stack([xp.ones_like(a), 1 + a]),
+        backend.pairs(long[:, None, :, :] * _inner(h, short, rows)),
+    )
+    whole, by_row = (backend.from_pairs(both[..., k, :]) for k in (0, 1))
     left = xp.reshape(weights[..., None, :] * long[:, None, :, :], (G, W * rows, n))
-    outer = _array.from_pairs(xp.matmul(xp.matrix_transpose(h), _array.pairs(left)))  # sum_a h_{am+b} w z^{am}
-    by_column = _array.from_pairs(xp.matmul(_array.arange(m, g), _array.pairs(short * outer)))
+    outer = backend.from_pairs(
+        xp.matmul(xp.matrix_transpose(h), backend.pairs(left))
+    )  # sum_a h_{am+b} w z^{am}
+    by_column = backend.from_pairs(xp.matmul(backend.arange(m, g), backend.pairs(short * outer)))
     return whole, xp.sum(weights * by_row, axis=1) + by_column
 
 
 def split(shared: int, length: int) -> tuple[int, int]:
-    """m, a power of two near sqrt(L W), and L/m rounded up: the tables have m + W L/m rows together."""
+    """m, a power of two near sqrt(L W), and L/m rounded up: the tables have m + W L/m rows
+    together.
+    """
     m = 1 << max(0, round(math.log2(max(1, length * shared)) / 2))
     m = min(m, 1 << (length - 1).bit_length())
     return m, -(-length // m)
@@ -105,28 +125,37 @@ def split(shared: int, length: int) -> tuple[int, int]:
 
 def _inner(h: Array, short: Array, rows: int) -> Array:
     """sum_b h_{am+b} z^b, (G, W, rows, n), of a folded signal and a table (G, m, n) of z^b."""
-    xp, (G, _, n) = _array.library(h), short.shape
-    return xp.reshape(_array.from_pairs(xp.matmul(h, _array.pairs(short))), (G, h.shape[1] // rows, rows, n))
+    xp, (G, _, n) = backend.library(h), short.shape
+    return xp.reshape(
+        backend.from_pairs(xp.matmul(h, backend.pairs(short))), (G, h.shape[1] // rows, rows, n)
+    )
 
 
 def _folded(signal: Array, rows: int, m: int) -> Array:
     """A signal (G, W, L) in rows of m samples, (G, W rows, m), zero beyond its end."""
     G, W, length = signal.shape
-    xp, beyond = _array.library(signal), _array.zeros((G, W, rows * m - length), signal)
+    xp, beyond = backend.library(signal), backend.zeros((G, W, rows * m - length), signal)
     return xp.reshape(xp.concat([signal, beyond], axis=-1), (G, W * rows, m))
 
 
-def _parts(base: Base, W: int, m: int, rows: int, max_bytes: int) -> Iterator[tuple[slice, slice, Factors, Factors]]:
-    """Slices of groups and of sums whose tables fit a cache, with the factors of z^{am} and of z^b for them."""
+def _parts(
+    base: Base, W: int, m: int, rows: int, max_bytes: int
+) -> Iterator[tuple[slice, slice, Factors, Factors]]:
+    """Slices of groups and of sums whose tables fit a cache, with the factors of z^{am} and of z^b
+    for them.
+    """
     G, n = base.value.shape
-    each = 2 * np.dtype(_array.precision(base.value)).itemsize * n
+    each = 2 * np.dtype(backend.precision(base.value)).itemsize * n
     most = min(max_bytes, _CACHE)
     for few in _slices(0, G, each * _FACTORS * (math.isqrt(m) + math.isqrt(rows) + 2), max_bytes):
-        some = _powers.reshaped(base, lambda part, few=few: part[few, ...])
-        row, column = _powers.factors(some, m, rows), _powers.factors(some, 1, m)
+        some = tables.reshaped(base, lambda part, few=few: part[few, ...])
+        row, column = tables.factors(some, m, rows), tables.factors(some, 1, m)
         for g in _slices(few.start, few.stop, each * (m + W * rows), most):
             here = slice(g.start - few.start, g.stop - few.start)
-            mine = (row[0][here, ...], row[1][here, ...]), (column[0][here, ...], column[1][here, ...])
+            mine = (
+                (row[0][here, ...], row[1][here, ...]),
+                (column[0][here, ...], column[1][here, ...]),
+            )
             for w in _slices(0, W, each * rows, most):
                 yield g, w, *mine
 

@@ -1,4 +1,6 @@
-"""The page of an audit: what was found, every layer and its laws in tables, and pictures of the layers that matter most."""
+"""The page of an audit: what was found, every layer and its laws in tables, and pictures of the
+layers that matter most.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,10 @@ import plotly.graph_objects as go
 import scipy.stats
 
 from ..audit import Audit, Fit, LayerReport
-from ._axes import empty
-from ._page import page, table
-from ._style import FAINT, PTD, S4D, number
+from .axes import empty
+from .document import page, table
 from .pictures import plane
+from .style import FAINT, PTD, S4D, number
 
 _DRAWN = 12  # layers with pictures: those with findings first
 
@@ -24,10 +26,12 @@ _ABOUT_LAWS = "What the layer holds, over the law that it is said to be drawn fr
 
 
 def audit(found: Audit, *, title: str, facts: Mapping[str, str]) -> str:
-    """The page of what `audit.audit` found, as HTML text: findings first, then every layer and every law, then pictures.
+    """The page of what `audit.audit` found, as HTML text: findings first, then every layer and
+    every law, then pictures.
 
-    Pictures are drawn of twelve layers at most, those with findings first: their modes over those of the initialization, and
-    the draws of each law. About 5 MB of text, nearly all of it plotly.js.
+    Pictures are drawn of twelve layers at most, those with findings first: their modes over those
+    of the initialization, and the draws of each law. About 5 MB of text, nearly all of it
+    plotly.js.
 
     >>> from ssmlinalg import export, s4d_lin_init
     >>> from ssmlinalg.audit import audit as look
@@ -37,7 +41,9 @@ def audit(found: Audit, *, title: str, facts: Mapping[str, str]) -> str:
     """
     cards = []
     if found.findings:
-        rows = [(one.layer or "–", one.kind, one.array or "–", one.message) for one in found.findings]
+        rows = [
+            (one.layer or "–", one.kind, one.array or "–", one.message) for one in found.findings
+        ]
         cards.append(("Findings", table(("layer", "kind", "array", "what is wrong"), rows)))
     cards.append(("Layers", table(_LAYER_HEADS, map(_layer, found.layers))))
     laws = [(layer.prefix or "–", *_law(fit)) for layer in found.layers for fit in layer.tests]
@@ -52,7 +58,11 @@ def audit(found: Audit, *, title: str, facts: Mapping[str, str]) -> str:
         name = layer.prefix.rstrip("./") or layer.target
         seen = layer.identified
         if seen.A.size:
-            words = _ABOUT_SPECTRUM.format(names=" or ".join(seen.names)) if seen.names else _ABOUT_ALONE
+            words = (
+                _ABOUT_SPECTRUM.format(names=" or ".join(seen.names))
+                if seen.names
+                else _ABOUT_ALONE
+            )
             sections.append((f"{name}: spectrum", modes(layer), words))
         if any(fit.kind != "constant" for fit in layer.tests):
             sections.append((f"{name}: laws", laws_of(layer), _ABOUT_LAWS))
@@ -64,17 +74,27 @@ _LAW_HEADS = ("layer", "quantity", "law", "draws", "statistic", "p", "outside", 
 
 
 def modes(layer: LayerReport) -> go.Figure:
-    """The modes of the worst channel of a layer, over those of the initialization it is or is nearest to."""
+    """The modes of the worst channel of a layer, over those of the initialization it is or is
+    nearest to.
+    """
     seen = layer.identified
-    ours = [(" or ".join(seen.names), seen.A0, {"color": S4D, "size": 11, "symbol": "diamond"})] if seen.names else []
+    ours = (
+        [(" or ".join(seen.names), seen.A0, {"color": S4D, "size": 11, "symbol": "diamond"})]
+        if seen.names
+        else []
+    )
     return plane(*ours, ("found", seen.A, {"color": PTD, "size": 6}), across="Re A", along="|Im A|")
 
 
 def laws_of(layer: LayerReport) -> go.Figure:
-    """The histogram of every quantity of a layer that is drawn, over the density it is said to be drawn from."""
+    """The histogram of every quantity of a layer that is drawn, over the density it is said to be
+    drawn from.
+    """
     drawn = [fit for fit in layer.tests if fit.kind != "constant"]
     figure = empty("", "").set_subplots(rows=len(drawn), cols=1, vertical_spacing=0.4 / len(drawn))
-    figure.update_layout(margin_t=32, bargap=0, legend_y=1.08).update_yaxes(nticks=4, title="density")
+    figure.update_layout(margin_t=32, bargap=0, legend_y=1.08).update_yaxes(
+        nticks=4, title="density"
+    )
     for row, fit in enumerate(drawn, 1):
         law = getattr(scipy.stats, fit.kind)(*fit.parameters)
         width = np.diff(fit.edges)
@@ -90,7 +110,10 @@ def laws_of(layer: LayerReport) -> go.Figure:
             x=x, y=law.pdf(x), mode="lines", name="law", legendgroup="law", line={"color": S4D, "width": 2},
             showlegend=row == 1, row=row, col=1, hovertemplate="%{y:.4g} at %{x:.4g}<extra>law</extra>",
         )  # fmt: skip
-        figure.update_xaxes(title={"text": html.escape(fit.quantity), "font": {"color": FAINT}, "standoff": 4}, row=row)
+        figure.update_xaxes(
+            title={"text": html.escape(fit.quantity), "font": {"color": FAINT}, "standoff": 4},
+            row=row,
+        )
     return figure.update_layout(height=max(260, 240 * len(drawn)))
 
 

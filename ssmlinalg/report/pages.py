@@ -1,4 +1,6 @@
-"""Pages: a certificate of one perturbation, all initializations side by side, a model held against the laws."""
+"""Pages: a certificate of one perturbation, all initializations side by side, a model held against
+the laws.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +12,34 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from .. import eigen, forms, perturb
-from ..analysis.compare import Row
-from ..analysis.laws import Check
-from ..analysis.robustness import Sweep
-from ..analysis.timescales import Timescales
-from ..analysis.verify import Verification
+from .. import forms, perturb
+from ..comparison.robustness import Sweep
+from ..comparison.table import Row
 from ..discretize import Rule
-from ._page import certificate, page, table
-from ._style import not_below, number
+from ..matrices import eigen
+from ..verification.laws import Check
+from ..verification.time_scales import Timescales
+from ..verification.verdict import Verification
+from .document import certificate, page, table
 from .models import LENGTH, gain, impulse, modes
 from .pictures import EXACT, Curves, curves, deviation, frontier, response, robustness, spectrum
+from .style import not_below, number
 
 _ENCLOSED = 64  # order up to which the spectrum is enclosed where python-flint is installed: a tenth of a second
 
 _ABOUT_SPECTRUM = "PTD leaves the vertical line of S4D, on which all modes decay alike. Both axes are logarithmic away from 0."
 _ABOUT_RESPONSE = "The largest |G(iω)| that a readout of norm 1 can see; blue should lie on grey."
 _ABOUT_BOUND = "What is proved is the dashed line, and the blue curve never rises above it."
-_ABOUT_NO_BOUND = "How far blue and orange are from grey in the picture above; no bound is known for this system."
+_ABOUT_NO_BOUND = (
+    "How far blue and orange are from grey in the picture above; no bound is known for this system."
+)
 _ABOUT_KERNELS = (
     f"The first {LENGTH} samples of what the model convolves its input with, under a zero-order hold. "
     "The smaller the step, the longer a channel remembers."
 )
-_ABOUT_OURS = "What the model convolves its input with. The smaller the step, the longer a channel remembers."
+_ABOUT_OURS = (
+    "What the model convolves its input with. The smaller the step, the longer a channel remembers."
+)
 _ABOUT_YOURS = "Yours, thin, over ours. Among the channels shown is the one where they differ most."
 _ABOUT_GAIN = (
     "What is passed on of a sinusoid. Beyond the dotted line, half a cycle per sample, no sampled signal has anything: "
@@ -49,13 +56,16 @@ _ABOUT_ROBUSTNESS = (
 _ABOUT_FRONTIER = "Left is better conditioned, down is nearer to HiPPO. Triangles lie far outside, in the direction they point."
 
 
-def ptd(found: perturb.Diagonalization, form: forms.Paired, *, title: str, facts: Mapping[str, str]) -> str:
+def ptd(
+    found: perturb.Diagonalization, form: forms.Paired, *, title: str, facts: Mapping[str, str]
+) -> str:
     """The page that certifies `found` and shows `form`, the model built from it, as HTML text.
 
-    A table of the numbers and the `facts` (version, seed, command ...), then the spectrum, the size of the state over
-    frequency, its deviation from HiPPO with the bound, and the kernels of a few channels. Cost O(N^3 + N^2 S) for S of about
-    800 + 15 N frequencies, seconds at N = 256; about 5 MB of text, nearly all of it plotly.js. Raises ValueError for a model
-    that outgrows its precision within the samples drawn.
+    A table of the numbers and the `facts` (version, seed, command ...), then the spectrum, the size
+    of the state over frequency, its deviation from HiPPO with the bound, and the kernels of a few
+    channels. Cost O(N^3 + N^2 S) for S of about 800 + 15 N frequencies, seconds at N = 256; about 5
+    MB of text, nearly all of it plotly.js. Raises ValueError for a model that outgrows its
+    precision within the samples drawn.
 
     >>> from ssmlinalg import hippo
     >>> found = perturb.lossless(hippo.legs(8))
@@ -68,10 +78,28 @@ def ptd(found: perturb.Diagonalization, form: forms.Paired, *, title: str, facts
     bound = number(not_below(found.transfer_bound)) if proved else "none"
     within = f"Provably within {bound}" if proved else f"By measurement within {error}"
     numbers = [
-        ("κ₂(V)", number(found.condition), "condition number of the eigenbasis: by how much it can magnify rounding"),
-        ("sup |x̃ − x̂|", error, "transfer error: the largest deviation of the state, over all frequencies"),
-        ("bound", bound, "proved: the transfer error is no larger" if proved else "nothing is proved of this system"),
-        ("‖E‖₂ / ‖A‖₂", number(found.backward_error), "backward error: the perturbation beside the matrix"),
+        (
+            "κ₂(V)",
+            number(found.condition),
+            "condition number of the eigenbasis: by how much it can magnify rounding",
+        ),
+        (
+            "sup |x̃ − x̂|",
+            error,
+            "transfer error: the largest deviation of the state, over all frequencies",
+        ),
+        (
+            "bound",
+            bound,
+            "proved: the transfer error is no larger"
+            if proved
+            else "nothing is proved of this system",
+        ),
+        (
+            "‖E‖₂ / ‖A‖₂",
+            number(found.backward_error),
+            "backward error: the perturbation beside the matrix",
+        ),
         ("max Re λ", number(found.abscissa), _stability(found.proved_abscissa)),
         (
             "Σ κⱼ",
@@ -83,14 +111,35 @@ def ptd(found: perturb.Diagonalization, form: forms.Paired, *, title: str, facts
     ]
     if len(found.Lambda) <= _ENCLOSED and importlib.util.find_spec("flint"):
         radius = float(eigen.enclose(found.A + found.E).radius.max())
-        numbers.insert(5, ("enclosed", number(radius), "proved by FLINT: a disc of this radius or less about each eigenvalue"))
+        numbers.insert(
+            5,
+            (
+                "enclosed",
+                number(radius),
+                "proved by FLINT: a disc of this radius or less about each eigenvalue",
+            ),
+        )
     if isinstance(found, perturb.Lossless):
-        numbers.insert(5, ("τ", number(found.tau), "size of the perturbation, from 0 (HiPPO) to 1 (S4D)"))
-    facts = {"perturbation": found.method} | {name: number(value) for name, value in found.facts.items()} | dict(facts)
+        numbers.insert(
+            5, ("τ", number(found.tau), "size of the perturbation, from 0 (HiPPO) to 1 (S4D)")
+        )
+    facts = (
+        {"perturbation": found.method}
+        | {name: number(value) for name, value in found.facts.items()}
+        | dict(facts)
+    )
     sections = [
         ("Spectrum", spectrum(found), _ABOUT_SPECTRUM),
-        ("Size of the state at each frequency", response(shown), f"{_ABOUT_RESPONSE} {_spikes(found, shown)}"),
-        ("Deviation from HiPPO", deviation(shown, found.transfer_bound), _ABOUT_BOUND if proved else _ABOUT_NO_BOUND),
+        (
+            "Size of the state at each frequency",
+            response(shown),
+            f"{_ABOUT_RESPONSE} {_spikes(found, shown)}",
+        ),
+        (
+            "Deviation from HiPPO",
+            deviation(shown, found.transfer_bound),
+            _ABOUT_BOUND if proved else _ABOUT_NO_BOUND,
+        ),
         ("Kernels", impulse(form), _ABOUT_KERNELS),
     ]
     lead = f"{within} of the HiPPO state at every frequency, with κ(V) = {number(found.condition)}."
@@ -98,27 +147,44 @@ def ptd(found: perturb.Diagonalization, form: forms.Paired, *, title: str, facts
 
 
 def comparison(rows: Sequence[Row], sweeps: Sequence[Sweep] = (), *, title: str) -> str:
-    """The page that sets the `rows` of `analysis.compare` side by side, as HTML text: conditioning against transfer error, and
-    every number in a table, where a dash stands for what does not apply.
+    """The page that sets the `rows` of `comparison.compare` side by side, as HTML text:
+    conditioning against transfer error, and every number in a table, where a dash stands for what
+    does not apply.
 
-    With the `sweeps` of `analysis.robustness.fourier_sweep`, also how far each is from HiPPO under a sinusoid, over its
-    frequency, and a table of the worst frequencies. Raises ValueError when there are no rows.
+    With the `sweeps` of `comparison.fourier_sweep`, also how far each is from HiPPO under a
+    sinusoid, over its frequency, and a table of the worst frequencies. Raises ValueError when there
+    are no rows.
 
     >>> page = comparison([Row("ptd", 8.0, 0.17, 0.064, -0.57, 612.0, 32)], title="Order 64")
     >>> "0.064" in page
     True
     """
     if not rows:
-        raise ValueError("`rows` must hold at least one initialization; got none. Pass the result of analysis.compare.")
+        raise ValueError(
+            "`rows` must hold at least one initialization; got none. Pass the result of comparison.compare."
+        )
     heads = ("", "κ₂(V)", "‖E‖₂ / ‖A‖₂", "sup |x̃ − x̂|", "max Re λ", "max |Im λ|", "modes")
-    cards = [("", table(heads, [(row.name, *map(number, row[1:-1]), str(row.modes)) for row in rows]))]
+    cards = [
+        ("", table(heads, [(row.name, *map(number, row[1:-1]), str(row.modes)) for row in rows]))
+    ]
     sections = []
     if any(not math.isnan(row.condition + row.transfer_error) for row in rows):
         sections.append(("Conditioning against transfer error", frontier(rows), _ABOUT_FRONTIER))
     if sweeps:
-        worst = [(sweep.name, f"{sweep.worst_frequency:.6g}", number(sweep.worst_error)) for sweep in sweeps]
-        cards.append(("Robustness to Fourier modes", table(("", "worst ω", "|x̃ − x̂| there"), worst)))
-        sections.append(("Robustness to Fourier modes", robustness(sweeps), f"{_ABOUT_ROBUSTNESS}{_left_out(sweeps)}"))
+        worst = [
+            (sweep.name, f"{sweep.worst_frequency:.6g}", number(sweep.worst_error))
+            for sweep in sweeps
+        ]
+        cards.append(
+            ("Robustness to Fourier modes", table(("", "worst ω", "|x̃ − x̂| there"), worst))
+        )
+        sections.append(
+            (
+                "Robustness to Fourier modes",
+                robustness(sweeps),
+                f"{_ABOUT_ROBUSTNESS}{_left_out(sweeps)}",
+            )
+        )
     return page(title, "Every initialization of one order, against HiPPO.", cards, sections)
 
 
@@ -132,19 +198,24 @@ def verification(
     rule: Rule = "zoh",
     kernel: np.ndarray | None = None,
 ) -> str:
-    """The page of what `analysis.verify` found of `form`, as HTML text: the verdict, then every law with its error.
+    """The page of what `verification.verify` found of `form`, as HTML text: the verdict, then every
+    law with its error.
 
-    `length`, `rule` and `kernel` (..., L) are what it was verified with. Below the laws stand the findings, if something
-    differs, best explanation first, the time scales and the `facts`; then the kernels, with yours over ours where `kernel` is
-    given, the gain over frequency, and the modes by half-life and frequency.
+    `length`, `rule` and `kernel` (..., L) are what it was verified with. Below the laws stand the
+    findings, if something differs, best explanation first, the time scales and the `facts`; then
+    the kernels, with yours over ours where `kernel` is given, the gain over frequency, and the
+    modes by half-life and frequency.
 
     >>> from ssmlinalg import inits
-    >>> from ssmlinalg.analysis.verify import verify
+    >>> from ssmlinalg.verification.verdict import verify
     >>> form = inits.s4d_lin_init(8)
     >>> "Every law holds" in verification(verify(form), form, title="S4D-Lin, order 8", facts={"seed": "0"})
     True
     """
-    laws = [(check.law, "holds" if check.holds else "fails", f"{_measured(check)}. {check.remark}") for check in found.checks]
+    laws = [
+        (check.law, "holds" if check.holds else "fails", f"{_measured(check)}. {check.remark}")
+        for check in found.checks
+    ]
     cards = [("Laws", certificate(laws, {}))]
     if found.findings:
         causes = [(one.cause, f"{number(one.residual)} left", one.remark) for one in found.findings]
@@ -168,8 +239,16 @@ def timetable(scales: Timescales) -> list[tuple[str, str, str]]:
             f"{number(float(life.min()))} to {number(float(life.max()))}",
             "samples until half is left, ∞ if it never is",
         ),
-        ("frequency", f"{number(float(cycles.min()))} to {number(float(cycles.max()))}", "cycles per sample"),
-        ("beyond Nyquist", _percent(scales.beyond_nyquist), "of the modes turn more than half a cycle per sample"),
+        (
+            "frequency",
+            f"{number(float(cycles.min()))} to {number(float(cycles.max()))}",
+            "cycles per sample",
+        ),
+        (
+            "beyond Nyquist",
+            _percent(scales.beyond_nyquist),
+            "of the modes turn more than half a cycle per sample",
+        ),
         ("dead", _percent(scales.dead), "of the modes have less than 1/e left after one sample"),
         ("outlives", _percent(scales.outlives), "of the modes have more than 1/e left at the end"),
     ]
@@ -180,7 +259,9 @@ def _percent(share: float) -> str:
 
 
 def _drawn(draw: Callable[[], go.Figure], words: str) -> tuple[go.Figure | None, str]:
-    """The picture and its words, or why there is none: what fails a law may have no kernel to draw."""
+    """The picture and its words, or why there is none: what fails a law may have no kernel to
+    draw.
+    """
     try:
         return draw(), words
     except ValueError as error:
@@ -221,7 +302,9 @@ def _spikes(found: perturb.Diagonalization, shown: Curves) -> str:
     if abs(np.trace(A + P @ P.T)) <= 1e-9 * len(A) * np.linalg.norm(A):
         return "The modes of S4D are undamped here, and its spikes without end."
     worst = int(np.argmax(shown.s4d_error))
-    there, s4d, hippo = (number(float(values[worst])) for values in (shown.w, shown.s4d, shown.hippo))
+    there, s4d, hippo = (
+        number(float(values[worst])) for values in (shown.w, shown.s4d, shown.hippo)
+    )
     return f"S4D is furthest off at ω = {there}, with {s4d} instead of {hippo}."
 
 

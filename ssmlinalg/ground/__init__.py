@@ -1,0 +1,3 @@
+"""What every room stands on: array libraries, sentences of errors, files, matrices on demand. Knows
+no mathematics.
+"""

@@ -1,0 +1,30 @@
+"""Whether a model keeps its promises: the laws every sound one obeys, and why one of them fails.
+
+=============================  =======================================================================
+question                       functions
+=============================  =======================================================================
+whether it is sound            `verify`; the laws in `LAWS`
+why a kernel differs           `diagnose`
+what precision costs           `precision_report`
+whether the step suits it      `timescales`
+=============================  =======================================================================
+"""
+
+from .diagnosis import Diagnosis, diagnose
+from .laws import LAWS, Check
+from .precision import Rounding, precision_report
+from .time_scales import Timescales, timescales
+from .verdict import Verification, verify
+
+__all__ = [
+    "LAWS",
+    "Check",
+    "Diagnosis",
+    "Rounding",
+    "Timescales",
+    "Verification",
+    "diagnose",
+    "precision_report",
+    "timescales",
+    "verify",
+]
