@@ -48,7 +48,10 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(?!ssmlinalg\.).*",
     ),  # the names of other libraries: their inventories would come from the network
-    (r"py:class", r"ssmlinalg\..*\.(Any[A-Z]\w+|SingleInput)"),  # type variables, which autodoc does not document
+    (
+        r"py:class",
+        r"ssmlinalg\..*\.(Any[A-Z]\w+|SingleInput)",
+    ),  # type variables, which autodoc does not document
     (r"py:class", r"ssmlinalg\.(\w+\.)*_\w+\.\w+"),  # private files have no pages
 ]
 

@@ -26,10 +26,9 @@ import scipy.linalg
 
 from .forms import DPLR, NPLR, check
 from .ground.backend import Complex, Real
+from .ground.formats import EPS
 from .lossless.chain import frequencies, products
 from .lossless.recognition import gain, recognize
-
-_EPS = float(np.finfo(np.float64).eps)
 
 
 class Eigenbasis(NamedTuple):
@@ -109,7 +108,7 @@ def eigenbasis(nplr: NPLR) -> Eigenbasis:
     scale = float(np.linalg.norm(A) + np.linalg.norm(P) ** 2)
     structure = recognize(A, P)
     sigma = structure.sigma if structure else float(np.trace(M)) / len(B)
-    slack = 8 * _EPS * scale
+    slack = 8 * EPS * scale
     if np.linalg.norm((M + M.T) / 2 - sigma * np.eye(len(B))) > slack:
         half, pairs, real, single = _normal(M, scale)
     else:
@@ -174,7 +173,7 @@ def _skew(S: Real) -> tuple[Real, Complex, Real]:
         S = np.tril(np.triu(S, -1), 1)  # the rest of it is rounding
     K = S[1::2, ::2]
     X, w, Yt = _singular(K)
-    nonzero = w > len(S) * _EPS * np.max(w, initial=0.0)
+    nonzero = w > len(S) * EPS * np.max(w, initial=0.0)
     rank = int(np.count_nonzero(nonzero))
     even, odd = (slice(None, None, 2), slice(1, None, 2))
 
@@ -223,7 +222,7 @@ def _normal(M: Real, scale: float) -> tuple[Complex, Complex, Real, Real]:
     block diagonal.
     """
     T, Z = scipy.linalg.schur(M, output="real")  # pyright: ignore[reportAssignmentType]
-    first = np.flatnonzero(np.abs(np.diag(T, -1)) > 8 * _EPS * scale)
+    first = np.flatnonzero(np.abs(np.diag(T, -1)) > 8 * EPS * scale)
     second = first + 1
     alone = np.setdiff1d(np.arange(len(M)), np.concatenate([first, second]))
     rotation = (T[first, second] - T[second, first]) / 2
@@ -232,7 +231,7 @@ def _normal(M: Real, scale: float) -> tuple[Complex, Complex, Real, Real]:
     blocks[first, first], blocks[second, second] = T[first, first], T[second, second]
     blocks[first, second], blocks[second, first] = rotation, -rotation
     departure = float(np.linalg.norm(T - blocks))
-    if departure > 64 * len(M) * _EPS * scale:
+    if departure > 64 * len(M) * EPS * scale:
         got = f"a departure of {departure / scale:.3g} of its size"
         raise ValueError(
             f"A + P P^T must be normal; got {got}. Choose such a P, or use perturb for a general matrix."
@@ -251,7 +250,7 @@ def _canonical(values: np.ndarray, vectors: np.ndarray, B: np.ndarray, slack: fl
         return vectors
     drive = B @ vectors  # conj(V^H B), B being real
     size = np.abs(drive)
-    driven = size > len(B) * _EPS * np.linalg.norm(B)
+    driven = size > len(B) * EPS * np.linalg.norm(B)
     vectors = vectors * np.where(driven, drive.conj() / np.where(driven, size, 1.0), 1.0)
     edges = np.flatnonzero(np.concatenate([[True], np.abs(np.diff(values)) > slack, [True]]))
     for start, stop in pairwise(edges):

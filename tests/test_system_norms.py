@@ -28,7 +28,7 @@ from ssmlinalg.forms import (
 )
 from ssmlinalg.systems.gramians import hankel_singular_values
 from ssmlinalg.systems.norms import (
-    Bounds,
+    NormBounds,
     h2_distance,
     h2_norm,
     hinf_distance,
@@ -387,7 +387,7 @@ def test_what_is_not_stable_has_infinite_norms(name):
     form: Any = GROWING[name]
     assert h2_norm(form) == math.inf
     assert hinf_norm(form)[:2] == (math.inf, math.inf)
-    assert l1_norm(form) == Bounds(math.inf, math.inf)
+    assert l1_norm(form) == NormBounds(math.inf, math.inf)
     assert (
         h2_distance(form, form)
         == l1_distance(form, form).lower

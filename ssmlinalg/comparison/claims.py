@@ -37,6 +37,7 @@ from .. import decompose, hippo, perturb
 from ..forms import Dense, Diagonal, pair
 from ..ground import require
 from ..ground.backend import Complex, Real
+from ..ground.formats import EPS
 from ..inits import s4d_inv_init
 from ..kernels import kernel
 from ..kernels.irregular import kernel_at
@@ -45,8 +46,6 @@ from ..lossless.recognition import recognize
 from ..matrices import h_infinity
 from ..matrices.frequency_supremum import supremum
 from ..systems.transfer_functions import transfer
-
-_EPS = float(np.finfo(np.float64).eps)
 
 
 class Measured(NamedTuple):
@@ -96,7 +95,7 @@ def _fixed_frequency(order: int, w: float = 1.0) -> Measured:
     """N |g - g~|/(w |g|) at i w, the same for every coefficient: N/w |Phi|/|1 + Phi|, where |Phi| =
     w/r.
     """
-    r, rounding = math.hypot(w, order), 64 * _EPS * order
+    r, rounding = math.hypot(w, order), 64 * EPS * order
     return Measured(
         order / w * float(_relative_error(order, np.array([w]))[0]),
         order / (r + w) - rounding,
@@ -110,13 +109,13 @@ def _decaying_input(order: int) -> Measured:
     """
     exact = math.sqrt(0.25 - (-1) ** order / (2 * order * (order**2 - 1)))
     return _around(
-        order * math.sqrt(_energy(*_error_modes(order), decaying=True)), exact, 8 * _EPS * order**2
+        order * math.sqrt(_energy(*_error_modes(order), decaying=True)), exact, 8 * EPS * order**2
     )
 
 
 def _impulse(order: int) -> Measured:
     """|K - K~|^2 in L2, the mean of w^2/(N^2 + N^2 w^2): the residues of F sum to N^2/4, and F(1) = 1."""
-    return _around(_energy(*_error_modes(order)), 0.25 - 0.5 / order**2, 64 * _EPS)
+    return _around(_energy(*_error_modes(order)), 0.25 - 0.5 / order**2, 64 * EPS)
 
 
 def _impulse_state(order: int) -> Measured:
@@ -126,7 +125,7 @@ def _impulse_state(order: int) -> Measured:
     S = A + np.outer(b, b) / 2
     inner = np.trace(scipy.linalg.solve_sylvester(A, S.T, -np.outer(b, b) / 2))
     value = 1 + order / 2 - 4 / order * float(inner)  # |x~|^2 = |b/2|^2, for S + I/2 is skew
-    return _around(value, order / 2 + 1 - 2 * F, 64 * _EPS * order**2)
+    return _around(value, order / 2 + 1 - 2 * F, 64 * EPS * order**2)
 
 
 def _state_spike(order: int) -> Measured:
@@ -135,7 +134,7 @@ def _state_spike(order: int) -> Measured:
     """
     height, rounding = (
         _highest(lambda w: order / np.hypot(w, order) * _relative_error(order, w), order),
-        _EPS * order**2,
+        EPS * order**2,
     )
     return Measured(
         height * math.pi / (2 * order),
@@ -150,7 +149,7 @@ def _spike(order: int) -> Measured:
     """
     height, rounding = (
         _highest(lambda w: _relative_error(order, w) / np.hypot(1, w), order),
-        _EPS * order**2,
+        EPS * order**2,
     )
     return Measured(height * math.pi / 2, 1 - rounding, 1 + math.pi**2 / (12 * order**2) + rounding)
 
@@ -161,7 +160,7 @@ def _third_spike(order: int, m: int = 2) -> Measured:
     height, odd, rounding = (
         float((_relative_error(order, w) / np.hypot(1, w))[0]),
         2 * m + 1,
-        _EPS * order**2,
+        EPS * order**2,
     )
     return Measured(
         height * math.pi * odd / 2, 1 - rounding, 1 + (math.pi * odd / order) ** 2 / 12 + rounding
@@ -209,7 +208,7 @@ def _resolvent_bound(order: int, size: float = 0.1) -> Measured:
     <= 2: at most 4/(1 - 2e).
     """
     U, s, Vh = np.linalg.svd(np.asarray(hippo.legs(order).A))
-    R, rounding = 1 / float(s[-1]), 64 * _EPS * order**2
+    R, rounding = 1 / float(s[-1]), 64 * EPS * order**2
     value = _resolvent_error(order, -size * np.outer(U[:, -1], Vh[-1])) / size
     return Measured(value, R**2 / (1 - R * size) - rounding, 4 / (1 - 2 * size))
 
@@ -244,7 +243,7 @@ def _lossless_law(order: int, tau: float = 0.2) -> Measured:
 
 def _largest_frequency(order: int) -> Measured:
     """mu_0 - N^2/pi: -pi/6 + (pi^3/90 + pi/12)/N^2."""
-    rounding = 4 * _EPS * order**2
+    rounding = 4 * EPS * order**2
     term = (math.pi**3 / 90 + math.pi / 12) / order**2
     return Measured(
         float(_spectrum(order)[0]) - order**2 / math.pi,
@@ -286,7 +285,7 @@ def _pade(order: int) -> Measured:
     C = B * (-1.0) ** np.arange(order)
     G = transfer(Dense(np.asarray(A), B, C, np.asarray(0.0), np.asarray(1.0)), s)
     error = np.abs(G - _pade_series(order - 1, order, -s) / _pade_series(order, order - 1, s))
-    return Measured(float(np.max(error)), 0.0, 16 * _EPS * order)
+    return Measured(float(np.max(error)), 0.0, 16 * EPS * order)
 
 
 def _all_pass_limit(order: int, s: complex = 1 + 2j) -> Measured:

@@ -45,6 +45,7 @@ import numpy as np
 from ..forms import DPLR, Diagonal, Paired, check, unpair
 from ..ground import require
 from ..ground.backend import Array
+from ..ground.formats import EPS
 from .layout import Declared, Layout, Target, expect, read, stored, trains
 from .modes import channels, remainder, weights
 
@@ -121,7 +122,6 @@ DECLARED_DIAGONAL = _declared("srush/annotated-s4, s4/s4d.py") | {
 }
 
 _RIGHTMOST = float(np.float32(-1e-4))
-_EPS = float(np.finfo(np.float64).eps)
 
 
 def to(form: DPLR, length: int) -> dict[str, np.ndarray]:
@@ -160,7 +160,7 @@ def to(form: DPLR, length: int) -> dict[str, np.ndarray]:
     tilde = np.einsum("hn,hnm->hm", C, R)
     # What is rounding is no value: a real mode keeps a real C, and what comes back is written as it
     # was.
-    tilde = _cut(tilde, 8 * C.shape[-1] * _EPS * np.einsum("hn,hnm->hm", np.abs(C), np.abs(R)))
+    tilde = _cut(tilde, 8 * C.shape[-1] * EPS * np.einsum("hn,hnm->hm", np.abs(C), np.abs(R)))
     return held | stored({"C": np.stack([np.real(tilde).T, -np.imag(tilde).T], axis=-1)}, LAYOUT)
 
 

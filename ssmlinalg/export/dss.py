@@ -37,6 +37,7 @@ import numpy as np
 from ..forms import Paired, Recurrence, check
 from ..ground import require
 from ..ground.backend import Array, Complex
+from ..ground.formats import EPS
 from .layout import Declared, Layout, Target, expect, read, stored, trains
 from .modes import channels, logarithm, weights
 
@@ -94,7 +95,6 @@ DECLARED_SOFTMAX = _DRAWN | {
 
 _BOUND = 1e-7  # what the layer keeps the square of a divisor away from 0 with
 _TURNS = 4096  # how many turns a phase per step may have made: with a step of 0.1 that is Im Lambda = 250 000
-_EPS = float(np.finfo(np.float64).eps)
 
 
 def to_exp(form: Paired) -> dict[str, np.ndarray]:
@@ -130,7 +130,7 @@ def to_exp(form: Paired) -> dict[str, np.ndarray]:
     fastest = np.argmax(np.abs(A[0].imag))
     turned = A[:, fastest].imag / A[0, fastest].imag if A[0, fastest].imag else np.ones(len(A))
     Lambda = A.real[0] + 1j * turned[:, None] * A.imag[0]
-    _share(np.abs(A - Lambda) <= 16 * _EPS * np.abs(A), turned > 0)
+    _share(np.abs(A - Lambda) <= 16 * EPS * np.abs(A), turned > 0)
     shared = {"kernel.Lambda_log_neg_re": np.log(-A.real[0]), "kernel.Lambda_im": A.imag[0]}
     Lambda = _left(stored(shared, EXP))
     # Undone are dt_im / dt_re, for the layer divides by Lambda, not by z, and the bound on
@@ -282,7 +282,7 @@ def _modes(A: Complex) -> tuple[Complex, np.ndarray]:
     first = np.argmin(step)
     ratio = step / step[first]
     # log|A| is off by eps, and so are the ratios of steps by eps over the rate that they come from.
-    off = 16 * _EPS * (1 + 1 / np.min(step))
+    off = 16 * EPS * (1 + 1 / np.min(step))
     _share(np.abs(rate - ratio[:, None] * rate[first]) <= off * (np.abs(rate) + step[:, None]))
     turns = np.arange(2 * _TURNS + 1)
     turns = (turns + 1) // 2 * (-1) ** turns  # 0, -1, 1, -2, 2: the fewest first

@@ -53,6 +53,7 @@ import numpy as np
 from ..forms import DPLR, Paired, check
 from ..ground import require
 from ..ground.backend import Array, Complex
+from ..ground.formats import EPS
 from .layout import Declared, Layout, Target, expect, read, stored, trains
 from .modes import channels, remainder
 
@@ -102,8 +103,6 @@ DECLARED_DIAGONAL = {
 DECLARED = DECLARED_DIAGONAL | {
     "C": Declared(lambda arrays: _drawn(arrays), "norm", (0.0, math.sqrt(0.5)), _SOURCE)
 }
-
-_EPS = float(np.finfo(np.float64).eps)
 
 
 def to(form: DPLR | Paired) -> dict[str, np.ndarray]:
@@ -225,7 +224,7 @@ def _partners(rows: Complex) -> tuple[list[int], list[int]]:
         others = [*left, i]  # itself comes last: of equal distances the first counts
         distance = np.max(np.abs(rows[:, [i]] - rows[:, others].conj()), axis=(0, 2))
         nearest = int(np.argmin(distance))
-        if not distance[nearest] <= math.sqrt(_EPS):
+        if not distance[nearest] <= math.sqrt(EPS):
             rule = "Lambda, P and B must be closed under conjugation, for the layer stores one half"
             got = f"mode {i} a relative {distance[nearest]:.3g} away from the nearest conjugate"
             raise ValueError(f"{rule}; got {got}. Export the real model that it is a part of.")

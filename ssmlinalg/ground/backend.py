@@ -18,6 +18,8 @@ import array_api_compat
 import numpy as np
 import numpy.typing as npt
 
+from . import require
+
 Array = Any  # an array of NumPy, CuPy, PyTorch, JAX or any other library of the array API standard
 Namespace = Any  # the functions of one such library
 Real = npt.NDArray[np.floating[Any]]  # host arrays, in which everything is constructed
@@ -331,6 +333,18 @@ _PADE_RADIUS = (
 )
 _PADE = [math.factorial(26 - k) * math.factorial(13) / (math.factorial(26) * math.factorial(k) * math.factorial(13 - k))
          for k in range(14)]  # fmt: skip
+
+
+def fitting(result: Array) -> Array:
+    """The result, refused on the host when it overflowed. Elsewhere values are not looked at."""
+    if is_numpy(result) and not require.all_finite(result):
+        remedy = (
+            "Choose a stable rule or matrix, a smaller step, smaller weights, or fewer samples."
+        )
+        raise ValueError(
+            f"the result must fit its precision; got more than {result.dtype} can hold. {remedy}"
+        )
+    return result
 
 
 def to_numpy(array: Array) -> np.ndarray:

@@ -27,8 +27,8 @@ import numpy as np
 import scipy.special
 
 from ..ground.backend import Complex, Real
+from ..ground.formats import EPS
 
-_EPS = float(np.finfo(np.float64).eps)
 # log Gamma(x + 1/2) = x log x - x + log(2 pi)/2 + sum_k _STIRLING[k]/x^(2k+1): B_2k(1/2)/(2k
 # (2k-1)), good to eps for |x| >= 8.
 _STIRLING = [
@@ -69,7 +69,7 @@ def _equals(a: Real) -> bool:
 
 
 def _halves(a: Real) -> bool:
-    return bool(np.all(np.abs(a - np.arange(len(a)) - 0.5) <= 4 * _EPS * a))
+    return bool(np.all(np.abs(a - np.arange(len(a)) - 0.5) <= 4 * EPS * a))
 
 
 def _any(a: Real, z: Complex, below: np.ndarray) -> LogPhi:
@@ -214,7 +214,7 @@ def roots(a: Real, tau: float) -> Complex | None:
     for `frequencies`.
     """
     order, log_c = len(a), math.log1p(2 * (1 - tau) / tau)
-    if log_c > -math.log(_EPS):  # roots are nearer to poles than a double can tell
+    if log_c > -math.log(EPS):  # roots are nearer to poles than a double can tell
         return None
     w = frequencies(a)
     real = np.zeros(order % 2) if log_c == 0 else np.array([_real_root(a, log_c)] * (order % 2))
@@ -240,7 +240,7 @@ def roots(a: Real, tau: float) -> Complex | None:
                 return None
             value = evaluate(z, low).value
         apart = np.all(z.imag > 1e-6 * np.abs(z)) and np.all(np.diff(z.imag) > 1e-9 * z.imag[1:])
-        if not (apart and np.all(np.abs(value - log_c - phase) <= 64 * order * _EPS)):
+        if not (apart and np.all(np.abs(value - log_c - phase) <= 64 * order * EPS)):
             return None
     return np.concatenate([z, z.conj(), real + 0j])
 
@@ -255,7 +255,7 @@ def _real_root(a: Real, log_c: float) -> float:
         value, slope = evaluate(np.array([x + 0j]), low)
         step = float(((log_c - value) / slope).real[0])
         x += step
-        if abs(step) <= 2 * _EPS * abs(x):
+        if abs(step) <= 2 * EPS * abs(x):
             break
     return x
 

@@ -30,6 +30,7 @@ import scipy.special
 
 from ..ground import require
 from ..ground.backend import Complex, Real
+from ..ground.formats import TINY
 
 DENSE = 1024  # up to this order two symmetric eigenproblems are solved: a fifth of a second, and no digit lost
 _TERMS, _RATIO = (
@@ -42,7 +43,6 @@ _STEPS, _LIMIT = (
     40,
     1000,
 )  # a small residual at the first steps may only mean that an outlier has not been seen
-_TINY = float(np.finfo(np.float64).tiny)
 
 
 class _Tree(NamedTuple):
@@ -145,7 +145,7 @@ def _damped_half(z: Complex) -> tuple[Complex, int]:
     half = np.concatenate([upper, real])
     exponent = np.frexp(max(np.abs(half.real).max(), np.abs(half.imag).max()))[1] - 1
     half = half / 2.0**exponent  # exact, and squares neither overflow nor underflow
-    damped = half.real < -4 * _TINY
+    damped = half.real < -4 * TINY
     return half[damped], int(np.count_nonzero(damped[:pairs]))
 
 
@@ -212,7 +212,7 @@ def _largest(tree: _Tree, pairs: int) -> Callable[[Real, Callable[[float], objec
             )
             residual = size * abs(float(s[-1, 0]))
             settled = residual <= TOLERANCE * theta[0] and len(diagonal) >= _STEPS
-            if settled or size <= _TINY or len(diagonal) == _LIMIT:
+            if settled or size <= TINY or len(diagonal) == _LIMIT:
                 report(1.0)
                 return float(theta[0]) + residual
             done = max(
@@ -245,7 +245,7 @@ def _tree(z: Complex) -> _Tree:
         middle = (low + high) / 2
         centre = np.concatenate([centre, middle])
         radius = np.concatenate(
-            [radius, np.maximum(np.abs(place - middle[:, None]).max(axis=1), _TINY)]
+            [radius, np.maximum(np.abs(place - middle[:, None]).max(axis=1), TINY)]
         )
         if level < depth:
             tall = (high - low).imag >= (high - low).real

@@ -22,10 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ground.backend import Array, Complex, Real
+from ..ground.formats import EPS
 from ..ground.ondemand import OnDemand
 from . import chain, fourier
 
-_EPS = float(np.finfo(np.float64).eps)
 _PROBES = (
     4  # random vectors that tell a matrix from its formula: one alone would with probability one
 )
@@ -70,7 +70,7 @@ def recognize(A: Array, P: Array) -> Structure | None:
     p = P[:, 0]
     if p.all():
         a, sigma = p**2, float(A[0, 0] + p[0] ** 2)
-        if abs(sigma - round(sigma, 12)) <= 4 * _EPS * abs(
+        if abs(sigma - round(sigma, 12)) <= 4 * EPS * abs(
             A[0, 0]
         ):  # the last digit is that of a square root squared
             sigma = round(sigma, 12)
@@ -98,7 +98,7 @@ def gain(B: Array, P: Array) -> float | None:
     if P.shape[-1] != 1 or not P.any():
         return None
     g = float(P[:, 0] @ B / (P[:, 0] @ P[:, 0]))
-    return g if np.linalg.norm(B - g * P[:, 0]) <= 64 * len(B) * _EPS * np.linalg.norm(B) else None
+    return g if np.linalg.norm(B - g * P[:, 0]) <= 64 * len(B) * EPS * np.linalg.norm(B) else None
 
 
 def _agrees(
@@ -109,11 +109,11 @@ def _agrees(
         some = np.random.default_rng(0).integers(0, len(p), _ROWS)
         found, expected, scale = A[some], rows(some), float(np.linalg.norm(p))
         return bool(
-            np.all(np.abs(found - expected) <= 64 * _EPS * scale * (scale + np.abs(expected)))
+            np.all(np.abs(found - expected) <= 64 * EPS * scale * (scale + np.abs(expected)))
         )
     x = np.random.default_rng(0).standard_normal((len(p), _PROBES))
     rest = np.linalg.norm(A @ x - times(x))
-    return bool(rest <= 64 * len(p) * _EPS * np.linalg.norm(A))
+    return bool(rest <= 64 * len(p) * EPS * np.linalg.norm(A))
 
 
 def _chain(p: Real, sigma: float) -> tuple[Callable[[Real], Real], Callable[[np.ndarray], Real]]:
@@ -137,7 +137,7 @@ def _waves(p: Real, spacing: float) -> tuple[Callable[[Real], Real], Callable[[n
     partner = np.where(wave > 0, np.where(sine, n - 1, n + 1), n)
     turn = np.where(sine, 1.0, -1.0) * spacing * wave
     part = np.where(sine, 0.0, np.where(wave > 0, math.sqrt(2), 1.0)) * p[0]
-    if np.any(np.abs(part - p) > 16 * _EPS * abs(p[0])):
+    if np.any(np.abs(part - p) > 16 * EPS * abs(p[0])):
         part = np.full(len(p), np.nan)  # not those weights: agree with nothing
 
     def times(x: Real) -> Real:

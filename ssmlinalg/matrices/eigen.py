@@ -23,9 +23,7 @@ import scipy.linalg
 
 from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
-
-_EPS = float(np.finfo(np.float64).eps)
-_TINY = float(np.finfo(np.float64).tiny)
+from ..ground.formats import EPS, TINY
 
 
 class Condeig(NamedTuple):
@@ -80,7 +78,7 @@ def condeig(A: Array) -> Condeig:
     Lambda, left, right = scipy.linalg.eig(A, left=True, right=True)  # pyright: ignore[reportAssignmentType]
     cosine = np.minimum(np.abs(np.sum(left.conj() * right, axis=0)), 1.0)
     return Condeig(
-        right.astype(np.complex128), Lambda, _told_from_infinity(1 / np.maximum(cosine, _TINY))
+        right.astype(np.complex128), Lambda, _told_from_infinity(1 / np.maximum(cosine, TINY))
     )
 
 
@@ -104,8 +102,8 @@ def condition_numbers(V: Array, V_inv: Array | None = None) -> Real:
     size = _norms(V)
     if V_inv is None:
         _, s, Xh = np.linalg.svd(V / np.where(size > 0, size, 1.0))
-        null = s <= len(s) * _EPS * s[0]
-        dependent = np.linalg.norm(Xh[null], axis=0) > _EPS**0.5
+        null = s <= len(s) * EPS * s[0]
+        dependent = np.linalg.norm(Xh[null], axis=0) > EPS**0.5
         kappa = np.linalg.norm(Xh[~null] / s[~null, None], axis=0)
         return _told_from_infinity(np.where(dependent, np.inf, kappa))
     rows = _norms(square("V_inv", V_inv).T)
@@ -128,7 +126,7 @@ def condition(V: Array) -> float:
     (4.0, inf)
     """
     s = np.linalg.svd(square("V", V), compute_uv=False)
-    return float(s[0] / s[-1]) if s[-1] > len(s) * _EPS * s[0] else np.inf
+    return float(s[0] / s[-1]) if s[-1] > len(s) * EPS * s[0] else np.inf
 
 
 def scaled_condition(V: Array) -> float:
@@ -196,9 +194,9 @@ def _radii(A: Real | Complex, V: Real | Complex, Lambda: Complex) -> Real:
     # |fl(X Y) - X Y| <= g |X| |Y|: of three real products for a complex one at most sqrt(10)
     # gamma_{N+4}, of four less; the other half is for what is subtracted. Underflow costs each of
     # the few N operations of an entry the least normal number.
-    g, underflow = 2 * (N + 4) * _EPS, 64 * N**2 * _TINY
+    g, underflow = 2 * (N + 4) * EPS, 64 * N**2 * TINY
     upward = (
-        1 + (2 * N + 32) * _EPS
+        1 + (2 * N + 32) * EPS
     )  # sums of three levels of sums of N positive terms, moduli a few eps wrong
     try:
         W = np.linalg.inv(V)
@@ -212,14 +210,14 @@ def _radii(A: Real | Complex, V: Real | Complex, Lambda: Complex) -> Real:
     )
     u = upward * (np.abs(W @ T).sum(axis=1) + np.abs(W) @ hidden + underflow)
     r = upward * (np.abs(R).sum(axis=1) + g * (1 + np.abs(W) @ lengths) + underflow)
-    radius = (u + r * (u.max() / (1 - r.max()))) * (1 + 8 * _EPS)
+    radius = (u + r * (u.max() / (1 - r.max()))) * (1 + 8 * EPS)
     return radius if r.max() < 1 and np.all(np.isfinite(radius)) else np.full(N, np.inf)
 
 
 def _enclosure(center: Complex, radius: Real, abscissa: float | None = None) -> Enclosure:
     """Which discs touch no other, and how far to the right they reach, rounded against us."""
-    apart = np.abs(center[:, None] - center) * (1 - 8 * _EPS) > (radius[:, None] + radius) * (
-        1 + _EPS
+    apart = np.abs(center[:, None] - center) * (1 - 8 * EPS) > (radius[:, None] + radius) * (
+        1 + EPS
     )
     right = np.nextafter(center.real + radius, np.inf).max() if abscissa is None else abscissa
     return Enclosure(
@@ -251,7 +249,7 @@ def proved_abscissa(A: Array) -> float:
         H = A / 2 + A.conj().T / 2
         d, Q = np.linalg.eigh(H)
         rounded = (
-            _EPS * np.abs(H).sum(axis=1).max() + 4 * len(A) * _TINY
+            EPS * np.abs(H).sum(axis=1).max() + 4 * len(A) * TINY
         )  # of H, half of it in the worst case
         dissipation = np.nextafter(discs(H, Q, d).abscissa + rounded, np.inf)
         Lambda, V = np.linalg.eig(A)
@@ -366,4 +364,4 @@ def _norms(M: np.ndarray) -> Real:
 
 
 def _told_from_infinity(kappa: Real) -> Real:
-    return np.where(kappa < 1 / (len(kappa) * _EPS), kappa, np.inf)
+    return np.where(kappa < 1 / (len(kappa) * EPS), kappa, np.inf)

@@ -30,12 +30,12 @@ import scipy.optimize
 
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
+from ..ground.formats import TINY
 from . import shifted
 from .eigen import condition
 from .nonnormality import hermitian_part, rightmost_of_field, scaled, unit_of
 from .units import eigenvalue_rounding, times_power
 
-_TINY = float(np.finfo(np.float64).tiny)
 _LINES, _TIMES = 64, 2048  # where a bound is given up: at most as many lines, and as many times
 
 
@@ -100,7 +100,7 @@ def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) ->
     A, exponent, eps = (
         times_power(A, -shift),
         exponent + shift,
-        max(math.ldexp(eps, -exponent - shift), _TINY),
+        max(math.ldexp(eps, -exponent - shift), TINY),
     )
     poles = _poles(A)
     right = poles[np.argmax(poles.real)]
@@ -117,7 +117,7 @@ def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) ->
         if x >= far + rounding:
             upper = max(far + rounding, point.real)
             break
-        depth = max(tolerance * eps / 4, 4 * _perturbation(A, x, eps), _TINY)
+        depth = max(tolerance * eps / 4, 4 * _perturbation(A, x, eps), TINY)
         w = _candidates(A, x, eps + depth, depth)
         sigma = _sigma(A, x + 1j * w)
         inside = sigma <= eps

@@ -27,10 +27,9 @@ import scipy.linalg
 
 from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
+from ..ground.formats import EPS
 from . import shifted
 from .units import eigenvalue_rounding, exponent_of, times_power
-
-_EPS = float(np.finfo(np.float64).eps)
 
 
 class Supremum(NamedTuple):
@@ -222,15 +221,13 @@ def _connected(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndarray:
 def _bracket(system: _System, tolerance: float) -> Supremum:
     direct = float(np.max(np.abs(system.D)))
     if not (system.B.any() and system.C.any()):
-        return Supremum(direct, direct * (1 + max(system.D.shape) * _EPS), 0.0)
+        return Supremum(direct, direct * (1 + max(system.D.shape) * EPS), 0.0)
     real = not any(np.iscomplexobj(array) for array in system[:4])
     poles = np.diag(system.T)
     w = np.concatenate([[0.0], *(poles.imag + side * poles.real for side in (-1, 0, 1))])
     w = np.unique(np.abs(w) if real else w)
     peaks, gains = _climb(system, w, _gains(system, w))
-    system = _evened(
-        system, float(peaks[np.argmax(gains)]), max(direct, float(np.max(gains)), _EPS)
-    )
+    system = _evened(system, float(peaks[np.argmax(gains)]), max(direct, float(np.max(gains)), EPS))
     rounding = eigenvalue_rounding(2 * len(poles))
     # At the level |D| + h, H holds |B|^2/2h and |C|^2/2h, whose rounding drowns a small h: `least`
     # is the h at which the gains of the grid and the allowance below reach the level together, h^2
@@ -245,9 +242,9 @@ def _bracket(system: _System, tolerance: float) -> Supremum:
     )
     while True:
         level = max(
-            (1 + max(tolerance, 4 * _EPS)) * max(direct, float(np.max(gains))),
+            (1 + max(tolerance, 4 * EPS)) * max(direct, float(np.max(gains))),
             direct + least,
-            _EPS**2,
+            EPS**2,
         )
         H = _hamiltonian(system, level)
         w = np.linalg.eigvals(H).imag

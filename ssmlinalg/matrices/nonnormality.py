@@ -17,11 +17,10 @@ import scipy.linalg
 
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
+from ..ground.formats import EPS
 from . import shifted
 from .eigen import square
 from .units import exponent_of, times_power
-
-_EPS = float(np.finfo(np.float64).eps)
 
 
 class Departure(NamedTuple):
@@ -77,9 +76,9 @@ def departure(A: Array) -> Departure:
     T, Q = shifted.triangular(A)
     residual = float(np.linalg.norm(A - Q @ T @ Q.conj().T) / (np.linalg.norm(A) or 1.0))
     centred = A - np.trace(A) / N * np.eye(N)
-    a = float(np.linalg.norm(centred)) * (1 + N * _EPS)
+    a = float(np.linalg.norm(centred)) * (1 + N * EPS)
     commutator = float(np.linalg.norm(centred.conj().T @ centred - centred @ centred.conj().T))
-    rounding = 4 * N * _EPS * a * (a + float(np.linalg.norm(A)))
+    rounding = 4 * N * EPS * a * (a + float(np.linalg.norm(A)))
     least, most = max(commutator - rounding, 0.0), commutator + rounding
     # a^2 - sqrt(a^4 - c^2/2) without cancellation; c <= sqrt(2) a^2, so the root is real but for
     # rounding.

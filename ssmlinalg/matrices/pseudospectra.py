@@ -17,9 +17,9 @@ import numpy as np
 
 from ..ground import backend, require
 from ..ground.backend import Complex, Real
+from ..ground.formats import EPS
 from . import shifted
 
-_EPS = float(np.finfo(np.float64).eps)
 _FAILURE = 1e-6  # probability, over start vectors, with which a point may exceed the tolerance at the last step
 _TILE = 2**17  # entries of an array (N, points) of one tile, 2 MiB, but where N is large:
 _NARROW = 128  # points are enough for matrix products
@@ -86,7 +86,7 @@ def pseudospectrum(
     # Row i of the grid is row[i] of those computed: conjugate points of a real matrix share a
     # value.
     row = np.arange(len(y))
-    if np.isrealobj(A) and np.all(np.abs(y + y[::-1]) <= 4 * _EPS * np.max(np.abs(y))):
+    if np.isrealobj(A) and np.all(np.abs(y + y[::-1]) <= 4 * EPS * np.max(np.abs(y))):
         row = np.maximum(row, row[::-1])
     tiles = list(_tiles(len(A), row, sigma))
     done, total = 0, sum(len(tile) for tile in tiles)
@@ -158,7 +158,7 @@ def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
     """sigma_min(z I - T) for each z (S,): Lanczos' method for all of them at once."""
     N, last = len(T), _steps(len(T), tolerance)
     slack = tolerance * (2 + tolerance)  # of 1/sigma^2
-    enough = max(slack / 4, 16 * N * _EPS)
+    enough = max(slack / 4, 16 * N * EPS)
     upward, downward = (
         shifted.plain(T),
         shifted.plain(T.conj().T[::-1, ::-1]),
@@ -192,7 +192,7 @@ def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
         overflow = ~np.isfinite(beta)
         # Finished, if it is the largest; Ritz values rise, and one that fell, or is NaN, has been
         # lost.
-        doubtful = ~(residual > enough * theta) | ~(theta >= before * (1 - 64 * _EPS)) | (k == last)
+        doubtful = ~(residual > enough * theta) | ~(theta >= before * (1 - 64 * EPS)) | (k == last)
         astray = np.flatnonzero(live & doubtful & ~overflow & ~_exceeds(a, b, theta * (1 + slack)))
         if len(astray):
             theta[astray], ahead[astray] = _ritz_dense(
@@ -232,7 +232,7 @@ def _ritz(a: list[Real], b: list[Real], theta: Real, ahead: Real) -> tuple[Real,
     p, defect, square, _ = _polynomials(a, b, theta)
     move = defect * p / square
     for _ in range(_NEWTON):
-        far = np.flatnonzero(np.abs(move) > 16 * _EPS * theta)
+        far = np.flatnonzero(np.abs(move) > 16 * EPS * theta)
         if len(far) == 0:
             break
         theta[far] += move[far]
@@ -302,7 +302,7 @@ def _steps(N: int, tolerance: float) -> int:
     return min(
         4 * N,
         math.ceil(
-            (1 + math.asinh(math.sqrt(N / _FAILURE)) / max(math.acosh(1 + tolerance), _EPS)) / 2
+            (1 + math.asinh(math.sqrt(N / _FAILURE)) / max(math.acosh(1 + tolerance), EPS)) / 2
         ),
     )
 

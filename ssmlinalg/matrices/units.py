@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-_EPS = float(np.finfo(np.float64).eps)
+from ..ground.formats import EPS
 
 
 def exponent_of(X: np.ndarray) -> int:
@@ -25,4 +25,4 @@ def times_power(X: np.ndarray, exponent: int) -> np.ndarray:
 
 def eigenvalue_rounding(order: int) -> float:
     """|E|_2/|H|_F if the eigenvalues found are those of H + E; at most 2.8 sqrt(order) eps was measured, orders 10 to 800."""
-    return 4 * math.sqrt(order) * _EPS
+    return 4 * math.sqrt(order) * EPS

@@ -14,9 +14,9 @@ import numpy as np
 from ..forms import NPLR, Dense, Diagonal, Paired, check, pair
 from ..ground import require
 from ..ground.backend import Array, Complex
+from ..ground.formats import EPS
 from ..matrices import eigen, h_infinity
 
-EPS = float(np.finfo(np.float64).eps)
 Progress = Callable[
     ..., object
 ]  # called with figures by name while something takes long, as (evaluations=12, condition=8.1)

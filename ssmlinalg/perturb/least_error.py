@@ -155,7 +155,7 @@ def _kept(system: NPLR | Dense, budget: float) -> System | None:
 def kept() -> set[tuple[int, float]]:
     """The orders and budgets for which `optimal` of `legs` is kept with the package."""
     with _opened() as file:
-        names = [name.split("/") for name in file.keys()]  # noqa: SIM118  (it is no mapping)
+        names = [name.split("/") for name in file.keys()]
     return {(int(order), float(budget)) for order, budget, _ in names}
 
 

@@ -19,12 +19,12 @@ from .gramians import (
     hankel_singular_values,
     observability_gramian,
 )
-from .norms import Bounds, h2_distance, h2_norm, hinf_distance, hinf_norm, l1_distance, l1_norm
+from .norms import NormBounds, h2_distance, h2_norm, hinf_distance, hinf_norm, l1_distance, l1_norm
 from .responses import step_response
 from .transfer_functions import legs_state, state_transfer, transfer
 
 __all__ = [
-    "Bounds",
+    "NormBounds",
     "Reduced",
     "balanced_truncation",
     "controllability_gramian",

@@ -19,6 +19,7 @@ from .. import forms
 from ..forms import MIMO, NPLR, Delayed, Dense, DenseRecurrence, Form, MIMORecurrence
 from ..ground import require
 from ..ground.backend import Complex, Real
+from ..ground.formats import EPS
 from ..matrices import shifted
 from ..matrices.units import times_power
 from .realization import (
@@ -32,8 +33,6 @@ from .realization import (
     unscaled,
     worst,
 )
-
-_EPS = float(np.finfo(np.float64).eps)
 
 
 class Reduced(NamedTuple):
@@ -154,7 +153,7 @@ def balanced_truncation(form: Form, order: int) -> Reduced:
     hankel = each(_hankel, whole)
     least = int(
         np.min(
-            np.sum(hankel > hankel.shape[-1] * _EPS * hankel[..., :1], axis=-1),
+            np.sum(hankel > hankel.shape[-1] * EPS * hankel[..., :1], axis=-1),
             initial=hankel.shape[-1],
         )
     )

@@ -27,6 +27,7 @@ import scipy.linalg
 from ..forms import Continuous, Discrete
 from ..ground import backend, require
 from ..ground.backend import Complex, Real
+from ..ground.formats import EPS
 from ..matrices import h_infinity
 from ..matrices.h_infinity import Supremum
 from ..matrices.units import exponent_of, times_power
@@ -43,13 +44,12 @@ from .realization import (
     worst,
 )
 
-_EPS = float(np.finfo(np.float64).eps)
 _CELLS = 64  # of one width, evaluated at a time: a panel
 _PANELS = 1 << 15  # of one kernel, at most
 _SAMPLES = 1 << 22  # of one kernel, at most
 
 
-class Bounds(NamedTuple):
+class NormBounds(NamedTuple):
     """What lies between `lower` and `upper`: numbers, or arrays of the batch axes."""
 
     lower: Any
@@ -143,7 +143,7 @@ def hinf_distance(
     return Supremum(*each(apart, *both))
 
 
-def l1_norm(form: Continuous | Discrete, *, tolerance: float = 1e-3) -> Bounds:
+def l1_norm(form: Continuous | Discrete, *, tolerance: float = 1e-3) -> NormBounds:
     r"""The peak-to-peak gain, the largest max |y| of inputs with max |u| <= 1, from below and
     above.
 
@@ -156,7 +156,7 @@ def l1_norm(form: Continuous | Discrete, *, tolerance: float = 1e-3) -> Bounds:
     most sum |C_n B_n| e^{Re A_n T}/|Re A_n|. Cells are halved where the gap is. In discrete time
     samples are summed, and only the rest is bounded.
 
-    Returns `Bounds(lower, upper)` with upper <= (1 + `tolerance`) lower, unless that takes more
+    Returns `NormBounds(lower, upper)` with upper <= (1 + `tolerance`) lower, unless that takes more
     than 2^21 cells of one kernel, or 4 million samples, or rounding forbids: then wider, and still
     right. Infinite where the system is not stable. For modes max |K''| is a sum over modes, and
     rounding is allowed for, but for that of adding the cells up. A matrix takes e^{At} at the
@@ -177,12 +177,12 @@ def l1_norm(form: Continuous | Discrete, *, tolerance: float = 1e-3) -> Bounds:
     (0.643, True)
     """
     tolerance = require.real("tolerance", tolerance, above=0)
-    return Bounds(*each(lambda system: _l1(system, tolerance), realize(form)))
+    return NormBounds(*each(lambda system: _l1(system, tolerance), realize(form)))
 
 
 def l1_distance(
     first: Continuous | Discrete, second: Continuous | Discrete, *, tolerance: float = 1e-3
-) -> Bounds:
+) -> NormBounds:
     r"""The L1 norm of the difference of two systems, from below and above.
 
     Modes that both share are taken together, and matrices that both share with their B or C, so
@@ -192,10 +192,10 @@ def l1_distance(
 
     >>> from ssmlinalg import s4d_legs_init, s4d_legs_clipped_init
     >>> l1_distance(s4d_legs_init(16), s4d_legs_init(16))
-    Bounds(lower=0.0, upper=0.0)
+    NormBounds(lower=0.0, upper=0.0)
     """
     tolerance = require.real("tolerance", tolerance, above=0)
-    return Bounds(
+    return NormBounds(
         *each(lambda one, other: _l1(_difference(one, other), tolerance), *_together(first, second))
     )
 
@@ -362,7 +362,7 @@ def _modes(system: Realization, p: int, m: int) -> _Flow:
             start, 1.0,
             lambda: (powers, lambda x: x * A**_CELLS),
             lambda x, h: np.zeros((len(x), 1)),
-            lambda x, t: _EPS * (np.abs(x) @ ((64 + 2 / (1 - size)) / (1 - size))),
+            lambda x, t: EPS * (np.abs(x) @ ((64 + 2 / (1 - size)) / (1 - size))),
             lambda x: np.abs(x) @ (1 / (1 - size)),
         )  # fmt: skip
 
@@ -374,7 +374,7 @@ def _modes(system: Realization, p: int, m: int) -> _Flow:
     return _Flow(
         start, float(np.max(size)), functools.cache(rows),
         lambda x, h: (np.abs(x) * size**2) @ np.exp(np.real(A)[:, None] * (h * np.arange(_CELLS))),
-        lambda x, t: _EPS * (np.abs(x) @ np.full(len(A), 64.0) + 2 * t * (np.abs(x) @ size)),
+        lambda x, t: EPS * (np.abs(x) @ np.full(len(A), 64.0) + 2 * t * (np.abs(x) @ size)),
         lambda x: np.abs(x) @ (1 / np.abs(np.real(A))),
     )  # fmt: skip
 
@@ -412,7 +412,7 @@ def _matrix(system: Realization, p: int, m: int) -> _Flow:
         far = np.linalg.matrix_power(A, _CELLS)
         return along(C, A, _CELLS), lambda x: x @ far.T
 
-    noise = 64 * N * _EPS * reach
+    noise = 64 * N * EPS * reach
     return _Flow(
         B, float(np.linalg.norm(A)), samples if system.discrete else functools.cache(rows),
         lambda x, h: bend * norm(x)[:, None],
@@ -423,7 +423,7 @@ def _matrix(system: Realization, p: int, m: int) -> _Flow:
 
 @np.errstate(over="ignore")  # of modes that hardly decay `rest` may exceed the largest double
 def _integral(flow: _Flow, tolerance: float) -> tuple[float, float]:
-    """Bounds of int |K| dt over all t >= 0."""
+    """NormBounds of int |K| dt over all t >= 0."""
     end, x_end = 0.0, flow.start[None]
     width, a, x = np.zeros(0), np.zeros(0), flow.start[None][:0]
     bounds = np.zeros((3, 0))
@@ -464,7 +464,7 @@ def _integral(flow: _Flow, tolerance: float) -> tuple[float, float]:
 
 
 def _over_panels(flow: _Flow, width: Real, a: Real, x: np.ndarray) -> Real:
-    """Bounds of int |K| dt, and the part of their gap that is rounding, (3, S).
+    """NormBounds of int |K| dt, and the part of their gap that is rounding, (3, S).
 
     Over panels of 64 cells of the given widths, that begin at a with the states x (S, N).
     """
@@ -496,7 +496,7 @@ def _over_cells(flow: _Flow, h: float, a: Real, x: np.ndarray) -> Real:
 
 
 def _total(flow: _Flow, tolerance: float) -> tuple[float, float]:
-    """Bounds of sum |K_l| over all l >= 0."""
+    """NormBounds of sum |K_l| over all l >= 0."""
     K, on = flow.rows()
     x, low, seen = flow.start[None], 0.0, 0
     noise = float(flow.noise(x, 0)[0])

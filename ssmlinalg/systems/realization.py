@@ -28,8 +28,6 @@ from ..ground import require
 from ..ground.backend import Array
 from ..matrices.units import eigenvalue_rounding, exponent_of, times_power
 
-_EPS = float(np.finfo(np.float64).eps)
-
 
 class Realization(NamedTuple):
     """Matrices on the host with as many outputs and inputs as there are: y = Re(C x) + D u.

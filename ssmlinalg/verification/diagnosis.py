@@ -27,13 +27,13 @@ from ..forms import (
 )
 from ..ground import backend, require
 from ..ground.backend import Array, Real
+from ..ground.formats import EPS
 from ..kernels import kernel as kernel_of
 from ..kernels.sampling import sampled
 from .laws import AnyForm, Check, Continuous, admit, in_double, inner_of, size, tail_bound
 from .precision import FORMATS, rounded
 from .time_scales import timescales
 
-_EPS = float(np.finfo(np.float64).eps)
 _SINGLE = 2.0**-23
 _FACTORS = (2.0, 0.5, -1.0, -2.0, -0.5, 4.0, 0.25)
 _NEAR = 4.0  # residuals this near to the least are as good as it
@@ -384,7 +384,7 @@ def _tails(host: Any, ours: Real, longer: Real | None, rule: Rule) -> Iterator[_
         if dense:
             N = inner.A.shape[-1]
             I_A = np.eye(N) - np.linalg.matrix_power(inner.A, length)
-            if np.linalg.cond(I_A).max() > 1 / (N * _EPS):
+            if np.linalg.cond(I_A).max() > 1 / (N * EPS):
                 return
             C = np.linalg.solve(np.swapaxes(I_A, -1, -2), inner.C[..., None])[..., 0]
         else:
@@ -399,7 +399,7 @@ def _tails(host: Any, ours: Real, longer: Real | None, rule: Rule) -> Iterator[_
     if isinstance(system, Delayed):  # what comes after the last lag comes round to the first
         K = np.roll(K, 1, axis=-1)
         K[..., 0] += np.real(system.D) - _direct(host)
-    shown = once / max(1 - _reach(inner, length), _EPS)
+    shown = once / max(1 - _reach(inner, length), EPS)
     remark = f"Lags beyond {length} of theirs wrap round, by at most {shown:.3g} of its largest; transform more lags."
     yield _Guess("tail", shown, remark, K)
 
@@ -458,7 +458,7 @@ def _followed(member: Any, ratio: float, theirs: Real, rule: Rule) -> tuple[floa
             slope = (upper - lower) / (2 * h)
             move = float(np.sum(slope * (part - K)) / max(float(np.sum(slope**2)), 1e-300))
             ratio = min(max(ratio * math.exp(min(max(move, -0.1), 0.1)), 1e-6), 1e6)
-            if abs(move) < _EPS:
+            if abs(move) < EPS:
                 break
     try:
         return ratio, float(
@@ -545,7 +545,7 @@ def _tolerances(
     longest = float(np.max(timescales(host).decay))
     powers = (
         8
-        * (_EPS if u < _SINGLE / 4 else _SINGLE)
+        * (EPS if u < _SINGLE / 4 else _SINGLE)
         * min(ours.shape[-1], longest)
         * _condition(host, ours, rule)
     )
@@ -554,7 +554,7 @@ def _tolerances(
 
 def _tight(host: Any, ours: Real, u: float, rule: Rule) -> float:
     n, length = inner_of(host)[0].shape[-1], ours.shape[-1]
-    eps = _EPS if u < _SINGLE / 4 else _SINGLE
+    eps = EPS if u < _SINGLE / 4 else _SINGLE
     return 2 * u + 8 * eps * (n + math.log2(length + 1)) * _condition(host, ours, rule)
 
 
@@ -603,7 +603,7 @@ def _is_the_step(host: Any, each: Real) -> str:
 
 def _of_the_imaginary_part(theirs: np.ndarray, r0: float) -> list[Diagnosis]:
     imaginary, largest = float(np.max(np.abs(np.imag(theirs)))), float(np.max(np.abs(theirs)))
-    if imaginary <= 8 * _EPS * largest:
+    if imaginary <= 8 * EPS * largest:
         return []
     ratio = imaginary / max(float(np.max(np.abs(np.real(theirs)))), 1e-300)
     return [

@@ -43,6 +43,7 @@ from ..forms import (
 )
 from ..ground import backend, require
 from ..ground.backend import Complex, Real
+from ..ground.formats import EPS
 from ..kernels import kernel, scan, step
 from ..kernels.sampling import sampled
 from ..matrices.eigen import proved_abscissa
@@ -50,7 +51,6 @@ from ..systems.transfer_functions import transfer
 from .precision import modes_of
 from .time_scales import exponents
 
-_EPS = float(np.finfo(np.float64).eps)
 KEEP_STABILITY = tuple(name for name in RULES if name != "forward")  # Euler's rule need not
 _FULL = (Diagonal, Recurrence)
 _HALF = (Paired, PairedRecurrence, MIMO, MIMORecurrence)
@@ -191,14 +191,14 @@ def radius_bound(A: np.ndarray) -> float:
         1,
     )  # A^m = e^logarithm (P + something of norm E)
     for _ in range(41):
-        norm = float(np.linalg.norm(P, 2)) * (1 + 2 * N * _EPS)
+        norm = float(np.linalg.norm(P, 2)) * (1 + 2 * N * EPS)
         if norm + E == 0:
             return float(np.finfo(np.float64).tiny)
         least = min(least, (logarithm + math.log(norm + E)) / m)
         if norm < E:
             break
-        logarithm, P, E = logarithm + math.log(norm), P / norm, E / norm + 2 * N * _EPS
-        logarithm, P, E, m = 2 * logarithm, P @ P, 2 * E + E**2 + 2 * N**1.5 * _EPS, 2 * m
+        logarithm, P, E = logarithm + math.log(norm), P / norm, E / norm + 2 * N * EPS
+        logarithm, P, E, m = 2 * logarithm, P @ P, 2 * E + E**2 + 2 * N**1.5 * EPS, 2 * m
     return math.exp(least)
 
 
@@ -483,7 +483,7 @@ def _compared(
     n = n**2 if isinstance(inner_of(system), DenseRecurrence) else n
     named = isinstance(rule, str) or not isinstance(form, Continuous)
     rounds += n + (math.log2(length + 1) if named else length)
-    allowed = 32 * (_eps(form) * rounds + _EPS * (length + n))
+    allowed = 32 * (_eps(form) * rounds + EPS * (length + n))
     verdict = "agrees with the kernel to" if error <= allowed else "differs from the kernel by"
     at = np.unravel_index(np.argmax(np.abs(got - expected)), np.shape(got))
     where = "" if error <= allowed else f", most at lag {int(at[-1])}"

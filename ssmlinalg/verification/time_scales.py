@@ -27,9 +27,9 @@ from ..forms import (
 )
 from ..ground import require
 from ..ground.backend import Complex, Real
+from ..ground.formats import EPS
 from ..matrices.eigen import condeig
 
-_EPS = float(np.finfo(np.float64).eps)
 _RECURRENT = (Recurrence, PairedRecurrence, MIMORecurrence, DenseRecurrence)
 
 
@@ -148,7 +148,7 @@ def _eigenvalues(A: np.ndarray) -> tuple[Complex, Real]:
     modes = np.array([each.Lambda for each in found], dtype=np.complex128)
     doubt = np.array(
         [
-            _EPS * np.linalg.norm(member.reshape(N, N), 2) * each.condition
+            EPS * np.linalg.norm(member.reshape(N, N), 2) * each.condition
             for member, each in zip(different, found, strict=True)
         ]
     )
