@@ -333,7 +333,7 @@ def verify_(
         _print_json(facts | {"checks": checks, "findings": findings, "timescales": shares})
     else:
         laws = [
-            (c.law, "holds" if c.holds else "fails", _show(c.error), _show(c.allowed), c.remark)
+            (c.law, "holds" if c.holds else "fails", _show(c.error), _show(c.allowed), c.message)
             for c in found.checks
         ]
         _print_table(
@@ -341,7 +341,7 @@ def verify_(
         )
         if found.findings:
             causes = [
-                (f.cause, _show(f.number), _show(f.residual), f.remark) for f in found.findings
+                (f.cause, _show(f.number), _show(f.residual), f.message) for f in found.findings
             ]
             _print_table(
                 "why it differs, best explanation first",

@@ -610,7 +610,7 @@ def assert_linear(
 def _upheld(checks: list[Check]) -> None:
     __tracebackhide__ = True
     broken = [
-        f"{check.law}: {check.remark} ({check.error:.3g}, allowed {check.allowed:.3g})"
+        f"{check.law}: {check.message} ({check.error:.3g}, allowed {check.allowed:.3g})"
         for check in checks
         if not check.holds
     ]
@@ -636,7 +636,7 @@ class _Disagreement(AssertionError):
         K = _host(theirs)
         known = K.shape == ours.shape and require.all_finite(K)
         findings = diagnose(form, K, rule=rule)[:1] if known else []
-        return " ".join([f"kernel: {error}", *(finding.remark for finding in findings)])
+        return " ".join([f"kernel: {error}", *(finding.message for finding in findings)])
 
 
 def _host(array: Array) -> np.ndarray:

@@ -286,7 +286,7 @@ def test_a_law_that_fails_is_an_assertion_that_fails(
     testing.assert_law(law, form)
     sound = LAWS[law]
     monkeypatch.setitem(
-        LAWS, law, lambda *told: sound(*told)._replace(holds=False, remark="Broken on purpose.")
+        LAWS, law, lambda *told: sound(*told)._replace(holds=False, message="Broken on purpose.")
     )
     with pytest.raises(AssertionError, match="Broken on purpose"):
         testing.assert_laws(form)

@@ -166,20 +166,20 @@ def test_two_mistakes_at_once_are_named_together() -> None:
     assert diagnose(form, lacking)[0][:3:2] == ("direct", 0.3)
     found = diagnose(form, 2 * lacking)[0]
     assert found.cause == "factor"
-    assert "leaves out D" in found.remark
+    assert "leaves out D" in found.message
     found = diagnose(form, 3.3 * kernel(form, L, rule="bilinear"))[0]
     assert found.cause == "rule"
-    assert "3.3 times" in found.remark
+    assert "3.3 times" in found.message
     found = diagnose(form, 2 * kernel(form, L))[0]
     assert found.cause == "factor"
-    assert "D is changed alike" in found.remark
+    assert "D is changed alike" in found.message
 
 
 def test_a_step_missing_from_B_is_named() -> None:
     form = inits.s4d_lin_init(8, channels=3)
     found = diagnose(form, kernel(form, L) / form.step[:, None])[0]
     assert found.cause == "scale"
-    assert "1/step" in found.remark
+    assert "1/step" in found.message
 
 
 def test_real_modes_counted_twice_and_B_left_out_are_named() -> None:
@@ -212,9 +212,9 @@ def test_parameters_stored_in_single_precision_do_not_hide_the_cause() -> None:
     ):
         found = diagnose(stored, theirs)[0]
         assert found.cause == cause
-        assert "single precision" in found.remark
+        assert "single precision" in found.message
         assert 0 < found.residual < 1e-4
-    assert "single precision" not in diagnose(form, 2 * kernel(form, L))[0].remark
+    assert "single precision" not in diagnose(form, 2 * kernel(form, L))[0].message
 
 
 def test_silence_is_not_taken_for_a_kernel() -> None:
@@ -285,10 +285,10 @@ def test_a_growing_mode_is_unstable_and_a_marginal_one_is_named() -> None:
     assert check.error == pytest.approx(0.1, rel=64 * EPS)
     integrates = LAWS["stable"](grows._replace(A=0 * one), 64, "zoh")
     assert integrates.holds
-    assert "marginal" in integrates.remark
+    assert "marginal" in integrates.message
     stiff = LAWS["stable"](grows._replace(A=-3 * one), 64, "forward")
     assert not stiff.holds
-    assert "'forward'" in stiff.remark
+    assert "'forward'" in stiff.message
     far = LAWS["finite"](grows._replace(A=800 * one), 64, "zoh")
     assert not far.holds
     assert far.error == math.inf

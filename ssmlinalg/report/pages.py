@@ -213,12 +213,12 @@ def verification(
     True
     """
     laws = [
-        (check.law, "holds" if check.holds else "fails", f"{_measured(check)}. {check.remark}")
+        (check.law, "holds" if check.holds else "fails", f"{_measured(check)}. {check.message}")
         for check in found.checks
     ]
     cards = [("Laws", certificate(laws, {}))]
     if found.findings:
-        causes = [(one.cause, f"{number(one.residual)} left", one.remark) for one in found.findings]
+        causes = [(one.cause, f"{number(one.residual)} left", one.message) for one in found.findings]
         cards.append(("Why it differs, best explanation first", certificate(causes, {})))
     cards.append(("Time scales", certificate(timetable(found.timescales), facts)))
     about = _ABOUT_OURS if kernel is None else _ABOUT_YOURS
@@ -277,10 +277,10 @@ def _judgement(found: Verification) -> str:
     """The verdict in a sentence or two: what holds, what does not, and why."""
     failing = [check for check in found.checks if not check.holds]
     holding = ", ".join(check.law for check in found.checks if check.holds)
-    why = found.findings[0].remark if found.findings else ""
+    why = found.findings[0].message if found.findings else ""
     if not failing:
         return f"Every law holds: {holding}. {why}".rstrip()
-    fails = " ".join(f"{check.law}: {check.remark}" for check in failing)
+    fails = " ".join(f"{check.law}: {check.message}" for check in failing)
     parts = [
         f"Not everything holds. {fails}",
         f"Best explanation: {why}" if why else "",

@@ -65,13 +65,13 @@ class Diagnosis(NamedTuple):
 
     `residual`: the largest difference left once that is undone, over the largest entry of their
     kernel, the worst kernel counting (for "rounding", which cannot be undone, the difference
-    itself). `remark`: one sentence with the number, and what to do.
+    itself). `message`: one sentence with the number, and what to do.
     """
 
     cause: str
     residual: float
     number: float
-    remark: str
+    message: str
 
 
 class _Guess(NamedTuple):
@@ -81,7 +81,7 @@ class _Guess(NamedTuple):
 
     cause: str
     number: float
-    remark: str
+    message: str
     kernel: Real
     direct: Real | None = None
 
@@ -96,7 +96,7 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Diagno
 
     .. math::  \min_s \max_l |K'_l - s K_l|, \qquad s = \langle K', K \rangle / \langle K, K \rangle,
 
-    which the remark then names. The ratio of steps is searched from 1/1000 to 1000 over the first
+    which the message then names. The ratio of steps is searched from 1/1000 to 1000 over the first
     16 lags, then followed over more and more of them by Gauss-Newton. A cause explains if what it
     leaves is below
 
@@ -118,7 +118,7 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Diagno
 
     >>> from ssmlinalg import s4d_lin_init, kernel
     >>> model = s4d_lin_init(16, step=0.01)
-    >>> diagnose(model, kernel(model, 256, rule="bilinear"))[0].remark
+    >>> diagnose(model, kernel(model, 256, rule="bilinear"))[0].message
     "Theirs is sampled by 'bilinear', ours by 'zoh'; give the rule they use."
     >>> found = diagnose(model, kernel(model._replace(step=0.015 + 0 * model.step), 256))[0]
     >>> found.cause, round(found.number, 9)
@@ -134,7 +134,7 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Diagno
     found = _of_the_imaginary_part(theirs, r0)
     if r0 <= _tight(host, ours, 2.0**-53, rule):
         return found
-    candidates, scaled = [Diagnosis("rounding", r0, r0, _rounding_remark(real, r0))], []
+    candidates, scaled = [Diagnosis("rounding", r0, r0, _rounding_message(real, r0))], []
     for guesses in (
         _simple(host, ours, direct, real, rule, r0),
         _searched(host, ours, direct, real, rule, tight),
@@ -150,18 +150,18 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Diagno
     best = [finding for finding in candidates if finding.residual <= level]
     if loose < least <= _tolerances(host, theirs, ours, rule, 2.0**-24)[1]:
         best = [
-            finding._replace(remark=f"{finding.remark} {_SINGLE_LEFT.format(finding.residual)}")
+            finding._replace(message=f"{finding.message} {_SINGLE_LEFT.format(finding.residual)}")
             for finding in best
         ]
     elif least > loose:
         near = (
             f"the nearest, {best[0].cause!r} ({best[0].number:.4g}), leaves {least:.2g} of {r0:.2g}"
         )
-        remark = (
+        message = (
             f"No single cause explains the difference: {near}; compare the parameters themselves."
         )
         best = [
-            Diagnosis("unknown", least, least, remark),
+            Diagnosis("unknown", least, least, message),
             *(finding for finding in best if finding.residual <= r0 / 2),
         ]
     distinct = {finding.cause: finding for finding in reversed(best)}
@@ -248,14 +248,14 @@ def _simple(
             )
     longer = _kernel(host, 2 * length, rule, ours)
     if longer is not None:
-        remark = "Theirs comes one sample late: they read the state before the newest input."
-        yield _Guess("delay", 1.0, remark, _shifted(longer, 1)[..., :length], _shifted(direct, 1))
-        remark = "Theirs comes one sample early: their first lag is our second."
+        message = "Theirs comes one sample late: they read the state before the newest input."
+        yield _Guess("delay", 1.0, message, _shifted(longer, 1)[..., :length], _shifted(direct, 1))
+        message = "Theirs comes one sample early: their first lag is our second."
         yield _Guess(
-            "delay", -1.0, remark, _shifted(longer, -1)[..., :length], _shifted(direct, -1)
+            "delay", -1.0, message, _shifted(longer, -1)[..., :length], _shifted(direct, -1)
         )
-    remark = f"Theirs runs backwards over its {length} lags; reverse one."
-    yield _Guess("reversed", float(length), remark, ours[..., ::-1], direct[..., ::-1])
+    message = f"Theirs runs backwards over its {length} lags; reverse one."
+    yield _Guess("reversed", float(length), message, ours[..., ::-1], direct[..., ::-1])
     kept = length - int(np.argmax(np.any(theirs.reshape(-1, length) != 0, axis=0)[::-1]))
     if kept < length:
         cut = np.where(np.arange(length) < kept, ours, 0.0)
@@ -313,8 +313,8 @@ def _searched(
         np.sum(K * K, axis=-1), np.finfo(np.float64).tiny
     )
     median = float(np.median(each))
-    remark = f"Theirs is scaled kernel by kernel, by {np.min(each):.4g} to {np.max(each):.4g}{_is_the_step(host, each)}."
-    yield _Guess("scale", median, remark, each[..., None] * ours, each[..., None] * direct)
+    message = f"Theirs is scaled kernel by kernel, by {np.min(each):.4g} to {np.max(each):.4g}{_is_the_step(host, each)}."
+    yield _Guess("scale", median, message, each[..., None] * ours, each[..., None] * direct)
 
 
 def _tried(
@@ -323,14 +323,14 @@ def _tried(
     """A guess with D, without it or with what it makes of it; and scaled too, where that makes the
     difference.
     """
-    cause, number, remark, K, changed = guess
+    cause, number, message, K, changed = guess
     variants = {"": K + direct} if cause != "direct" else {"": K}
     if np.any(direct) and cause != "direct":
         variants |= {" It also leaves out D.": K}
         variants |= {} if changed is None else {" D is changed alike.": K + changed}
     residuals = {also: _apart(theirs, candidate) for also, candidate in variants.items()}
     also = min(residuals, key=lambda also: residuals[also])
-    plain = Diagnosis(cause, residuals[also], number, remark + also)
+    plain = Diagnosis(cause, residuals[also], number, message + also)
     if cause in ("direct", "factor", "scale", "truncated"):
         return plain, []
     scale = _scale_of(theirs, variants[also])
@@ -338,7 +338,7 @@ def _tried(
     if left >= min(plain.residual, r0) / 16:
         return plain, []
     return plain, [
-        Diagnosis(cause, left, number, f"{remark}{also} It is {scale:.6g} times that as well.")
+        Diagnosis(cause, left, number, f"{message}{also} It is {scale:.6g} times that as well.")
     ]
 
 
@@ -349,7 +349,7 @@ def _shifted(K: Real, by: int) -> Real:
 
 
 def _changed(
-    host: Any, ours: Real, rule: Rule, cause: str, number: float, remark: str, **fields: Any
+    host: Any, ours: Real, rule: Rule, cause: str, number: float, message: str, **fields: Any
 ) -> Iterator[_Guess]:
     """A guess that some fields were others."""
     inner = inner_of(host)
@@ -363,7 +363,7 @@ def _changed(
         ours,
     )
     if K is not None:
-        yield _Guess(cause, number, remark, K)
+        yield _Guess(cause, number, message, K)
 
 
 def _tails(host: Any, ours: Real, longer: Real | None, rule: Rule) -> Iterator[_Guess]:
@@ -375,8 +375,8 @@ def _tails(host: Any, ours: Real, longer: Real | None, rule: Rule) -> Iterator[_
     bound = tail_bound(host, length, rule)
     once = float(np.max(bound / largest))
     change = f"by at most {once:.3g} of its largest lag"
-    remark = f"Theirs reads C as the truncated C (I - A^L), which changes it {change}; give one or the other."
-    yield _Guess("tail", once, remark, ours - longer[..., length:])
+    message = f"Theirs reads C as the truncated C (I - A^L), which changes it {change}; give one or the other."
+    yield _Guess("tail", once, message, ours - longer[..., length:])
     system = sampled(host, rule)
     inner = inner_of(system)
     dense = isinstance(inner, DenseRecurrence)
@@ -400,8 +400,8 @@ def _tails(host: Any, ours: Real, longer: Real | None, rule: Rule) -> Iterator[_
         K = np.roll(K, 1, axis=-1)
         K[..., 0] += np.real(system.D) - _direct(host)
     shown = once / max(1 - _reach(inner, length), EPS)
-    remark = f"Lags beyond {length} of theirs wrap round, by at most {shown:.3g} of its largest; transform more lags."
-    yield _Guess("tail", shown, remark, K)
+    message = f"Lags beyond {length} of theirs wrap round, by at most {shown:.3g} of its largest; transform more lags."
+    yield _Guess("tail", shown, message, K)
 
 
 def _reach(inner: Any, length: int) -> float:
@@ -616,6 +616,6 @@ def _of_the_imaginary_part(theirs: np.ndarray, r0: float) -> list[Diagnosis]:
     ]
 
 
-def _rounding_remark(theirs: Real, r0: float) -> str:
+def _rounding_message(theirs: Real, r0: float) -> str:
     kind = _format(theirs)
     return f"The kernels differ by {r0:.2g}, about {-math.log2(r0):.0f} bits agree; theirs has the values of {kind}."

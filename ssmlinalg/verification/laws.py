@@ -64,7 +64,7 @@ class Check(NamedTuple):
     """A law of `LAWS` and whether it holds: `error`, measured, against `allowed`, both relative to
     what the law says.
 
-    `error` and `allowed` may be infinite, never NaN. `remark`: one sentence, with the number that
+    `error` and `allowed` may be infinite, never NaN. `message`: one sentence, with the number that
     says why.
     """
 
@@ -72,7 +72,7 @@ class Check(NamedTuple):
     holds: bool
     error: float
     allowed: float
-    remark: str
+    message: str
 
 
 @_quiet
@@ -87,8 +87,8 @@ def finite(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
         return Check("finite", False, math.inf, 0.0, str(error))
     at = int(np.argmax(np.max(np.abs(K.reshape(-1, length)), axis=0)))
     tail = float(np.max(tail_bound(host, length, rule)))
-    remark = f"The kernel is finite: largest at lag {at}, {np.max(np.abs(K)):.3g}, and below {tail:.3g} from lag {length} on."
-    return Check("finite", True, 0.0, 0.0, remark)
+    message = f"The kernel is finite: largest at lag {at}, {np.max(np.abs(K)):.3g}, and below {tail:.3g} from lag {length} on."
+    return Check("finite", True, 0.0, 0.0, message)
 
 
 @_quiet
@@ -99,10 +99,10 @@ def stable(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
     .. math::  \max_j \max(0, \ln |\bar A_j|)
 
     Allowed is the rounding of that, 8 eps max(1, |z_j|), z = step A. Modes that neither grow nor
-    decay, such as integrators, pass and are counted in the remark. Computed eigenvalues of a matrix
+    decay, such as integrators, pass and are counted in the message. Computed eigenvalues of a matrix
     prove nothing: of matrices error is a proved bound, from `radius_bound` of the sampled matrix
     or, under rules that keep stability, `eigen.proved_abscissa` of A. A matrix that cannot be shown
-    to be stable fails, with both numbers in the remark. Beyond the evaluation of A_d, `length` is
+    to be stable fails, with both numbers in the message. Beyond the evaluation of A_d, `length` is
     not used.
     """
     host, length = admit(form, length, rule)
@@ -134,8 +134,8 @@ def stable(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
             f"{count} of {rate.size} modes grow, {blame}, by {fastest:.3g} a sample.",
         )
     if marginal:
-        remark = f"No mode grows, but {marginal} of {rate.size} are marginal: they do not decay, and the kernel never ends."
-        return Check("stable", True, max(0.0, fastest), allowed, remark)
+        message = f"No mode grows, but {marginal} of {rate.size} are marginal: they do not decay, and the kernel never ends."
+        return Check("stable", True, max(0.0, fastest), allowed, message)
     return Check(
         "stable",
         True,
@@ -165,8 +165,8 @@ def _stable_matrix(
             allowed,
             f"No mode grows: proved, the rate is below {proved:.3g}; {seen}.",
         )
-    remark = f"Not proved to be stable: the rate is below {proved:.3g} nepers a sample; {seen}, which proves nothing."
-    return Check("stable", False, proved, allowed, remark)
+    message = f"Not proved to be stable: the rate is below {proved:.3g} nepers a sample; {seen}, which proves nothing."
+    return Check("stable", False, proved, allowed, message)
 
 
 def radius_bound(A: np.ndarray) -> float:
@@ -209,7 +209,7 @@ def conjugate(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
 
     For `Diagonal` and `Recurrence` error is the largest |Im sum C B A^l| over S, allowed 32 (n +
     log2 L) eps, where A is closed under conjugation to sqrt(eps); for a spectrum that is not, Re is
-    part of the model: allowed is infinite and the remark says what it drops. For half spectra error
+    part of the model: allowed is infinite and the message says what it drops. For half spectra error
     is the share of sum |C B| in modes whose conjugate is stored too with the conjugate weight, and
     allowed 0. Real matrices, and matrices whose Re drops what it drops, are only measured, like
     open spectra.
@@ -247,8 +247,8 @@ def conjugate(form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
             allowed,
             f"Every mode has its conjugate: imaginary parts cancel to {error:.2g}.",
         )
-    remark = f"The modes have their conjugates but C B has not: an imaginary part of {error:.3g} is dropped."
-    return Check("conjugate", False, error, allowed, remark)
+    message = f"The modes have their conjugates but C B has not: an imaginary part of {error:.3g} is dropped."
+    return Check("conjugate", False, error, allowed, message)
 
 
 def _counted_twice(form: Any, eps: float) -> Check:
@@ -266,10 +266,10 @@ def _counted_twice(form: Any, eps: float) -> Check:
         np.max(np.sum(np.where(twice, weight, 0), axis=-1) / np.where(total > 0, total, 1))
     )
     if error:
-        remark = f"{error:.3g} of the weight is in modes stored with their conjugates: a full spectrum in a half form counts twice."
-        return Check("conjugate", False, error, 0.0, remark)
+        message = f"{error:.3g} of the weight is in modes stored with their conjugates: a full spectrum in a half form counts twice."
+        return Check("conjugate", False, error, 0.0, message)
     below, real = int(np.sum(A[0].imag < 0)), int(np.sum(A[0].imag == 0))
-    remark = (
+    message = (
         f"No mode is stored with its conjugate; {below} of {A.shape[-1]} lie below the real axis"
     )
     single = (
@@ -277,7 +277,7 @@ def _counted_twice(form: Any, eps: float) -> Check:
         if real
         else "and none on it"
     )
-    return Check("conjugate", True, 0.0, 0.0, f"{remark} {single}.")
+    return Check("conjugate", True, 0.0, 0.0, f"{message} {single}.")
 
 
 def _is_closed(A: Complex, slack: float) -> bool:
