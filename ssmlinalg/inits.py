@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -99,19 +100,15 @@ def perturbed(
     >>> perturbed(8, perturbation="gaussian", size=0.1).method
     'gaussian'
     """
-    method = perturb.PERTURBATIONS[
-        require.known("perturbation", perturbation, perturb.PERTURBATIONS)
-    ]
-    takes = inspect.signature(method).parameters
+    takes = perturb.sized_by(perturbation)
     sizes = {"conditioning": conditioning, "tau": tau, "size": size}
     sizes = {name: value for name, value in sizes.items() if value is not None}
     for name in sizes:
         if name not in takes:
-            own = " or ".join(name for name in ("conditioning", "tau", "size") if name in takes)
-            raise ValueError(
-                f"a {perturbation} perturbation is sized by {own}; got {name}. Leave it out, or take another."
-            )
-    told = {"progress": progress} if "progress" in takes else {}
+            rule = f"a {perturbation} perturbation is sized by {' or '.join(takes)}"
+            raise ValueError(f"{rule}; got {name}. Leave it out, or take another.")
+    method = perturb.PERTURBATIONS[perturbation]
+    told = {"progress": progress} if "progress" in inspect.signature(method).parameters else {}
     return method(_nplr(measure, order), **sizes, **told)
 
 
@@ -593,3 +590,103 @@ INITS: dict[str, Callable[..., Continuous | Discrete]] = {
     "s5-ptd": s5_ptd_init,
     "mamba": mamba_init,
 }
+
+
+class Built(NamedTuple):
+    """An initialization as it was built.
+
+    Attributes:
+        form: the model, as the function of that name returns it.
+        certificate: the diagonalization whose state the model reads; None for a model without one.
+        figures: the figures of the certificate by name; empty without one.
+    """
+
+    form: Any
+    certificate: perturb.Diagonalization | None
+    figures: Mapping[str, Any]
+
+
+# Initializations that read the state of one diagonalization: how to make it, how to read it.
+_CERTIFIED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {"ptd": (perturbed, reading)}
+
+
+def options(name: str) -> tuple[str, ...]:
+    """The options that an initialization takes, `order` first.
+
+    Args:
+        name: one of `INITS`.
+
+    Returns:
+        Their names, in the order of the function.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> options("s5")
+        ('order', 'channels', 'blocks', 'step', 'seed')
+    """
+    make = INITS[require.known("name", name, INITS)]
+    return tuple(inspect.signature(make).parameters)
+
+
+def certified(name: str) -> bool:
+    """Whether `built` returns a certificate for an initialization.
+
+    Args:
+        name: one of `INITS`.
+
+    Returns:
+        True where the model reads the state of one perturbed system.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> certified("ptd"), certified("s4")
+        (True, False)
+    """
+    return require.known("name", name, INITS) in _CERTIFIED
+
+
+def built(
+    name: str, order: int, *, progress: Callable[..., object] | None = None, **given: Any
+) -> Built:
+    """An initialization with its certificate; the perturbation is computed once.
+
+    Args:
+        name: one of `INITS`.
+        order: order N of the state.
+        progress: called as the perturbation says, where there is one that takes long.
+        **given: options that the initialization takes, see `options`.
+
+    Returns:
+        The model, and for "ptd" the diagonalization that it reads, with its figures.
+
+    Raises:
+        TypeError: for an option that the initialization does not take; what it raises.
+        ValueError: for an unknown name; what the initialization raises.
+
+    Example:
+        >>> found = built("ptd", 8, conditioning=4.0)
+        >>> found.form.A.shape, found.figures["condition"] <= 4
+        ((4,), True)
+        >>> built("s4d-lin", 8).certificate is None
+        True
+    """
+    takes = options(name)
+    for option in given:
+        if option not in takes:
+            rule = f"{name} must be given options it has"
+            raise TypeError(f"{rule}; got {option}. It takes {', '.join(takes)}.")
+    if name not in _CERTIFIED:
+        return Built(INITS[name](order, **given), None, {})
+    certify, read = _CERTIFIED[name]
+    found = certify(order, progress=progress, **_taken(certify, given))
+    return Built(read(found, **_taken(read, given)), found, found.figures())
+
+
+def _taken(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options among those given that a function takes."""
+    takes = inspect.signature(function).parameters
+    return {option: value for option, value in given.items() if option in takes}

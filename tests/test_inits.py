@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, init_names
 
-from ssmlinalg import forms, hippo, inits, kernel, perturb, reference
+from ssmlinalg import cli, export, forms, hippo, inits, kernel, perturb, reference
 
 HALF = [name for name, make in inits.INITS.items() if isinstance(make(4), forms.Paired)]
 N = 64
@@ -226,3 +228,49 @@ def test_mamba_has_its_floor_and_its_skip() -> None:
     form = inits.mamba_init(4, channels=50, step=(1e-6, 1e-5))
     assert np.all(form.step == 1e-4)
     assert np.all(form.D == 1)
+
+
+@pytest.mark.parametrize("name", inits.INITS)
+def test_what_is_built_is_what_the_function_of_that_name_returns(name: str) -> None:
+    options: dict[str, Any] = {"channels": 3, "seed": 5}
+    found = inits.built(name, 6, **options)
+    for one, other in zip(found.form, inits.INITS[name](6, **options), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (found.certificate is not None) == inits.certified(name) == bool(found.figures)
+    assert {"order", *options} <= set(inits.options(name))
+    with pytest.raises(TypeError, match=f"{name} must be given options it has; got rank"):
+        inits.built(name, 6, rank=2)
+
+
+def test_a_perturbation_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(system: forms.NPLR, *, size: float = 0.1) -> perturb.Diagonalization:
+        calls.append(size)
+        return perturb.gaussian(system, size=size)
+
+    monkeypatch.setitem(perturb.PERTURBATIONS, "counted", counted)
+    found = inits.built("ptd", 6, perturbation="counted", size=0.2, channels=2)
+    assert calls == [0.2]
+    assert found.certificate is not None
+    assert found.figures["transfer_bound"] == found.certificate.transfer_bound
+
+
+def test_the_certified_bound_of_the_last_column_is_the_one_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2 epsilon > 1 here, so there is no bound by formula; that of the level sets stands."""
+    found = inits.built("ptd", 64, perturbation="last_column", size=1e-3)
+    assert found.certificate is not None
+    bound = found.certificate.transfer_bound
+    assert bound == pytest.approx(0.02287128, abs=5e-9)  # the digits printed
+    assert found.figures["transfer_bound"] == bound
+    assert math.isinf(found.figures["closed_form_bound"])
+    path = tmp_path / "ptd.safetensors"
+    command = "init ptd -N 64 --perturbation last_column --size 1e-3 --json -o"
+    assert cli.main([*command.split(), str(path)]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    stored = export.load(path)[1]["figures"]
+    for figures in (shown, stored):
+        assert figures["transfer_bound"] == bound
+        assert figures["transfer_error"] == found.certificate.transfer_error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from inspect import signature
 
 import numpy as np
@@ -12,6 +13,7 @@ from strategies import EPS, lossless, nplr, orders, taus
 
 from ssmlinalg import hippo, perturb, reference
 from ssmlinalg.matrices.frequency_supremum import supremum
+from ssmlinalg.perturb.diagonalization import FIGURES
 from ssmlinalg.systems import legs_state, transfer
 
 
@@ -252,6 +254,23 @@ def test_every_perturbation_certifies_what_it_returns(method: str, order: int) -
         assert found.transfer_error <= found.transfer_bound
     else:
         assert found.transfer_error == np.inf
+
+
+@pytest.mark.parametrize("method", perturb.PERTURBATIONS)
+def test_no_fact_bears_the_name_of_a_figure(method: str) -> None:
+    found = perturb.PERTURBATIONS[method](hippo.legs(6))
+    figures = found.figures()
+    assert found.facts.keys().isdisjoint(dir(found))
+    assert {*FIGURES, *found.facts, "perturbation", "proved_abscissa"} <= set(figures)
+    for name in (*FIGURES, "proved_abscissa"):
+        assert figures[name] == getattr(found, name)
+
+
+@pytest.mark.parametrize("name", ["transfer_bound", "tau", "V", "perturbation"])
+def test_a_fact_with_the_name_of_a_figure_is_refused(name: str) -> None:
+    found = perturb.lossless(hippo.legs(4))
+    with pytest.raises(ValueError, match=f"not those of figures; got {name}. Rename them"):
+        replace(found, facts={name: 1.0, "harmless": 2.0})
 
 
 BUDGETED = [

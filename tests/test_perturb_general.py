@@ -364,8 +364,8 @@ def test_the_last_column_of_legs_keeps_its_bound(order: int, length: float) -> N
     ].T
     there = found.V @ ((found.V_inv @ legs.B)[:, None] / (s - found.Lambda[:, None]))
     error = np.linalg.norm(there - exact, axis=0).max()
-    assert error <= found.facts["transfer_bound"] + 256 * EPS * order * found.condition
-    assert found.facts["transfer_bound"] == pytest.approx(
+    assert error <= found.facts["closed_form_bound"] + 256 * EPS * order * found.condition
+    assert found.facts["closed_form_bound"] == pytest.approx(
         2 * length / (1 - 2 * length) / math.sqrt(2 * order - 1)
     )
 
@@ -384,13 +384,14 @@ def test_the_last_column_has_the_tabulated_figures() -> None:
 def test_the_bound_is_promised_only_where_it_is_proved() -> None:
     legs = hippo.legs(8)
     half = 0.51 / float(np.linalg.norm(legs.A, 2))
-    assert last_column(legs, size=half).facts["transfer_bound"] == math.inf
+    assert last_column(legs, size=half).facts["closed_form_bound"] == math.inf
     assert (
-        last_column(legs._replace(B=np.ones(8)), size=half / 9).facts["transfer_bound"] == math.inf
+        last_column(legs._replace(B=np.ones(8)), size=half / 9).facts["closed_form_bound"]
+        == math.inf
     )
-    assert last_column(legs.A, size=half / 9).facts["transfer_bound"] == math.inf
+    assert last_column(legs.A, size=half / 9).facts["closed_form_bound"] == math.inf
     once, twice = (
-        last_column(legs._replace(B=c * legs.B), size=half / 9).facts["transfer_bound"]
+        last_column(legs._replace(B=c * legs.B), size=half / 9).facts["closed_form_bound"]
         for c in (1, -2)
     )
     assert twice == pytest.approx(2 * once)

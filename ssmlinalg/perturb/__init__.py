@@ -20,8 +20,10 @@ method               of                    what it is
 ===================  ====================  =============================================================================
 """
 
+import inspect
 from collections.abc import Callable
 
+from ..ground import require
 from .closed_form import Lossless as Lossless
 from .closed_form import lossless as lossless
 from .columns import column as column
@@ -44,3 +46,24 @@ PERTURBATIONS: dict[str, Callable[..., Diagonalization]] = {
     "gaussian": gaussian,
     "complex_gaussian": complex_gaussian,
 }
+
+
+def sized_by(name: str) -> tuple[str, ...]:
+    """The options by which a perturbation is sized: `conditioning`, `tau`, `size`.
+
+    Args:
+        name: one of `PERTURBATIONS`.
+
+    Returns:
+        Those of the three that it takes.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> sized_by("lossless"), sized_by("gaussian")
+        (('conditioning', 'tau'), ('size',))
+    """
+    method = PERTURBATIONS[require.known("perturbation", name, PERTURBATIONS)]
+    takes = inspect.signature(method).parameters
+    return tuple(option for option in ("conditioning", "tau", "size") if option in takes)

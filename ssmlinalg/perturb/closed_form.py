@@ -38,6 +38,11 @@ class Lossless(Diagonalization):
     spectrum: Spectrum | None = field(repr=False)
     progress: Progress | None = field(repr=False)
 
+    def figures(self) -> dict[str, Any]:
+        """Every figure and fact by its name, `tau` among them."""
+        figures = super().figures()
+        return {"perturbation": figures.pop("perturbation"), "tau": self.tau} | figures
+
     @cached_property
     def condition(self) -> float:
         """kappa_2(V): for large orders from the eigenvalues alone, whose Gram matrix of unit

@@ -36,7 +36,7 @@ def last_column(system: NPLR | Dense | Array, *, size: float = 1e-5) -> Diagonal
     Lambda <= epsilon - 1/2. No such promise is made beyond. At N = 64, |E|_2 = 0.1 and 0.01 give
     kappa_2(V) = 4.2e3 and 3.2e4, 11 % and 8 % above what `column` finds; at N = 128 it is 27 %.
 
-    `facts`: `size`; `absolute` = |E|_2 = epsilon; `transfer_bound`, the bound above times |B| over
+    `facts`: `size`; `absolute` = |E|_2 = epsilon; `closed_form_bound`, the bound above times |B| over
     that of `legs`, where B is parallel to it and 2 epsilon < 1, inf elsewhere.
 
     Raises TypeError or ValueError for `size` <= 0 and for any other A than that of `hippo.legs`.
@@ -46,7 +46,7 @@ def last_column(system: NPLR | Dense | Array, *, size: float = 1e-5) -> Diagonal
 
     >>> from ssmlinalg import hippo
     >>> d = last_column(hippo.legs(64), size=1e-5)
-    >>> round(d.facts["absolute"], 4), d.facts["transfer_bound"] < 0.005, d.condition < 2e4
+    >>> round(d.facts["absolute"], 4), d.facts["closed_form_bound"] < 0.005, d.condition < 2e4
     (0.0261, True, True)
     """
     A, B = split(system)
@@ -74,7 +74,7 @@ def last_column(system: NPLR | Dense | Array, *, size: float = 1e-5) -> Diagonal
                 / ((1 - 2 * length) * math.sqrt(2 * len(A) - 1))
                 * (1 + 64 * EPS)
             )
-    facts = {"size": size, "absolute": length, "transfer_bound": bound}
+    facts = {"size": size, "absolute": length, "closed_form_bound": bound}
     return diagonalized(system, E, method="last_column", facts=facts)
 
 
