@@ -62,7 +62,7 @@ from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.powers import tables
 from ssmlinalg.powers.double_words import Words
 from ssmlinalg.powers.tables import Base
-from ssmlinalg.products import MAX_BYTES, two_level
+from ssmlinalg.products import MAX_BYTES, baby_step_giant_step
 
 SIZES = (
     (1024, 32, 2**14),
@@ -98,14 +98,14 @@ class _Products(torch.autograd.Function):
     def forward(ctx, weights, value, hi, lo, length):  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx.save_for_backward(weights, value, hi, lo)
         direct = torch.zeros_like(weights[..., 0].real)
-        return two_level.power_sums(
+        return baby_step_giant_step.power_sums(
             weights, Base(value, Words(hi, lo), exponential=True), direct, length, MAX_BYTES
         )
 
     @staticmethod
     def backward(ctx, g):  # pyright: ignore[reportIncompatibleMethodOverride]
         weights, value, hi, lo = ctx.saved_tensors
-        s, r = two_level.gradients(
+        s, r = baby_step_giant_step.gradients(
             g, weights, Base(value, Words(hi, lo), exponential=True), MAX_BYTES
         )
         return s.conj(), r.conj(), None, None, None

@@ -26,7 +26,7 @@ from ssmlinalg.discretize import BASES
 from ssmlinalg.ground import backend
 from ssmlinalg.kernels import final_state
 from ssmlinalg.powers import tables
-from ssmlinalg.products import cuda, moments, two_level, vandermonde
+from ssmlinalg.products import baby_step_giant_step, cuda, moments, vandermonde
 from ssmlinalg.products.exponential_sums import MAX_BYTES
 
 EPS = {name: float(np.finfo(name).eps) for name in ("float32", "float64")}
@@ -281,17 +281,20 @@ def test_the_kernels_agree_with_the_host(host: None, dtype: str, length: int) ->
     )
     eps = EPS[dtype]
     mine, plain = (
-        body.power_sums(weights, base, direct, length, MAX_BYTES) for body in (cuda, two_level)
+        body.power_sums(weights, base, direct, length, MAX_BYTES)
+        for body in (cuda, baby_step_giant_step)
     )
     assert np.max(abs(mine - plain)) <= (4 * n + 16) * eps * np.max(np.sum(abs(weights), axis=-1))
-    mine, plain = (body.gradients(g, weights, base, MAX_BYTES) for body in (cuda, two_level))
+    mine, plain = (
+        body.gradients(g, weights, base, MAX_BYTES) for body in (cuda, baby_step_giant_step)
+    )
     scale = np.sum(abs(g), axis=-1, keepdims=True)
     assert np.all(abs(mine[0] - plain[0]) <= 32 * np.sqrt(length) * eps * scale)
     assert np.all(
         abs(mine[1] - plain[1])
         <= 32 * np.sqrt(length) * eps * length * np.sum(abs(weights) * scale, axis=1)
     )
-    mine, plain = (body.moments(g, base, MAX_BYTES) for body in (cuda, two_level))
+    mine, plain = (body.moments(g, base, MAX_BYTES) for body in (cuda, baby_step_giant_step))
     assert np.all(abs(mine - plain) <= 32 * np.sqrt(length) * eps * scale)
 
 

@@ -22,8 +22,9 @@ from ssmlinalg.forms import DPLR, DenseRecurrence
 from ssmlinalg.ground.backend import is_complex, to_numpy
 from ssmlinalg.kernels import dense as rooms
 from ssmlinalg.kernels.dense import dense_kernel, dplr_kernel, prefers_series
-from ssmlinalg.products.matrix_powers import krylov
-from ssmlinalg.products.rational import bilinear, cauchy, dense, generating, power_series
+from ssmlinalg.products.cauchy_sums import cauchy
+from ssmlinalg.products.generating_function import bilinear, dense, generating, power_series
+from ssmlinalg.products.markov_parameters import krylov
 
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 EPS32 = float(np.finfo(np.float32).eps)

@@ -15,7 +15,7 @@ from strategies import EPS, models, seeds, signal
 from ssmlinalg import convolve, discretize, forms, inits, kernel, scan, step
 from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.kernels.recurrence import final_state, free_response, states
-from ssmlinalg.products.scan import accumulate, causal, geometric, powers
+from ssmlinalg.products.linear_recurrences import accumulate, causal, geometric, powers
 
 rules = st.sampled_from(
     ["zoh", "bilinear", "backward", "impulse", "foh"]

@@ -11,8 +11,8 @@ import numpy as np
 from ..forms import DPLR, DenseRecurrence
 from ..ground import backend, require
 from ..ground.backend import Array
-from ..products.matrix_powers import krylov
-from ..products.rational import bilinear, dense, power_series
+from ..products.markov_parameters import krylov
+from ..products.generating_function import bilinear, dense, power_series
 from .sampling import finite
 
 MAX_BYTES = 1 << 23  # of powers and states at a time: what fits a cache

@@ -19,7 +19,7 @@ import numpy as np
 from ..forms import Delayed, DenseRecurrence
 from ..ground import backend, require
 from ..ground.backend import Array
-from ..products.scan import powers
+from ..products.linear_recurrences import powers
 from .sampling import finite
 
 _TABLE = 1 << 20  # entries of the largest table made at a time

@@ -28,7 +28,12 @@ from ..forms import (
 from ..ground import backend, require
 from ..ground.backend import Array
 from ..powers import tables
-from ..products.scan import accumulate, driven, heard, powers
+from ..products.linear_recurrences import (
+    accumulate,
+    output_of_states,
+    powers,
+    states_of_inputs,
+)
 from .recurrence import fitting, readout, start
 from .sampling import batch_of, match, real_signal, swap
 
@@ -112,7 +117,9 @@ def scan_irregular(
     def piece(state: Array, u: Array, steps: Array) -> tuple[Array, Array]:
         f, gain = _samples(A, steps, rule, several)
         x = gain * (
-            driven(swap(u), swap(B)) if several else match(u, B)[..., None] * B[..., None, :]
+            states_of_inputs(swap(u), swap(B))
+            if several
+            else match(u, B)[..., None] * B[..., None, :]
         )
         x = xp.broadcast_to(x, (*lead, *x.shape[-2:]))
         x = accumulate(
@@ -122,8 +129,10 @@ def scan_irregular(
             ),
         )
         if several:
-            return x[..., -1, :], swap(heard(x, swap(readout(system)))) + xp.matmul(D, u)
-        return x[..., -1, :], heard(x, readout(system)[..., None])[..., 0] + D[..., None] * u
+            return x[..., -1, :], swap(output_of_states(x, swap(readout(system)))) + xp.matmul(D, u)
+        return x[..., -1, :], output_of_states(x, readout(system)[..., None])[..., 0] + D[
+            ..., None
+        ] * u
 
     with backend.quietly(u):
         last, y = in_pieces(piece, first, (u, steps), math.prod(first.shape))
@@ -227,7 +236,9 @@ def _modes_at(system: Any, times: Array) -> Array:
     flat = xp.reshape(weights, (*weights.shape[:-3], -1, weights.shape[-1])) if several else weights
 
     def piece(_: Any, times: Array) -> tuple[Any, Array]:
-        return (), heard(flat, tables.exponential(times[..., None, :], A[..., :, None]).value)
+        return (), output_of_states(
+            flat, tables.exponential(times[..., None, :], A[..., :, None]).value
+        )
 
     each = math.prod(np.broadcast_shapes(times.shape[:-1], A.shape[:-1])) * A.shape[-1]
     _, K = in_pieces(piece, (), (times,), each)
@@ -266,7 +277,7 @@ def _matrix_at(system: DenseRecurrence, times: Array) -> Array:
         return xp.where(there[..., None, :], xp.matmul(E, x), x), place
 
     x, _ = backend.fold(digit, x, (powers(xp.full_like(longest, 2.0), _DIGITS + 1),))
-    return heard(C[..., None, :], x)[..., 0, :]
+    return output_of_states(C[..., None, :], x)[..., 0, :]
 
 
 def in_pieces(

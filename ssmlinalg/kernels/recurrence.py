@@ -18,7 +18,13 @@ from ..ground import backend, require
 from ..ground.backend import Array
 from ..powers import tables
 from ..products import moments
-from ..products.scan import causal, driven, geometric, heard, powers
+from ..products.linear_recurrences import (
+    causal,
+    geometric,
+    output_of_states,
+    powers,
+    states_of_inputs,
+)
 from .response import kernel
 from .sampling import (
     base_of,
@@ -285,12 +291,12 @@ def _in_chunks(system: Any, inner: Any, u: Array, first: Array) -> tuple[Array, 
     starts, last = _chunk_states(inner, chunks, _fold(first, extra), length)
     A, C, dense = inner.A, readout(inner), isinstance(inner, DenseRecurrence)
     table = _krylov(swap(A) if dense else A, C, size + 1, dense)  # C A^i as columns
-    K = heard(inner.B[..., None, :], table[..., :-1])[..., 0, :]
+    K = output_of_states(inner.B[..., None, :], table[..., :-1])[..., 0, :]
     if isinstance(system, Delayed):
         K = xp.concat([xp.zeros_like(K[..., :1]), K[..., :-1]], axis=-1)
     response = table[..., :-1] if isinstance(system, Delayed) else table[..., 1:]
     K = K + system.D[..., None] * backend.eye(size, K)[0, :]
-    y = xp.matmul(_rows(chunks), causal(K)) + heard(_rows(starts), response)
+    y = xp.matmul(_rows(chunks), causal(K)) + output_of_states(_rows(starts), response)
     y = xp.reshape(y, (*y.shape[:-2], chunks.shape[-3], chunks.shape[-2] * size))[..., :length]
     return _unfold(y, u.shape[:extra]), _unfold(last, u.shape[:extra])
 
@@ -308,7 +314,7 @@ def _chunk_states(inner: Any, chunks: Array, first: Array, length: int) -> tuple
     reach = swap(
         xp.flip(_krylov(inner.A, inner.B, size, dense), axis=-1)
     )  # A^{Q-1}B, ..., AB, B as rows
-    ends = driven(_rows(chunks[..., :-1, :]), reach)
+    ends = states_of_inputs(_rows(chunks[..., :-1, :]), reach)
     ends = xp.reshape(ends, (*ends.shape[:-2], chunks.shape[-3], c - 1, ends.shape[-1]))
     starts = xp.concat(
         [first[..., None, :], xp.broadcast_to(ends, (*first.shape[:-1], *ends.shape[-2:]))], axis=-2
@@ -320,7 +326,7 @@ def _chunk_states(inner: Any, chunks: Array, first: Array, length: int) -> tuple
         partial(_square, dense=dense),
     )
     newest = _times(_power(inner.A, rest, dense), starts[..., -1:, :], dense)[..., 0, :]
-    return starts, newest + driven(chunks[..., -1, :rest], reach[..., size - rest :, :])
+    return starts, newest + states_of_inputs(chunks[..., -1, :rest], reach[..., size - rest :, :])
 
 
 def _through_states(system: Any, inner: Any, u: Array, first: Array) -> tuple[Array, Array]:
@@ -328,14 +334,16 @@ def _through_states(system: Any, inner: Any, u: Array, first: Array) -> tuple[Ar
     halving recursion.
     """
     xp = backend.namespace(u=u)
-    inputs = driven(swap(u), swap(inner.B))
+    inputs = states_of_inputs(swap(u), swap(inner.B))
     inputs = xp.broadcast_to(inputs, (*first.shape[:-1], *inputs.shape[-2:]))
     # The state before the first sample stands in front as one more, and is carried along like an
     # input.
     states = xp.concat([first[..., None, :], inputs], axis=-2)
     states = geometric(inner.A, states, lambda A, x: A[..., None, :] * x, lambda A: A * A)
     read = states[..., :-1, :] if isinstance(system, Delayed) else states[..., 1:, :]
-    return swap(heard(read, swap(readout(inner)))) + xp.matmul(system.D, u), states[..., -1, :]
+    return swap(output_of_states(read, swap(readout(inner)))) + xp.matmul(system.D, u), states[
+        ..., -1, :
+    ]
 
 
 def readout(inner: Any) -> Array:

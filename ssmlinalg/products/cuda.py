@@ -40,7 +40,7 @@ def available() -> bool:
 
 
 def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes: int) -> Array:
-    """`two_level.power_sums`."""
+    """`baby_step_giant_step.power_sums`."""
     del max_bytes  # nothing is held that a bound could bound
     (G, W, n), sums = weights.shape, weights.shape[0] * weights.shape[1]
     K = _empty((G, W, length), direct)
@@ -55,7 +55,7 @@ def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes
 
 
 def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> tuple[Array, Array]:
-    """`two_level.gradients`."""
+    """`baby_step_giant_step.gradients`."""
     del max_bytes
     length, xp = cotangent.shape[-1], backend.library(weights)
     s = backend.zeros(weights.shape, weights)
@@ -67,7 +67,7 @@ def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> t
 
 
 def moments(signal: Array, base: Base, max_bytes: int) -> Array:
-    """`two_level.moments`."""
+    """`baby_step_giant_step.moments`."""
     del max_bytes
     return _moments(signal, base, 0, slopes=False)[0]
 

@@ -105,5 +105,5 @@ def _bodies(array: Array) -> ModuleType:
     elif backend.kind(array) == "cupy":
         from . import cuda as bodies
     else:
-        from . import two_level as bodies
+        from . import baby_step_giant_step as bodies
     return bodies

@@ -16,20 +16,20 @@ import jax.numpy as jnp
 
 from ..powers.double_words import Words
 from ..powers.tables import Base, factors
-from .two_level import product, split, transform, transposed
+from .baby_step_giant_step import product, split, transform, transposed
 
 _ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
 _CACHE = 1 << 22  # bytes of tables and products at a time
 
 
 def power_sums(weights: Any, base: Base, direct: Any, length: int, max_bytes: int) -> Any:
-    """`two_level.power_sums` with a derivative."""
+    """`baby_step_giant_step.power_sums` with a derivative."""
     K: Any = _power_sums(length, base.exponential, max_bytes, weights, base.value, base.words)
     return K.at[..., :1].add(direct[..., None])
 
 
 def moments(signal: Any, base: Base, max_bytes: int) -> Any:
-    """`two_level.moments` with a derivative."""
+    """`baby_step_giant_step.moments` with a derivative."""
     return _moments(base.exponential, max_bytes, signal, base.value, base.words)
 
 

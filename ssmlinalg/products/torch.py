@@ -12,7 +12,7 @@ import torch
 
 from ..powers.double_words import Words
 from ..powers.tables import Base
-from . import cuda, two_level
+from . import baby_step_giant_step, cuda
 
 _ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
 
@@ -20,20 +20,20 @@ _ONCE = "sums of powers must be differentiated once only; got a second derivativ
 def power_sums(
     weights: torch.Tensor, base: Base, direct: torch.Tensor, length: int, max_bytes: int
 ) -> torch.Tensor:
-    """`two_level.power_sums` with a derivative, in reverse mode and once."""
+    """`baby_step_giant_step.power_sums` with a derivative, in reverse mode and once."""
     return _Sums.apply(
         weights, base.value, *base.words, direct, base.exponential, length, max_bytes
     )
 
 
 def moments(signal: torch.Tensor, base: Base, max_bytes: int) -> torch.Tensor:
-    """`two_level.moments` with a derivative, in reverse mode and once."""
+    """`baby_step_giant_step.moments` with a derivative, in reverse mode and once."""
     return _Moments.apply(signal, base.value, *base.words, base.exponential, max_bytes)
 
 
 def _bodies(tensor: torch.Tensor) -> ModuleType:
     """On a GPU the kernels, if there is a CuPy to compile them."""
-    return cuda if tensor.is_cuda and cuda.available() else two_level
+    return cuda if tensor.is_cuda and cuda.available() else baby_step_giant_step
 
 
 def _mapped(operator: Callable[..., Any]) -> None:

@@ -90,7 +90,7 @@ def geometric(
     return _interleave(x[..., :1, :], later, odd)
 
 
-def driven(u: Array, table: Array) -> Array:
+def states_of_inputs(u: Array, table: Array) -> Array:
     """u @ table for a real u and a table that may be complex, in one real product."""
     xp = backend.namespace(table=table)
     if not backend.is_complex(table):
@@ -99,7 +99,7 @@ def driven(u: Array, table: Array) -> Array:
     return backend.complex_of(product[..., :n], product[..., n:])
 
 
-def heard(x: Array, table: Array) -> Array:
+def output_of_states(x: Array, table: Array) -> Array:
     """Re(x @ table), in one real product."""
     xp = backend.namespace(x=x)
     if not backend.is_complex(x):

@@ -13,7 +13,6 @@ A_d^L; `power_series` takes its coefficients, sums of powers, and needs no matri
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +21,8 @@ import numpy.typing as npt
 from ..ground import backend
 from ..ground.backend import Array
 from ..powers import tables
-from . import cuda
+from .cauchy_sums import slices
 from .exponential_sums import vandermonde
-
-_TABLE = 1 << 18  # numbers in the part of a table of modes and points that is held at a time: 4 MiB
 
 
 class Feedback(NamedTuple):
@@ -68,44 +65,6 @@ def dense(D: Array, U: Array, V: Array) -> Array:
     return D[..., None, :] * backend.eye(D.shape[-1], D) + backend.namespace(U=U, V=V).matmul(U, V)
 
 
-def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
-    r"""The sums over n of w_n/(z_k - lambda_n), one for each point z_k.
-
-    weights, nodes (..., n) and points (..., K) broadcast; returns (..., K). A table of nodes and
-    points is made in parts of 2^18 numbers, or of one point. Raises ValueError on the host where a
-    point is a node. Accuracy: a few eps relative to the sum of |w_n/(z_k - lambda_n)|, the
-    differences being exact to eps of themselves. Cost: n K divisions; memory O(n + K).
-    Differentiable where the library is.
-
-    >>> cauchy(np.array([1.0, 1.0]), np.array([-1.0, 1.0]), np.array([0.0, 3.0]))
-    array([0.  , 0.75])
-    """
-    xp = backend.namespace(weights=weights, nodes=nodes, points=points)
-    if any(map(backend.is_complex, (weights, nodes, points))):
-        weights, nodes, points = (backend.as_complex(array) for array in (weights, nodes, points))
-    shape = np.broadcast_shapes(weights.shape[:-1], nodes.shape[:-1], points.shape[:-1])
-    if backend.kind(nodes) == "cupy" and backend.is_complex(nodes):
-        rows = (
-            xp.broadcast_to(x, (*shape, x.shape[-1])).reshape(-1, x.shape[-1])
-            for x in (weights, nodes, points)
-        )
-        return cuda.cauchy(*rows).reshape(*shape, points.shape[-1])
-    width = math.prod(shape) * nodes.shape[-1]
-    with backend.quietly(nodes):  # the result tells
-        table = (
-            1 / (points[..., None, part] - nodes[..., :, None])
-            for part in _parts(points.shape[-1], width)
-        )
-        sums = xp.concat(
-            [xp.matmul(weights[..., None, :], part)[..., 0, :] for part in table], axis=-1
-        )
-    if backend.is_numpy(sums) and not np.all(np.isfinite(sums)):
-        raise ValueError(
-            "no entry of `points` may be one of `nodes`; got one that is. Move it, or drop the node."
-        )
-    return sums
-
-
 def generating(Lambda: Array, P: Array, B: Array, C: Array, step: Array, length: int) -> Array:
     r"""The kernel Re C A_d^l B_d, l < length, of the bilinear rule from values of its generating
     function on a circle.
@@ -143,7 +102,7 @@ def generating(Lambda: Array, P: Array, B: Array, C: Array, step: Array, length:
     )
     rate = (h * Lambda)[..., :, None]
     values = []
-    for part in _parts(length, math.prod(weights.shape[:-2]) * weights.shape[-1]):
+    for part in slices(length, math.prod(weights.shape[:-2]) * weights.shape[-1]):
         table = 1 / (2 * minus[part] - plus[part] * rate)
         sums = xp.matmul(weights, table)
         sums = xp.reshape(sums, (*sums.shape[:-2], 1 + R, 1 + R, sums.shape[-1]))
@@ -238,12 +197,6 @@ def _circle(length: int) -> tuple[npt.NDArray[np.complex128], npt.NDArray[np.com
     return inside + 2 * r * np.sin(angle) ** 2 + 1j * imag, inside + 2 * r * np.sin(
         quarter
     ) ** 2 - 1j * imag
-
-
-def _parts(length: int, width: int) -> Iterator[slice]:
-    """Slices of `length` points, so that `width` numbers for each make no large table."""
-    each = max(1, _TABLE // max(1, width))
-    return (slice(start, min(start + each, length)) for start in range(0, length, each))
 
 
 def _times(f: Array, g: Array) -> Array:
