@@ -71,7 +71,7 @@ def main() -> None:
                 seconds(lambda path=path: np.fromfile(path, np.uint8).sum())[0] for _ in range(3)
             )
             converted, found = seconds(
-                lambda path=path, target=target: export.convert(path, to=target, from_=target)
+                lambda path=path, target=target: export.convert(path, target, source_target=target)
             )
             error = max(layer.error / layer.scale for layer in found.layers)
             audited, report = seconds(lambda path=path, target=target: audit(path, target=target))

@@ -163,8 +163,8 @@ def init_(
             "--length", "-L", help="Samples, for dss-softmax and for layouts that depend on them."
         ),
     ] = None,
-    to: Annotated[
-        str, typer.Option("--to", help="Layout of the file: " + ", ".join(export.TARGETS))
+    target: Annotated[
+        str, typer.Option(help="Layout of the file: " + ", ".join(export.TARGETS))
     ] = "s4d",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The safetensors file to write.")
@@ -184,9 +184,12 @@ def init_(
     require.known("name", name, inits.INITS)
     if length is not None and "length" in inspect.signature(inits.INITS[name]).parameters:
         options["length"] = length
-    elif length is not None and not export.TARGETS[require.known("to", to, export.TARGETS)].sized:
+    elif (
+        length is not None
+        and not export.TARGETS[require.known("target", target, export.TARGETS)].sized
+    ):
         raise ValueError(
-            f"`--length` must be one that something depends on; got {length} for {name} as {to}. Leave it out."
+            f"`--length` must be one that something depends on; got {length} for {name} as {target}. Leave it out."
         )
     make = _init(name, options)
     if page is not None and name != "ptd":
@@ -200,7 +203,7 @@ def init_(
     drawn = _files(figure, "spectrum", "response", "deviation", "kernels")
     refuse_existing([path for path in (output, page, *drawn) if path is not None], force=force)
     if output is not None:
-        require.known("to", to, export.TARGETS)
+        require.known("target", target, export.TARGETS)
     with _screen.status(title := f"building {name} of order {order}") as status:
         found = _perturbed(order, options, _telling(status, title)) if name == "ptd" else None
         form = _reading(found, options) if found else make(order, **options)
@@ -212,7 +215,7 @@ def init_(
     if output is not None:
         with _screen.status(f"writing {output}"):
             told = {"built": built, "seed": seed, "figures": figures}
-            export.save(output, form, to, length=length, metadata=told, force=force)
+            export.save(output, form, target, length=length, metadata=told, force=force)
         figures["file"] = str(output)
     if page is not None and found is not None:
         assert isinstance(form, forms.Paired)
@@ -452,15 +455,13 @@ def convert_(
             show_default=False,
         ),
     ],
-    to: Annotated[
+    target: Annotated[
         str,
-        typer.Option(
-            "--to", help="Layout to write: " + ", ".join(export.TARGETS), show_default=False
-        ),
+        typer.Option(help="Layout to write: " + ", ".join(export.TARGETS), show_default=False),
     ],
-    from_: Annotated[
+    source_target: Annotated[
         str | None,
-        typer.Option("--from", help="Layout to read; unset: the one the file tells, or its names."),
+        typer.Option(help="Layout to read; unset: the one the file tells, or its names."),
     ] = None,
     length: Annotated[
         int | None,
@@ -486,7 +487,7 @@ def convert_(
     """
     with _screen.status(f"converting {source}"):
         found = export.convert(
-            source, to=to, from_=from_, length=length, output=output, force=force
+            source, target, source_target=source_target, length=length, output=output, force=force
         )
     if as_json:
         return _print_json(
@@ -496,7 +497,7 @@ def convert_(
                 "file": None if output is None else str(output),
             }
         )
-    heads = ("layer", "from", "to", "error", "allowed", "scale", "samples")
+    heads = ("layer", "source", "target", "error", "allowed", "scale", "samples")
     rows = [
         (
             layer.prefix or "-",
@@ -506,11 +507,11 @@ def convert_(
         )
         for layer in found.layers
     ]
-    _print_table(f"{source} as {to}: how far each kernel moved", heads, rows)
+    _print_table(f"{source} as {target}: how far each kernel moved", heads, rows)
     moved = {
         name: text
         for layer in found.layers
-        for name, text in zip((to, layer.source), reversed(layer.moved), strict=False)
+        for name, text in zip((target, layer.source), reversed(layer.moved), strict=False)
     }
     _print_table("what each layout keeps elsewhere than a form", ("layout", "moved"), moved.items())
     if output is not None:

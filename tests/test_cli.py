@@ -36,7 +36,7 @@ def parsed(*arguments: str | Path) -> Any:
 
 def test_the_main_job(tmp_path: Path) -> None:
     done = ssm(
-        "init", "ptd", "--order", "64", "--channels", "256", "--conditioning", "8", "--to", "s4d",
+        "init", "ptd", "--order", "64", "--channels", "256", "--conditioning", "8", "--target", "s4d",
         "-o", "ptd64.safetensors", "--report", "ptd64.html", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -83,7 +83,9 @@ def test_what_is_built_is_what_python_builds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["s5", "s5-ptd"])
 def test_models_with_several_inputs_go_into_their_own_layout(name: str, tmp_path: Path) -> None:
     path = tmp_path / "s5.safetensors"
-    parsed("init", name, "-N", "8", "-H", "3", "--blocks", "2", "--to", "s5-pytorch", "-o", path)
+    parsed(
+        "init", name, "-N", "8", "-H", "3", "--blocks", "2", "--target", "s5-pytorch", "-o", path
+    )
     assert isinstance(export.load(path)[0], forms.MIMO)
 
 
@@ -436,7 +438,7 @@ REFUSED = {
     "order as a word": ("init", "ptd", "--order", "many"),
     "fractional order": ("compare", "--order", "2.5"),
     "unknown init": ("init", "pdt"),
-    "unknown target": ("init", "ptd", "--to", "s4dd", "-o", "x.safetensors"),
+    "unknown target": ("init", "ptd", "--target", "s4dd", "-o", "x.safetensors"),
     "unknown command": ("make",),
     "unknown option": ("compare", "--colour", "red"),
     "option of another init": ("init", "s4d-lin", "--conditioning", "8"),

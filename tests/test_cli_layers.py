@@ -49,7 +49,7 @@ def test_every_layer_is_converted_and_says_how_far_its_kernel_moved(
     arguments = [
         "convert",
         str(model(tmp_path)),
-        "--to",
+        "--target",
         "annotated-s4d",
         "-L",
         "64",
@@ -72,7 +72,7 @@ def test_every_layer_is_converted_and_says_how_far_its_kernel_moved(
 
 
 def test_the_table_says_what_moved(tmp_path: Path, capsys: Any) -> None:
-    assert main(["convert", str(model(tmp_path)), "--to", "s4d", "-L", "16"]) == 0
+    assert main(["convert", str(model(tmp_path)), "--target", "s4d", "-L", "16"]) == 0
     told = capsys.readouterr().out
     assert "net.1." in told
     assert "B into C" in told
@@ -81,12 +81,12 @@ def test_the_table_says_what_moved(tmp_path: Path, capsys: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--to", "s4e"], "one of"),
-        (["--to", "s5", "--from", "mamba"], "the names must be those of a layer"),
-        (["--to", "s5", "-L", "0"], "`length` must be an integer of at least 1"),
-        (["--to", "s5", "-o", "a.pt"], "must end in"),
-        (["--to", "dss-softmax"], "`length` must be given"),
-        (["--to", "mamba"], "A must be real"),
+        (["--target", "s4e"], "one of"),
+        (["--target", "s5", "--source-target", "mamba"], "the names must be those of a layer"),
+        (["--target", "s5", "-L", "0"], "`length` must be an integer of at least 1"),
+        (["--target", "s5", "-o", "a.pt"], "must end in"),
+        (["--target", "dss-softmax"], "`length` must be given"),
+        (["--target", "mamba"], "A must be real"),
     ],
 )
 def test_what_cannot_be_converted_is_one_sentence_and_no_file(
@@ -103,7 +103,7 @@ def test_what_cannot_be_converted_is_one_sentence_and_no_file(
     assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
 
 
-@pytest.mark.parametrize("command", [["convert", "--to", "s5"], ["audit"]])
+@pytest.mark.parametrize("command", [["convert", "--target", "s5"], ["audit"]])
 def test_pickles_and_what_is_not_there_are_refused(
     command: list[str], tmp_path: Path, capsys: Any
 ) -> None:
@@ -155,7 +155,7 @@ def test_layouts_of_one_length_are_written_for_it(
     name: str, target: str, tmp_path: Path, capsys: Any
 ) -> None:
     path = tmp_path / "layer.safetensors"
-    arguments = ["init", name, "-N", "8", "--to", target, "-o", str(path)]
+    arguments = ["init", name, "-N", "8", "--target", target, "-o", str(path)]
     assert main(arguments) == 2
     assert "`length` must be given" in refusal(capsys)
     assert main([*arguments, "-L", "256"]) == 0

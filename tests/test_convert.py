@@ -43,7 +43,7 @@ def test_every_conversion_keeps_the_kernel_or_is_refused(origin: str, data: Any)
     arrays = TARGETS[origin].to(given, **sized(origin))
     there = data.draw(st.sampled_from(sorted(TARGETS)))
     try:
-        found = convert(arrays, to=there, from_=origin, length=LENGTH)
+        found = convert(arrays, there, source_target=origin, length=LENGTH)
     except (ValueError, TypeError) as error:
         found = str(error)
     if isinstance(found, str):
@@ -71,7 +71,7 @@ def test_every_conversion_keeps_the_kernel_or_is_refused(origin: str, data: Any)
 def test_what_a_target_takes_it_converts_to_itself(origin: str, data: Any) -> None:
     given, _ = data.draw(exports(origin, LENGTH))
     arrays = TARGETS[origin].to(given, **sized(origin))
-    again = convert(arrays, to=origin, from_=origin, length=LENGTH)
+    again = convert(arrays, origin, source_target=origin, length=LENGTH)
     assert again.arrays.keys() == arrays.keys()
     assert all(np.array_equal(again.arrays[name], array) for name, array in arrays.items())
     assert again.layers[0].error == 0
@@ -82,7 +82,7 @@ def test_what_a_target_takes_it_converts_to_itself(origin: str, data: Any) -> No
 )
 def test_the_layers_of_both_kinds_take_every_form_of_modes(name: str) -> None:
     form = init(name, channels=3, seed=1)
-    found = convert(form, to="s5-pytorch", length=LENGTH)
+    found = convert(form, "s5-pytorch", length=LENGTH)
     expected = kernel(form, LENGTH)
     K = heard("s5-pytorch", found.arrays)
     K = K if expected.ndim == 3 else np.moveaxis(np.diagonal(K), -1, 0)
@@ -102,7 +102,7 @@ def test_a_layer_of_another_rule_holds_the_same_sampled_model(
     form = init("s4d-inv", channels=2, seed=2)
     monkeypatch.setitem(TARGETS, "other", TARGETS["s4d"]._replace(rule=rule))
     arrays = TARGETS["s4d"].to(form)
-    found = convert(arrays, to="s4d", from_="other", length=LENGTH)
+    found = convert(arrays, "s4d", source_target="other", length=LENGTH)
     expected = kernel(TARGETS["s4d"].back(arrays), LENGTH, rule=rule)
     assert (
         np.max(np.abs(kernel(TARGETS["s4d"].back(found.arrays), LENGTH) - expected))
@@ -132,7 +132,7 @@ def test_a_wrong_exporter_is_found_out_before_anything_is_written(
         ValueError, match=r"a conversion must keep every kernel; got one of size .* moved by"
     ) as error:
         convert(
-            init("s4d-lin", channels=2), to="s4d", length=LENGTH, output=tmp_path / "a.safetensors"
+            init("s4d-lin", channels=2), "s4d", length=LENGTH, output=tmp_path / "a.safetensors"
         )
     assert re.fullmatch(SENTENCE, str(error.value))
     assert not list(tmp_path.iterdir())
@@ -140,8 +140,8 @@ def test_a_wrong_exporter_is_found_out_before_anything_is_written(
 
 def test_blocks_of_channels_come_apart_again() -> None:
     form = init("s4d-legs", channels=3, seed=4)
-    there = convert(form, to="s5-pytorch", length=LENGTH)
-    again = convert(there.arrays, to="s4d", from_="s5-pytorch", length=LENGTH)
+    there = convert(form, "s5-pytorch", length=LENGTH)
+    again = convert(there.arrays, "s4d", source_target="s5-pytorch", length=LENGTH)
     assert again.arrays["A_imag"].shape == (3, 4)
     difference = np.max(np.abs(heard("s4d", again.arrays) - kernel(form, LENGTH)))
     assert difference <= there.layers[0].allowed + again.layers[0].allowed
@@ -149,13 +149,13 @@ def test_blocks_of_channels_come_apart_again() -> None:
 
 def test_inputs_that_are_mixed_do_not_come_apart() -> None:
     with pytest.raises(TypeError, match="takes the form Paired; got MIMO"):
-        convert(init("s5", channels=2), to="s4d")
+        convert(init("s5", channels=2), "s4d")
 
 
 def test_matrices_come_apart_unless_their_eigenvectors_are_nearly_parallel() -> None:
     paired = init("s4d-lin", seed=5)
     dense = forms.to_dense(paired)
-    found = convert(dense, to="s4d", length=LENGTH)
+    found = convert(dense, "s4d", length=LENGTH)
     assert (
         np.max(np.abs(heard("s4d", found.arrays)[0] - kernel(paired, LENGTH)))
         <= found.layers[0].allowed
@@ -165,17 +165,17 @@ def test_matrices_come_apart_unless_their_eigenvectors_are_nearly_parallel() -> 
         with pytest.raises(
             TypeError, match=r"condition 10000 at most.*; got a D.* that has not. Perturb it first"
         ):
-            convert(form, to="s4d", length=LENGTH)
+            convert(form, "s4d", length=LENGTH)
 
 
 def test_recurrences_become_layers_with_a_step() -> None:
     form = init("dlr", seed=6, channels=2)
-    found = convert(form, to="s4d", length=LENGTH)
+    found = convert(form, "s4d", length=LENGTH)
     assert (
         np.max(np.abs(heard("s4d", found.arrays) - kernel(form, LENGTH))) <= found.layers[0].allowed
     )
     sampled = discretize.zoh(init("s4d-lin", seed=6))
-    again = convert(sampled, to="s4d", length=LENGTH)
+    again = convert(sampled, "s4d", length=LENGTH)
     assert (
         np.max(np.abs(heard("s4d", again.arrays) - kernel(sampled, LENGTH)))
         <= again.layers[0].allowed
@@ -185,7 +185,7 @@ def test_recurrences_become_layers_with_a_step() -> None:
 def test_every_layer_of_a_model_keeps_its_prefix() -> None:
     models = {f"net.{i}.": TARGETS["s4d"].to(init("s4d-lin", channels=2, seed=i)) for i in range(3)}
     arrays = {prefix + name: array for prefix, one in models.items() for name, array in one.items()}
-    found = convert(arrays | {"head.weight": np.zeros((2, 2))}, to="s5-pytorch", length=LENGTH)
+    found = convert(arrays | {"head.weight": np.zeros((2, 2))}, "s5-pytorch", length=LENGTH)
     assert [layer.prefix for layer in found.layers] == list(models)
     assert {name.rpartition("seq.")[0] for name in found.arrays} == set(models)
 
@@ -198,28 +198,28 @@ def test_the_mixtures_of_many_inputs_see_every_entry() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TARGETS, "s5-pytorch", TARGETS["s5-pytorch"]._replace(to=lambda form: wrong))
         with pytest.raises(ValueError, match="must keep every kernel"):
-            convert(form, to="s5-pytorch", length=LENGTH)
+            convert(form, "s5-pytorch", length=LENGTH)
 
 
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: convert(init("s4d-lin"), to="s4e"), "`to` must be one of"),
-        (lambda: convert({}, to="s4d", from_="s4e"), "`from_` must be one of"),
+        (lambda: convert(init("s4d-lin"), "s4e"), "`target` must be one of"),
+        (lambda: convert({}, "s4d", source_target="s4e"), "`source_target` must be one of"),
         (
-            lambda: convert(init("s4d-lin"), to="s4d", from_="s4d"),
-            "`from_` must be left out for a form",
+            lambda: convert(init("s4d-lin"), "s4d", source_target="s4d"),
+            "`source_target` must be left out for a form",
         ),
         (
-            lambda: convert({"C": np.zeros((1, 2, 2))}, to="s4d", from_="s5"),
+            lambda: convert({"C": np.zeros((1, 2, 2))}, "s4d", source_target="s5"),
             "the names must be those of a layer",
         ),
         (
-            lambda: convert({"net.log_dT": np.zeros(3)}, to="s4d"),
+            lambda: convert({"net.log_dT": np.zeros(3)}, "s4d"),
             "Is 'net.log_dT' meant to be 'log_dt'",
         ),
         (
-            lambda: convert(init("s4d-lin"), to="s4d", length=0),
+            lambda: convert(init("s4d-lin"), "s4d", length=0),
             "`length` must be an integer of at least 1",
         ),
     ],
@@ -234,7 +234,7 @@ def test_a_file_is_read_by_what_it_says_and_written_with_its_proof(tmp_path: Any
     export.save(tmp_path / "a.safetensors", init("s4d-legs", channels=2), "s4d")
     found = convert(
         tmp_path / "a.safetensors",
-        to="s5-pytorch",
+        "s5-pytorch",
         length=LENGTH,
         output=tmp_path / "b.safetensors",
     )
@@ -247,15 +247,13 @@ def test_a_file_is_read_by_what_it_says_and_written_with_its_proof(tmp_path: Any
         "s5-pytorch",
         found.layers[0].error,
     )
-    again = convert(
-        tmp_path / "b.safetensors", to="s4d", length=LENGTH
-    )  # it says itself what it is
+    again = convert(tmp_path / "b.safetensors", "s4d", length=LENGTH)  # it says itself what it is
     assert again.layers[0].source == "s5-pytorch"
     with pytest.raises(FileExistsError, match="must not exist"):
-        convert(tmp_path / "a.safetensors", to="s4d", output=tmp_path / "b.safetensors")
+        convert(tmp_path / "a.safetensors", "s4d", output=tmp_path / "b.safetensors")
     assert convert(
         tmp_path / "a.safetensors",
-        to="s4d",
+        "s4d",
         length=LENGTH,
         output=tmp_path / "b.safetensors",
         force=True,
@@ -265,7 +263,7 @@ def test_a_file_is_read_by_what_it_says_and_written_with_its_proof(tmp_path: Any
 def test_a_file_is_read_at_the_length_it_was_written_for(tmp_path: Any) -> None:
     form = init("s4", channels=2)
     export.save(tmp_path / "a.safetensors", form, "annotated-s4", length=LENGTH)
-    found = convert(tmp_path / "a.safetensors", to="annotated-s4", length=3 * LENGTH)
+    found = convert(tmp_path / "a.safetensors", "annotated-s4", length=3 * LENGTH)
     K = kernel(
         TARGETS["annotated-s4"].back(found.arrays, length=3 * LENGTH), LENGTH, rule="bilinear"
     )
@@ -281,7 +279,7 @@ def test_what_rounding_is_allowed_to_do_does_not_grow_with_the_unit_of_time() ->
     again = form._replace(A=form.A * 2.0**40, B=form.B * 2.0**40, step=form.step / 2.0**40)
     picoseconds = TARGETS["plain"].to(again)
     allowed = [
-        convert(arrays, to="plain", length=LENGTH).layers[0].allowed
+        convert(arrays, "plain", length=LENGTH).layers[0].allowed
         for arrays in (seconds, picoseconds)
     ]
     assert allowed[0] == allowed[1]
@@ -293,7 +291,7 @@ def test_matrices_that_channels_share_come_apart(H: int) -> None:
     rng = np.random.default_rng(0)
     B, C = rng.standard_normal((2, H, A.shape[-1]))
     for form in (forms.Dense(A, B, C, D, step), forms.Dense(np.stack([A] * H), B, C, D, step)):
-        found = convert(form, to="s4d", length=LENGTH)
+        found = convert(form, "s4d", length=LENGTH)
         assert (
             np.max(np.abs(heard("s4d", found.arrays) - kernel(form, LENGTH)))
             <= found.layers[0].allowed
@@ -306,7 +304,7 @@ def empty(form: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("form", "to", "sentence"),
+    ("form", "target", "sentence"),
     [
         (
             type(init("s5"))(*(np.stack([array] * 8) for array in init("s5", 16, channels=8))),
@@ -334,23 +332,26 @@ def empty(form: Any) -> Any:
     ],
 )
 def test_forms_that_no_layer_holds_are_refused_in_a_sentence(
-    form: Any, to: str, sentence: str
+    form: Any, target: str, sentence: str
 ) -> None:
     with pytest.raises((ValueError, TypeError), match=sentence) as error:
-        convert(form, to=to, length=LENGTH)
+        convert(form, target, length=LENGTH)
     assert re.fullmatch(SENTENCE, str(error.value)), error.value
 
 
 @pytest.mark.parametrize(("name", "value"), [("P", 1e300), ("A_imag", 1e308), ("inv_dt", 650.0)])
-@pytest.mark.parametrize("to", ["s4", "s5-pytorch"])
+@pytest.mark.parametrize("target", ["s4", "s5-pytorch"])
 def test_numbers_near_the_largest_are_converted_or_refused(
-    name: str, value: float, to: str
+    name: str, value: float, target: str
 ) -> None:
     arrays = TARGETS["s4"].to(init("s4", channels=2))
     said = "a rule; got a value. Remedy."
     try:
         convert(
-            arrays | {name: np.full(arrays[name].shape, value)}, to=to, from_="s4", length=LENGTH
+            arrays | {name: np.full(arrays[name].shape, value)},
+            target,
+            source_target="s4",
+            length=LENGTH,
         )
     except (ValueError, TypeError) as error:
         said = str(error)
@@ -360,29 +361,29 @@ def test_numbers_near_the_largest_are_converted_or_refused(
 @pytest.mark.parametrize("step", [1e-30, 0.1, 1e30])
 def test_no_more_is_allowed_than_a_small_part_of_the_kernel(step: float) -> None:
     (layer,) = convert(
-        init("s4d-lin", channels=2, step=(step, step)), to="plain", length=LENGTH
+        init("s4d-lin", channels=2, step=(step, step)), "plain", length=LENGTH
     ).layers
     assert layer.error <= layer.allowed <= layer.scale / 64
 
 
-@pytest.mark.parametrize("to", ["s4d", "s5-pytorch"])
+@pytest.mark.parametrize("target", ["s4d", "s5-pytorch"])
 def test_a_quiet_channel_is_proved_as_a_loud_one_is(
-    to: str, monkeypatch: pytest.MonkeyPatch
+    target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     form = init("s4d-lin", channels=2, seed=8)
     form = form._replace(C=form.C * np.array([[1.0], [1e-9]]))
-    assert convert(form, to=to, length=LENGTH)
-    right = TARGETS[to]
+    assert convert(form, target, length=LENGTH)
+    right = TARGETS[target]
     monkeypatch.setitem(
         TARGETS,
-        to,
+        target,
         right._replace(to=lambda form: right.to(form._replace(C=form.C * [[1.0], [0.9]]))),
     )
     with pytest.raises(ValueError, match="must keep every kernel"):
-        convert(form, to=to, length=LENGTH)
+        convert(form, target, length=LENGTH)
 
 
 def test_numbers_below_the_normal_ones_are_allowed_their_coarser_rounding() -> None:
     form = init("s4d-lin", channels=2, seed=9)
     for size in (1e-41, 1.0):
-        assert convert(form._replace(C=form.C * size), to="s4d", length=LENGTH).layers[0].error >= 0
+        assert convert(form._replace(C=form.C * size), "s4d", length=LENGTH).layers[0].error >= 0

@@ -86,17 +86,17 @@ class Conversion(NamedTuple):
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # no kernel that overflows is proved
 def convert(
     source: str | os.PathLike[str] | Mapping[str, Any] | Form,
+    target: str,
     *,
-    to: str,
-    from_: str | None = None,
+    source_target: str | None = None,
     length: int | None = None,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Conversion:
-    """The layers of `source` in the layout `to`, each proved to have the kernel it had.
+    """The layers of `source` in the layout `target`, each proved to have the kernel it had.
 
     `source` is a file of arrays (`checkpoints.read` says which), a mapping of arrays by name, or a
-    form. `from_` names its layout; without it the file tells, or the names do where they fit one
+    form. `source_target` names its layout; without it the file tells, or the names do where they fit one
     target only. Prefixes of layers are kept. `length` is the number of samples the kernels are
     compared over (1024 unless given), and the length of sequences for layouts that depend on it; a
     file of ours that has a length is read at its own, whatever the new one is. With `output` the
@@ -106,30 +106,30 @@ def convert(
     Models of many inputs are compared along random mixtures of them, which see every entry of the
     kernel. Raises ValueError when a kernel would change by more than the rounding of the arrays,
     when no layer is found or several targets have the names; TypeError for a form that no exact
-    step brings to the target; and what reading and `to` raise.
+    step brings to the target; and what reading and the target's `to` raise.
 
     >>> from ssmlinalg import s5_init
-    >>> found = convert(s5_init(8, channels=3), to="s5-pytorch")
+    >>> found = convert(s5_init(8, channels=3), "s5-pytorch")
     >>> found.layers[0].error < 1e-6 * found.layers[0].scale
     True
     """
-    there = TARGETS[require.known("to", to, TARGETS)]
-    if from_ is not None:
-        require.known("from_", from_, TARGETS)
+    there = TARGETS[require.known("target", target, TARGETS)]
+    if source_target is not None:
+        require.known("source_target", source_target, TARGETS)
     samples = _LENGTH if length is None else require.integer("length", length)
     if output is not None:
         output = writable(output, force=force)
     arrays: dict[str, np.ndarray] = {}
     converted, kind = [], ""
-    for layer, form, rule in _models(source, from_, length):
+    for layer, form, rule in _models(source, source_target, length):
         fitted = _fitted(form, rule, there)
-        one = there.to(fitted, **sized(to, length))
-        moved = tuple(TARGETS[name].moved for name in (layer.target, to) if name in TARGETS)
+        one = there.to(fitted, **sized(target, length))
+        moved = tuple(TARGETS[name].moved for name in (layer.target, target) if name in TARGETS)
         rules = (
             rule or there.rule or "zoh",
             there.rule or rule or "zoh",
         )  # a layout that samples nothing takes the other's
-        proof = _proof(form, one, partial(there.back, **sized(to, length)), rules, samples)
+        proof = _proof(form, one, partial(there.back, **sized(target, length)), rules, samples)
         wrong = np.flatnonzero(~(proof[0] <= proof[1]))
         if wrong.size:
             where = f" of {layer.prefix!r}" if layer.prefix else ""
@@ -139,7 +139,7 @@ def convert(
                 f"a conversion must keep every kernel; got {got}. Keep its layout, or a shorter length."
             )
         largest = (float(np.max(each, initial=0.0)) for each in proof)
-        found = Converted(layer.prefix, layer.target, to, moved, samples, *largest)
+        found = Converted(layer.prefix, layer.target, target, moved, samples, *largest)
         converted.append(found)
         kind = type(fitted).__name__
         arrays |= {layer.prefix + name: array for name, array in one.items()}
@@ -150,18 +150,19 @@ def convert(
             for name in there.layout
             if any(layer.prefix + name in arrays for layer in converted)
         ]
-        put(output, arrays, to, names, told, form=kind, length=length, force=force)
+        put(output, arrays, target, names, told, form=kind, length=length, force=force)
     return Conversion(arrays, converted)
 
 
 def _models(
-    source: Any, from_: str | None, length: int | None
+    source: Any, source_target: str | None, length: int | None
 ) -> Iterator[tuple[Layer, Any, str | None]]:
     """Every layer with its form and the rule it samples by, one after the other."""
     if not isinstance(source, (str, os.PathLike, Mapping)):
-        if from_ is not None:
+        if source_target is not None:
+            got = repr(source_target)
             raise ValueError(
-                f"`from_` must be left out for a form; got {from_!r}. It names the layout of arrays."
+                f"`source_target` must be left out for a form; got {got}. It names the layout of arrays."
             )
         form = forms.move(source, "numpy")
         yield Layer("", type(form).__name__, {}), form, None
@@ -173,14 +174,14 @@ def _models(
     else:
         file = checkpoints.read(source)
         if file.metadata.get("target") in TARGETS:  # a file of ours
-            from_ = file.metadata["target"] if from_ is None else from_
+            source_target = source_target or file.metadata["target"]
             own = file.metadata.get(
                 "length", ""
             )  # of these arrays, whatever is asked of the new ones
             length = int(own) if re.fullmatch("[1-9][0-9]{0,17}", own) else length
         shapes = {name: entry.shape for name, entry in file.entries.items()}
         read = {name: entry.read for name, entry in file.entries.items()}
-    for layer in layers(shapes, from_):
+    for layer in layers(shapes, source_target):
         there = TARGETS[layer.target]
         held = {name: read[key]() for name, key in layer.names.items()}
         yield layer, there.back(held, **sized(layer.target, length)), there.rule
