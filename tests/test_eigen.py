@@ -609,10 +609,10 @@ def test_neither_large_nor_small_numbers_make_a_proof_wrong(name: str, size: flo
 
 two = np.eye(2)
 CASES: dict[str, tuple[Callable[[], Any], str]] = {
-    "a list": (lambda: eigen.condeig([[1.0]]), "`A` must be an array; got list"),
-    "integers": (
-        lambda: eigen.enclose(np.eye(2, dtype=int)),
-        "`A` must hold numbers in single or double precision; got int64",
+    "a word": (lambda: eigen.condeig("I"), "`A` must hold integers or numbers .*; got str"),
+    "objects": (
+        lambda: eigen.enclose(np.eye(2, dtype=object)),
+        "`A` must hold integers or numbers of at most double precision; got object",
     ),
     "NaN": (lambda: eigen.proved_abscissa(two * np.nan), "`A` must be finite; got nan"),
     "a row of numbers": (
@@ -642,7 +642,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "infinite eigenvalues": (
         lambda: eigen.discs(two, two, np.array([1, np.inf])),
-        "`Lambda` must be finite; got .inf",
+        "`Lambda` must be finite; got inf",
     ),
 }
 

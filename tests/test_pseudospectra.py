@@ -354,13 +354,13 @@ def test_the_window_of_a_multiple_of_the_identity_is_around_it() -> None:
 
 A2, X2, Y2 = np.eye(2), np.array([0.0, 1.0]), np.array([0.0])
 REFUSED: list[tuple[type[Exception], dict[str, Any]]] = [
-    (TypeError, {"A": [[1.0]]}),
+    (TypeError, {"A": [["1.0"]]}),
     (TypeError, {"A": np.eye(2) > 0}),
     (ValueError, {"A": np.ones((2, 3))}),
     (ValueError, {"A": np.ones((0, 0))}),
     (ValueError, {"A": np.array([[np.nan]])}),
     (ValueError, {"A": np.array([[1j * np.inf]])}),
-    (TypeError, {"x": [0.0]}),
+    (TypeError, {"x": ["0.0"]}),
     (TypeError, {"x": X2 + 0j}),
     (ValueError, {"x": X2[:0]}),
     (ValueError, {"y": Y2[:0]}),

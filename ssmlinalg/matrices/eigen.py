@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from ..ground import backend, require
+from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS, TINY
+from .gate import numbers, summable
 
 
 class Condeig(NamedTuple):
@@ -74,7 +75,7 @@ def condeig(A: Array) -> Condeig:
     >>> condeig(np.array([[0.0, 3.0], [0.0, 4.0]])).condition
     array([1.25, 1.25])
     """
-    A = square("A", A)
+    A = summable("A", A)
     Lambda, left, right = scipy.linalg.eig(A, left=True, right=True)  # pyright: ignore[reportAssignmentType]
     cosine = np.minimum(np.abs(np.sum(left.conj() * right, axis=0)), 1.0)
     return Condeig(
@@ -98,7 +99,7 @@ def condition_numbers(V: Array, V_inv: Array | None = None) -> Real:
     >>> condition_numbers(np.array([[1.0, 3.0], [0.0, 4.0]]))
     array([1.25, 1.25])
     """
-    V = square("V", V)
+    V = summable("V", V)
     size = _norms(V)
     if V_inv is None:
         _, s, Xh = np.linalg.svd(V / np.where(size > 0, size, 1.0))
@@ -106,7 +107,7 @@ def condition_numbers(V: Array, V_inv: Array | None = None) -> Real:
         dependent = np.linalg.norm(Xh[null], axis=0) > EPS**0.5
         kappa = np.linalg.norm(Xh[~null] / s[~null, None], axis=0)
         return _told_from_infinity(np.where(dependent, np.inf, kappa))
-    rows = _norms(square("V_inv", V_inv).T)
+    rows = _norms(summable("V_inv", V_inv).T)
     require.shape(
         "V_inv", (len(rows),) * 2, f"(N, N) with N = {len(V)} from `V`", len(rows) == len(V)
     )
@@ -125,7 +126,7 @@ def condition(V: Array) -> float:
     >>> condition(np.diag([8.0, 2.0])), condition(np.ones((2, 2)))
     (4.0, inf)
     """
-    s = np.linalg.svd(square("V", V), compute_uv=False)
+    s = np.linalg.svd(summable("V", V), compute_uv=False)
     return float(s[0] / s[-1]) if s[-1] > len(s) * EPS * s[0] else np.inf
 
 
@@ -175,13 +176,11 @@ def discs(A: Array, V: Array, Lambda: Array) -> Enclosure:
     >>> found.abscissa < -1 + 1e-13, found.isolated
     (True, array([ True,  True]))
     """
-    A, V = square("A", A), square("V", V)
+    A, V = summable("A", A), summable("V", V)
     N = len(A)
     require.shape("V", V.shape, f"(N, N) with N = {N} from `A`", len(V) == N)
-    backend.namespace(Lambda=Lambda)
-    Lambda = backend.to_numpy(Lambda).astype(np.complex128)
+    Lambda = numbers("Lambda", Lambda).astype(np.complex128)
     require.shape("Lambda", Lambda.shape, f"(N,) with N = {N} from `A`", Lambda.shape == (N,))
-    require.finite("Lambda", Lambda)
     with np.errstate(all="ignore"):  # what overflows proves nothing, and says so
         return _enclosure(Lambda, _radii(A, V, Lambda))
 
@@ -244,7 +243,7 @@ def proved_abscissa(A: Array) -> float:
     >>> round(proved_abscissa(hippo.legs(64).A), 6)
     -0.5
     """
-    A = square("A", A)
+    A = summable("A", A)
     with np.errstate(all="ignore"):
         H = A / 2 + A.conj().T / 2
         d, Q = np.linalg.eigh(H)
@@ -282,7 +281,7 @@ def enclose(A: Array) -> Enclosure:
     >>> enclose(np.eye(3, k=1)).abscissa  # a Jordan block, of which LAPACK finds eigenvalues 1e-5 away
     0.0
     """
-    A = square("A", A)
+    A = summable("A", A)
     try:
         import flint
     except ImportError as error:
@@ -334,26 +333,6 @@ def _above(number: Any) -> float:
     """The least float not below an exact number of python-flint, or the next one."""
     nearest = float(number)
     return nearest if type(number)(nearest) >= number else float(np.nextafter(nearest, np.inf))
-
-
-def square(name: str, M: Array) -> np.ndarray:
-    """`M` on the host in double precision, exactly, once it is known to be a finite square
-    matrix.
-    """
-    backend.namespace(**{name: M})
-    M = backend.to_numpy(M)
-    got = tuple(M.shape)
-    require.shape(name, got, "(N, N) with at least one row", len(got) == 2 and got[0] == got[1] > 0)
-    require.finite(name, M)
-    M = M.astype(np.complex128 if np.iscomplexobj(M) else np.float64)
-    with np.errstate(over="ignore"):
-        size = np.abs(M).sum(axis=1).max()
-    if not np.isfinite(size):
-        largest = np.finfo(np.float64).max
-        raise ValueError(
-            f"`{name}` must have row sums below {largest:.3g}; got some that overflow. Scale it by a power of two."
-        )
-    return M
 
 
 def _norms(M: np.ndarray) -> Real:

@@ -25,10 +25,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from ..ground import backend, require
+from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS
 from . import shifted
+from .gate import numbers
 from .units import eigenvalue_rounding, exponent_of, times_power
 
 
@@ -151,23 +152,9 @@ def _checked(
     A: Any, B: Any, C: Any, D: Any = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The four matrices in double precision, once they are known to fit together."""
-    given = {"A": A, "B": B, "C": C} | (
-        {} if D is None else {"D": np.float64(D) if isinstance(D, (int, float)) else D}
-    )
-    for name, array in given.items():
-        if not backend.is_numpy(array):
-            raise TypeError(
-                f"`{name}` must be a NumPy array; got {type(array).__name__}. Convert it with numpy.asarray."
-            )
-        if array.dtype not in (np.float32, np.float64, np.complex64, np.complex128):
-            remedy = "Cast it with astype(float) or astype(complex)."
-            raise TypeError(
-                f"`{name}` must hold numbers in single or double precision; got {array.dtype}. {remedy}"
-            )
-    A, B, C, *rest = (
-        np.asarray(array, np.complex128 if np.iscomplexobj(array) else np.float64)
-        for array in given.values()
-    )
+    A = numbers("A", A)
+    B = numbers("B", B)
+    C = numbers("C", C)
     require.shape("A", A.shape, "(N, N)", A.ndim == 2 and A.shape[0] == A.shape[-1])
     N = len(A)
     require.shape(
@@ -178,11 +165,9 @@ def _checked(
     )
     B, C = B[:, None] if B.ndim == 1 else B, np.atleast_2d(C)
     P, M = len(C), B.shape[1]
-    D = rest[0] if rest else np.zeros((P, M))
+    D = np.zeros((P, M)) if D is None else numbers("D", D)
     rule = f"(P, M) with P = {P} from `C` and M = {M} from `B`"
     require.shape("D", D.shape, rule, D.shape == (P, M) or (D.ndim == 0 and P == M == 1))
-    for name, array in zip("ABCD", (A, B, C, D), strict=True):
-        require.finite(name, array)
     return A, B, C, D.reshape(P, M)
 
 

@@ -19,7 +19,7 @@ from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS
 from . import shifted
-from .eigen import square
+from .gate import summable
 from .units import exponent_of, times_power
 
 
@@ -158,7 +158,7 @@ def numerical_range(A: Array, points: int = 128) -> NumericalRange:
 
 def unit_of(A: Array) -> tuple[np.ndarray, int]:
     """A over the power of two 2^e that brings its largest entry below 1, and e."""
-    A = square("A", A)
+    A = summable("A", A)
     exponent = exponent_of(A)
     return times_power(A, -exponent), exponent
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ..ground import backend, require
+from ..ground import require
 from ..ground.backend import Complex, Real
 from ..ground.formats import EPS
 from . import shifted
+from .gate import real_numbers, square
 
 _FAILURE = 1e-6  # probability, over start vectors, with which a point may exceed the tolerance at the last step
 _TILE = 2**17  # entries of an array (N, points) of one tile, 2 MiB, but where N is large:
@@ -74,7 +75,7 @@ def pseudospectrum(
     >>> pseudospectrum(np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([0.0, 1.0]), np.array([0.0])).round(3)
     array([[0.   , 0.618]])
     """
-    A, x, y = _square(A), _axis("x", x), _axis("y", y)
+    A, x, y = square("A", A), _axis("x", x), _axis("y", y)
     tolerance = require.real("tolerance", tolerance, above=0, below=1)
     if progress is not None and not callable(progress):
         raise TypeError(
@@ -119,7 +120,7 @@ def window(A: np.ndarray, points: int = 200, *, level: float = 1e-3) -> tuple[Re
     >>> x.round(2), y.round(2)
     (array([-0.04, -0.02,  0.  ,  0.02,  0.04]), array([-0.04, -0.02,  0.  ,  0.02,  0.04]))
     """
-    A = _square(A)
+    A = square("A", A)
     points = require.integer("points", points, least=2)
     require.room("the grid", 16 * points, host=True)
     level = require.real("level", level, above=0, below=1)
@@ -339,39 +340,14 @@ def _unit(*arrays: np.ndarray) -> float:
     return 2.0 ** max(math.frexp(largest)[1] - 1, -1000) if largest else 1.0
 
 
-def _square(A: Any) -> np.ndarray:
-    """A in double precision, once it is known to be a finite square matrix on the host."""
-    if not backend.is_numpy(A):
-        raise TypeError(
-            f"`A` must be a NumPy array; got {type(A).__name__}. Convert it with numpy.asarray."
-        )
-    if A.dtype.kind not in "iufc":
-        raise TypeError(
-            f"`A` must hold numbers; got {A.dtype}. Cast it with astype(float) or astype(complex)."
-        )
-    require.shape("A", A.shape, "(N, N) with N > 0", A.ndim == 2 and A.shape[0] == A.shape[1] > 0)
-    A = A.astype(np.complex128 if np.iscomplexobj(A) else np.float64)
-    require.finite("A", A)
-    return A
-
-
 def _axis(name: str, values: Any) -> Real:
     """`values` as floats, once they are known to be finite and to rise."""
-    if not backend.is_numpy(values):
-        raise TypeError(
-            f"`{name}` must be a NumPy array; got {type(values).__name__}. Convert it with numpy.asarray."
-        )
-    if values.dtype.kind not in "iuf":
-        raise TypeError(
-            f"`{name}` must hold real numbers; got {values.dtype}. Give Re z as `x` and Im z as `y`."
-        )
+    values = real_numbers(name, values)
     require.shape(name, values.shape, f"({name.upper()},)", values.ndim == 1)
     if len(values) == 0:
         raise ValueError(
             f"`{name}` must hold at least one value; got none. Take one from window(A)."
         )
-    values = values.astype(np.float64)
-    require.finite(name, values)
     falls = values[1:] <= values[:-1]
     if np.any(falls):
         where = int(np.argmax(falls))

@@ -1,0 +1,203 @@
+r"""The gate to the host: matrices and vectors of any origin, as NumPy arrays in double precision.
+
+Eigenproblems, certificates and perturbations take an array of any library on any device, a nested
+list, integers, any memory layout. Behind this gate all of them are NumPy arrays of float64 or
+complex128, contiguous by rows, and finite. Numbers of 16 and 32 bits are promoted, wider ones are
+refused: nothing is rounded on the way.
+
+==============  =======================================================
+function        passes
+==============  =======================================================
+`numbers`       arrays of any shape
+`real_numbers`  arrays of any shape, without imaginary parts
+`vector`        (N,)
+`square`        (N, N), N > 0
+`summable`      (N, N), N > 0, whose row sums double precision can hold
+==============  =======================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ground import backend, require
+from ..ground.backend import Real
+from ..ground.formats import FORMATS
+
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+_COMPLEX = ("complex32", "complex64", "complex128")
+_NAMES = frozenset(_INTEGERS + _FLOATS + _COMPLEX)
+_EVERY_INTEGER = 2**53  # double precision holds all integers up to this one
+
+
+def numbers(name: str, values: Any) -> np.ndarray:
+    """Finite numbers on the host in double precision, whatever they come as.
+
+    Args:
+        name: the argument, as the sentence of an error calls it.
+        values: an array of any library, a nested list, or a number.
+
+    Returns:
+        An array of float64 or complex128 in C order, which may share memory with `values`.
+
+    Raises:
+        TypeError: if `values` are no numbers (booleans, strings, objects), or wider than double
+            precision.
+        ValueError: if rows have different lengths, if an entry is NaN or infinite, and for an
+            integer beyond 2^53.
+
+    Example:
+        >>> numbers("A", [[1, 2], [3, 4j]])
+        array([[1.+0.j, 2.+0.j],
+               [3.+0.j, 0.+4.j]])
+    """
+    array = _on_the_host(name, values)
+    if array.dtype.kind in "iu":
+        _check_integers(name, array)
+    dtype = np.complex128 if np.iscomplexobj(array) else np.float64
+    array = np.asarray(array, dtype=dtype, order="C")
+    require.finite(name, array)
+    return array
+
+
+def real_numbers(name: str, values: Any) -> Real:
+    """Finite real numbers on the host in double precision, whatever they come as.
+
+    Args:
+        name: the argument, as the sentence of an error calls it.
+        values: an array of any library, a nested list, or a number.
+
+    Returns:
+        An array of float64 in C order, which may share memory with `values`.
+
+    Raises:
+        TypeError: what `numbers` raises, and if the numbers are complex.
+        ValueError: what `numbers` raises.
+
+    Example:
+        >>> real_numbers("x", [1, 2])
+        array([1., 2.])
+    """
+    array = numbers(name, values)
+    if np.iscomplexobj(array):
+        raise TypeError(f"`{name}` must be real; got {array.dtype}. Take its real part.")
+    return array
+
+
+def vector(name: str, values: Any) -> np.ndarray:
+    """A vector (N,) on the host in double precision, whatever it comes as.
+
+    Args:
+        name: the argument, as the sentence of an error calls it.
+        values: what `numbers` takes.
+
+    Returns:
+        An array (N,) of float64 or complex128.
+
+    Raises:
+        TypeError: what `numbers` raises.
+        ValueError: what `numbers` raises, and if there is not one axis.
+
+    Example:
+        >>> vector("Lambda", [-1, -2])
+        array([-1., -2.])
+    """
+    array = numbers(name, values)
+    require.shape(name, array.shape, "(N,)", array.ndim == 1)
+    return array
+
+
+def square(name: str, values: Any) -> np.ndarray:
+    """A square matrix (N, N) on the host in double precision, whatever it comes as.
+
+    Args:
+        name: the argument, as the sentence of an error calls it.
+        values: what `numbers` takes.
+
+    Returns:
+        An array (N, N) of float64 or complex128 in C order.
+
+    Raises:
+        TypeError: what `numbers` raises.
+        ValueError: what `numbers` raises, and if the shape is not (N, N) with N > 0.
+
+    Example:
+        >>> square("A", [[0, 1], [0, 0]])
+        array([[0., 1.],
+               [0., 0.]])
+    """
+    array = numbers(name, values)
+    got = array.shape
+    holds = len(got) == 2 and got[0] == got[1] > 0
+    require.shape(name, got, "(N, N) with at least one row", holds)
+    return array
+
+
+def summable(name: str, values: Any) -> np.ndarray:
+    """A square matrix (N, N) whose norm, the largest row sum, fits double precision.
+
+    Args:
+        name: the argument, as the sentence of an error calls it.
+        values: what `numbers` takes.
+
+    Returns:
+        An array (N, N) of float64 or complex128 in C order.
+
+    Raises:
+        TypeError: what `square` raises.
+        ValueError: what `square` raises, and if a row sum of absolute values overflows.
+
+    Example:
+        >>> summable("A", [[1e308, 0.0], [0.0, 1e308]]).shape
+        (2, 2)
+    """
+    array = square(name, values)
+    with np.errstate(over="ignore"):
+        size = np.abs(array).sum(axis=1).max()
+    if not np.isfinite(size):
+        rule = f"must have row sums below {FORMATS['float64'].largest:.3g}"
+        remedy = "Scale it by a power of two."
+        raise ValueError(f"`{name}` {rule}; got some that overflow. {remedy}")
+    return array
+
+
+def _on_the_host(name: str, values: Any) -> np.ndarray:
+    """The values as a NumPy array, once it is known that they are numbers."""
+    if _of_another_library(values):
+        _check_type(name, values, str(values.dtype).rpartition(".")[2])
+        return backend.to_numpy(backend.widened(values))
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        if not isinstance(values, (list, tuple)):
+            raise
+        rule = f"`{name}` must have rows of one length"
+        remedy = "Give a nested list of numbers without gaps."
+        raise ValueError(f"{rule}; got a {type(values).__name__} of several. {remedy}") from None
+    _check_type(name, values, array.dtype.name)
+    return array
+
+
+def _of_another_library(values: Any) -> bool:
+    if backend.is_numpy(values) or not hasattr(values, "dtype"):
+        return False
+    return backend.kind(values) in backend.LIBRARIES or hasattr(values, "__array_namespace__")
+
+
+def _check_type(name: str, values: Any, dtype: str) -> None:
+    if dtype not in _NAMES:
+        got = type(values).__name__ if dtype == "object" and not hasattr(values, "dtype") else dtype
+        rule = f"`{name}` must hold integers or numbers of at most double precision"
+        remedy = "Give a list of numbers, or cast an array with astype(float) or astype(complex)."
+        raise TypeError(f"{rule}; got {got}. {remedy}")
+
+
+def _check_integers(name: str, array: np.ndarray) -> None:
+    beyond = (array > _EVERY_INTEGER) | (array < -_EVERY_INTEGER)
+    if np.any(beyond):
+        rule = f"`{name}` must hold integers up to 2^53, which double precision does not round"
+        remedy = "Round them yourself with astype(float)."
+        raise ValueError(f"{rule}; got {array[beyond].flat[0]}. {remedy}")
