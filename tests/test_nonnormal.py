@@ -270,12 +270,12 @@ def test_perturbations_reach_the_lower_bound_and_never_pass_the_upper(
 ) -> None:
     A, eps = stable(seed, order, imag), 10.0**exponent
     found = pseudospectral_abscissa(A, eps)
-    U, s, Vh = np.linalg.svd(found.point * np.eye(order) - A)
+    U, s, Vh = np.linalg.svd(found.at * np.eye(order) - A)
     E = s[-1] * np.outer(U[:, -1], Vh[-1])
     tolerance = 16 * order * EPS * size(A)
-    assert found.lower == found.point.real
+    assert found.lower == found.at.real
     assert s[-1] <= eps + tolerance
-    assert sigma(A + E, np.array([found.point]))[0] <= tolerance + order * EPS * abs(found.point)
+    assert sigma(A + E, np.array([found.at]))[0] <= tolerance + order * EPS * abs(found.at)
     reach = max(found.lower - np.linalg.eigvals(A).real.max(), eps)
     assert found.upper - found.lower <= 16 * 1e-6 * reach + 1e4 * tolerance
     for other in range(20):
@@ -313,7 +313,7 @@ def test_the_pseudospectra_of_grcar_end_at_the_bound(order: int, eps: float) -> 
         sigma(grcar(order), found.upper + 1j * np.linspace(0, 4, 101)).min()
         >= eps - 64 * order * EPS
     )
-    assert sigma(grcar(order), np.array([found.point]))[0] <= eps + 64 * order * EPS
+    assert sigma(grcar(order), np.array([found.at]))[0] <= eps + 64 * order * EPS
     assert found.upper - found.lower <= 1e-4
 
 
@@ -366,13 +366,13 @@ def test_the_kreiss_matrix_theorem(seed: int, order: int, imag: bool) -> None:
     assert K.lower <= growth.upper * rounding
     assert growth.lower <= math.e * order * K.upper * rounding
     assert growth.lower <= condition(np.linalg.eig(A)[1]) * rounding
-    if math.isfinite(K.point.real):
+    if math.isfinite(K.at.real):
         assert K.lower == pytest.approx(
-            K.point.real / sigma(A, np.array([K.point]))[0], rel=64 * order * EPS * K.upper
+            K.at.real / sigma(A, np.array([K.at]))[0], rel=64 * order * EPS * K.upper
         )
-    if growth.time > 0:
+    if growth.at > 0:
         assert growth.lower == pytest.approx(
-            np.linalg.norm(scipy.linalg.expm(growth.time * A), 2), rel=256 * order * EPS
+            np.linalg.norm(scipy.linalg.expm(growth.at * A), 2), rel=256 * order * EPS
         )
 
 
@@ -469,7 +469,7 @@ def test_what_eigenvalues_cannot_decide_the_flow_may() -> None:
     )  # A is D^{-1} S D with S symmetric: e^{tA} without cancellation, 2-norm kept by its positive entries
     S = -2.01 * np.eye(N) + np.eye(N, k=1) + np.eye(N, k=-1)
     d, V = mp.eigsy(mp.matrix(S.tolist()))
-    flow = V * mp.diag([mp.exp(growth.time * value) for value in d]) * V.T
+    flow = V * mp.diag([mp.exp(growth.at * value) for value in d]) * V.T
     exact = np.array([[float(flow[i, j]) for j in range(N)] for i in range(N)]) / D[:, None] * D
     assert growth.lower == pytest.approx(np.linalg.norm(exact, 2), rel=1e-10)
     assert growth.upper <= 1.011 * growth.lower

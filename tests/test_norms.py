@@ -14,8 +14,7 @@ from strategies import EPS, orders, seeds, taus
 
 from ssmlinalg import hippo
 from ssmlinalg.forms import NPLR
-from ssmlinalg.matrices import h_infinity
-from ssmlinalg.matrices.h_infinity import Supremum, hinf, hinf_distance
+from ssmlinalg.matrices import Bounds, h_infinity, hinf, hinf_distance
 
 TIGHT = 2e-6  # twice the default tolerance
 widths = st.integers(1, 3)
@@ -80,7 +79,7 @@ def slack(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, w: float) 
 
 
 def assert_brackets(
-    found: Supremum, exact: float, *, rounding: float = 64 * EPS, tight: float = TIGHT
+    found: Bounds, exact: float, *, rounding: float = 64 * EPS, tight: float = TIGHT
 ) -> None:
     assert found.lower <= exact * (1 + rounding)
     assert exact <= found.upper * (1 + rounding)
@@ -145,7 +144,7 @@ def test_close_neighbours_lose_no_digits(tau: float) -> None:
     (A, B, C), (A2, B2, C2) = perturbed(8, tau)
     found = hinf_distance((A, B, C), (A2, B2, C2))
     with mpmath.workdps(50):
-        s = mpmath.mpc(0, found.frequency)
+        s = mpmath.mpc(0, found.at)
         x, y = (
             mpmath.lu_solve(s * mpmath.eye(8) - mpmath.matrix(M), mpmath.matrix(v))
             for M, v in ((A, B), (A2, B2))
@@ -161,7 +160,7 @@ def test_a_first_order_lag_has_its_gain_at_zero(exponent: float) -> None:
     found = hinf(np.array([[-rate]]), np.array([1.0]), np.array([2.0]))
     assert_brackets(found, 2 / rate)
     assert (
-        abs(found.frequency) <= math.sqrt(EPS) * rate
+        abs(found.at) <= math.sqrt(EPS) * rate
     )  # where the gain is that at 0 but for its last digit
 
 
@@ -173,7 +172,7 @@ def test_a_resonance_has_the_known_peak(exponent: float, speed: float) -> None:
     assert_brackets(found, 1 / (2 * zeta * math.sqrt(1 - zeta**2)), rounding=64 * EPS / zeta)
     # A gain within TIGHT of the largest is found within sqrt(TIGHT) of the width of the peak.
     assert (
-        abs(found.frequency - w * math.sqrt(1 - 2 * zeta**2))
+        abs(found.at - w * math.sqrt(1 - 2 * zeta**2))
         <= 4 * math.sqrt(TIGHT) * zeta * w + 64 * EPS * w
     )
 
@@ -193,7 +192,7 @@ def test_all_pass_systems_have_norm_one(seed: int, order: int, width: int, imag:
     assume(np.linalg.eigvals(A).real.max() < -1e-2)
     found = hinf(A, B, -B.conj().T, np.eye(width))
     assert found.lower == pytest.approx(
-        1, abs=64 * slack(A, B, B.conj().T, np.eye(width), min(found.frequency, 1e6))
+        1, abs=64 * slack(A, B, B.conj().T, np.eye(width), min(found.at, 1e6))
     )
     assert 1 <= found.upper <= 1 + 1e-3
 
@@ -215,7 +214,7 @@ def test_a_static_gain_is_its_largest_singular_value(seed: int, outputs: int, in
 
 
 def test_a_gain_reached_at_infinity_only_is_found_there() -> None:
-    assert hinf(-np.eye(1), np.ones(1), -np.ones(1), 1.0).frequency == math.inf  # s/(s + 1)
+    assert hinf(-np.eye(1), np.ones(1), -np.ones(1), 1.0).at == math.inf  # s/(s + 1)
 
 
 @given(st.integers(1, 16), st.floats(-6, 6))
@@ -264,10 +263,10 @@ def test_no_gain_exceeds_the_upper_bound_and_the_lower_one_is_attained(
     assert search(lambda w: gains(*model, w), w) <= found.upper
     assert np.linalg.norm(model[3], 2) <= found.upper
     assert found.upper <= found.lower * (1 + TIGHT)
-    if math.isfinite(found.frequency):
-        attained = gains(*model, np.array([found.frequency]))[0]
-        assert abs(attained - found.lower) <= 4 * slack(*model, found.frequency)
-    assert imag or found.frequency >= 0
+    if math.isfinite(found.at):
+        attained = gains(*model, np.array([found.at]))[0]
+        assert abs(attained - found.lower) <= 4 * slack(*model, found.at)
+    assert imag or found.at >= 0
 
 
 @given(seeds, orders, widths, st.integers(-40, 40))
@@ -276,9 +275,7 @@ def test_faster_time_moves_the_peak_and_keeps_its_height(
 ) -> None:
     A, B, C, D = system(seed, order, width, 2)
     slow, fast = hinf(A, B, C, D), hinf(2.0**power * A, 2.0**power * B, C, D)
-    assert fast == slow._replace(
-        frequency=2.0**power * slow.frequency
-    )  # powers of two: to the last bit
+    assert fast == slow._replace(at=2.0**power * slow.at)  # powers of two: to the last bit
 
 
 @given(seeds, orders, widths, st.integers(-400, 400), st.integers(-400, 400))
@@ -317,7 +314,7 @@ def test_complex_systems_peak_on_either_side(seed: int, order: int, shift: float
     A, B, C, D = system(seed, order, 1, 2, imag=True)
     found, mirrored = hinf(A, B, C, D), hinf(A.conj(), B.conj(), C.conj(), D.conj())
     moved = hinf(A + 1j * shift * np.eye(order), B, C, D)
-    for other, frequency in ((mirrored, -found.frequency), (moved, found.frequency + shift)):
+    for other, frequency in ((mirrored, -found.at), (moved, found.at + shift)):
         assert other.lower <= found.upper
         assert found.lower <= other.upper
         if math.isfinite(frequency):  # another peak may be as high to the digits of the bounds
@@ -369,7 +366,7 @@ def test_a_system_is_hardly_away_from_itself_in_another_basis(seed: int, order: 
     Q = np.linalg.qr(np.random.default_rng(seed).standard_normal((order, order)))[0]
     found = hinf_distance((A, B, C, D), (Q @ A @ Q.T, Q @ B, C @ Q.T, D))
     assert found.lower <= 16 * slack(A, B, C, D, 0.0) + 16 * slack(
-        A, B, C, D, found.frequency if found.frequency < 1e6 else 0.0
+        A, B, C, D, found.at if found.at < 1e6 else 0.0
     )
     assert found.lower <= found.upper <= 1e-3 * hinf(A, B, C, D).upper
 
@@ -387,7 +384,7 @@ def test_an_undamped_mode_makes_the_norm_infinite(seed: int, order: int, driven:
     A = np.block([[A, Z], [Z.T, np.array([[0.0, 3.0], [-3.0, 0.0]])]])
     found = hinf(A, np.append(B[:, 0], [driven, 0]), np.append(C[0], [0.0, 0.0]), D)
     assert found[:2] == (math.inf, math.inf)
-    assert found.frequency == pytest.approx(3, rel=64 * EPS)
+    assert found.at == pytest.approx(3, rel=64 * EPS)
 
 
 def test_an_integrator_is_undamped() -> None:
@@ -418,7 +415,7 @@ def test_finite_input_never_makes_nan(
     A = np.tril(draw(order, order), -1) - np.diag(10.0 ** rng.uniform(-span / 10, span, order))
     found = hinf(A, draw(order, inputs), draw(outputs, order), draw(outputs, inputs))
     assert 0 <= found.lower <= found.upper  # NaN compares false
-    assert found.frequency >= 0
+    assert found.at >= 0
 
 
 @pytest.mark.parametrize("seed", [1615, 1751, 3267])

@@ -152,7 +152,7 @@ def test_the_energy_of_a_recurrence_is_that_of_its_kernel(seed, order):
     norm = hinf_norm(form)
     gains = np.abs(np.fft.rfft(K, 8192))
     assert gains.max() <= norm.upper + slack
-    at = np.exp(-1j * norm.frequency * np.arange(len(K)))
+    at = np.exp(-1j * norm.at * np.arange(len(K)))
     assert abs(abs(K @ at) - norm.lower) <= slack
 
 

@@ -12,6 +12,7 @@ how large, how far apart       `hinf`, `hinf_distance`
 =============================  =======================================================================
 """
 
+from ..ground.bounds import Bounds
 from .eigen import (
     Condeig,
     Enclosure,
@@ -23,19 +24,17 @@ from .eigen import (
     proved_abscissa,
     scaled_condition,
 )
-from .growth import Extremum, Growth, kreiss, pseudospectral_abscissa, transient_growth
-from .h_infinity import Supremum, hinf, hinf_distance
+from .growth import kreiss, pseudospectral_abscissa, transient_growth
+from .h_infinity import hinf, hinf_distance
 from .nonnormality import Departure, NumericalRange, departure, numerical_abscissa, numerical_range
 from .pseudospectra import pseudospectrum, window
 
 __all__ = [
+    "Bounds",
     "Condeig",
     "Departure",
     "Enclosure",
-    "Extremum",
-    "Growth",
     "NumericalRange",
-    "Supremum",
     "condeig",
     "condition",
     "condition_numbers",

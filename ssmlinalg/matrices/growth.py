@@ -30,6 +30,7 @@ import scipy.optimize
 
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
+from ..ground.bounds import Bounds
 from ..ground.formats import TINY
 from . import shifted
 from .eigen import condition
@@ -37,24 +38,6 @@ from .nonnormality import hermitian_part, rightmost_of_field, scaled, unit_of
 from .units import eigenvalue_rounding, times_power
 
 _LINES, _TIMES = 64, 2048  # where a bound is given up: at most as many lines, and as many times
-
-
-class Extremum(NamedTuple):
-    """A supremum over points of the plane: `lower` is attained at `point`, and nothing exceeds
-    `upper`.
-    """
-
-    lower: float
-    upper: float
-    point: complex
-
-
-class Growth(NamedTuple):
-    """A supremum over times: `lower` is attained at `time`, and nothing exceeds `upper`."""
-
-    lower: float
-    upper: float
-    time: float
 
 
 class _Line(NamedTuple):
@@ -65,14 +48,14 @@ class _Line(NamedTuple):
     w: float
 
 
-def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) -> Extremum:
+def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) -> Bounds:
     r"""How far right a perturbation of norm `eps` can move an eigenvalue of A (N, N).
 
     .. math::  \alpha_\epsilon(A) = \max_{|E|_2 \le \epsilon} \alpha(A + E)
                = \max \{\operatorname{Re} z : \sigma_{\min}(z I - A) \le \epsilon\}.
 
     alpha + eps for a normal matrix, about alpha + eps^{1/N} for a Jordan block. `lower` is attained
-    at `point` (of nonnegative imaginary part for a real A), where sigma_min is `eps` but for its
+    at `at` (of nonnegative imaginary part for a real A), where sigma_min is `eps` but for its
     rounding, N u |A| with u = 2^{-52}. On the line through `upper`, and right of it, sigma_min is
     at least `eps`.
 
@@ -133,10 +116,10 @@ def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) ->
             step *= 4
     imag = point.imag if np.iscomplexobj(A) else abs(point.imag)
     point = complex(scaled(point.real, exponent), scaled(imag, exponent))
-    return Extremum(point.real, scaled(upper, exponent), point)
+    return Bounds(point.real, scaled(upper, exponent), point)
 
 
-def kreiss(A: Array, *, tolerance: float = 1e-2) -> Extremum:
+def kreiss(A: Array, *, tolerance: float = 1e-2) -> Bounds:
     r"""The Kreiss constant of A (N, N) for the half-plane: what transient growth the pseudospectra
     foretell.
 
@@ -144,11 +127,11 @@ def kreiss(A: Array, *, tolerance: float = 1e-2) -> Extremum:
                = \sup_{\epsilon > 0} \frac{\alpha_\epsilon(A)}{\epsilon}, \qquad
                K(A) \le \sup_{t \ge 0} |e^{tA}|_2 \le e N K(A).
 
-    At least 1, the limit far out, where `point` is inf. With r = 4 sqrt(N) u |A|_F, u = 2^{-52}:
+    At least 1, the limit far out, where `at` is inf. With r = 4 sqrt(N) u |A|_F, u = 2^{-52}:
 
     - numerical abscissa at most r: exactly 1, on both sides. (A - r I is dissipative; double precision cannot tell more.)
     - sigma_min on the imaginary axis above the rounding of its level set: what is right of the axis is decided, and K = inf if
-      anything is. Otherwise `lower` is attained at `point`, and `upper` is a chord of log g (module docstring), within
+      anything is. Otherwise `lower` is attained at `at`, and `upper` is a chord of log g (module docstring), within
       `tolerance` of it unless rounding forbids.
     - else not decided: `lower` is the best of a few lines, and `upper` that of `transient_growth`.
 
@@ -171,7 +154,7 @@ def kreiss(A: Array, *, tolerance: float = 1e-2) -> Extremum:
         eigenvalue_rounding(len(A)) * float(np.linalg.norm(A)),
     )
     if omega <= rounding:
-        return Extremum(1.0, 1.0, complex(math.inf, 0.0))
+        return Bounds(1.0, 1.0, complex(math.inf, 0.0))
     right = poles[np.argmax(poles.real)]
     axis = _line(A, 0.0, poles[np.argsort(-poles.real)[:8]].imag, tolerance / 4)
     if axis.lower > 0 and right.real > 0:
@@ -190,19 +173,19 @@ def kreiss(A: Array, *, tolerance: float = 1e-2) -> Extremum:
         upper = max(lower, transient_growth(A, tolerance=tolerance).upper)
     point = complex(scaled(point.real, exponent), scaled(point.imag, exponent))
     return (
-        Extremum(lower, upper, point)
+        Bounds(lower, upper, point)
         if lower > 1
-        else Extremum(1.0, max(upper, 1.0), complex(math.inf, 0.0))
+        else Bounds(1.0, max(upper, 1.0), complex(math.inf, 0.0))
     )
 
 
-def transient_growth(A: Array, *, tolerance: float = 1e-2) -> Growth:
+def transient_growth(A: Array, *, tolerance: float = 1e-2) -> Bounds:
     r"""How large |e^{tA}|_2 becomes for A (N, N): the largest factor by which a state of x' = A x
     grows before it decays.
 
     .. math::  \sup_{t \ge 0} |e^{tA}|_2.
 
-    At least 1, at `time` 0. Between two times at which the norms are n_1 and n_2 nothing is left
+    At least 1, `at` 0. Between two times at which the norms are n_1 and n_2 nothing is left
     open: with H = (A + A^*)/2,
 
     .. math::  \frac{d^2}{dt^2} |e^{tA} x|^2 = 2\, y^* (H A + A^* H)\, y \ge -k^2 |y|^2, \quad y = e^{tA} x, \qquad
@@ -220,7 +203,7 @@ def transient_growth(A: Array, *, tolerance: float = 1e-2) -> Growth:
     bound where those at the axis are on it and semisimple. inf if one is, or if the eigenvectors
     are dependent.
 
-    `lower` is attained at `time`, but for the rounding of scipy.linalg.expm, which `upper` does not
+    `lower` is attained at `at`, but for the rounding of scipy.linalg.expm, which `upper` does not
     include either. `upper` is (1 + tolerance) `lower` unless that takes more than 2048 times, as it
     may where k is far above the rates that matter.
 
@@ -243,11 +226,11 @@ def transient_growth(A: Array, *, tolerance: float = 1e-2) -> Growth:
         eigenvalue_rounding(len(A)) * float(np.linalg.norm(A)),
     )
     if omega <= rounding:
-        return Growth(1.0, 1.0, 0.0)
+        return Bounds(1.0, 1.0, 0.0)
     right = poles[np.argmax(poles.real)]
     axis = _line(A, 0.0, poles[np.argsort(-poles.real)[:8]].imag, 0.1)
     if axis.lower > 0 and right.real > 0:
-        return Growth(math.inf, math.inf, math.inf)
+        return Bounds(math.inf, math.inf, math.inf)
     t, n, settled = _doubled(A, until=1e3 / rounding if axis.lower > 0 else 1e8)
     if settled:
         t, n, upper = _filled(A, omega, t, n, tolerance)
@@ -256,7 +239,7 @@ def transient_growth(A: Array, *, tolerance: float = 1e-2) -> Growth:
             max(_marginal(A, right, rounding), float(np.max(n))) if axis.lower == 0 else math.inf
         )
     best = int(np.argmax(n))
-    return Growth(float(n[best]), upper, scaled(float(t[best]), -exponent))
+    return Bounds(float(n[best]), upper, scaled(float(t[best]), -exponent))
 
 
 def _poles(A: np.ndarray) -> Complex:

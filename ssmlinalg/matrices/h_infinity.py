@@ -27,20 +27,11 @@ import scipy.linalg
 
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
+from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from . import shifted
 from .gate import numbers
 from .units import eigenvalue_rounding, exponent_of, times_power
-
-
-class Supremum(NamedTuple):
-    """The largest gain over all frequencies: `lower` is the gain at `frequency`, `upper` a level
-    that no gain exceeds.
-    """
-
-    lower: float
-    upper: float
-    frequency: float
 
 
 class _System(NamedTuple):
@@ -59,16 +50,16 @@ class _System(NamedTuple):
 
 def hinf(
     A: Array, B: Array, C: Array, D: Array | float | None = None, *, tolerance: float = 1e-6
-) -> Supremum:
+) -> Bounds:
     r"""The H-infinity norm of the system (A, B, C, D): its largest gain at any frequency, from
     below and above.
 
     .. math::  \sup_{w \in \mathbb{R} \cup \{\infty\}} \sigma_{\max}\bigl(C (i w - A)^{-1} B + D\bigr).
 
     A (N, N), B (N, M) or (N,), C (P, N) or (N,), D (P, M), a number where P = M = 1, or nothing;
-    real or complex host arrays, N may be 0. `lower` is attained at `frequency`: at or above zero
+    real or complex host arrays, N may be 0. `lower` is attained at the frequency `at`: at or above zero
     for real data, of either sign for complex, inf where only D reaches it. Both bounds are inf
-    where A has an eigenvalue with Re >= -4 sqrt(N) eps |A|_F, A balanced, and `frequency` is that
+    where A has an eigenvalue with Re >= -4 sqrt(N) eps |A|_F, A balanced, and `at` is that
     eigenvalue's: it may be damped, but double precision cannot tell. B and C need not see it:
     uncontrollable modes count. Without inputs or outputs the norm is 0.
 
@@ -91,14 +82,14 @@ def hinf(
     >>> import numpy as np
     >>> zeta = 0.1  # peak 1/(2 zeta sqrt(1 - zeta^2)) at w = sqrt(1 - 2 zeta^2)
     >>> norm = hinf(np.array([[0.0, 1.0], [-1.0, -2 * zeta]]), np.array([0.0, 1.0]), np.array([1.0, 0.0]))
-    >>> round(norm.lower, 5), round(norm.frequency, 5), norm.upper < norm.lower * (1 + 2e-6)
+    >>> round(norm.lower, 5), round(norm.at, 5), norm.upper < norm.lower * (1 + 2e-6)
     (5.02519, 0.98995, True)
     """
     tolerance = require.real("tolerance", tolerance, above=0)
     return _norm(*_checked(A, B, C, D), tolerance)
 
 
-def hinf_distance(first: Any, second: Any, *, tolerance: float = 1e-6) -> Supremum:
+def hinf_distance(first: Any, second: Any, *, tolerance: float = 1e-6) -> Bounds:
     r"""The H-infinity norm of the difference of two systems (A, B, C) or (A, B, C, D) with as many
     inputs and outputs.
 
@@ -171,9 +162,9 @@ def _checked(
     return A, B, C, D.reshape(P, M)
 
 
-def _norm(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, tolerance: float) -> Supremum:
+def _norm(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, tolerance: float) -> Bounds:
     if D.size == 0:
-        return Supremum(0.0, 0.0, 0.0)
+        return Bounds(0.0, 0.0, 0.0)
     system, rate, gain = _scaled(A, B, C, D)
     poles = np.diag(system.T)
     undamped = poles.real >= -eigenvalue_rounding(len(A)) * np.linalg.norm(system.A)
@@ -187,7 +178,7 @@ def _norm(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, tolerance:
         *bounds, w = _bracket(system, tolerance)
     with np.errstate(over="ignore"):
         lower, upper = np.ldexp(bounds, gain)
-        return Supremum(float(lower), float(upper), float(np.ldexp(w, rate)))
+        return Bounds(float(lower), float(upper), float(np.ldexp(w, rate)))
 
 
 def _connected(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndarray:
@@ -203,10 +194,10 @@ def _connected(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> np.ndarray:
     return driven & seen
 
 
-def _bracket(system: _System, tolerance: float) -> Supremum:
+def _bracket(system: _System, tolerance: float) -> Bounds:
     direct = float(np.max(np.abs(system.D)))
     if not (system.B.any() and system.C.any()):
-        return Supremum(direct, direct * (1 + max(system.D.shape) * EPS), 0.0)
+        return Bounds(direct, direct * (1 + max(system.D.shape) * EPS), 0.0)
     real = not any(np.iscomplexobj(array) for array in system[:4])
     poles = np.diag(system.T)
     w = np.concatenate([[0.0], *(poles.imag + side * poles.real for side in (-1, 0, 1))])
@@ -250,7 +241,7 @@ def _bracket(system: _System, tolerance: float) -> Supremum:
     lower, frequency = _dense_gain(system, float(peaks[best])), float(peaks[best])
     if direct > lower:
         lower, frequency = direct, math.inf
-    return Supremum(lower, max(level, lower, float(np.max(seen + 2 * move))), frequency)
+    return Bounds(lower, max(level, lower, float(np.max(seen + 2 * move))), frequency)
 
 
 def _evened(system: _System, w: float, level: float) -> _System:

@@ -14,10 +14,11 @@ import scipy.sparse.linalg
 from ..forms import NPLR, check
 from ..ground import require
 from ..ground.backend import Real
+from ..ground.bounds import Bounds
 from ..ground.ondemand import ORDER, OnDemand, by_formula
 from ..lossless import gram
 from ..lossless.recognition import Spectrum, Structure, gain, recognize
-from ..matrices import eigen, h_infinity
+from ..matrices import eigen
 from ..matrices.frequency_supremum import supremum
 from .diagonalization import EPS, Defective, Diagonalization, Factors, Progress, diagonalized
 
@@ -100,13 +101,13 @@ class Lossless(Diagonalization):
         return self.system
 
     @cached_property
-    def _deviation(self) -> h_infinity.Supremum:
+    def _deviation(self) -> Bounds:
         g = gain(self.nplr.B, self.nplr.P)
         if self.structure is None or g is None:
             return super()._deviation
         if self.sigma >= 0 and self.tau == 1:  # undamped
             size = math.inf if g else 0.0
-            return h_infinity.Supremum(size, size, float(np.abs(self.Lambda[0].imag)))
+            return Bounds(size, size, float(np.abs(self.Lambda[0].imag)))
         log_phi, sigma, t = self.structure.log_phi, self.sigma, self.tau / 2
 
         def deviation(w: Real) -> Real:
@@ -121,7 +122,7 @@ class Lossless(Diagonalization):
         upper = _bound(self.nplr.P, g, sigma, self.tau)
         if math.isinf(upper) and len(self.Lambda) <= _DENSE:  # no closed form: by level sets
             upper = super()._deviation.upper
-        return h_infinity.Supremum(lower, upper, w)
+        return Bounds(lower, upper, w)
 
 
 def lossless(

@@ -14,6 +14,7 @@ import numpy as np
 from ..forms import NPLR, Dense, Diagonal, Paired, check, pair
 from ..ground import require
 from ..ground.backend import Array, Complex
+from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from ..matrices import eigen, h_infinity
 
@@ -157,10 +158,10 @@ class Diagonalization:
         return eigen.proved_abscissa(np.asarray(self.A) + np.asarray(self.E))
 
     @cached_property
-    def _deviation(self) -> h_infinity.Supremum:
+    def _deviation(self) -> Bounds:
         A, B = split(self.system)
         if B is None:
-            return h_infinity.Supremum(math.nan, math.nan, math.nan)
+            return Bounds(math.nan, math.nan, math.nan)
         perturbed, drive = A + np.asarray(self.E), self.V @ self.B
         drive = drive if np.iscomplexobj(perturbed) else drive.real
         # A state that neither moves nor is driven (the sine of frequency zero) is no mode of the

@@ -27,9 +27,9 @@ import scipy.linalg
 from ..forms import Continuous, Discrete
 from ..ground import backend, require
 from ..ground.backend import Complex, Real
+from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from ..matrices import h_infinity
-from ..matrices.h_infinity import Supremum
 from ..matrices.units import exponent_of, times_power
 from .gramians import factor, fitting, triangular
 from .realization import (
@@ -96,12 +96,12 @@ def h2_distance(first: Continuous | Discrete, second: Continuous | Discrete) -> 
     return each(_h2_apart, *_together(first, second))
 
 
-def hinf_norm(form: Continuous | Discrete, *, tolerance: float = 1e-6) -> Supremum:
+def hinf_norm(form: Continuous | Discrete, *, tolerance: float = 1e-6) -> Bounds:
     r"""The largest gain at any frequency, from below and above: `norms.hinf` of a form.
 
     .. math::  \sup_w |G(i w)|_2, \qquad\text{discrete:}\quad \sup_\theta |G(e^{i \theta})|_2 .
 
-    Returns `Supremum(lower, upper, frequency)`; `frequency` is in radians a sample, at most pi, in
+    Returns `Bounds(lower, upper, at)`; the frequency `at` is in radians a sample, at most pi, in
     discrete time, which is measured through the bilinear map s = (z - 1)/(z + 1): it keeps gains,
     and loses the digits of 1 + z where an eigenvalue is near z = -1. Both bounds are infinite where
     the system is not stable as far as `norms.hinf` can tell. Accuracy, further errors and cost are
@@ -111,16 +111,16 @@ def hinf_norm(form: Continuous | Discrete, *, tolerance: float = 1e-6) -> Suprem
     >>> from ssmlinalg import forms
     >>> one = np.ones(1) + 0j
     >>> norm = hinf_norm(forms.Recurrence(-0.5 * one, one, one, np.asarray(0.0)))  # 1/(1 + z^{-1}/2), largest at z = -1
-    >>> round(norm.lower, 6), round(norm.frequency, 6)
+    >>> round(norm.lower, 6), round(norm.at, 6)
     (2.0, 3.141593)
     """
     tolerance = require.real("tolerance", tolerance, above=0)
-    return Supremum(*each(lambda system: _hinf(h_infinity.hinf, tolerance, system), realize(form)))
+    return Bounds(*each(lambda system: _hinf(h_infinity.hinf, tolerance, system), realize(form)))
 
 
 def hinf_distance(
     first: Continuous | Discrete, second: Continuous | Discrete, *, tolerance: float = 1e-6
-) -> Supremum:
+) -> Bounds:
     r"""The H-infinity norm of the difference of two systems: `norms.hinf_distance` of forms, which
     see for close neighbours.
 
@@ -134,13 +134,13 @@ def hinf_distance(
     tolerance = require.real("tolerance", tolerance, above=0)
     both = _together(first, second)
 
-    def apart(one: Realization, other: Realization) -> Supremum:
-        def distance(*matrices: Any, tolerance: float) -> Supremum:
+    def apart(one: Realization, other: Realization) -> Bounds:
+        def distance(*matrices: Any, tolerance: float) -> Bounds:
             return h_infinity.hinf_distance(matrices[:4], matrices[4:], tolerance=tolerance)
 
         return _hinf(distance, tolerance, one, other)
 
-    return Supremum(*each(apart, *both))
+    return Bounds(*each(apart, *both))
 
 
 def l1_norm(form: Continuous | Discrete, *, tolerance: float = 1e-3) -> NormBounds:
@@ -265,14 +265,14 @@ def _root_sum(CL: Complex, system: Realization, exponent: int) -> float:
     )
 
 
-def _hinf(norm: Callable[..., Supremum], tolerance: float, *systems: Realization) -> Supremum:
+def _hinf(norm: Callable[..., Bounds], tolerance: float, *systems: Realization) -> Bounds:
     """`norm` of the matrices of all systems, continuous and real."""
     systems, rate, drive, view = scaled(*systems)
     for system in systems:
         pole = worst(system)
         if pole is not None:
             w = abs(np.angle(pole)) if system.discrete else unscaled(abs(pole.imag), rate)
-            return Supremum(math.inf, math.inf, float(w))
+            return Bounds(math.inf, math.inf, float(w))
     gain = drive + view - rate
     more = max(
         0, max(exponent_of(system.D) for system in systems) - gain
@@ -284,7 +284,7 @@ def _hinf(norm: Callable[..., Supremum], tolerance: float, *systems: Realization
     matrices = [np.ascontiguousarray(X) for system in units for X in real(continuous(system))[:4]]
     lower, upper, w = norm(*matrices, tolerance=tolerance)
     lower, upper = unscaled([lower, upper], gain + more).tolist()
-    return Supremum(
+    return Bounds(
         lower, upper, 2 * math.atan(w) if systems[0].discrete else float(unscaled(w, rate))
     )
 
