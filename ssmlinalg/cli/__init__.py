@@ -1,0 +1,18 @@
+"""The command line: `ssmlinalg list | init | verify | compare | claims | convert | audit | doctor`.
+
+A command is a function in a file of its own and a line in `COMMANDS`. Choices are read from the
+library's tables; nothing is computed here.
+
+===========  =============================================================
+exit status  meaning
+===========  =============================================================
+0            done
+1            a check failed
+2            the request could not be understood or carried out
+130          interrupted
+===========  =============================================================
+"""
+
+from .application import COMMANDS, main
+
+__all__ = ["COMMANDS", "main"]

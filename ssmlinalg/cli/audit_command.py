@@ -1,0 +1,104 @@
+"""`ssmlinalg audit`: the initialization that the layers of a checkpoint hold, and their faults."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from .. import audit as auditing
+from .. import export, report
+from .options import Force, Html, Json, given
+from .output_files import refuse_written, write_page
+from .printing import PROGRESS, print_json, print_table
+from .provenance import command_line, facts
+
+_LAYER_HEADS = ("layer", "target", "order", "channels", "A is", "distance", "allowed", "least p")
+_FINDING_HEADS = ("layer", "kind", "array", "what is wrong")
+
+_Checkpoint = Annotated[
+    Path,
+    typer.Argument(
+        help="A checkpoint: safetensors, also in shards, npz, a PyTorch state dict, .mat.",
+        show_default=False,
+    ),
+]
+_Target = Annotated[
+    str | None,
+    typer.Option(
+        help="Whose layers: " + ", ".join(export.TARGETS) + "; unset: those the names fit."
+    ),
+]
+_Expect = Annotated[
+    str | None, typer.Option(help="The initialization A must be; `ssmlinalg list` names them.")
+]
+
+
+def audit(
+    checkpoint: _Checkpoint,
+    target: _Target = None,
+    expect: _Expect = None,
+    html: Html = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Find the initialization that each layer of a checkpoint holds, and what is broken in it.
+
+    Status 1 if something is broken.
+    """
+    refuse_written([html], force=force)
+    with PROGRESS.status(f"auditing {checkpoint}"):
+        found = auditing.audit(checkpoint, target=target, expect=expect)
+        if html is not None:
+            built = command_line("audit", str(checkpoint), given(target=target, expect=expect))
+            page = report.audit(found, title=f"Audit of {checkpoint}", facts=facts(built))
+            write_page(html, page, force=force)
+    if as_json:
+        layers = [_record(layer) for layer in found.layers]
+        print_json({"layers": layers, "findings": [one._asdict() for one in found.findings]})
+    else:
+        _print_tables(checkpoint, found)
+    if found.findings:
+        raise typer.Exit(1)
+
+
+def _print_tables(checkpoint: Path, found: auditing.Audit) -> None:
+    print_table(f"layers of {checkpoint}", _LAYER_HEADS, map(_row, found.layers))
+    if found.findings:
+        rows = [(one.layer or "-", one.kind, one.array, one.message) for one in found.findings]
+        print_table("findings", _FINDING_HEADS, rows)
+
+
+def _row(layer: auditing.LayerReport) -> tuple[object, ...]:
+    return (
+        layer.prefix or "-",
+        layer.target,
+        layer.order,
+        layer.channels,
+        _named(layer.identified),
+        layer.identified.distance,
+        layer.identified.allowed,
+        min((test.p for test in layer.tests), default=math.nan),
+    )
+
+
+def _named(found: auditing.Identified) -> str:
+    """The initialization that A is, in words."""
+    names = " or ".join(found.names) or "none that is known"
+    return names if found.exact or not found.names else f"nearest to {names}"
+
+
+def _record(layer: auditing.LayerReport) -> dict[str, Any]:
+    """A layer for machines, without the arrays that pictures are made of."""
+    return layer._asdict() | {
+        "identified": _without_arrays(layer.identified),
+        "tests": [_without_arrays(test) for test in layer.tests],
+    }
+
+
+def _without_arrays(record: Any) -> dict[str, Any]:
+    fields = record._asdict().items()
+    return {name: value for name, value in fields if not isinstance(value, np.ndarray)}

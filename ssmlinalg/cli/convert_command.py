@@ -1,0 +1,94 @@
+"""`ssmlinalg convert`: every layer of a checkpoint in another framework's layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import export
+from .options import Force, Json
+from .printing import PROGRESS, print_json, print_table
+
+_HEADS = ("layer", "source", "target", "error", "allowed", "scale", "samples")
+
+_Source = Annotated[
+    Path,
+    typer.Argument(
+        help="A file of arrays: safetensors, npz, a PyTorch state dict, .mat.", show_default=False
+    ),
+]
+_Target = Annotated[
+    str, typer.Option(help="Layout to write: " + ", ".join(export.TARGETS), show_default=False)
+]
+_SourceTarget = Annotated[
+    str | None,
+    typer.Option(help="Layout to read; unset: that of the file, or the one its names fit."),
+]
+_Length = Annotated[
+    int | None,
+    typer.Option(
+        "--length",
+        "-L",
+        help="Samples the kernels are compared over, and of layouts that depend on it; 1024.",
+    ),
+]
+_Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="The file to write: .safetensors, .npz or .mat; unset: only prove."
+    ),
+]
+
+
+def convert(
+    source: _Source,
+    target: _Target,
+    source_target: _SourceTarget = None,
+    length: _Length = None,
+    output: _Output = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Bring every layer of a checkpoint to another layout, once its kernel is proved to stay."""
+    with PROGRESS.status(f"converting {source}"):
+        found = export.convert(
+            source, target, source_target=source_target, length=length, output=output, force=force
+        )
+    if as_json:
+        print_json(
+            {
+                "layers": [layer._asdict() for layer in found.layers],
+                "arrays": {name: list(array.shape) for name, array in found.arrays.items()},
+                "file": None if output is None else str(output),
+            }
+        )
+        return
+    title = f"{source} as {target}: how far each kernel moved"
+    print_table(title, _HEADS, map(_row, found.layers))
+    moved = _moved(found.layers).items()
+    print_table("what each layout keeps elsewhere than a form", ("layout", "moved"), moved)
+    if output is not None:
+        print_table("written", ("file", "arrays"), [(output, len(found.arrays))])
+
+
+def _row(layer: export.Converted) -> tuple[object, ...]:
+    return (
+        layer.prefix or "-",
+        layer.source,
+        layer.target,
+        layer.error,
+        layer.allowed,
+        layer.scale,
+        layer.length,
+    )
+
+
+def _moved(layers: list[export.Converted]) -> dict[str, str]:
+    """By layout what it keeps elsewhere; the target of a layer says so last."""
+    return {
+        name: moved
+        for layer in layers
+        for name, moved in zip((layer.target, layer.source), reversed(layer.moved), strict=False)
+    }

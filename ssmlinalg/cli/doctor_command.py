@@ -1,0 +1,57 @@
+"""`ssmlinalg doctor`: the array libraries of this machine, and what a GPU needs."""
+
+from __future__ import annotations
+
+import math
+
+import typer
+
+from .. import doctor as machine
+from .options import Json
+from .printing import PROGRESS, print_json, print_table
+
+_LIBRARY_HEADS = ("library", "precision", "version", "device", "", "error", "why not")
+_PART_HEADS = ("part", "found", "why not")
+
+
+def doctor(as_json: Json = False) -> None:
+    """Run a small model on every array library and compare it with NumPy; status 1 if one differs.
+
+    Lists also the parts that a GPU needs.
+    """
+    with PROGRESS.status("running each array library"):
+        probes = machine.examine()
+        parts = machine.graphics()
+    if as_json:
+        print_json(
+            {
+                "libraries": [probe._asdict() for probe in probes],
+                "gpu": [part._asdict() for part in parts],
+            }
+        )
+    else:
+        print_table("array libraries", _LIBRARY_HEADS, map(_library_row, probes))
+        print_table("on a GPU", _PART_HEADS, map(_part_row, parts))
+    if any(_differs(probe) for probe in probes):
+        raise typer.Exit(1)
+
+
+def _library_row(probe: machine.Probe) -> tuple[object, ...]:
+    return (
+        probe.library,
+        probe.dtype,
+        probe.version or "-",
+        probe.device or "-",
+        "works" if probe.works else "no",
+        probe.error,
+        probe.reason,
+    )
+
+
+def _part_row(part: machine.Part) -> tuple[str, ...]:
+    return part.name, part.found or "-", part.reason
+
+
+def _differs(probe: machine.Probe) -> bool:
+    """Whether a library that ran gave another result; one that is not there is no failure."""
+    return not probe.works and not math.isnan(probe.error)

@@ -1,0 +1,39 @@
+"""The pages and pictures that a command writes: where they go, and that none replaces another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import report
+from ..ground.files import refuse_existing, write_atomically
+
+
+def refuse_written(paths: Sequence[Path | None], *, force: bool) -> None:
+    """Raise FileExistsError, before any work, where a file to write exists and not `force`."""
+    refuse_existing([path for path in paths if path is not None], force=force)
+
+
+def picture_paths(figure: Path | None, *names: str) -> list[Path]:
+    """The files of the pictures of these names: legs.svg makes legs-frontier.svg and so on."""
+    if figure is None:
+        return []
+    if figure.suffix.removeprefix(".") not in report.FORMATS:
+        endings = ", ".join(f".{ending}" for ending in report.FORMATS)
+        raise ValueError(
+            f"`--figure` must end in one of {endings}; got {figure}. Choose one of these endings."
+        )
+    return [figure.with_stem(f"{figure.stem}-{name}") for name in names]
+
+
+def write_page(path: Path, text: str, *, force: bool) -> None:
+    """Write an HTML page, whole or not at all."""
+    write_atomically(path, text.encode(), force=force)
+
+
+def write_pictures(paths: Sequence[Path], figures: Sequence[Any], *, force: bool) -> None:
+    """Write each picture to its file, in the format of the ending."""
+    kind = paths[0].suffix.removeprefix(".")
+    for path, data in zip(paths, report.images(figures, kind), strict=True):
+        write_atomically(path, data, force=force)
