@@ -19,6 +19,7 @@ import safetensors.numpy
 
 import ssmlinalg
 from ssmlinalg import __main__, cli, doctor, export, forms, inits, perturb
+from ssmlinalg.cli.options import ModelOptions
 from ssmlinalg.comparison import CLAIMS, Measured, measured
 from ssmlinalg.verification import LAWS
 
@@ -50,7 +51,8 @@ def ssm(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
     def run(*arguments: str | Path) -> Done:
         status = cli.main([*map(str, arguments)])
-        return Done(status, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        return Done(status, out, err)
 
     return run
 
@@ -149,7 +151,7 @@ def test_every_command_says_what_it_does_and_what_it_takes(command: str, ssm: Ru
 
 def test_options_of_models_are_those_of_the_initializations() -> None:
     own = set().union(*map(inits.options, inits.INITS))
-    assert set(cli.options.ModelOptions._fields) <= own
+    assert set(ModelOptions._fields) <= own
 
 
 def test_claims_are_measured_and_a_false_one_ends_with_status_1(
@@ -225,6 +227,10 @@ def test_init_draws_its_certificate(ssm: Run, tmp_path: Path) -> None:
 # verify
 
 
+def stored(path: str, arrays: Any) -> None:
+    np.savez(path, **arrays)
+
+
 @pytest.fixture
 def arrays() -> dict[str, np.ndarray]:
     return {
@@ -259,7 +265,7 @@ def test_a_model_verifies_alike_from_its_name_its_file_and_its_arrays(ssm: Run) 
 def test_a_model_that_grows_ends_with_status_1_and_names_the_law(
     arrays: dict[str, np.ndarray], ssm: Run
 ) -> None:
-    np.savez("grows.npz", **arrays | {"A": -arrays["A"].conj()})
+    stored("grows.npz", arrays | {"A": -arrays["A"].conj()})
     done = ssm("verify", "grows.npz", "--json")
     assert done.status == 1
     holds = {check["law"]: check["holds"] for check in done.json["checks"]}
@@ -285,7 +291,7 @@ def test_other_forms_are_read_by_name(ssm: Run) -> None:
 def test_a_kernel_of_ones_own_is_compared_and_a_wrong_one_explained(
     arrays: dict[str, np.ndarray], ssm: Run, tmp_path: Path
 ) -> None:
-    np.savez("a.npz", **arrays)
+    stored("a.npz", arrays)
     K = ssmlinalg.kernel(forms.Paired(**arrays), 200)
     np.save("same.npy", K)
     np.save("twice.npy", 2 * K)
@@ -360,13 +366,13 @@ def _flipped(data: bytes, at: int, count: int) -> bytes:
 def request(name: str, arrays: Arrays) -> list[str]:
     """The arguments of one case; its files lie in the folder that is current."""
     sound = Path("a.npz")
-    np.savez(sound, **arrays)
+    stored("a.npz", arrays)
     bad = Path("bad.npz")
     if name in BYTES:
         bad.write_bytes(BYTES[name](sound.read_bytes()))
         return [str(bad)]
     if name in CHANGES:
-        np.savez(bad, allow_pickle=True, **CHANGES[name](arrays))
+        stored("bad.npz", CHANGES[name](arrays))
         return [str(bad)]
     if name in KERNELS:
         np.save("bad.npy", KERNELS[name])
