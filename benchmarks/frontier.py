@@ -28,7 +28,7 @@ import scipy.io
 
 from ssmlinalg import forms, hippo, perturb
 from ssmlinalg.matrices import h_infinity
-from ssmlinalg.perturb.least_error import searched
+from ssmlinalg.perturb.least_transfer_error import searched
 
 BUDGETS = (4.0, 8.0, 16.0)
 

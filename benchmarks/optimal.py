@@ -19,8 +19,9 @@ from safetensors.numpy import load_file, save_file
 
 import ssmlinalg
 from ssmlinalg import hippo, perturb
-from ssmlinalg.perturb.error_search import System
-from ssmlinalg.perturb.least_error import KEPT, packed, searched
+from ssmlinalg.perturb.kept_results import KEPT, packed
+from ssmlinalg.perturb.least_transfer_error import searched
+from ssmlinalg.perturb.modal_coordinates import ModalSystem
 
 
 def main() -> None:
@@ -47,13 +48,12 @@ def main() -> None:
                 perturb.optimal(legs, conditioning=budget) if f"{name}/Lambda" in kept else None
             )
             better = before is None or found.transfer_bound < before.transfer_bound
-            figures = f"kappa {found.condition:.6f} error {found.transfer_error:.5f} <= {found.transfer_bound:.5f}"
-            print(
-                f"N {order} K {budget:g}: {figures} in {seconds:.1f} s{'' if better else ', not better'}",
-                flush=True,
-            )
+            error = f"error {found.transfer_error:.5f} <= {found.transfer_bound:.5f}"
+            remark = "" if better else ", not better"
+            figures = f"kappa {found.condition:.6f} {error} in {seconds:.1f} s{remark}"
+            print(f"N {order} K {budget:g}: {figures}", flush=True)
             if better:
-                fields = packed(System(found.Lambda, found.V, found.B))
+                fields = packed(ModalSystem(found.Lambda, found.V, found.B))
                 kept |= {
                     f"{name}/{field}": np.ascontiguousarray(array)
                     for field, array in fields.items()

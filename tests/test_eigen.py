@@ -584,8 +584,8 @@ def test_legs_is_proved_stable_by_its_numerical_range(order: int) -> None:
 @given(lossless, orders, taus)
 def test_a_perturbed_model_is_proved_stable(measure: str, order: int, tau: float) -> None:
     found = perturb.lossless(nplr(measure, order), tau=tau)
-    A = found.nplr.A + found.E
-    lost = 16 * (order + 4) ** 2.5 * EPS * float(np.linalg.norm(found.nplr.A))
+    A = found.system.A + found.E
+    lost = 16 * (order + 4) ** 2.5 * EPS * float(np.linalg.norm(found.system.A))
     axis = {"legs": -0.5, "tlagt": -0.5}.get(measure, 0.0)
     assert eigen.proved_abscissa(A) <= axis + lost
     exact = eigen.enclose(A)

@@ -16,9 +16,11 @@ from strategies import EPS
 
 from ssmlinalg import hippo, perturb, ptd_init
 from ssmlinalg.matrices import h_infinity
-from ssmlinalg.perturb import error_search as room
-from ssmlinalg.perturb.error_search import System, search
-from ssmlinalg.perturb.least_error import packed, searched
+from ssmlinalg.perturb.conditioning_budget import free
+from ssmlinalg.perturb.kept_results import packed, unpacked
+from ssmlinalg.perturb.least_transfer_error import searched
+from ssmlinalg.perturb.modal_coordinates import ModalSystem, halve
+from ssmlinalg.perturb.transfer_error_search import frequency_response, loss, prepare, variables
 from ssmlinalg.systems import legs_state
 
 KEPT = sorted(perturb.kept())
@@ -87,7 +89,7 @@ def test_a_kept_file_that_is_lost_or_corrupt_is_named(
     path = tmp_path / "optimal.safetensors"
     if broken is not None:
         path.write_bytes(broken)
-    monkeypatch.setattr(importlib.import_module("ssmlinalg.perturb.least_error"), "KEPT", path)
+    monkeypatch.setattr(importlib.import_module("ssmlinalg.perturb.kept_results"), "KEPT", path)
     with pytest.raises(
         OSError,
         match=r"kept in optimal.safetensors must be readable; got .*\. Install ssmlinalg again\.",
@@ -97,8 +99,12 @@ def test_a_kept_file_that_is_lost_or_corrupt_is_named(
 
 def test_what_is_packed_is_unpacked() -> None:
     found = perturb.optimal(hippo.legs(16), conditioning=8)
-    fields = packed(System(found.Lambda, found.V, found.B))
+    fields = packed(ModalSystem(found.Lambda, found.V, found.B))
     assert sum(array.size for array in fields.values()) == 16**2 + 16 + 8  # all of it, once
+    again = unpacked(fields)
+    np.testing.assert_array_equal(again.Lambda, found.Lambda)
+    np.testing.assert_array_equal(again.V, found.V)
+    np.testing.assert_array_equal(again.B, found.B)
 
 
 @given(st.sampled_from(["legs", "legt", "tlagt", "fout"]), st.integers(1, 9), st.floats(1.3, 30))
@@ -125,20 +131,16 @@ def test_the_search_keeps_its_budget_and_does_not_lose_its_start(
 def test_the_gradient_is_the_gradient(order: int) -> None:
     legs = hippo.legs(order)
     start = perturb.lossless(legs, conditioning=3)
-    half = room._within(room._halve(start.Lambda, start.V, start.B), 4.0)
-    response = room._response(legs.A, legs.B)
-    w = room._points(half, response)
-    stage = room._Stage(
-        half, room._metric(half, w), 4.0, w, response(w), 6.0, 0.3, 0.1 * np.arange(len(half.a))
-    )
+    half = free(halve(ModalSystem(start.Lambda, start.V, start.B)), 4.0)
+    stage = prepare(half, frequency_response(legs.A, legs.B), 4.0, p=6.0)
+    stage = stage._replace(pull=0.3, multipliers=0.1 * np.arange(len(half.a)))
     rng = np.random.default_rng(order)
-    x = np.concatenate([half.R.ravel(), np.zeros(order + len(half.a))])
+    x = variables(stage)
     x += 0.05 * rng.standard_normal(len(x))
-    slope = room._loss(x, stage)[1]
+    slope = loss(stage, x)[1]
     h = 1e-6
     central = [
-        (room._loss(x + h * e, stage)[0] - room._loss(x - h * e, stage)[0]) / (2 * h)
-        for e in np.eye(len(x))
+        (loss(stage, x + h * e)[0] - loss(stage, x - h * e)[0]) / (2 * h) for e in np.eye(len(x))
     ]
     np.testing.assert_allclose(
         slope, central, atol=1e4 * h**2 * np.abs(slope).max() + 1e2 * EPS / h
@@ -153,18 +155,9 @@ def test_the_search_is_deterministic() -> None:
 
 def test_an_interrupt_and_a_deadline_keep_the_best_so_far() -> None:
     legs = hippo.legs(12)
-    start = perturb.lossless(legs, conditioning=5)
-
-    first: list[tuple[float, float]] = []
-    search(
-        legs.A,
-        legs.B,
-        (start.Lambda, start.V, start.B),
-        5.0,
-        iterations=30,
-        progress=lambda p, e: first.append((p, e)),
-    )
-    assert [p for p, _ in first] == sorted(p for p, _ in first)
+    first: list[float] = []
+    searched(legs, conditioning=5, iterations=30, progress=lambda p, error: first.append(p))
+    assert first == sorted(first)
     late = searched(legs, conditioning=5, seconds=1e-3)
     assert np.linalg.cond(late.V) <= 5 * (1 + 1e-12)
     assert np.isfinite(late.transfer_error)

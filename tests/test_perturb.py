@@ -44,7 +44,7 @@ def test_the_spectrum_is_stable_and_closed_under_conjugation(
 ) -> None:
     found = perturb.lossless(nplr(measure, order), tau=tau)
     sigma = {"legs": -0.5, "tlagt": -0.5}.get(measure, 0.0)
-    size = np.linalg.norm(found.nplr.A)
+    size = np.linalg.norm(found.system.A)
     assert found.abscissa <= sigma + 64 * EPS * order * found.condition * size
     pairs = int(np.sum(found.Lambda.imag > 0))
     np.testing.assert_array_equal(found.Lambda[pairs : 2 * pairs], found.Lambda[:pairs].conj())

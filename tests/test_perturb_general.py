@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -15,10 +16,13 @@ from hypothesis import strategies as st
 from strategies import EPS, seeds
 
 from ssmlinalg import hippo
+from ssmlinalg.forms import KINDS, Diagonal, Kind, Recurrence
+from ssmlinalg.perturb import error_floor, optimal
 from ssmlinalg.perturb.columns import column, last_column
+from ssmlinalg.perturb.conditioning_gradient import conditioning_of
 from ssmlinalg.perturb.diagonalization import Diagonalization
-from ssmlinalg.perturb.least_size import conditioning_of, minimize, objective
-from ssmlinalg.perturb.random import complex_gaussian, gaussian
+from ssmlinalg.perturb.published_objective import minimize, objective
+from ssmlinalg.perturb.random_matrices import complex_gaussian, gaussian
 
 
 def kahan(order: int) -> np.ndarray:
@@ -452,3 +456,69 @@ def test_what_cannot_be_done_is_refused() -> None:
         gaussian(np.eye(8, k=1), size=1e-200)
     with pytest.raises(ValueError, match="must be finite"):
         gaussian(np.full((2, 2), np.nan))
+
+
+ANY_MATRIX: dict[str, Callable[..., Diagonalization]] = {
+    "gaussian": gaussian,
+    "complex_gaussian": complex_gaussian,
+    "minimize": lambda A: minimize(A, conditioning=30, iterations=5),
+    "column": lambda A: column(A, iterations=2),
+    "last_column": last_column,
+}
+ORIGINS: dict[str, Callable[[np.ndarray], Any]] = {
+    "a nested list": lambda A: A.tolist(),
+    "by columns": np.asfortranarray,
+    "a tensor": lambda A: pytest.importorskip("torch").asarray(A),
+}
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+@pytest.mark.parametrize("method", ANY_MATRIX)
+def test_a_matrix_of_any_origin_is_perturbed_alike(method: str, origin: str) -> None:
+    A = hippo.legs(6).A
+    here = ANY_MATRIX[method](A)
+    there = ANY_MATRIX[method](ORIGINS[origin](A))
+    np.testing.assert_array_equal(there.E, here.E)
+    np.testing.assert_array_equal(there.A, A)
+    assert there.residual == here.residual
+
+
+def test_integers_are_numbers() -> None:
+    A = np.eye(4, k=1, dtype=int)
+    np.testing.assert_array_equal(gaussian(A).E, gaussian(A * 1.0).E)
+
+
+class Lag(NamedTuple):
+    """A first-order lag: T x' = -x + g u, y = x."""
+
+    T: Any
+    g: Any
+    step: Any
+
+
+def test_a_form_of_ones_own_is_perturbed_as_the_system_it_stands_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def plain(form: Any) -> Diagonal:
+        one = np.ones((*np.shape(form.T), 1))
+        return Diagonal(-1 / form.T * one, form.g / form.T * one, one, 0.0 * form.T, form.step)
+
+    axes = {"T": (), "g": (), "step": ()}
+    monkeypatch.setitem(KINDS, Lag, Kind(axes, sampled=Recurrence, plain=plain))
+    lag: Any = Lag(*(np.asarray(value) for value in (0.5, 3.0, 0.1)))
+    for method in (gaussian, minimize, column):
+        found = method(lag)
+        assert found.A[0, 0] == -2.0
+        assert abs((found.V @ found.B)[0] - 6.0) <= 4 * EPS * 6.0
+        assert found.transfer_error <= found.transfer_bound
+    assert optimal(lag).transfer_bound == 0
+    assert error_floor(lag, conditioning=2) == 0
+
+
+def test_forms_that_are_no_single_system_are_refused() -> None:
+    one = np.ones(2)
+    with pytest.raises(TypeError, match="a continuous form with one input; got Recurrence"):
+        gaussian(Recurrence(one / 2, one, one, 0.0))
+    several = Diagonal(-np.ones((3, 2)), one, one, 0.0, 1.0)
+    with pytest.raises(ValueError, match=r"`A` must have shape \(N, N\), of a single system"):
+        gaussian(several)

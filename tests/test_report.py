@@ -135,7 +135,7 @@ def test_curves_are_the_sizes_of_direct_solves(nplr, tau):
 def test_no_spike_of_s4d_is_missed(order):
     found = perturb.lossless(hippo.legs(order))
     shown = report.curves(found)
-    A, B, P = found.nplr
+    A, B, P = found.system
     for w in np.linalg.eigvals(A + P @ P.T).imag:
         if w > shown.w[0]:
             spike = np.linalg.norm(

@@ -1,41 +1,41 @@
 r"""Perturb, then diagonalize: A + E = V diag(Lambda) V^{-1} with a small E and a moderate kappa(V).
 
 HiPPO matrices are so far from normal that diagonalizing them as they are is ill-posed (kappa(V) ~
-5.8^N for `legs`). A small perturbation makes it well-posed; how good a perturbation is shows in
-three numbers, and each `Diagonalization` carries them: the condition number kappa(V), the backward
-error |E|/|A|, and the transfer error, the largest deviation over all frequencies of the state
-x^(iw) from that of the unperturbed system. `PERTURBATIONS` lists the methods; `error_floor` is what
-none of them can get below.
+5.8^N for `legs`). A small perturbation makes it well-posed. Three numbers say how good a
+perturbation is, and each `Diagonalization` carries them: the condition number kappa(V), the
+backward error |E|/|A|, and the transfer error, the largest deviation over all frequencies of the
+state x^(iw) from that of the unperturbed system. `PERTURBATIONS` lists the methods; `error_floor`
+is a bound that none of them can get below.
 
-===================  ====================  =============================================================================
-method               of                    what it is
-===================  ====================  =============================================================================
-`lossless`           lossless systems      closed form: kappa(V) and the transfer error are known beforehand
-`optimal`            systems with a B      least transfer error under a budget for kappa(V)
-`minimize`           any matrix            the published objective: kappa(V) against |E|
-`last_column`        `legs`                closed form: tiny |E|
-`column`             any matrix            the best of a single column
-`gaussian`           any matrix            random, real for a real matrix
-`complex_gaussian`   any matrix            random, complex
-===================  ====================  =============================================================================
+==================  ================  ==========================================================
+method              of                what it is
+==================  ================  ==========================================================
+`lossless`          lossless systems  closed form: kappa(V) and the transfer error known in advance
+`optimal`           systems with a B  least transfer error under a budget for kappa(V)
+`minimize`          any matrix        the published objective: kappa(V) against |E|
+`last_column`       `legs`            closed form: tiny |E|
+`column`            any matrix        the best of a single column
+`gaussian`          any matrix        random, real for a real matrix
+`complex_gaussian`  any matrix        random, complex
+==================  ================  ==========================================================
 """
 
 import inspect
 from collections.abc import Callable
 
 from ..ground import require
-from .closed_form import Lossless as Lossless
-from .closed_form import lossless as lossless
 from .columns import column as column
 from .columns import last_column as last_column
 from .diagonalization import Diagonalization as Diagonalization
 from .diagonalization import Factors as Factors
-from .floor import error_floor as error_floor
-from .least_error import kept as kept
-from .least_error import optimal as optimal
-from .least_size import minimize as minimize
-from .random import complex_gaussian as complex_gaussian
-from .random import gaussian as gaussian
+from .kept_results import kept as kept
+from .least_transfer_error import optimal as optimal
+from .lossless_perturbation import Lossless as Lossless
+from .lossless_perturbation import lossless as lossless
+from .lower_bound import error_floor as error_floor
+from .published_objective import minimize as minimize
+from .random_matrices import complex_gaussian as complex_gaussian
+from .random_matrices import gaussian as gaussian
 
 PERTURBATIONS: dict[str, Callable[..., Diagonalization]] = {
     "lossless": lossless,

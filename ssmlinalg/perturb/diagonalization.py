@@ -1,4 +1,4 @@
-"""What every perturbation returns: the factors of A + E and the figures that certify them."""
+"""The result of every perturbation: the factors of A + E and the figures that certify them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..forms import NPLR, Dense, Diagonal, Paired, check, pair
+from ..forms import NPLR, Dense, Diagonal, Paired, is_form, pair, to_dense
 from ..ground import require
 from ..ground.backend import Array, Complex
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS
-from ..matrices import eigen, h_infinity
+from ..matrices import eigen, gate, h_infinity
 
+# What can be perturbed: a continuous form with one input, or a square matrix of any origin.
+System = NPLR | Dense | Array
 # Called with figures by name while something takes long, as (evaluations=12, condition=8.1).
 Progress = Callable[..., object]
 PROVED = 512  # order up to which `figures` holds a proof of stability: a second or two
@@ -37,8 +39,12 @@ class Defective(ValueError):
 
 
 class Factors(NamedTuple):
-    """V and V^{-1}, of A + E = V diag(Lambda) V^{-1}, and E: arrays, or `OnDemand` beyond order
-    4096.
+    """The matrices of A + E = V diag(Lambda) V^{-1}: arrays, or `OnDemand` beyond order 4096.
+
+    Attributes:
+        V: unit eigenvectors (N, N), one a column.
+        V_inv: the inverse of V (N, N).
+        E: the perturbation (N, N).
     """
 
     V: Array
@@ -50,20 +56,25 @@ class Factors(NamedTuple):
 class Diagonalization:
     r"""A + E = V diag(Lambda) V^{-1} with the figures that certify it.
 
-    `system` is what was perturbed: a form with A and B, or a matrix A. `Lambda` (N,) stands in the
-    order of `decompose`: upper half plane by rising frequency, conjugates, real ones (of a complex
-    matrix: by rising frequency). `B` (N,) is the input in the eigenbasis with the method's scaling
-    included, so that V (s - Lambda)^{-1} B is the state; None for a mere matrix. `V` (N, N) has
-    unit columns, `V_inv` its rows, `E` is the perturbation: arrays, or beyond order 4096 matrices
-    on demand, whose blocks and products are computed when asked for. `facts` holds what else the
-    method reports.
-
     Figures are computed when first asked for, in O(N^3) unless said. Those of the state compare
-    x~(iw) with x^(iw) = (iw - A)^{-1} B; they are inf where one of the two is unstable and nan for
-    a mere matrix, which has no input.
+    x~(iw) = V (iw - Lambda)^{-1} B with x^(iw) = (iw - A)^{-1} B. They are inf where one of the two
+    is unstable, and nan for a mere matrix, which has no input.
+
+    Attributes:
+        system: what was perturbed, a form with A and B or a matrix A.
+        Lambda: eigenvalues (N,) in the order of `decompose`: upper half plane by rising frequency,
+            conjugates, real ones; of a complex matrix all by rising frequency.
+        B: input (N,) in the eigenbasis, with the scaling of the method, so that
+            V (s - Lambda)^{-1} B is the state; None for a mere matrix.
+        factors: makes V, V_inv and E when they are first asked for.
+        method: the name in `PERTURBATIONS`.
+        facts: what else the method reports, by names that are not those of figures.
+
+    Raises:
+        ValueError: if a fact has the name of a figure.
     """
 
-    system: NPLR | Dense | Array = field(repr=False)
+    system: System = field(repr=False)
     Lambda: Complex = field(repr=False)
     B: Array = field(repr=False)
     factors: Callable[[], Factors] = field(repr=False)
@@ -117,10 +128,12 @@ class Diagonalization:
         """The perturbation (N, N)."""
         return self._factors.E
 
-    @property
+    @cached_property
     def A(self) -> Array:
         """The matrix that was perturbed (N, N)."""
-        return self.system.A if isinstance(self.system, (NPLR, Dense)) else self.system
+        if isinstance(self.system, NPLR):  # A may be a matrix on demand, and stays one
+            return self.system.A
+        return split(self.system)[0]
 
     @cached_property
     def condition(self) -> float:
@@ -129,8 +142,9 @@ class Diagonalization:
 
     @cached_property
     def scaled_condition(self) -> float:
-        """The sum of the condition numbers of the eigenvalues: the least kappa_F(V D) over scalings
-        D of the columns.
+        """The sum of the condition numbers of the eigenvalues.
+
+        It is the least kappa_F(V D) over scalings D of the columns.
         """
         return float(np.sum(eigen.condition_numbers(self.V, self.V_inv)))
 
@@ -147,39 +161,33 @@ class Diagonalization:
 
     @property
     def abscissa(self) -> float:
-        """max Re Lambda."""
+        """max Re Lambda, the spectral abscissa of A + E."""
         return float(self.Lambda.real.max())
 
     @cached_property
     def proved_abscissa(self) -> float:
-        """A number that Re lambda of no eigenvalue of A + E exceeds, as proved in float64: below 0
-        a proof of stability.
+        """A number that Re lambda of no eigenvalue of A + E exceeds, as proved in float64.
+
+        Below 0 it proves stability.
         """
         return eigen.proved_abscissa(np.asarray(self.A) + np.asarray(self.E))
 
     @cached_property
     def _deviation(self) -> Bounds:
+        """sup |x~(iw) - x^(iw)| from both sides, by level sets."""
         A, B = split(self.system)
         if B is None:
             return Bounds(math.nan, math.nan, math.nan)
-        perturbed, drive = A + np.asarray(self.E), self.V @ self.B
+        perturbed = A + np.asarray(self.E)
+        drive = self.V @ self.B
         drive = drive if np.iscomplexobj(perturbed) else drive.real
-        # A state that neither moves nor is driven (the sine of frequency zero) is no mode of the
-        # transfer function.
-        alive = (
-            A.any(axis=0)
-            | A.any(axis=1)
-            | perturbed.any(axis=0)
-            | perturbed.any(axis=1)
-            | (B != 0)
-            | (drive != 0)
-        )
-        A, perturbed, unit = (
-            A[alive][:, alive],
-            perturbed[alive][:, alive],
-            np.eye(int(np.count_nonzero(alive))),
-        )
-        return h_infinity.hinf_distance((perturbed, drive[alive], unit), (A, B[alive], unit))
+        # A coefficient that neither moves nor is driven (the sine of frequency zero) is no mode of
+        # the transfer function.
+        alive = _coupled(A, B) | _coupled(perturbed, drive)
+        block = np.ix_(alive, alive)
+        unit = np.eye(int(np.count_nonzero(alive)))
+        ours = (perturbed[block], drive[alive], unit)
+        return h_infinity.hinf_distance(ours, (A[block], B[alive], unit))
 
     @property
     def transfer_error(self) -> float:
@@ -192,97 +200,156 @@ class Diagonalization:
         return self._deviation.upper
 
     def paired(self, C: np.ndarray, step: np.ndarray | float = 1.0) -> Paired:
-        """The half-spectrum model that reads C (..., N) from the state in the coordinates of A,
-        with `step` (...).
+        """The model with a half spectrum that reads the state in the coordinates of A.
+
+        Args:
+            C: readout (..., N) of that state.
+            step: step (...) of the model, in the time of the system.
+
+        Returns:
+            A `Paired` form with D = 0.
+
+        Raises:
+            ValueError: if a matrix was perturbed, which has no input; if C has another shape; if E
+                is complex, for then modes do not come in pairs.
+
+        Example:
+            >>> from ssmlinalg import hippo, perturb
+            >>> perturb.lossless(hippo.legs(8)).paired(np.eye(8), step=0.1).C.shape
+            (8, 4)
         """
         if self.B is None:
-            raise ValueError(
-                "`system` must have an input to become a model; got a matrix. Give an NPLR or Dense form."
-            )
-        require.shape(
-            "C", np.shape(C), f"(..., {len(self.Lambda)})", np.shape(C)[-1:] == (len(self.Lambda),)
-        )
+            rule = "`system` must have an input to become a model"
+            raise ValueError(f"{rule}; got a matrix. Give an NPLR or Dense form.")
+        order = len(self.Lambda)
+        require.shape("C", np.shape(C), f"(..., {order})", np.shape(C)[-1:] == (order,))
         if np.iscomplexobj(self.E):
-            got = f"a complex E, by {self.method}"
-            raise ValueError(
-                f"A + E must be real for modes to come in pairs; got {got}. Take a real one."
-            )
+            rule = "A + E must be real for modes to come in pairs"
+            raise ValueError(f"{rule}; got a complex E, by {self.method}. Take a real one.")
         D = np.zeros(np.shape(C)[:-1])
         return pair(Diagonal(self.Lambda, self.B, C @ self.V, D, np.asarray(step)))
 
 
-def split(system: NPLR | Dense | Array) -> tuple[Array, Array]:
-    """A (N, N) and B (N,) of a form with one input; a square matrix of numbers stands for itself,
-    with None for B.
+def _coupled(A: Array, B: Array) -> np.ndarray:
+    """Which coefficients (N,) move or are driven."""
+    return A.any(axis=0) | A.any(axis=1) | (B != 0)
+
+
+def split(system: System) -> tuple[Array, Array]:
+    """The matrices of what is perturbed, on the host in double precision.
+
+    Args:
+        system: a continuous form with one input and no leading axes, or a square matrix (N, N) of
+            any library, as an array or a nested list.
+
+    Returns:
+        A (N, N) and B (N,); None in place of B for a matrix.
+
+    Raises:
+        TypeError: for discrete forms and forms with several inputs, and for what holds no numbers.
+        ValueError: for leading axes, for a matrix that is not square, for NaN and infinities.
+
+    Example:
+        >>> split([[0, 1], [0, 0]])
+        (array([[0., 1.],
+               [0., 0.]]), None)
     """
-    if isinstance(system, (NPLR, Dense)):
-        form = check(system)
-        require.shape("A", form.A.shape, "(N, N), of a single system", len(form.A.shape) == 2)
-        return np.asarray(form.A), form.B
-    A = np.asarray(system)
-    if A.dtype.kind not in "fciu":
-        raise TypeError(
-            f"`system` must be NPLR, Dense or a matrix of numbers; got {A.dtype}. Build one from ssmlinalg.forms."
-        )
-    A = A.astype(np.complex128 if A.dtype.kind == "c" else np.float64)
-    require.shape("A", A.shape, "(N, N)", A.ndim == 2 and len(A) == A.shape[-1] and len(A) > 0)
-    require.finite("A", A)
-    return A, None
+    if not is_form(system):
+        return gate.square("system", system), None
+    form = to_dense(system)
+    require.shape("A", form.A.shape, "(N, N), of a single system", len(form.A.shape) == 2)
+    return gate.square("A", form.A), gate.vector("B", form.B)
 
 
 def diagonalized(
-    system: NPLR | Dense | Array, E: np.ndarray, *, method: str, facts: Mapping[str, float]
+    system: System, E: np.ndarray, *, method: str, facts: Mapping[str, float]
 ) -> Diagonalization:
-    """The eigenvalues and unit eigenvectors of A + E by LAPACK, in canonical order and phase, with
-    B as it is.
+    """The eigenvalues and unit eigenvectors of A + E by LAPACK, in canonical order and phase.
 
-    Raises ValueError when kappa(V) is beyond double precision.
+    The input B is that of the system, not scaled.
+
+    Args:
+        system: what is perturbed, as `split` takes it.
+        E: the perturbation (N, N).
+        method: the name in `PERTURBATIONS`.
+        facts: what the method reports beside the figures.
+
+    Returns:
+        The factors of A + E with their figures.
+
+    Raises:
+        TypeError: what `split` raises.
+        ValueError: what `split` raises; if kappa(V) is beyond double precision; if a fact has the
+            name of a figure.
+
+    Cost:
+        O(N^3).
+
+    Example:
+        >>> E = np.array([[0.0, 0.0], [1e-2, 0.0]])
+        >>> diagonalized(np.eye(2, k=1), E, method="corner", facts={}).Lambda.real
+        array([-0.1,  0.1])
     """
     A, B = split(system)
-    Lambda, V = canonical_eig(A + E, np.ones(len(A)) if B is None else B)
+    M = A + E
+    Lambda, V = canonical_eig(M, np.ones(len(A)) if B is None else B)
     condition = eigen.condition(V)
     if condition * EPS > 1:
         got = f"kappa(V) = {condition:.3g}, beyond double precision"
-        raise Defective(
-            f"A + E must be diagonalizable; got {got}. Move the size of the perturbation a little, or raise it."
-        )
+        remedy = "Move the size of the perturbation a little, or raise it."
+        raise Defective(f"A + E must be diagonalizable; got {got}. {remedy}")
     V_inv = np.linalg.inv(V)
-    real = not np.iscomplexobj(A + E)
-    V_inv = like_conjugates(V_inv, Lambda) if real else V_inv
+    if not np.iscomplexobj(M):
+        V_inv = like_conjugates(V_inv, Lambda)
     drive = None if B is None else V_inv @ B
-    drive = like_conjugates(drive, Lambda) if real and drive is not None else drive
+    if drive is not None and not np.iscomplexobj(M):
+        drive = like_conjugates(drive, Lambda)
     factors = Factors(V, V_inv, E)
     return Diagonalization(
-        system, Lambda, drive, lambda: factors, method, MappingProxyType(dict(facts))
+        system=system,
+        Lambda=Lambda,
+        B=drive,
+        factors=lambda: factors,
+        method=method,
+        facts=MappingProxyType(dict(facts)),
     )
 
 
 def canonical_eig(M: np.ndarray, B: np.ndarray) -> tuple[Complex, Complex]:
-    """Eigenvalues of M in canonical order and unit eigenvectors turned so that B^H v > 0, or where
-    it is 0 their largest entry.
+    """Eigenvalues (N,) and unit eigenvectors (N, N) in canonical order and phase.
 
-    A real M has exact conjugate pairs: the upper half plane by rising frequency, the conjugates,
-    the real ones rising.
+    Each v is turned so that B^H v > 0, or where that is 0 its largest entry. A real M has exact
+    conjugate pairs: the upper half plane by rising frequency, the conjugates, the real ones rising.
+
+    Args:
+        M: matrix (N, N).
+        B: vector (N,) that fixes the phases.
+
+    Returns:
+        Lambda and V, both complex.
+
+    Example:
+        >>> canonical_eig(np.array([[0.0, 2.0], [-2.0, 0.0]]), np.ones(2))[0]
+        array([0.+2.j, 0.-2.j])
     """
     Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(M))
     V = V / np.linalg.norm(V, axis=0)
-    seen, largest = B.conj() @ V, V[np.argmax(np.abs(V), axis=0), np.arange(len(M))]
-    V = V * np.exp(
-        -1j * np.angle(np.where(np.abs(seen) > len(M) * EPS * np.linalg.norm(B), seen, largest))
-    )
+    seen = B.conj() @ V
+    largest = V[np.argmax(np.abs(V), axis=0), np.arange(len(M))]
+    negligible = np.abs(seen) <= len(M) * EPS * np.linalg.norm(B)
+    V = V * np.exp(-1j * np.angle(np.where(negligible, largest, seen)))
     if np.iscomplexobj(M):
         rising = np.lexsort((Lambda.real, Lambda.imag))
         return Lambda[rising], V[:, rising]
-    up, real = np.flatnonzero(Lambda.imag > 0), np.flatnonzero(Lambda.imag == 0)
-    up, real = (
-        up[np.lexsort((Lambda.real[up], Lambda.imag[up]))],
-        real[np.argsort(Lambda.real[real])],
-    )
+    up = np.flatnonzero(Lambda.imag > 0)
+    up = up[np.lexsort((Lambda.real[up], Lambda.imag[up]))]
+    real = np.flatnonzero(Lambda.imag == 0)
+    real = real[np.argsort(Lambda.real[real])]
     Lambda = np.concatenate([Lambda[up], Lambda[up].conj(), Lambda[real]])
     return Lambda, np.concatenate([V[:, up], V[:, up].conj(), V[:, real].real + 0j], axis=-1)
 
 
 def like_conjugates(rows: Any, Lambda: Complex) -> Any:
-    """Rounding lets conjugate rows differ in their last digit; let them not."""
+    """Rows (N, ...) whose conjugate pairs agree to the last digit, which rounding may change."""
     pairs = np.count_nonzero(Lambda.imag > 0)
     return np.concatenate([rows[:pairs], rows[:pairs].conj(), rows[2 * pairs :].real + 0j])

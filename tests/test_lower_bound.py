@@ -15,8 +15,8 @@ from strategies import EPS, seeds
 
 from ssmlinalg import hippo, perturb
 from ssmlinalg.forms import Dense
-from ssmlinalg.perturb import floor as room
-from ssmlinalg.perturb.floor import error_floor
+from ssmlinalg.perturb import lower_bound as room
+from ssmlinalg.perturb.lower_bound import error_floor
 
 # That the floor is worth something: for `legs` a tenth less than was found when it was written.
 ATTAINED = {
@@ -55,7 +55,7 @@ def test_the_optimal_perturbation_lies_above_the_floor(order: int, budget: float
 def test_the_lossless_perturbation_lies_above_the_floor(order: int, tau: float) -> None:
     found = perturb.lossless(hippo.legs(order), tau=tau)
     assert (
-        error_floor(found.nplr, conditioning=found.condition * (1 + 64 * EPS))
+        error_floor(found.system, conditioning=found.condition * (1 + 64 * EPS))
         < found.transfer_bound
     )
 
@@ -95,11 +95,11 @@ def test_no_diagonal_model_forgets_all_at_once(
     form.
     """
     Lambda, V, xi = model(seed, order, spread, stable=False)
-    k = np.arange(room._BINS) / room._BINS
-    found, w = room._weights(1 / (1 + np.exp(speed * (k - when))), spread * (1 + 64 * EPS))
+    k = np.arange(room.BINS) / room.BINS
+    found, w = room.weights(1 / (1 + np.exp(speed * (k - when))), spread * (1 + 64 * EPS))
     G = V.conj().T @ V
     rates = Lambda.conj()[:, None] + Lambda
-    bin_ = np.expm1(rates / room._BINS) / rates
+    bin_ = np.expm1(rates / room.BINS) / rates
     y = np.sqrt(
         [
             np.real((xi * np.exp(Lambda * t)).conj() @ (G * bin_) @ (xi * np.exp(Lambda * t)))
@@ -115,9 +115,9 @@ def test_the_weights_are_nearly_the_best(when: float, speed: float, K: float) ->
     """By duality: the distance of n from the courses between g/K and g, g log-linear, bounds the
     value from above.
     """
-    k = np.arange(room._BINS) / room._BINS
+    k = np.arange(room.BINS) / room.BINS
     n = 1 / (1 + np.exp(speed * (k - when)))
-    found, w = room._weights(n, K)
+    found, w = room.weights(n, K)
 
     def gap(line: np.ndarray) -> float:
         g = np.exp(np.minimum(line[0] + line[1] * (k - when), 300))
@@ -154,9 +154,9 @@ def test_the_responses_are_the_integrals() -> None:
         )[0]
         for m in (0, 1)
     )
-    width = 2 * age / mass / room._BINS
-    Y = room._responses(A, B)
-    for k in (0, 1, 30, room._BINS - 1):
+    width = 2 * age / mass / room.BINS
+    Y = room.responses(A, B)
+    for k in (0, 1, 30, room.BINS - 1):
         Q = scipy.integrate.quad_vec(energy, k * width, (k + 1) * width, epsabs=1e-14)[0]
         wanted = np.sort(np.linalg.eigvals(gramian @ Q).real)
         np.testing.assert_allclose(

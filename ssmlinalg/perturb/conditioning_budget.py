@@ -1,0 +1,86 @@
+r"""A budget for kappa_2(V) that no step of a search can break.
+
+The search moves a free matrix X = U diag(s) W^T, and R = U diag(f(s)) W^T with
+
+.. math::  f = k^{\sin(\pi t/2)}, \qquad s = k^t, \qquad k = \sqrt K
+
+has kappa_2(R) <= K whatever X is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ..ground.backend import Real
+from .modal_coordinates import HalfSystem, with_unit_columns
+
+_MARGIN = 0.98  # of the exponent t at the start: f is flat at 1
+_TURNS = 200  # of scaling and clipping; one to three are usual
+
+
+def clip(X: Real, K: float) -> tuple[Real, Callable[[Real], Real]]:
+    """R = U diag(f(s)) W^T of X = U diag(s) W^T, and the adjoint of its derivative.
+
+    Args:
+        X: a matrix (N, N).
+        K: the budget of kappa_2(R), above 1.
+
+    Returns:
+        R (N, N), and the function from a gradient in R to that in X.
+
+    Source:
+        Daleckii & Krein 1965, for singular values in place of eigenvalues.
+
+    Example:
+        >>> R, _ = clip(np.diag([100.0, 0.01]), 4.0)
+        >>> bool(np.linalg.cond(R) <= 4.0 * (1 + 1e-12))
+        True
+    """
+    U, s, Wt = np.linalg.svd(X)
+    k = math.log(K) / 2
+    t = math.pi / 2 * np.log(s) / k
+    f = np.exp(k * np.sin(t))
+    slope = f * np.cos(t) * math.pi / 2 / s
+    gap = s[:, None] - s
+    near = np.abs(gap) <= 1e-8 * s
+    mean_slope = (slope[:, None] + slope) / 2
+    symmetric = np.where(near, mean_slope, (f[:, None] - f) / np.where(near, 1, gap))
+    skew = (f[:, None] + f) / (s[:, None] + s)
+
+    def pullback(to_R: Real) -> Real:
+        H = U.T @ to_R @ Wt.T
+        return U @ (symmetric * (H + H.T) + skew * (H - H.T)) @ Wt / 2
+
+    return (U * f) @ Wt, pullback
+
+
+def free(half: HalfSystem, K: float) -> HalfSystem:
+    """The system with X in place of R, whose `clip` has the singular values of R within the budget.
+
+    They are drawn not quite to the ends of the budget, where f is flat.
+    """
+    U, s, Wt = np.linalg.svd(half.R)
+    k = math.log(K) / 2
+    centre = math.sqrt(s[0] * max(s[-1], s[0] / K))
+    t = np.clip(np.log(s / centre) / k, -_MARGIN, _MARGIN)
+    X = (U * np.exp(2 / math.pi * np.arcsin(t) * k)) @ Wt
+    return half._replace(R=X, b=half.b * centre)
+
+
+def feasible(half: HalfSystem, K: float) -> HalfSystem:
+    """The system with unit columns and kappa_2(R) <= K.
+
+    Scaled and clipped in turn, to ever less than K, until both hold.
+    """
+    k = K
+    for _ in range(_TURNS):
+        half = with_unit_columns(half)
+        U, s, Wt = np.linalg.svd(half.R)
+        if s[0] <= K * s[-1]:
+            break
+        k = 1 + (k - 1) * (1 - 1e-9)
+        half = half._replace(R=(U * np.maximum(s, s[0] / k)) @ Wt)
+    return half

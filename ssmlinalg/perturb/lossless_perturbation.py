@@ -1,0 +1,443 @@
+r"""The perturbation with a guarantee: move a lossless A part of the way to its normal part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse.linalg
+
+from ..forms import NPLR, check
+from ..ground import require
+from ..ground.backend import Array, Real
+from ..ground.bounds import Bounds
+from ..ground.formats import EPS
+from ..ground.ondemand import ORDER, OnDemand, by_formula
+from ..lossless import gram
+from ..lossless.recognition import Spectrum, Structure, gain, recognize
+from ..matrices import eigen
+from ..matrices.frequency_supremum import supremum
+from .diagonalization import Defective, Diagonalization, Factors, Progress, diagonalized
+
+_STEP = 1.005  # by which tau is raised where kappa(V) exceeds the budget
+_DENSE = 256  # order up to which V is formed anyway
+_SAMPLE = 16  # columns of V by which a residual is estimated beyond order 4096
+
+
+class _LosslessSystem(NamedTuple):
+    """A + A^T = 2 sigma I - 2 P P^T with B = P g.
+
+    Attributes:
+        nplr: A, B and P.
+        structure: the closed form of its spectrum, if there is one.
+        sigma: the lossless axis is Re s = sigma.
+        g: (R,).
+    """
+
+    nplr: NPLR
+    structure: Structure | None
+    sigma: float
+    g: Real
+
+
+@dataclass(frozen=True, eq=False)
+class Lossless(Diagonalization):
+    """A + tau P P^T diagonalized, with figures from closed forms.
+
+    Attributes:
+        tau: the size, from 0 (HiPPO) to 1 (its normal part).
+        sigma: the system is lossless on Re s = sigma.
+        structure: the closed form of the system, if it is known.
+        spectrum: the closed form of the spectrum at tau, if it can be relied on.
+        progress: called with the "fraction" done while kappa(V) is measured.
+    """
+
+    system: NPLR = field(repr=False)
+    tau: float
+    sigma: float
+    structure: Structure | None = field(repr=False)
+    spectrum: Spectrum | None = field(repr=False)
+    progress: Progress | None = field(repr=False)
+
+    def figures(self) -> dict[str, Any]:
+        """Every figure and fact by its name, `tau` among them.
+
+        Returns:
+            What `Diagonalization.figures` returns, and "tau".
+
+        Example:
+            >>> from ssmlinalg import hippo
+            >>> list(lossless(hippo.legs(4), tau=0.5).figures())[:3]
+            ['perturbation', 'tau', 'condition']
+        """
+        figures = super().figures()
+        return {"perturbation": figures.pop("perturbation"), "tau": self.tau} | figures
+
+    @cached_property
+    def condition(self) -> float:
+        """kappa_2(V).
+
+        For large orders from the eigenvalues alone: the Gram matrix of unit eigenvectors is known.
+        """
+        if self.spectrum is None or len(self.Lambda) <= _DENSE:
+            return eigen.condition(self.V)
+        report = self.progress
+        told = report and (lambda done: report(fraction=done))
+        return gram.condition(self.spectrum.z, progress=told)
+
+    @cached_property
+    def scaled_condition(self) -> float:
+        """The sum of the condition numbers of the eigenvalues.
+
+        It is the least kappa_F(V D) over scalings D of the columns.
+        """
+        if self.spectrum is None:
+            return super().scaled_condition
+        return float(np.sum(self.spectrum.sensitivity))
+
+    @cached_property
+    def backward_error(self) -> float:
+        """|E|_2/|A|_2."""
+        size = self.tau * float(np.linalg.norm(self.system.P, 2)) ** 2
+        return size / _norm(self.system, self.sigma, self.structure)
+
+    @cached_property
+    def residual(self) -> float:
+        """|(A + E) V - V Lambda|_F / |A|_F; beyond order 4096 estimated from 16 columns of V."""
+        if self.structure is None or not isinstance(self.V, OnDemand):
+            return super().residual
+        P = self.system.P
+        order = len(P)
+        some = np.random.default_rng(0).integers(0, order, _SAMPLE)
+        V = self.V[:, some]
+        rest = self.structure.times(V) + self.tau * P @ (P.T @ V) - V * self.Lambda[some]
+        return float(np.linalg.norm(rest) * math.sqrt(order / _SAMPLE)) / self._frobenius_norm()
+
+    def _frobenius_norm(self) -> float:
+        """|A|_F without an entry of A, where P has one column.
+
+        tr (A + A^T)^2 = 2 |A|_F^2 + 2 tr A^2, and tr (A + E)^2 is the sum of Lambda^2.
+        """
+        P = self.system.P
+        p = P[:, 0] @ P[:, 0]
+        of_perturbed = np.sum(self.Lambda**2).real
+        of_A = of_perturbed - 2 * self.tau * (self.sigma * p - p**2) - self.tau**2 * p**2
+        return math.sqrt(2 * self.sigma**2 * len(P) - 4 * self.sigma * p + 2 * p**2 - of_A)
+
+    @cached_property
+    def _deviation(self) -> Bounds:
+        """sup |x~(iw) - x^(iw)| from both sides, in closed form where there is one."""
+        P = self.system.P
+        g = gain(self.system.B, P)
+        if self.structure is None or g is None:
+            return super()._deviation
+        if self.sigma >= 0 and self.tau == 1:  # undamped
+            size = math.inf if g else 0.0
+            return Bounds(size, size, float(np.abs(self.Lambda[0].imag)))
+        deviation = _deviation_by_phase(self.structure, g, self.tau)
+        lower, w = supremum(deviation, self.Lambda)
+        upper = _deviation_bound(P, g, self.sigma, self.tau)
+        if math.isinf(upper) and len(self.Lambda) <= _DENSE:  # no closed form: by level sets
+            upper = super()._deviation.upper
+        return Bounds(lower, upper, w)
+
+
+def lossless(
+    system: NPLR,
+    *,
+    conditioning: float | None = None,
+    tau: float | None = None,
+    progress: Progress | None = None,
+) -> Lossless:
+    r"""The perturbation with a guarantee: move A part of the way to its normal part.
+
+    For a lossless system, A + A^T = 2 sigma I - 2 P P^T with B = P g, take
+
+    .. math::  E = \tau P P^T, \qquad 0 < \tau \le 1, \qquad
+               \tilde B = (1 - \tau/2)\, B \text{ if P has one column:}
+
+    tau -> 0 is HiPPO, tau = 1 its normal part (S4D). With c = 2/tau - 1, kappa(V) = c^{(N-1)/N} for
+    `lagt` and `tlagt`, close to that and below c for `legs` outside narrow windows of tau, and far
+    below it for `fout`. And with the all-pass Phi(s) = 1 - 2 P^T (s - A)^{-1} P, of modulus one on
+    Re s = sigma,
+
+    .. math::  \tilde x - \hat x = -\frac{\tau}{2}\,
+               \frac{\Phi}{1 - \tau/2 + (\tau/2)\Phi}\, \hat x,
+
+    for `legs` zero at w = 0 and at most max_q (tau/2) q sqrt(1 - q^2)/(1 - (tau/2)(1 + q)) ~ tau/4
+    at any frequency and order. With R columns (`legt`: two) the input is chosen so that the
+    deviation at w = 0 vanishes: Phi is R x R, M = (1 - tau/2) I + (tau/2) Phi, and
+
+    .. math::  \tilde B = P M(0) g, \qquad
+               \tilde x - \hat x
+               = \frac{\tau}{2} (s - A)^{-1} P M(s)^{-1} (\Phi(0) - \Phi(s))\, g .
+
+    A budget is kept as follows. tau starts where kappa(V) = c^{R (N-1)/N} meets it and is raised in
+    steps of 0.5 % until the measured kappa(V) keeps it. E is real, so the spectrum is closed under
+    conjugation; it stays in Re <= sigma.
+
+    Args:
+        system: an `NPLR` form, real and lossless, with B in the span of P.
+        conditioning: budget for kappa_2(V); 8 if neither it nor tau is given.
+        tau: the size, instead of a budget.
+        progress: called with the "fraction" done while kappa(V) of a large order is measured.
+
+    Returns:
+        The factors of A + E, with `tau` and `sigma`. Facts: for a budget, the first tau
+        ("law_tau") and by how many "steps" it was moved.
+
+    Raises:
+        TypeError: for what is no `NPLR` form, and for complex entries.
+        ValueError: for tau outside (0, 1], conditioning not above 1, both given, a system that is
+            not lossless (with its defect), B outside the span of P, a tau at which A + E cannot be
+            diagonalized in double precision, and beyond order 4096 a spectrum that is not in closed
+            form.
+
+    Accuracy:
+        Eigenvalues and B of `legs`, `lagt`, `tlagt` and the Fourier measures are closed forms with
+        a relative accuracy of a few eps, unless roots have met (for `legs` at c beyond 4 N log N).
+        All else is LAPACK's, relative to |A|. kappa(V) is measured either way: up to order 256 from
+        V, then from the eigenvalues alone, beyond order 1024 as an upper estimate at most 1e-4
+        above it.
+
+    Cost:
+        O(N) in closed form, with V only on demand beyond order 4096. O(N^3) by LAPACK, up to order
+        4096.
+
+    Source:
+        Derived here; Yu et al. 2024 (arXiv 2310.01698) for the idea.
+
+    Example:
+        >>> from ssmlinalg import hippo
+        >>> d = lossless(hippo.legs(64), conditioning=9)
+        >>> round(d.tau, 3), round(d.condition, 2), round(d.transfer_error, 3), round(d.abscissa, 2)
+        (0.195, 8.96, 0.058, -0.7)
+    """
+    nplr = _real_nplr(system)
+    if conditioning is not None and tau is not None:
+        raise ValueError("give `conditioning` or `tau`, not both; got both. Leave one out.")
+    if tau is not None:
+        tau = _checked_tau(tau)
+    budget = require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
+    plant = _lossless_system(nplr)
+    if tau is not None:
+        return _at(plant, tau, {}, progress)
+    return _within(plant, budget, progress)
+
+
+def _real_nplr(system: object) -> NPLR:
+    if not isinstance(system, NPLR):
+        rule = "`system` must be an NPLR form, for P is perturbed along"
+        remedy = "Use minimize or gaussian for others."
+        raise TypeError(f"{rule}; got {type(system).__name__}. {remedy}")
+    nplr = check(system)
+    if any(np.iscomplexobj(array) for array in nplr if isinstance(array, np.ndarray)):
+        remedy = "Take the real form, or use minimize."
+        raise TypeError(f"`system` must be real; got complex entries. {remedy}")
+    return nplr
+
+
+def _checked_tau(tau: float) -> float:
+    tau = require.real("tau", tau, above=0)
+    if tau > 1:
+        rule = "`tau` must lie in (0, 1]"
+        raise ValueError(f"{rule}; got {tau:g}. 1 is already the normal part.")
+    return tau
+
+
+def _lossless_system(nplr: NPLR) -> _LosslessSystem:
+    structure = recognize(nplr.A, nplr.P)
+    return _LosslessSystem(nplr, structure, _axis(nplr, structure), _drive(nplr))
+
+
+def _axis(nplr: NPLR, structure: Structure | None) -> float:
+    """sigma of A + A^T = 2 sigma I - 2 P P^T, once it is known to hold."""
+    if structure:
+        return structure.sigma
+    A = np.asarray(nplr.A)
+    P = nplr.P
+    order = len(P)
+    if not P.any():
+        rule = "`P` must not be zero, for it is what is perturbed along"
+        raise ValueError(f"{rule}; got zeros. Such a system is normal already.")
+    rest = A + A.T + 2 * P @ P.T
+    sigma = float(np.trace(rest)) / (2 * order)
+    scale = float(np.linalg.norm(A))
+    defect = float(np.linalg.norm(rest - 2 * sigma * np.eye(order)))
+    if defect > 64 * order * EPS * scale:
+        rule = "A + A^T must be 2 sigma I - 2 P P^T"
+        remedy = "Use legs, lagt, tlagt, legt or fout."
+        raise ValueError(f"{rule}; got a defect of {defect / scale:.3g} |A|. {remedy}")
+    return sigma
+
+
+def _drive(nplr: NPLR) -> Real:
+    """g of B = P g."""
+    B = nplr.B
+    P = nplr.P
+    g = np.linalg.lstsq(P, B)[0]
+    aside = float(np.linalg.norm(B - P @ g))
+    size = float(np.linalg.norm(B))
+    if aside > 64 * len(B) * EPS * size:
+        got = f"a part {aside / size:.3g} |B| beside it"
+        remedy = "Only then does scaling the input undo the perturbation."
+        raise ValueError(f"`B` must lie in the span of P; got {got}. {remedy}")
+    return g
+
+
+def _within(plant: _LosslessSystem, budget: float, progress: Progress | None) -> Lossless:
+    """At the first tau from that of the law on whose kappa_2(V) keeps the budget."""
+    order, rank = plant.nplr.P.shape
+    exponent = order / (order - 1) / rank if order > 1 else 1.0
+    # There kappa(V) is known from above only, within this factor.
+    slack = 1 + 2 * gram.TOLERANCE if order > gram.DENSE else 1.0
+    c = min(budget / slack, EPS ** (-1 / exponent)) ** exponent
+    law_tau = 2 / (c + 1)
+    tau = law_tau
+    steps = 0
+    while True:
+        try:
+            found = _at(plant, tau, {"law_tau": law_tau, "steps": steps}, progress)
+            if found.condition <= budget * (1 + 64 * order * EPS):
+                return found
+        except Defective:
+            pass  # an exceptional point
+        tau = min(_STEP * tau, 1.0)
+        steps += 1
+
+
+def _at(
+    plant: _LosslessSystem, tau: float, facts: dict[str, float], progress: Progress | None
+) -> Lossless:
+    """At one tau: in closed form where that holds, else by LAPACK."""
+    spectrum = plant.structure.solve(tau) if plant.structure else None
+    if spectrum is None:
+        return _by_lapack(plant, tau, facts)
+    return Lossless(
+        system=plant.nplr,
+        Lambda=plant.sigma + spectrum.z,
+        B=(1 - tau / 2) * float(plant.g[0]) * spectrum.driven,
+        factors=_factors(plant.nplr.P[:, 0], spectrum, tau),
+        method="lossless",
+        facts=MappingProxyType(facts),
+        tau=tau,
+        sigma=plant.sigma,
+        structure=plant.structure,
+        spectrum=spectrum,
+        progress=progress,
+    )
+
+
+def _factors(p: Real, spectrum: Spectrum, tau: float) -> Callable[[], Factors]:
+    """The function that makes the factors by formula."""
+    order = len(p)
+
+    def factors() -> Factors:
+        E = by_formula(order, lambda n, k: tau * p[n] * p[k])
+        if order > ORDER:
+            V = OnDemand((order, order), np.complex128, spectrum.V)
+            V_inv = OnDemand((order, order), np.complex128, spectrum.V_inv)
+            return Factors(V, V_inv, E)
+        every = np.arange(order)
+        return Factors(spectrum.V(every, every), spectrum.V_inv(every, every), E)
+
+    return factors
+
+
+def _by_lapack(plant: _LosslessSystem, tau: float, facts: dict[str, float]) -> Lossless:
+    A, B, P = plant.nplr
+    if len(B) > ORDER:
+        rule = f"beyond order {ORDER} eigenvalues must be in closed form"
+        got = f"eigenvalues of order {len(B)} that met on the real axis at tau = {tau:g}"
+        raise ValueError(f"{rule}; got {got}. Raise tau.")
+    driven = plant.nplr._replace(B=_scaled_input(A, B, P, plant.g, tau))
+    found = diagonalized(driven, tau * P @ P.T, method="lossless", facts=facts)
+    return Lossless(
+        system=plant.nplr,
+        Lambda=found.Lambda,
+        B=found.B,
+        factors=found.factors,
+        method="lossless",
+        facts=found.facts,
+        tau=tau,
+        sigma=plant.sigma,
+        structure=plant.structure,
+        spectrum=None,
+        progress=None,
+    )
+
+
+def _scaled_input(A: Array, B: Real, P: Real, g: Real, tau: float) -> Real:
+    """The input of the perturbed system: (1 - tau/2) B for one column, else P M(0) g.
+
+    With M(0) the deviation at w = 0 vanishes; with one column 1 - tau/2 is best in the bound.
+    """
+    if P.shape[-1] == 1:
+        return (1 - tau / 2) * B
+    return P @ (g + tau * P.T @ np.linalg.solve(A, P @ g))
+
+
+def _norm(nplr: NPLR, sigma: float, structure: Structure | None) -> float:
+    """|A|_2, for large orders by Lanczos.
+
+    A^T = 2 sigma I - 2 P P^T - A, so that products with A alone will do.
+    """
+    P = nplr.P
+    order = len(P)
+    if order <= _DENSE or structure is None:
+        return float(np.linalg.norm(nplr.A, 2))
+
+    def squared(x: Real) -> Real:
+        y = structure.times(x.reshape(-1, 1))
+        return (2 * sigma * y - 2 * P @ (P.T @ y) - structure.times(y)).ravel()
+
+    linear: Any = scipy.sparse.linalg.LinearOperator
+    operator = linear((order, order), matvec=squared, dtype=np.float64)
+    top = scipy.sparse.linalg.eigsh(operator, k=1, v0=P[:, 0], return_eigenvectors=False)
+    return math.sqrt(float(top[0]))
+
+
+def _deviation_by_phase(structure: Structure, g: float, tau: float) -> Callable[[Real], Real]:
+    """|x~ - x^| (F,) at w (F,) from Phi and d log Phi/ds, B = P g with one column.
+
+    |x^|^2/g^2 = (1 - |Phi|^2)/(-4 sigma), and -Re (d log Phi/ds)/2 where sigma = 0.
+    """
+    sigma = structure.sigma
+    t = tau / 2
+
+    def deviation(w: Real) -> Real:
+        value, slope = structure.log_phi(1j * w - sigma)
+        phi = np.exp(value)
+        relative = t * phi / (1 - t + t * phi)
+        passed = -np.expm1(2 * value.real)
+        square = -slope.real / 2 if sigma == 0 else passed / (-4 * sigma)
+        return np.abs(g * relative) * np.sqrt(np.maximum(0, square))
+
+    return deviation
+
+
+def _deviation_bound(P: Real, g: float, sigma: float, tau: float) -> float:
+    """sup |x~ - x^| over every phase that Phi(iw) might have, inf where that is no bound.
+
+    With q = |Phi| it is g t q sqrt(1 - q^2)/(1 - t - t q)/sqrt(-4 sigma), t = tau/2. Where
+    sigma = 0, q = 1 and the deviation is t/(1 - 2t) |x^| at most; of a chain, whose P has no zero,
+    |x^|^2 = g^2 sum a_n/(w^2 + a_n^2), a_n = P_n^2, is largest at w = 0.
+    """
+    t = tau / 2
+    if sigma == 0 and P.all() and tau < 1:
+        still = math.sqrt(float(np.sum(P**-2.0)))
+        return t / (1 - tau) * abs(g) * still * (1 + 16 * EPS * len(P))
+    if sigma >= 0 or tau == 1:
+        return math.inf  # at tau = 1 the denominator can vanish
+    stationary = np.roots([t, -2 * (1 - t), 0, 1 - t])
+    inside = (abs(stationary.imag) < 1e-9) & (stationary.real > 0) & (stationary.real < 1)
+    if not inside.any():
+        return math.inf
+    q = float(stationary.real[inside].min())
+    lobe = t * q * math.sqrt(1 - q**2) / (1 - t - t * q)
+    return abs(g) / math.sqrt(-4 * sigma) * lobe * (1 + 16 * EPS)

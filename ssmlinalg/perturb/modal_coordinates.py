@@ -1,0 +1,131 @@
+r"""Modal systems V (s - Lambda)^{-1} B in real coordinates.
+
+With R = [sqrt 2 Re v, sqrt 2 Im v, real v], which has the singular values of V, the state is R M(s)
+with the rows
+
+.. math::  \frac{\sqrt 2\, b\, (s - a)}{q},\quad \frac{-\sqrt 2\, b\, \omega}{q},\quad
+           \frac{b}{s - a}, \qquad
+           q = (s - a)^2 + \omega^2, \quad \lambda = a + i\omega, \quad b > 0,
+
+two for each pair of conjugates and one for each real pole.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..ground.backend import Complex, Real
+
+
+class ModalSystem(NamedTuple):
+    """The state V (s - Lambda)^{-1} B of a diagonal model.
+
+    Attributes:
+        Lambda: eigenvalues (N,) in canonical order: upper half plane, conjugates, real ones.
+        V: eigenvectors (N, N), one a column.
+        B: input (N,).
+    """
+
+    Lambda: Complex
+    V: Complex
+    B: Complex
+
+
+class HalfSystem(NamedTuple):
+    """A modal system by one pole of each pair, pairs before real poles.
+
+    Attributes:
+        a: real parts (n,) of the poles; 2n - N of them are real.
+        omega: their frequencies (n,), 0 for a real pole.
+        b: their inputs (n,), positive.
+        R: eigenvectors (N, N) in real coordinates.
+    """
+
+    a: Real
+    omega: Real
+    b: Real
+    R: Real
+
+    @property
+    def pairs(self) -> int:
+        """How many poles stand for a pair."""
+        return len(self.R) - len(self.a)
+
+
+class Modes(NamedTuple):
+    """The rows of a modal system at frequencies w (F,).
+
+    Attributes:
+        M: rows (N, F) of M(iw): s h, then -omega h, then h of real poles, s = iw - a.
+        h: sqrt 2 b/q for a pair and b/q for a real pole (n, F).
+        q: s^2 + omega^2 for a pair and s for a real pole (n, F).
+    """
+
+    M: Complex
+    h: Complex
+    q: Complex
+
+
+def halve(system: ModalSystem) -> HalfSystem:
+    """The system by half of its poles; phases of B go to V."""
+    Lambda, V, B = system
+    pairs = int(np.count_nonzero(Lambda.imag > 0))
+    half = np.r_[:pairs, 2 * pairs : len(Lambda)]
+    V = V[:, half] * np.exp(1j * np.angle(B[half]))
+    upper = math.sqrt(2) * V[:, :pairs]
+    R = np.concatenate([upper.real, upper.imag, V[:, pairs:].real], axis=-1)
+    return HalfSystem(Lambda.real[half], Lambda.imag[half], np.abs(B[half]), R)
+
+
+def whole(half: HalfSystem) -> ModalSystem:
+    """The system with all poles, in canonical order."""
+    pairs = half.pairs
+    side = np.sign(half.omega[:pairs])
+    v = (half.R[:, :pairs] + 1j * side * half.R[:, pairs : 2 * pairs]) / math.sqrt(2)
+    Lambda = half.a + 1j * np.abs(half.omega)
+    rising = np.argsort(Lambda[:pairs].imag, kind="stable")
+    real = pairs + np.argsort(half.a[pairs:], kind="stable")
+    up = Lambda[rising]
+    v = v[:, rising]
+    alone = half.R[:, pairs + real].astype(np.complex128)
+    return ModalSystem(
+        Lambda=np.concatenate([up, up.conj(), Lambda[real]]),
+        V=np.concatenate([v, v.conj(), alone], axis=-1),
+        B=half.b[np.concatenate([rising, rising, real])].astype(np.complex128),
+    )
+
+
+def modes(half: HalfSystem, w: Real) -> Modes:
+    """The rows of M(iw) at w (F,)."""
+    pairs = half.pairs
+    s = 1j * w - half.a[:, None]
+    omega = half.omega[:pairs, None]
+    q = np.concatenate([s[:pairs] ** 2 + omega**2, s[pairs:]])
+    h = half.b[:, None] / q
+    h[:pairs] *= math.sqrt(2)
+    M = np.concatenate([s[:pairs] * h[:pairs], -omega * h[:pairs], h[pairs:]])
+    return Modes(M, h, q)
+
+
+def squared_lengths(R: Real, poles: int) -> Real:
+    """|v|^2 (n,) for each pair and each real column."""
+    pairs = len(R) - poles
+    squares = (R**2).sum(axis=0)
+    both = (squares[:pairs] + squares[pairs : 2 * pairs]) / 2
+    return np.concatenate([both, squares[2 * pairs :]])
+
+
+def uneven_lengths(R: Real, poles: int) -> Real:
+    """log |v|^2 (n,) less its mean: zero for columns of one length."""
+    lengths = np.log(squared_lengths(R, poles))
+    return lengths - lengths.mean()
+
+
+def with_unit_columns(half: HalfSystem) -> HalfSystem:
+    """The same system with columns of V of length one."""
+    length = np.sqrt(squared_lengths(half.R, len(half.a)))
+    columns = np.concatenate([length[: half.pairs], length])
+    return half._replace(R=half.R / columns, b=half.b * length)
