@@ -1,5 +1,4 @@
-r"""What the state of a model is excited by and what of it is heard: Gramians, Hankel singular
-values, balanced truncation.
+r"""Gramians of a form, Hankel singular values, and balanced truncation.
 
 A Gramian is never formed and then taken apart: with A = Q T Q^*, T upper triangular, the factor L
 of P = L L^* is found column by column (Hammarling 1982), so singular values are those of a product
@@ -16,28 +15,35 @@ import numpy as np
 import scipy.linalg
 
 from .. import forms
-from ..forms import MIMO, NPLR, Delayed, Dense, DenseRecurrence, Form, MIMORecurrence
+from ..forms import Delayed, Dense, DenseRecurrence, Form
 from ..ground import require
 from ..ground.backend import Complex, Real
 from ..ground.formats import EPS
 from ..matrices import shifted
-from ..matrices.units import times_power
 from .realization import (
     Realization,
-    closed,
+    Units,
     continuous,
-    each,
-    real,
+    fitted,
+    on_host,
+    over_members,
+    real_blocks,
+    realization,
     realize,
     scaled,
+    undamped,
     unscaled,
-    worst,
+    with_conjugates,
 )
 
 
 class Reduced(NamedTuple):
-    """A truncated model, `bound` on the H-infinity norm of its error, and the Hankel singular
-    values it was cut by.
+    """A truncated model and the certificate of its error.
+
+    Attributes:
+        form: the model, `Dense`, or a `Delayed` recurrence in discrete time.
+        bound: (...), a bound on the H-infinity norm of its error.
+        hankel: (..., N), the Hankel singular values of the whole.
     """
 
     form: Dense | Delayed
@@ -46,141 +52,224 @@ class Reduced(NamedTuple):
 
 
 def controllability_gramian(form: Form) -> Real:
-    r"""The covariance P of the state under white noise, or the set {x : x^T P^{-1} x <= 1} reached
-    by inputs of unit energy.
+    r"""The controllability Gramian P: the covariance of the state under white noise.
 
     .. math::  A P + P A^T + B B^T = 0, \qquad\text{discrete:}\quad A P A^T - P + B B^T = 0.
 
-    Returns (..., N, N), symmetric and positive semidefinite; `step` plays no part. The state is x
-    where the form is real, else (Re x, Im x), of order 2N, as in `forms.to_dense`: the modes alone,
-    conjugate or not, do not determine the real system. A `NPLR` form has this Gramian, but no
-    other.
+    {x : x^T P^{-1} x <= 1} is the set that inputs of unit energy reach. `step` plays no part. The
+    state is x where the form is real, else (Re x, Im x), of order 2N, as in `forms.to_dense`: the
+    modes alone, conjugate or not, do not determine the real system.
 
-    Accuracy: that of the triangular form of A, which is exact for modes and triangular matrices,
-    and a backward stable substitution; for HiPPO-LegS 2e-15 at N = 128. Raises ValueError where an
-    eigenvalue has Re >= 0, or |z| >= 1: modes and triangular matrices show them, of other matrices
-    also one that is closer than 4 sqrt(N) eps |A|_F is refused. Cost O(N^3).
+    Args:
+        form: a stable form of any library. An `NPLR` form has this Gramian, but no other.
 
-    Source: Hammarling 1982, IMA J. Numer. Anal. 2, 303-323.
+    Returns:
+        P (..., N, N), symmetric and positive semidefinite.
 
-    >>> import numpy as np
-    >>> from ssmlinalg import hippo
-    >>> np.linalg.eigvalsh(controllability_gramian(hippo.legs(3))).round(4)  # the nodes of Gauss and Legendre on [0, 1]
-    array([0.1127, 0.5   , 0.8873])
+    Raises:
+        TypeError: for what is no form; what `forms.check` raises.
+        ValueError: for an eigenvalue with Re >= 0, or |z| >= 1. Modes and triangular matrices show
+            theirs; another matrix is also refused for one closer than 4 sqrt(N) eps |A|_F. For
+            an empty batch and for overflow; what `forms.check` raises.
+
+    Accuracy:
+        That of the triangular form of A, which is exact for modes and triangular matrices, and of
+        a backward stable substitution. For HiPPO-LegS 2e-15 at N = 128.
+
+    Cost:
+        O(N^3).
+
+    Source:
+        Hammarling 1982, IMA J. Numer. Anal. 2, 303-323.
+
+    Example:
+        >>> import numpy as np
+        >>> from ssmlinalg import hippo
+        >>> P = controllability_gramian(hippo.legs(3))
+        >>> np.linalg.eigvalsh(P).round(4)  # the nodes of Gauss and Legendre on [0, 1]
+        array([0.1127, 0.5   , 0.8873])
     """
-    system = realize(forms.to_dense(form) if isinstance(form, NPLR) else form)
-
-    def gramian(member: Realization) -> Real:
-        (unit,), rate, drive, _ = scaled(member)
-        return fitting(_product(controllability_factor(_stable(unit, rate))), 2 * drive - rate)
-
-    return each(gramian, system)
+    return over_members(_controllability, realization(on_host(form)))
 
 
 def observability_gramian(form: Form) -> Real:
-    r"""The energy x^T Q x of the output that the state x leaves behind, without further input.
+    r"""The observability Gramian Q: x^T Q x is the energy of the zero-input response from x.
 
     .. math::  A^T Q + Q A + C^T C = 0, \qquad\text{discrete:}\quad A^T Q A - Q + A^T C^T C A = 0.
 
-    As `controllability_gramian`. In discrete time outputs count from the next sample on, y_l = C A
-    x_{l-1} for l >= 1, which is what Hankel singular values are made of (and for `Delayed` forms,
-    which read late, C stands for C A). Raises TypeError for `NPLR`, which has no output.
+    In discrete time outputs count from the next sample on, y_l = C A x_{l-1} for l >= 1: Hankel
+    singular values are made of these. A `Delayed` form reads late, so that its C stands for C A.
 
-    >>> import numpy as np
-    >>> one = np.ones(1)
-    >>> observability_gramian(forms.Dense(-2 * one[:, None], one, 3 * one, 0.0, 1.0))
-    array([[2.25]])
+    Args:
+        form: a stable form of any library with an output.
+
+    Returns:
+        Q (..., N, N), in the coordinates of `controllability_gramian`.
+
+    Raises:
+        TypeError: for `NPLR`, which has no output; what `controllability_gramian` raises.
+        ValueError: what `controllability_gramian` raises.
+
+    Accuracy:
+        That of `controllability_gramian`.
+
+    Cost:
+        O(N^3).
+
+    Example:
+        >>> import numpy as np
+        >>> one = np.ones(1)
+        >>> observability_gramian(forms.Dense(-2 * one[:, None], one, 3 * one, 0.0, 1.0))
+        array([[2.25]])
     """
-
-    def gramian(member: Realization) -> Real:
-        (unit,), rate, _, view = scaled(member)
-        return fitting(_product(observability_factor(_stable(unit, rate))), 2 * view - rate)
-
-    return each(gramian, realize(form))
+    return over_members(_observability, realize(form))
 
 
 def hankel_singular_values(form: Form) -> Real:
-    r"""How much of the past each direction of the state carries into the future: the singular
-    values of the Hankel operator.
+    r"""The singular values of the Hankel operator, from past inputs to future outputs.
 
     .. math::  \sigma_k = \sqrt{\lambda_k(P Q)}, \qquad \sigma_1 \ge \sigma_2 \ge \dots
 
-    Returns (..., N), or (..., 2N) for complex forms, which are real systems of that order; states
-    that are not reached or not heard add zeros. They do not depend on coordinates, nor on D. Found
-    as singular values of a product of Gramian factors: absolute errors are about N eps sigma_1.
-    Raises and costs what the Gramians do.
+    They do not depend on coordinates, nor on D. States that no input reaches or no output reads
+    add zeros.
 
-    >>> import numpy as np
-    >>> one = np.ones(1)
-    >>> hankel_singular_values(forms.Dense(-2 * one[:, None], one, 3 * one, 0.0, 1.0))  # |C B/2A|
-    array([0.75])
+    Args:
+        form: a stable form of any library with an output.
+
+    Returns:
+        (..., N), or (..., 2N) for complex forms, which are real systems of that order.
+
+    Raises:
+        TypeError: what `observability_gramian` raises.
+        ValueError: what `observability_gramian` raises.
+
+    Accuracy:
+        About N eps sigma_1, absolute: they are singular values of a product of Gramian factors.
+
+    Cost:
+        O(N^3).
+
+    Example:
+        >>> import numpy as np
+        >>> one = np.ones(1)
+        >>> hankel_singular_values(forms.Dense(-2 * one[:, None], one, 3 * one, 0.0, 1.0))
+        array([0.75])
     """
-    return each(_hankel, realize(form))
+    return over_members(_hankel, realize(form))
 
 
 def balanced_truncation(form: Form, order: int) -> Reduced:
-    r"""The model of `order` states that keeps the largest Hankel singular values, and a bound on
-    what that costs.
+    r"""The model of `order` states that keeps the largest Hankel singular values, with its bound.
 
     .. math::  \sup_w |G(i w) - G_r(i w)| \le 2 \sum_{k > r} \sigma_k .
 
-    `form` has one input and one output. Returns (form, bound, hankel): a real, stable `Dense` with
-    the step of the given form, or for discrete forms a `Delayed` recurrence, whose output reads the
-    state before the newest sample; `bound` (...), `hankel` (..., N) of the whole. D is kept; batch
-    axes are kept and share `order`.
+    The model is real and stable. D, step and batch axes are those of the form; in discrete time
+    the output of the recurrence reads the state before the newest sample.
 
-    Raises TypeError for `NPLR` and forms with several inputs; ValueError for an unstable form and
-    for an `order` beyond the number of Hankel singular values above N eps sigma_1: what is smaller
-    is rounding. Cost O(N^3).
+    Args:
+        form: a stable form of any library with one input and one output.
+        order: the number of states, the same for the whole batch.
 
-    Sources: Moore 1981 for the truncation; Enns 1984 and Glover 1984, Theorem 9.6, for the bound;
-    Tombs & Postlethwaite 1987 for square roots; Al-Saggaf & Franklin 1987 for discrete time.
+    Returns:
+        A `Reduced`.
 
-    >>> from ssmlinalg import s4d_legs_init
-    >>> small = balanced_truncation(s4d_legs_init(32), 16)
-    >>> small.form.A.shape, bool(small.bound < 4 * small.hankel[16:].max() * 16)
-    ((16, 16), True)
+    Raises:
+        TypeError: for `NPLR` and forms with several inputs; what `hankel_singular_values` raises.
+        ValueError: for an `order` beyond the number of Hankel singular values above
+            N eps sigma_1, for what is smaller is rounding; what `hankel_singular_values` raises.
+
+    Cost:
+        O(N^3).
+
+    Source:
+        Moore 1981 (truncation); Enns 1984 and Glover 1984, Theorem 9.6 (the bound); Tombs &
+        Postlethwaite 1987 (square roots); Al-Saggaf & Franklin 1987 (discrete time).
+
+    Example:
+        >>> from ssmlinalg import s4d_legs_init
+        >>> small = balanced_truncation(s4d_legs_init(32), 16)
+        >>> small.form.A.shape, bool(small.bound < 4 * small.hankel[16:].max() * 16)
+        ((16, 16), True)
     """
     order = require.integer("order", order)
-    if isinstance(form, (MIMO, MIMORecurrence)) or isinstance(
-        getattr(form, "system", None), MIMORecurrence
-    ):
-        remedy = "Take its channels apart."
-        raise TypeError(
-            f"balanced_truncation takes a form with one input and one output; got {type(form).__name__}. {remedy}"
-        )
+    if forms.kind(form).ports:
+        got = type(form).__name__
+        rule = "balanced_truncation takes a form with one input and one output"
+        raise TypeError(f"{rule}; got {got}. Take its channels apart.")
     whole = realize(form)
-    hankel = each(_hankel, whole)
-    least = int(
-        np.min(
-            np.sum(hankel > hankel.shape[-1] * EPS * hankel[..., :1], axis=-1),
-            initial=hankel.shape[-1],
-        )
-    )
-    if order > least:
-        rule = "`order` must not exceed the number of Hankel singular values above rounding"
-        raise ValueError(f"{rule}; got {order} for {least}. Ask for {least} or fewer." if least else
-                         f"{rule}; got {order} for a form whose output is zero. Give it a B and a C.")  # fmt: skip
-    A, B, C = each(lambda member: _truncated(member, order), whole)
+    hankel = over_members(_hankel, whole)
+    _refuse_rounding(order, hankel)
+    A, B, C = over_members(lambda member: _truncated(member, order), whole)
     bound = 2 * np.sum(hankel[..., order:], axis=-1)[()]
     D = whole.D[..., 0, 0]
     if whole.discrete:
-        return Reduced(Delayed(DenseRecurrence(A, B, C, np.zeros_like(D)), D), bound, hankel)
-    step: Any = forms.move(form, "numpy", dtype="float64")
-    return Reduced(Dense(A, B, C, D, step.step), bound, hankel)
+        late = DenseRecurrence(A, B, C, np.zeros_like(D))
+        return Reduced(Delayed(late, D), bound, hankel)
+    step = forms.plain(on_host(form)).step
+    return Reduced(Dense(A, B, C, D, step), bound, hankel)
+
+
+def _refuse_rounding(order: int, hankel: Real) -> None:
+    """Refuse an order beyond the number of Hankel singular values above rounding."""
+    rounding = hankel.shape[-1] * EPS * hankel[..., :1]
+    above = np.sum(hankel > rounding, axis=-1)
+    most = int(np.min(above, initial=hankel.shape[-1]))
+    if order <= most:
+        return
+    rule = "`order` must not exceed the number of Hankel singular values above rounding"
+    if most:
+        raise ValueError(f"{rule}; got {order} for {most}. Ask for {most} or fewer.")
+    got = f"{order} for a form whose output is zero"
+    raise ValueError(f"{rule}; got {got}. Give it a B and a C.")
+
+
+def _controllability(system: Realization) -> Real:
+    system, units = _stable(system)
+    F = controllability_factor(system)
+    return fitted(F @ F.T, 2 * units.drive - units.rate)
+
+
+def _observability(system: Realization) -> Real:
+    system, units = _stable(system)
+    F = observability_factor(system)
+    return fitted(F @ F.T, 2 * units.readout - units.rate)
+
+
+def _hankel(system: Realization) -> Real:
+    system, units = _stable(system)
+    return fitted(_balance(system).sigma, units.gain)
+
+
+def _stable(system: Realization) -> tuple[Realization, Units]:
+    """One system in units of its own, and these, once it is known to be stable."""
+    (system,), units = scaled(system)
+    pole = undamped(system)
+    if pole is None:
+        return system, units
+    got = f"Re = {unscaled(pole.real, units.rate):.6g}"
+    if system.discrete:
+        got = f"|z| = {abs(pole):.6g}"
+    rule = f"the system must be stable for its Gramians to exist; got an eigenvalue with {got}"
+    raise ValueError(f"{rule}. Move it into the stable region, or remove its mode.")
 
 
 def controllability_factor(system: Realization) -> Real:
-    """F with P = F F^T, of the state of `real`. Not for stacks."""
-    A, B = closed(continuous(system))[:2]
-    return _real_factor(factor(*triangular(A, B)), len(A) != len(system.A), 0.5)
+    """F with P = F F^T, of the state of `real_blocks`, for one stable system."""
+    closed = with_conjugates(continuous(system))
+    T, B, Q = triangular(closed.A, closed.B)
+    L = Q @ lyapunov_factor(T, B)
+    doubled = len(closed.A) != len(system.A)
+    return _real_factor(L, 0.5 if doubled else None)
 
 
 def observability_factor(system: Realization) -> Real:
-    """F with Q = F F^T, of the state of `real`. Not for stacks."""
-    A, _, C = closed(continuous(system))[:3]
-    A = A.conj() if system.modal else A.conj().T
-    return _real_factor(factor(*triangular(A, C.conj().T)), len(A) != len(system.A), 1.0)
+    """F with Q = F F^T, of the state of `real_blocks`, for one stable system."""
+    closed = with_conjugates(continuous(system))
+    adjoint = closed.A.conj() if system.modal else closed.A.conj().T
+    T, C, Q = triangular(adjoint, closed.C.conj().T)
+    L = Q @ lyapunov_factor(T, C)
+    doubled = len(closed.A) != len(system.A)
+    return _real_factor(L, 1.0 if doubled else None)
 
 
 def triangular(A: np.ndarray, B: np.ndarray) -> tuple[Complex, Complex, Complex]:
@@ -191,93 +280,69 @@ def triangular(A: np.ndarray, B: np.ndarray) -> tuple[Complex, Complex, Complex]
     return T, Q.conj().T @ B, Q
 
 
-def factor(T: Complex, B: Complex, Q: Complex | None = None) -> Complex:
-    r"""L with T P + P T^* + B B^* = 0 for P = L L^*, T upper triangular and stable; Q L where Q is
-    given.
+def lyapunov_factor(T: Complex, B: Complex) -> Complex:
+    r"""L with T P + P T^* + B B^* = 0 for P = L L^*, T (N, N) upper triangular and stable.
 
     With the last row of T split off, T = (T_1, t; 0, \lambda) and B = (B_1; b), the last column of
-    L is (u; l), where l = |b|/sqrt(-2 Re lambda), beta = b^*/l, (T_1 + conj(lambda)) u = -(t l +
-    B_1 beta); the others are the factor of T_1 and B_1 - u beta^*.
+    L is (u; l), where
+
+    .. math::  l = \frac{|b|}{\sqrt{-2 \operatorname{Re} \lambda}}, \qquad \beta = b^*/l, \qquad
+               (T_1 + \bar\lambda) u = -(t l + B_1 \beta);
+
+    the others are the factor of T_1 and B_1 - u beta^*.
     """
-    L = np.zeros(T.shape, complex)
+    L: Complex = np.zeros(T.shape, complex)
     unit = float(np.max(np.abs(B), initial=0.0)) or 1.0  # so that no square underflows
     B = B / unit
     for k in reversed(range(len(T))):
         damping = math.sqrt(-2 * T[k, k].real)
         size = float(np.linalg.norm(B[k]))
-        beta = damping * B[k].conj() / size if size else np.zeros(B.shape[1], complex)
         L[k, k] = size / damping
         if k and size:
+            beta = damping * B[k].conj() / size
             right = T[:k, k] * L[k, k] + B[:k] @ beta
             moved = T[:k, :k] + T[k, k].conj() * np.eye(k)
             L[:k, k] = -scipy.linalg.solve_triangular(moved, right, check_finite=False)
             B[:k] -= np.outer(L[:k, k], beta.conj())
     L *= unit
-    return L if Q is None else Q @ L
+    return L
 
 
-def _real_factor(L: Complex, doubled: bool, scale: float) -> Real:
-    """F real with F F^T = L L^*, in the coordinates (Re x, Im x) where L is of the state (x,
-    conj(x)).
-    """
-    if doubled:
+def _real_factor(L: Complex, scale: float | None) -> Real:
+    """F real with F F^T = L L^*; with a `scale` L is of (x, conj(x)) and F of (Re x, Im x)."""
+    if scale is not None:
         x, conjugate = np.split(L, 2)
         L = scale * np.concatenate([x + conjugate, -1j * (x - conjugate)])
     return np.concatenate([L.real, L.imag], axis=1)
 
 
-def _product(F: Real) -> Real:
-    return F @ F.T
+class _Balance(NamedTuple):
+    """Factors F_P and F_Q of the Gramians, and F_Q^T F_P = U diag(sigma) V^T."""
+
+    reached: Real
+    seen: Real
+    U: Real
+    sigma: Real
+    Vt: Real
 
 
-def _balance(system: Realization) -> tuple[Real, Real, Real, Real, Real]:
-    """U, sigma, V^T of F_Q^T F_P, and F_P and F_Q."""
-    P, Q = controllability_factor(system), observability_factor(system)
-    U, sigma, Vt = np.linalg.svd(Q.T @ P)
-    order = len(P)
-    return U, sigma[:order], Vt, P, Q
-
-
-def _hankel(system: Realization) -> Real:
-    (unit,), rate, drive, view = scaled(system)
-    return fitting(_balance(_stable(unit, rate))[1], drive + view - rate)
+def _balance(system: Realization) -> _Balance:
+    reached = controllability_factor(system)
+    seen = observability_factor(system)
+    U, sigma, Vt = np.linalg.svd(seen.T @ reached)
+    return _Balance(reached, seen, U, sigma[: len(reached)], Vt)
 
 
 def _truncated(system: Realization, order: int) -> tuple[Real, Real, Real]:
-    (system,), rate, drive, view = scaled(system)
-    U, sigma, Vt, P, Q = _balance(system)
-    root = np.sqrt(sigma[:order])
-    left, right = (Q @ U[:, :order] / root).T, P @ Vt[:order].T / root
-    A, B, C = real(system)[:3]
-    half = (drive + view) // 2
-    return (
-        fitting(left @ A @ right, rate),
-        fitting((left @ B)[:, 0], half),
-        fitting((C @ right)[0], half),
-    )
-
-
-def fitting(array: np.ndarray, exponent: int) -> np.ndarray:
-    """2^exponent array, refused where that overflows."""
-    with np.errstate(over="ignore", under="ignore"):
-        array = times_power(array, exponent)
-    if not require.all_finite(array):
-        remedy = "Scale B and C down, or the time up."
-        raise ValueError(
-            f"the result must fit double precision; got more than float64 can hold. {remedy}"
-        )
-    return array
-
-
-def _stable(system: Realization, rate: int) -> Realization:
-    """The system, of times in units of 2^-rate, once it is known to be stable."""
-    pole = worst(system)
-    if pole is not None:
-        what = (
-            f"|z| = {abs(pole):.6g}" if system.discrete else f"Re = {unscaled(pole.real, rate):.6g}"
-        )
-        rule = "the system must be stable for its Gramians to exist"
-        raise ValueError(
-            f"{rule}; got an eigenvalue with {what}. Move it into the stable region, or remove its mode."
-        )
-    return system
+    """A, B and C of the states with the largest Hankel singular values, for one stable system."""
+    (system,), units = scaled(system)
+    found = _balance(system)
+    root = np.sqrt(found.sigma[:order])
+    left = (found.seen @ found.U[:, :order] / root).T
+    right = found.reached @ found.Vt[:order].T / root
+    whole = real_blocks(system)
+    half = (units.drive + units.readout) // 2
+    A = fitted(left @ whole.A @ right, units.rate)
+    B = fitted((left @ whole.B)[:, 0], half)
+    C = fitted((whole.C @ right)[0], half)
+    return A, B, C

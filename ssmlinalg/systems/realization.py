@@ -1,5 +1,7 @@
-"""Forms of every kind as matrices with inputs and outputs, on the host: what norms and Gramians are
-computed from.
+"""State space realizations: a form of any kind as matrices A, B, C and D on the host.
+
+Norms and Gramians are computed from these. Functions that say "one system" take a member without
+batch axes.
 """
 
 from __future__ import annotations
@@ -12,29 +14,24 @@ import numpy as np
 import scipy.linalg
 
 from .. import forms
-from ..forms import (
-    DPLR,
-    MIMO,
-    NPLR,
-    Delayed,
-    Dense,
-    DenseRecurrence,
-    Discrete,
-    MIMORecurrence,
-    Paired,
-    PairedRecurrence,
-)
+from ..forms import NPLR, Delayed
 from ..ground import require
 from ..ground.backend import Array
 from ..matrices.units import eigenvalue_rounding, exponent_of, times_power
 
 
 class Realization(NamedTuple):
-    """Matrices on the host with as many outputs and inputs as there are: y = Re(C x) + D u.
+    """Matrices in double precision with the axes of inputs and outputs: y = Re(C x) + D u.
 
-    x' = A x + B u, or x_l = A x_{l-1} + B u_l with the output y_l = Re(C x_{l-1}) + D u_l. A (...,
-    N, N), or its eigenvalues (..., N) where it is diagonal, B (..., N, M), C (..., P, N), D (...,
-    P, M), all with the same batch axes.
+    In continuous time x' = A x + B u. In discrete time x_l = A x_{l-1} + B u_l, and the output
+    reads the state before the newest sample, y_l = Re(C x_{l-1}) + D u_l.
+
+    Attributes:
+        A: (..., N, N), or its eigenvalues (..., N) where it is diagonal.
+        B: (..., N, M).
+        C: (..., P, N).
+        D: (..., P, M), real.
+        discrete: whether time is discrete.
     """
 
     A: Array
@@ -45,7 +42,7 @@ class Realization(NamedTuple):
 
     @property
     def batch(self) -> tuple[int, ...]:
-        """The batch axes of all matrices."""
+        """The batch axes, which all matrices share."""
         return self.B.shape[:-2]
 
     @property
@@ -54,76 +51,126 @@ class Realization(NamedTuple):
         return self.A.ndim < self.B.ndim
 
 
-def realize(form: Any) -> Realization:
-    """The matrices of a form of any library, in double precision. Raises TypeError for `NPLR`, and
-    as `forms.check` does.
+class Units(NamedTuple):
+    """Exponents of the units of a system: A = 2^rate A', B = 2^drive B', C = 2^readout C'."""
+
+    rate: int
+    drive: int
+    readout: int
+
+    @property
+    def gain(self) -> int:
+        """The exponent of C A^{-1} B."""
+        return self.drive + self.readout - self.rate
+
+
+def on_host(form: Any) -> Any:
+    """The form of any library, checked, as NumPy arrays in double precision.
+
+    Raises what `forms.check` and `forms.move` raise.
     """
-    form = forms.check(
-        forms.move(form, "numpy", dtype="float64")
-    )  # values of other libraries are first seen here
+    return forms.check(forms.move(form, "numpy", dtype="float64"))  # now values can be looked at
+
+
+def realize(form: Any) -> Realization:
+    """The realization of a form of any library that has an output.
+
+    Raises TypeError for `NPLR`, and what `on_host` and `realization` raise.
+    """
     if isinstance(form, NPLR):
         remedy = "Turn it into a system with forms.to_dense, and replace C there."
         raise TypeError(f"`form` must have an output; got NPLR, which has none. {remedy}")
-    late = isinstance(form, Delayed)
-    system = form.system if late else form
+    return realization(on_host(form))
+
+
+def realization(form: Any) -> Realization:
+    """The realization of a form that `on_host` has returned; `NPLR` reads its first coefficient.
+
+    Raises ValueError if it overflows.
+    """
+    plain = forms.plain(form)
+    known = forms.kind(plain)
     with np.errstate(over="ignore", invalid="ignore"):
-        whole = _matrices(system, form.D, late)
-    for name, matrix in zip(("A", "B", "C", "D"), whole[:4], strict=True):
+        A, B, C, D = forms.view(plain)
+        if not known.continuous and not isinstance(form, Delayed):  # A x_{l-1} + B u_l is read
+            D = D + np.real(C @ B)
+            C = C @ A if known.matrix else C * A[..., None, :]
+    for name, matrix in {"A": A, "B": B, "C": C, "D": D}.items():
         if not require.all_finite(matrix):
             rule = f"`{name}` of the form's realization must fit double precision"
-            raise ValueError(
-                f"{rule}; got one that overflows. Scale the form's numbers by powers of two."
-            )
-    return whole
-
-
-def _matrices(system: Any, D: Array, late: bool) -> Realization:
-    several = isinstance(system, (MIMO, MIMORecurrence))
-    A, B, C = (forms.to_dense(system) if isinstance(system, DPLR) else system)[:3]
-    if not several:
-        B, C, D = B[..., None], C[..., None, :], np.asarray(D)[..., None, None]
-    if isinstance(system, (Paired, MIMO, PairedRecurrence, MIMORecurrence)):
-        C = 2 * C
-    matrix = isinstance(system, (Dense, DPLR, DenseRecurrence))
-    if isinstance(system, Discrete) and not late:  # A x_{l-1} + B u_l is heard at once
-        C, D = C @ A if matrix else C * A[..., None, :], D + np.real(C @ B)
-    core = 2 if matrix else 1
-    batch = np.broadcast_shapes(A.shape[: A.ndim - core], B.shape[:-2], C.shape[:-2], D.shape[:-2])
-    A = np.broadcast_to(A, batch + A.shape[A.ndim - core :])
-    B, C, D = (np.broadcast_to(X, batch + X.shape[-2:]) for X in (B, C, D))
-    return Realization(A, B, C, D, isinstance(system, Discrete))
-
-
-def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], int, int, int]:
-    """The systems in common units, powers of two, that bring A, B and C to about 1, and rate,
-    drive, view, their exponents.
-
-    A' = 2^-rate A, B' = 2^-drive B, C' = 2^-view C: a gain of the systems is 2^(drive + view -
-    rate) times that returned. Rate and drive + view are even, so that their roots are powers of
-    two, and in discrete time, which has its own unit, rate is 0. Raises ValueError for modes so far
-    apart that no unit suits both. Not for stacks.
-    """
-    rate, drive, view = (
-        max(map(exponent_of, same))
-        for same in zip(*((system.A, system.B, system.C) for system in systems), strict=True)
+            remedy = "Scale the form's numbers by powers of two."
+            raise ValueError(f"{rule}; got one that overflows. {remedy}")
+    core = A.shape[-2:] if known.matrix else A.shape[-1:]
+    own = A.shape[: A.ndim - len(core)]
+    batch = np.broadcast_shapes(own, B.shape[:-2], C.shape[:-2], D.shape[:-2])
+    return Realization(
+        A=np.broadcast_to(A, batch + core),
+        B=np.broadcast_to(B, batch + B.shape[-2:]),
+        C=np.broadcast_to(C, batch + C.shape[-2:]),
+        D=np.broadcast_to(D, batch + D.shape[-2:]),
+        discrete=not known.continuous,
     )
-    rate = 0 if systems[0].discrete else rate + rate % 2
-    view += (drive + view) % 2
 
-    def one(system: Realization) -> Realization:
-        A, B, C = (
-            times_power(system.A, -rate),
-            times_power(system.B, -drive),
-            times_power(system.C, -view),
-        )
-        if system.modal and np.any((np.real(A) == 0) != (np.real(system.A) == 0)):
-            got = f"one of Re {np.min(np.abs(np.real(system.A))):.3g} beside one of size {np.max(np.abs(system.A)):.3g}"
-            raise ValueError(
-                f"modes must lie within the range of a double of each other; got {got}. Remove the slowest."
-            )
-        return system._replace(A=A, B=B, C=C)
 
-    return tuple(map(one, systems)), rate, drive, view
+def over_members(function: Callable[..., Any], *systems: Realization) -> Any:
+    """`function` of every member of the batch, stacked: arrays of the batch axes and its own.
+
+    A function that returns a tuple makes a tuple of arrays; numbers of a system without batch axes
+    are Python numbers. Several systems have batch axes that broadcast against each other.
+    """
+    batch = np.broadcast_shapes(*(system.batch for system in systems))
+    if 0 in batch:
+        remedy = "Give at least one system."
+        raise ValueError(f"batch axes must not be empty; got shape {batch}. {remedy}")
+    members = zip(*(_members(system, batch) for system in systems), strict=True)
+    results = [function(*together) for together in members]
+    if isinstance(results[0], tuple):
+        return tuple(_stacked(parts, batch) for parts in zip(*results, strict=True))
+    return _stacked(results, batch)
+
+
+def _members(system: Realization, batch: tuple[int, ...]) -> Iterator[Realization]:
+    lead = len(system.batch)
+    A, B, C, D = (np.broadcast_to(X, batch + X.shape[lead:]) for X in system[:4])
+    for index in np.ndindex(batch):
+        yield Realization(A[index], B[index], C[index], D[index], system.discrete)
+
+
+def _stacked(parts: Any, batch: tuple[int, ...]) -> Any:
+    arrays = [np.asarray(part) for part in parts]
+    stack = np.stack(arrays).reshape(batch + arrays[0].shape)
+    return stack if stack.ndim else stack.item()
+
+
+def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], Units]:
+    """Each system, one a member, in common units that bring A, B and C to about 1, and the units.
+
+    Rate and drive + readout are even, so that their roots are powers of two as well. In discrete
+    time, which has a unit of its own, rate is 0. Raises ValueError for modes so far apart that no
+    unit suits both.
+    """
+    rate = max(exponent_of(system.A) for system in systems)
+    drive = max(exponent_of(system.B) for system in systems)
+    readout = max(exponent_of(system.C) for system in systems)
+    units = Units(
+        rate=0 if systems[0].discrete else rate + rate % 2,
+        drive=drive,
+        readout=readout + (drive + readout) % 2,
+    )
+    return tuple(_in_units(system, units) for system in systems), units
+
+
+def _in_units(system: Realization, units: Units) -> Realization:
+    A = times_power(system.A, -units.rate)
+    if system.modal and np.any((np.real(A) == 0) != (np.real(system.A) == 0)):
+        slowest = np.min(np.abs(np.real(system.A)))
+        fastest = np.max(np.abs(system.A))
+        got = f"one of Re {slowest:.3g} beside one of size {fastest:.3g}"
+        rule = "modes must lie within the range of a double of each other"
+        raise ValueError(f"{rule}; got {got}. Remove the slowest.")
+    B = times_power(system.B, -units.drive)
+    C = times_power(system.C, -units.readout)
+    return system._replace(A=A, B=B, C=C)
 
 
 def unscaled(value: Any, exponent: int) -> Any:
@@ -132,109 +179,94 @@ def unscaled(value: Any, exponent: int) -> Any:
         return np.ldexp(value, exponent)
 
 
-def each(function: Callable[..., Any], *systems: Realization) -> Any:
-    """What `function` makes of every member of the batch, stacked: an array of the batch axes and
-    those of the result.
-
-    Results that are tuples make a tuple of arrays. Several systems have batch axes that broadcast
-    against each other.
-    """
-    batch = np.broadcast_shapes(*(system.batch for system in systems))
-    if 0 in batch:
-        raise ValueError(
-            f"batch axes must not be empty; got shape {batch}. Give at least one system."
-        )
-    results = [
-        function(*together)
-        for together in zip(*(_members(system, batch) for system in systems), strict=True)
-    ]
-
-    def stacked(parts: Any) -> Any:
-        parts = [np.asarray(part) for part in parts]
-        stack = np.stack(parts).reshape(batch + parts[0].shape)
-        return stack if stack.ndim else stack.item()
-
-    if isinstance(results[0], tuple):
-        return tuple(stacked(parts) for parts in zip(*results, strict=True))
-    return stacked(results)
+def fitted(array: np.ndarray, exponent: int) -> np.ndarray:
+    """2^exponent array. Raises ValueError if that overflows."""
+    with np.errstate(over="ignore", under="ignore"):
+        array = times_power(array, exponent)
+    if not require.all_finite(array):
+        rule = "the result must fit double precision; got more than float64 can hold"
+        raise ValueError(f"{rule}. Scale B and C down, or the time up.")
+    return array
 
 
-def _members(system: Realization, batch: tuple[int, ...]) -> Iterator[Realization]:
-    A, B, C, D = (np.broadcast_to(X, batch + X.shape[len(system.batch) :]) for X in system[:4])
-    for index in np.ndindex(batch):
-        yield Realization(A[index], B[index], C[index], D[index], system.discrete)
+def is_real(system: Realization) -> bool:
+    """Whether A, B and C hold real numbers."""
+    return not any(np.iscomplexobj(X) for X in (system.A, system.B, system.C))
 
 
-def real(system: Realization) -> Realization:
-    """The same system with real matrices, of the state (Re x, Im x) where it is complex. Not for
-    stacks.
-    """
-    A, B, C, D = system[:4]
-    A: Array = np.diag(A) if system.modal else A
-    if not any(np.iscomplexobj(X) for X in (A, B, C)):
-        return Realization(A, B, C, D, system.discrete)
-    A = np.block([[A.real, -A.imag], [A.imag, A.real]])
-    return Realization(
-        A,
-        np.concatenate([B.real, B.imag]),
-        np.concatenate([C.real, -C.imag], axis=1),
-        D,
-        system.discrete,
+def real_blocks(system: Realization) -> Realization:
+    """One system with real matrices: its state is (Re x, Im x) where the given one is complex."""
+    A: Array = np.diag(system.A) if system.modal else system.A
+    if is_real(system):
+        return system._replace(A=A)
+    return system._replace(
+        A=np.block([[A.real, -A.imag], [A.imag, A.real]]),
+        B=np.concatenate([system.B.real, system.B.imag]),
+        C=np.concatenate([system.C.real, -system.C.imag], axis=1),
     )
 
 
-def closed(system: Realization) -> Realization:
-    """The same system with the conjugate states beside the states where it is complex, so that y =
-    C x + D u is real.
-    """
-    A, B, C, D = system[:4]
-    if not any(np.iscomplexobj(X) for X in (A, B, C)):
+def with_conjugates(system: Realization) -> Realization:
+    """One system with the state (x, conj(x)) where it is complex, so that C x + D u is real."""
+    if is_real(system):
         return system
-    A = (
-        np.concatenate([A, A.conj()])
-        if system.modal
-        else np.asarray(scipy.linalg.block_diag(A, A.conj()))
-    )
-    return Realization(
-        A,
-        np.concatenate([B, B.conj()]),
-        np.concatenate([C, C.conj()], axis=1) / 2,
-        D,
-        system.discrete,
+    A = system.A
+    if system.modal:
+        both: Array = np.concatenate([A, A.conj()])
+    else:
+        both = np.asarray(scipy.linalg.block_diag(A, A.conj()))
+    return system._replace(
+        A=both,
+        B=np.concatenate([system.B, system.B.conj()]),
+        C=np.concatenate([system.C, system.C.conj()], axis=1) / 2,
     )
 
 
-def worst(system: Realization) -> complex | None:
-    """An eigenvalue that may not be damped, the least damped one, if there is one. Not for
-    stacks.
+def undamped(system: Realization) -> complex | None:
+    """The least damped eigenvalue of one system, if rounding cannot tell that it is damped.
+
+    Modes and triangular matrices show their eigenvalues. Those of another matrix are known to
+    4 sqrt(N) eps |A|_F.
     """
     A = system.A
     exact = system.modal or not np.any(np.tril(A, -1)) or not np.any(np.triu(A, 1))
-    poles: Array = A if system.modal else np.diag(A) if exact else np.linalg.eigvals(A)
-    with np.errstate(
-        over="ignore"
-    ):  # of a discrete system beyond 1e154 no eigenvalue is known to be inside of the circle
-        margin = 0.0 if exact else eigenvalue_rounding(len(A)) * float(np.linalg.norm(A))
+    margin = 0.0
+    if system.modal:
+        poles: Array = A
+    elif exact:
+        poles = np.diag(A)
+    else:
+        poles = np.linalg.eigvals(A)
+        with np.errstate(over="ignore"):  # beyond 1e154 no eigenvalue is known to be damped
+            margin = eigenvalue_rounding(len(A)) * float(np.linalg.norm(A))
     growth = np.abs(poles) - 1 if system.discrete else poles.real
     return complex(poles[np.argmax(growth)]) if np.any(growth >= -margin) else None
 
 
 def continuous(system: Realization) -> Realization:
-    """The continuous system with the same gains and Gramians, z = (1 + s)/(1 - s); itself where it
-    is one. Not for stacks.
-    """
-    A, B, C, D = system[:4]
+    """The continuous system with the same gains and Gramians as one system, z = (1 + s)/(1 - s)."""
     if not system.discrete:
         return system
-    if system.modal:
-        far = np.abs(1 + A) ** 2
-        damping = (1 - np.abs(A)) * (1 + np.abs(A))
-        root: Array = math.sqrt(2) / (1 + A)
-        modes: Array = (-damping + 2j * A.imag) / far
-        return Realization(
-            modes, root[:, None] * B, root * C, D - np.real((C * root) @ B) / math.sqrt(2), False
-        )
-    both = np.linalg.solve(np.eye(len(A)) + A, np.concatenate([A - np.eye(len(A)), B], axis=1))
-    A_c, B_c = both[:, : len(A)], both[:, len(A) :]
-    C_c = np.linalg.solve((np.eye(len(A)) + A).T, C.T).T
-    return Realization(A_c, math.sqrt(2) * B_c, math.sqrt(2) * C_c, D - np.real(C @ B_c), False)
+    return _modes_continued(system) if system.modal else _matrix_continued(system)
+
+
+def _modes_continued(system: Realization) -> Realization:
+    z = system.A
+    damping = (1 - np.abs(z)) * (1 + np.abs(z))
+    root: Array = math.sqrt(2) / (1 + z)
+    modes: Array = (-damping + 2j * z.imag) / np.abs(1 + z) ** 2
+    C = system.C * root
+    D = system.D - np.real(C @ system.B) / math.sqrt(2)
+    return Realization(modes, root[:, None] * system.B, C, D, discrete=False)
+
+
+def _matrix_continued(system: Realization) -> Realization:
+    N = len(system.A)
+    plus = np.eye(N) + system.A
+    right = np.concatenate([system.A - np.eye(N), system.B], axis=1)
+    both = np.linalg.solve(plus, right)
+    B = both[:, N:]
+    C = np.linalg.solve(plus.T, system.C.T).T
+    D = system.D - np.real(system.C @ B)
+    root = math.sqrt(2)
+    return Realization(both[:, :N], root * B, root * C, D, discrete=False)

@@ -1,119 +1,135 @@
-"""What a continuous model answers in time. To an impulse: `kernels.kernel_at`. To a step: its
-integral, here.
-"""
+"""The step response of a continuous form; its impulse response is `kernels.kernel_at`."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from ..discretize import modulo_turns, phi1
-from ..forms import (
-    DPLR,
-    MIMO,
-    NPLR,
-    Continuous,
-    Dense,
-    DenseRecurrence,
-    Diagonal,
-    MIMORecurrence,
-    Paired,
-)
+from ..forms import NPLR, Continuous, Delayed, Dense, View, check, kind, plain, view
 from ..ground import backend, require
 from ..ground.backend import Array
-from ..kernels.irregular import in_pieces, kernel_at, untimed
-from ..kernels.recurrence import fitting
-from ..kernels.sampling import batch_of, match, real_signal, refuse_size
-from .transfer_functions import read_output
+from ..kernels.irregular import in_pieces, kernel_at
+from ..kernels.sampling import match, real_signal
 
 
 def step_response(form: Continuous, times: Array) -> Array:
-    r"""The output a time t >= 0 after the input rose from 0 to 1: the integral of the impulse
-    response `kernel_at`, and D.
+    r"""The step response: the output a time t >= 0 after the input rose from 0 to 1.
 
-    .. math::  S(t) = D + \int_0^t K(t')\, dt', \qquad K(t) = \mathrm{Re}\, C e^{At} B \quad (2\, \mathrm{Re}
-               \text{ for half a spectrum}),
+    .. math::  S(t) = D + \int_0^t K(t')\, dt', \qquad K(t) = \mathrm{Re}\, C e^{At} B
+               \quad (2\, \mathrm{Re} \text{ for half a spectrum}).
 
-    at the times (..., T), in the units of A: step has no part in it. Returns (..., T), or (..., P,
-    M, T) for several inputs. It ends, if A is stable, at the gain at frequency zero, D - Re C
-    A^{-1} B.
+    If A is stable it ends at the gain at frequency zero, D - Re C A^{-1} B. Modes are integrated by
+    t phi_1(lambda t) = (e^{lambda t} - 1)/lambda; nothing is divided by lambda, so that integrators
+    are legal. For a matrix it is the impulse response of the system with one more state, the input:
 
-    Modes by t phi_1(lambda t) = (e^{lambda t} - 1)/lambda, nothing divided by lambda, so
-    integrators are legal; a matrix by the impulse response of the system with one more state, the
-    input,
-
-    .. math::  \frac{d}{dt} \begin{pmatrix} x \\ u \end{pmatrix} = \begin{pmatrix} A & B \\ 0 & 0 \end{pmatrix}
+    .. math::  \frac{d}{dt} \begin{pmatrix} x \\ u \end{pmatrix}
+               = \begin{pmatrix} A & B \\ 0 & 0 \end{pmatrix}
                \begin{pmatrix} x \\ u \end{pmatrix}, \qquad x(0) = 0, \quad u(0) = 1.
 
-    Raises TypeError for forms that are not continuous; ValueError on the host for negative times,
-    for growth beyond the precision, and for a matrix with |A| t beyond 5e6. Accuracy for modes:
-    relative to sum t |C B phi_1(lambda t)| a few eps, for phases lose whole turns before they are
-    rounded; for a matrix that of `kernel_at`. Cost: n T exponentials, in pieces, so that memory is
-    bounded; O(N^2 T) for a matrix.
+    Args:
+        form: a continuous form with an output, in any library.
+        times: (..., T) beside it, in the units of A: step plays no part. Leading axes broadcast
+            against the form.
 
-    Source: Van Loan 1978 (the integral from one exponential).
+    Returns:
+        (..., T), or (..., P, M, T) for several inputs, in the library of the form.
 
-    >>> import numpy as np
-    >>> one = np.ones(1) + 0j
-    >>> step_response(Diagonal(np.array([0j, -1]), np.ones(2) + 0j, np.ones(2) + 0j, 0.0, 1.0), np.array([0.0, np.log(2.0)]))
-    array([0.        , 1.19314718])
+    Raises:
+        TypeError: for forms that are not continuous or have no output, for complex times and times
+            of another library or precision; what `forms.check` raises.
+        ValueError: for no times, for leading axes that do not broadcast, and for a response too
+            large for memory. On the host also for negative times, for growth beyond the precision,
+            and for a matrix with |A| t beyond 5e6. What `forms.check` raises.
+
+    Accuracy:
+        For modes a few eps, relative to sum t |C B phi_1(lambda t)|, for phases lose whole turns
+        before they are rounded. For a matrix that of `kernel_at`.
+
+    Cost:
+        n T exponentials in pieces, so that memory is bounded; O(N^2 T) for a matrix.
+
+    Source:
+        Van Loan 1978 (the integral from one exponential).
+
+    Example:
+        >>> import numpy as np
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(2)
+        >>> form = forms.Diagonal(np.array([0.0, -1.0]), one, one, 0.0, 1.0)
+        >>> step_response(form, np.array([0.0, np.log(2.0)]))
+        array([0.        , 1.19314718])
     """
-    if not isinstance(form, Continuous):
-        remedy = (
-            "Use forms.to_dense first."
-            if isinstance(form, NPLR)
-            else "Of a discrete form sum its kernel up: cumsum."
-        )
-        raise TypeError(
-            f"step_response takes a continuous form with an output; got {type(form).__name__}. {remedy}"
-        )
-    system = untimed("step_response", form, (Dense, DPLR, Diagonal, Paired, MIMO))
+    known = kind(form)
+    if not known.continuous or isinstance(form, (NPLR, Delayed)):
+        remedy = "Of a discrete form sum its kernel up: cumsum."
+        if isinstance(form, NPLR):
+            remedy = "Use forms.to_dense first."
+        got = type(form).__name__
+        rule = "step_response takes a continuous form with an output"
+        raise TypeError(f"{rule}; got {got}. {remedy}")
+    form = plain(check(form))
+    system = view(form)
+    matrix = kind(form).matrix
+    _check_times(times, system, matrix)
+    respond = _of_matrix if matrix else _of_modes
+    with backend.quietly(times):  # the result tells
+        S = respond(system, times[..., None, None, :]) + system.D[..., None]
+    return backend.fitting(S if kind(form).ports else S[..., 0, 0, :])
+
+
+def _check_times(times: Array, system: View, matrix: bool) -> None:
     backend.namespace(times=times, A=system.A)
     real_signal("times", times)
     if backend.is_numpy(times) and np.any(times < 0):
-        raise ValueError(
-            f"`times` must not be negative; got {float(np.min(times)):g}. Before its step a system is at rest."
-        )
-    require.broadcasts("times", tuple(times.shape[:-1]), batch_of(system), "the form")
-    refuse_size("the step response", system, times.shape[-1])
-    with backend.quietly(times):  # the result tells
-        S = (_of_matrix if isinstance(system, DenseRecurrence) else _of_modes)(system, times)
-        return fitting(S + system.D[..., None])
+        got = f"{float(np.min(times)):g}"
+        remedy = "Before its step a system is at rest."
+        raise ValueError(f"`times` must not be negative; got {got}. {remedy}")
+    A, B, C, D = (tuple(array.shape) for array in system)
+    own = np.broadcast_shapes(A[: len(A) - 1 - matrix], B[:-2], C[:-2], D[:-2])
+    lead = require.broadcasts("times", tuple(times.shape[:-1]), own, "the form")
+    entries = math.prod((*lead, *D[-2:], times.shape[-1]))
+    size = entries * np.dtype(backend.precision(times)).itemsize
+    require.room("the step response", size, host=backend.is_numpy(times))
 
 
-def _of_modes(system: Any, times: Array) -> Array:
-    """Re C x with x = t phi_1(A t) B."""
-    several = isinstance(system, MIMORecurrence)
-    A = system.A[..., None] if several else system.A
+def _of_modes(system: View, times: Array) -> Array:
+    """Re C x with x = t phi_1(A t) B, (..., P, M, T), at times (..., 1, 1, T)."""
+    xp = backend.namespace(times=times)
+    A, B, C, _ = system
+    A = A[..., None, None]
 
-    def piece(_: tuple[()], times: Array) -> tuple[tuple[()], Array]:
-        t = times[..., None, None, :] if several else times[..., None, :]
-        return (), backend.real(
-            read_output(system, t * phi1(*modulo_turns(t, A[..., None])) * system.B[..., None])
-        )
+    def piece(_: tuple[()], t: Array) -> tuple[tuple[()], Array]:
+        x = t * phi1(*modulo_turns(t, A)) * B[..., None]
+        columns = xp.reshape(x, (*x.shape[:-2], x.shape[-2] * x.shape[-1]))
+        S = backend.real(xp.matmul(C, columns))
+        return (), xp.reshape(S, (*S.shape[:-1], *x.shape[-2:]))
 
-    each = math.prod(np.broadcast_shapes(tuple(times.shape[:-1]), batch_of(system))) * math.prod(
-        system.B.shape[-1 - several :]
-    )
+    each = math.prod(np.broadcast_shapes(tuple(times.shape[:-1]), tuple(A.shape[:-1]), B.shape))
     return in_pieces(piece, (), (times,), each)[1]
 
 
-def _of_matrix(system: DenseRecurrence, times: Array) -> Array:
-    """The impulse response of (A B; 0 0), its last state measured so that B weighs no more than 1
-    over the longest time.
+def _of_matrix(system: View, times: Array) -> Array:
+    """The impulse response of (A B; 0 0), (..., P, M, T), at times (..., 1, 1, T).
+
+    Its last state is measured so that B weighs no more than 1 over the longest time.
     """
-    xp, (A, B, C, D) = backend.namespace(times=times), system
+    xp = backend.namespace(times=times)
+    A, B, C, _ = system
     if any(map(backend.is_complex, (A, B, C))):
         A, B, C = map(backend.as_complex, (A, B, C))
-    N, lead = A.shape[-1], np.broadcast_shapes(tuple(A.shape[:-2]), tuple(B.shape[:-1]))
+    A = A[..., None, None, :, :]
+    B = xp.matrix_transpose(B)[..., None, :, :]  # (..., 1, M, N)
+    C = C[..., None, :]  # (..., P, 1, N)
+    N = A.shape[-1]
+    lead = np.broadcast_shapes(tuple(A.shape[:-2]), tuple(B.shape[:-1]))
     unit = xp.max(times) * xp.sum(xp.abs(B), axis=-1)
     unit = match(xp.where(unit > 0, unit, xp.ones_like(unit)), B)[..., None]
     driven = xp.broadcast_to((B / unit)[..., None], (*lead, N, 1))
     top = xp.concat([xp.broadcast_to(A, (*lead, N, N)), driven], axis=-1)
     bordered = xp.concat([top, backend.zeros((*lead, 1, N + 1), A)], axis=-2)
+    start = unit * backend.eye(N + 1, A)[N, :]
     reading = xp.concat([C, backend.zeros((*C.shape[:-1], 1), C)], axis=-1)
-    return kernel_at(
-        Dense(bordered, unit * backend.eye(N + 1, A)[N, :], reading, D, xp.ones_like(D)), times
-    )
+    one = xp.ones_like(times[..., 0])
+    return kernel_at(Dense(bordered, start, reading, 0 * one, one), times)

@@ -1,19 +1,20 @@
-r"""Transfer functions: what a model does to a frequency, at its output and in its state.
+r"""Transfer functions of a form at complex frequencies, to its output and to its state.
 
-With x^(s) = (s I - A)^{-1} B the state's own transfer function, everything is read from it, G(s) =
-C x^(s) + D. How x^ is found depends on how A is written down:
+Everything is read from the transfer function of the state, x^(s) = (s I - A)^{-1} B, for
+G(s) = C x^(s) + D. The form decides how x^ is found:
 
-====================================  ==========================================================  =======================
-form                                  x^(s)                                                       cost for S frequencies
-====================================  ==========================================================  =======================
-`Diagonal`, `Paired`, `MIMO`,         partial fractions B/(s - A)                                 N S
-and their recurrences
-`DPLR`                                Woodbury: one mode each, then R of them closed by feedback  N R^2 S
-`NPLR`, `Dense` that are a chain,     the product formula of `_cascade`                           N S
-such as `legs`, `lagt`, `tlagt`
-any other matrix on the host          triangular form, then back substitution                     N^3 + N^2 S
-a matrix of another library           a solve for each s, through which derivatives pass          N^3 S
-====================================  ==========================================================  =======================
+==============================  ========================================  =======================
+form                            x^(s)                                     cost for S frequencies
+==============================  ========================================  =======================
+modes                           partial fractions B/(s - A)               N S
+`DPLR`                          Woodbury: modes, then R of them closed    N R^2 S
+                                by feedback
+a chain on the host, such as    the product formula of all-pass filters   N S
+`legs`, `lagt`, `tlagt`
+any other matrix on the host    triangular form, then back substitution   N^3 + N^2 S
+a matrix of another library     a solve for each s, through which         N^3 S
+                                derivatives pass
+==============================  ========================================  =======================
 
 The triangular form is Schur's and not Hessenberg's, which costs less to find but takes an
 elimination of its own for every s: back substitution does the same to all right sides, and so is
@@ -23,26 +24,14 @@ matrix products with all frequencies at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..forms import (
-    DPLR,
-    MIMO,
-    NPLR,
-    Delayed,
-    Dense,
-    DenseRecurrence,
-    Form,
-    MIMORecurrence,
-    Paired,
-    PairedRecurrence,
-    Recurrence,
-    check,
-)
+from ..forms import DPLR, NPLR, Delayed, Diagonal, Form, check, inner, kind, plain, view
 from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
 from ..ground.ondemand import OnDemand
@@ -51,194 +40,269 @@ from ..kernels.sampling import match
 from ..lossless.recognition import recognize
 from ..matrices import shifted
 
-_HALF = (Paired, PairedRecurrence, MIMO, MIMORecurrence)
-_RECURRENT = (Recurrence, PairedRecurrence, MIMORecurrence, DenseRecurrence)
 _BLOCK = 64  # of a matrix on demand, whose diagonal comes in blocks
+_LARGEST = 2.0**500  # entries whose squares, in products of two, do not overflow
 
 States = Callable[[Array], Array]
 
 
 def transfer(form: Form, s: Array) -> Array:
-    r"""G at the complex frequencies s (S,): (..., S), or (..., P, M, S) for several inputs.
+    r"""The transfer function G at complex frequencies.
 
     .. math::  G(s) = C (s I - A)^{-1} B + D, \qquad
-               G(z) = C\, z (z I - A)^{-1} B + D = \sum_l K_l z^{-l} \quad \text{for discrete forms, whose s is z.}
+               \text{discrete:}\quad G(z) = C\, z (z I - A)^{-1} B + D = \sum_l K_l z^{-l} .
 
-    In the time of the form itself, step not used: s = i w with w in radians per unit of time, z =
-    e^{i w} with w in radians per sample. For a real system: "Re" and "2 Re" outputs are read as the
-    conjugate-symmetric system they stand for, G(s) = (g(s) + conj g(conj s))/2. A `Delayed` form
-    has z^{-1} G of its system, plus D; an `NPLR` form, which has no output, reads its first
+    In the time of the form itself, step not used. For a real system: outputs Re and 2 Re are read
+    as the conjugate-symmetric system they stand for, G(s) = (g(s) + conj g(conj s))/2. A `Delayed`
+    form has z^{-1} G of its system, plus D. An `NPLR` form, which has no output, reads its first
     coefficient, as `forms.to_dense` does.
 
-    Of no frequencies it returns none, (..., 0). Raises TypeError for what is no form; ValueError
-    for s that is no vector, and on the host for NaN, infinities, and s where G is infinite: an
-    eigenvalue, its conjugate, or z = 0 of a `Delayed` form. So it does where Woodbury divides by
-    zero, at an entry of `Lambda`, which need be no eigenvalue. An eigenvalue that had to be
-    computed is met to its own accuracy only: there G comes out large instead.
+    Args:
+        form: any form.
+        s: the frequencies (S,), real or complex, in the library, device and precision of the form:
+            s = i w with w in radians per unit of time; for discrete forms z = e^{i w} with w in
+            radians per sample.
 
-    Accuracy: relative to sum |C B/(s - A)| a few eps for modes; relative to |C| |(s I - A)^{-1}|
-    |A| |x^(s)| about N eps for matrices, on the host in double precision whatever theirs is; for
-    `DPLR` it suffers by |B|/|s - Lambda| near an entry of Lambda. Cost as above, N S numbers held
-    in pieces.
+    Returns:
+        (..., S), or (..., P, M, S) for several inputs, complex; (..., 0) of no frequencies.
 
-    >>> from ssmlinalg import forms
-    >>> import numpy as np
-    >>> one = np.ones(1) + 0j
-    >>> transfer(forms.Paired(-one, one / 2, one, np.asarray(0.0), np.asarray(1.0)), np.array([0j, 1j]))
-    array([1. +0.j , 0.5-0.5j])
-    >>> transfer(forms.Recurrence(one / 2, one, one, np.asarray(0.0)), np.array([1.0, -1.0])).real  # 1/(1 - 1/(2 z))
-    array([2.        , 0.66666667])
+    Raises:
+        TypeError: for what is no form, for s of another library or precision; what `forms.check`
+            raises.
+        ValueError: for s that is no vector, and for a response too large for memory. On the host
+            also for NaN, infinities, and s where G is infinite: an eigenvalue, its conjugate, or
+            z = 0 of a `Delayed` form. So it is where Woodbury divides by zero, at an entry of
+            `Lambda`, which need be no eigenvalue. What `forms.check` raises.
+
+    Accuracy:
+        For modes a few eps, relative to sum |C B/(s - A)|.
+        For matrices about N eps, relative to |C| |(s I - A)^{-1}| |A| |x^(s)|.
+        On the host a matrix is evaluated in double precision, whatever its own is.
+        For `DPLR` it suffers by |B|/|s - Lambda| near an entry of Lambda.
+        An eigenvalue that had to be computed is met to its own accuracy only: there G is large
+        instead of refused.
+
+    Cost:
+        As in the table above; N S numbers are held in pieces.
+
+    Example:
+        >>> import numpy as np
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(1)
+        >>> transfer(forms.Paired(-one, one / 2, one, 0.0, 1.0), np.array([0j, 1j]))
+        array([1. +0.j , 0.5-0.5j])
+        >>> form = forms.Recurrence(one / 2, one, one, 0.0)  # 1/(1 - 1/(2 z))
+        >>> transfer(form, np.array([1.0, -1.0])).real
+        array([2.        , 0.66666667])
     """
-    form, s = _admit(form, s)
-    if isinstance(form, Delayed):
-        if backend.is_numpy(s) and not np.all(s):
-            raise ValueError(
-                "`s` must not be 0, where a delay is infinite; got s = 0. Move it off by a little."
-            )
-        with backend.quietly(s):
-            return _finite(transfer(form.system, s) / s + form.D[..., None], s)
-    xp = backend.namespace(s=s)
-    states, each = _states(form)
-    read = partial(read_output, form)
-    real = not any(backend.is_complex(array) for array in form)
-
-    def piece(_: tuple[()], s: Array) -> tuple[tuple[()], Array]:
-        G = read(states(s))
-        return (), G if real else (G + xp.conj(read(states(xp.conj(s))))) / 2
-
-    with backend.quietly(s):  # the result tells
-        one = piece((), s[:0])[1]
-        one = one if isinstance(form, NPLR) else one + form.D[..., None]
-        require.room(
-            "the response at all frequencies",
-            16 * math.prod(one.shape[:-1]) * s.shape[0],
-            host=backend.is_numpy(s),
-        )
-        try:
-            _, G = in_pieces(piece, (), (s,), each) if s.shape[0] else piece((), s)
-        except np.linalg.LinAlgError:
-            raise _pole("one that is") from None
-        G = G if isinstance(form, NPLR) else G + form.D[..., None]
-    return _finite(G, s, form)
+    form = check(form)
+    s = _frequencies(s, form)
+    late = isinstance(form, Delayed)
+    if late and backend.is_numpy(s) and not np.all(s):
+        remedy = "Move it off by a little."
+        raise ValueError(f"`s` must not be 0, where a delay is infinite; got s = 0. {remedy}")
+    G = _response(inner(form), s)
+    if late:
+        D = form.D if kind(form).ports else form.D[..., None, None]
+        with backend.quietly(s):  # the result tells
+            G = _finite(G / s + D[..., None], s)
+    return G if kind(form).ports else G[..., 0, 0, :]
 
 
 def state_transfer(form: Form, s: Array) -> Array:
-    r"""x^ of the whole state at the complex frequencies s (S,): (..., N, S), or (..., N, M, S) for
-    several inputs.
+    r"""The transfer function x^ of the whole state at complex frequencies.
 
-    .. math::  \hat x(s) = (s I - A)^{-1} B, \qquad \hat x(z) = z (z I - A)^{-1} B \quad \text{for discrete forms.}
+    .. math::  \hat x(s) = (s I - A)^{-1} B, \qquad
+               \text{discrete:}\quad \hat x(z) = z (z I - A)^{-1} B .
 
     In the coordinates of the form, N what it stores: of `Paired` the half spectrum, of `Delayed`
-    the state of its system, which its output hears one sample late. Real and imaginary parts belong
-    to the form as it is stored; nothing is made symmetric.
+    the state of its recurrence, which its output reads one sample late. Real and imaginary parts
+    belong to the form as it is stored; nothing is made symmetric.
 
-    Raises what `transfer` raises. Accuracy and cost as there; a chain (`legs`, `lagt`, `tlagt`, as
-    `NPLR` or as a `Dense` form driven along P, told by its entries to 64 N eps |A|) to a relative
-    accuracy of about N eps in every entry, in O(N S).
+    Args:
+        form: any form.
+        s: the frequencies (S,), as those of `transfer`.
 
-    >>> from ssmlinalg import hippo
-    >>> import numpy as np
-    >>> np.abs(state_transfer(hippo.legs(2), np.array([1j]))[:, 0]).round(6)
-    array([0.707107, 0.547723])
+    Returns:
+        (..., N, S), or (..., N, M, S) for several inputs, complex.
+
+    Raises:
+        TypeError: what `transfer` raises.
+        ValueError: what `transfer` raises, for an infinite state in place of G.
+
+    Accuracy:
+        That of `transfer`. A chain (`legs`, `lagt`, `tlagt`, as `NPLR` or as a matrix driven along
+        P, known by its entries to 64 N eps |A|) has a relative error of about N eps in every entry.
+
+    Cost:
+        That of `transfer`, and N S numbers for the result.
+
+    Example:
+        >>> import numpy as np
+        >>> from ssmlinalg import hippo
+        >>> np.abs(state_transfer(hippo.legs(2), np.array([1j]))[:, 0]).round(6)
+        array([0.707107, 0.547723])
     """
-    form, s = _admit(form, s)
-    if isinstance(form, Delayed):
-        return state_transfer(form.system, s)
-    states, each = _states(form)
-    require.room("the state at all frequencies", 16 * each * s.shape[0], host=backend.is_numpy(s))
-    with backend.quietly(s):
-        try:
-            X = states(s)
-        except np.linalg.LinAlgError:
-            raise _pole("one that is") from None
-    return _finite(X, s, form)
+    form = check(form)
+    s = _frequencies(s, form)
+    system = _system(inner(form))
+    host = backend.is_numpy(s)
+    require.room("the state at all frequencies", 16 * system.numbers * s.shape[0], host=host)
+    with _refusing_poles(s):
+        X = system.states(s)
+    X = _finite(X, s, inner(form))
+    return X if kind(form).ports else X[..., 0, :]
 
 
 def legs_state(order: int, s: Array) -> Complex:
-    r"""(s I - A)^{-1} B of HiPPO-LegS in closed form at the frequencies s (S,), on the host: (N,
-    S).
+    r"""The transfer function of the state of HiPPO-LegS in closed form, on the host.
 
     .. math::  \hat x_n(s) = \frac{\sqrt{2n+1}}{s+n+1} \prod_{m<n} \frac{s-m}{s+m+1}.
 
-    Raises TypeError or ValueError for what is no order, and for s that is no vector, not finite, or
-    one of the poles -1 .. -N. Relative accuracy about N eps in every entry; cost O(N S).
+    Args:
+        order: N.
+        s: the frequencies (S,), real or complex.
 
-    Source: Gu et al. 2020 (HiPPO), Theorem 2, solved for the state.
+    Returns:
+        (N, S).
 
-    >>> import numpy as np
-    >>> np.abs(legs_state(2, np.array([1j]))[:, 0]).round(6)
-    array([0.707107, 0.547723])
+    Raises:
+        TypeError: for what is no order and for s that is no NumPy array.
+        ValueError: for s that is no vector, not finite, or one of the poles -1 .. -N.
+
+    Accuracy:
+        About N eps, relative in every entry.
+
+    Cost:
+        O(N S).
+
+    Source:
+        Gu et al. 2020 (HiPPO), Theorem 2, solved for the state.
+
+    Example:
+        >>> import numpy as np
+        >>> np.abs(legs_state(2, np.array([1j]))[:, 0]).round(6)
+        array([0.707107, 0.547723])
     """
     order = require.integer("order", order)
     s = _frequencies(s)
     if not backend.is_numpy(s):
-        raise TypeError(
-            f"`s` must be a NumPy array; got {type(s).__name__}. Convert it with numpy.asarray."
-        )
+        got = type(s).__name__
+        raise TypeError(f"`s` must be a NumPy array; got {got}. Convert it with numpy.asarray.")
     require.room("the state at all frequencies", 16 * order * max(len(s), 1), host=True)
     n = np.arange(order)
     with backend.quietly(s):
         return _finite(_chain(np.sqrt(2 * n + 1), -(n + 1.0), n + 0.0, s), s)
 
 
-def _admit(form: Form, s: Array) -> tuple[Form, Array]:
-    form = check(form)
-    first = form
-    while isinstance(first, Delayed):
-        first = first.system
-    backend.namespace(s=s, B=first.B)
-    return form, _frequencies(s)
-
-
-def _frequencies(s: Array) -> Array:
-    """s, made complex, once it is known to be a vector, on the host of finite numbers."""
-    backend.namespace(s=s)
+def _frequencies(s: Array, form: Any = None) -> Array:
+    """s, made complex, once it is known to be a vector beside `form`, on the host finite."""
+    if form is None:
+        backend.namespace(s=s)
+    else:
+        fields = inner(form)._asdict().items()
+        name, array = next(pair for pair in fields if not isinstance(pair[1], OnDemand))
+        backend.namespace(s=s, **{name: array})
     require.shape("s", tuple(s.shape), "(S,)", s.ndim == 1)
     if backend.is_numpy(s):
         require.finite("s", np.asarray(s))
     return s if backend.is_complex(s) else backend.as_complex(s)
 
 
-def _states(form: Any) -> tuple[States, int]:
-    """The function of s to x^(s), with what all s share done already, and how many numbers it holds
-    for each s.
+class _System(NamedTuple):
+    """A form without delay, ready to be evaluated.
+
+    Attributes:
+        states: s (S,) to x^(s) (..., N, M, S), with everything that all s share done already.
+        numbers: how many numbers x^ holds for each s.
+        read: x^ (..., N, M, S) to C x^ (..., P, M, S).
+        D: (..., P, M).
+        real: whether G is conjugate-symmetric as it stands.
     """
-    if isinstance(form, DPLR):
-        resolvent, each = (
-            partial(_woodbury, form),
-            _numbers(form.Lambda, form.B) * (1 + form.P.shape[-1]),
-        )
-    elif isinstance(form, (NPLR, Dense, DenseRecurrence)):
-        A, B = form.A, form.B
-        host = isinstance(A, OnDemand) or backend.is_numpy(A)
-        resolvent = _on_the_host(A, B) if host else partial(_solved, A, B)
-        each = _numbers(A[..., 0], B) if host else _numbers(A, B[..., None])
-    else:
-        A, B = form.A, form.B
-        A = A[..., None] if isinstance(form, (MIMO, MIMORecurrence)) else A
-        resolvent, each = partial(_fractions, A, B), _numbers(A, B)
-    return (lambda s: s * resolvent(s)) if isinstance(form, _RECURRENT) else resolvent, each
+
+    states: States
+    numbers: int
+    read: States
+    D: Array
+    real: bool
 
 
-def _numbers(A: Array, B: Array) -> int:
-    return math.prod(np.broadcast_shapes(tuple(A.shape), tuple(B.shape)))
-
-
-def read_output(form: Any, X: Array) -> Array:
-    """C x: x (..., N, S) to (..., S), or (..., N, M, S) to (..., P, M, S)."""
-    xp = backend.namespace(X=X)
+def _system(form: Any) -> _System:
+    """How a checked form without delay is evaluated."""
     if isinstance(form, NPLR):
-        return X[..., 0, :]
-    C = match(2 * form.C if isinstance(form, _HALF) else form.C, X)
-    if isinstance(form, (MIMO, MIMORecurrence)):
-        columns = xp.reshape(X, (*X.shape[:-2], X.shape[-2] * X.shape[-1]))
-        G = xp.matmul(C, columns)
-        return xp.reshape(G, (*G.shape[:-1], *X.shape[-2:]))
-    return xp.matmul(C[..., None, :], X)[..., 0, :]
+        return _first_coefficient(form)
+    system = form
+    if isinstance(form, DPLR):  # its modes without feedback
+        system = Diagonal(form.Lambda, form.B, form.C, form.D, form.step)
+    system = plain(system)
+    A, B, C, D = view(system)
+    matrix = kind(system).matrix
+    lead = np.broadcast_shapes(A.shape[: A.ndim - 1 - matrix], B.shape[:-2])
+    numbers = math.prod((*lead, *B.shape[-2:]))
+    if isinstance(form, DPLR):
+        numbers *= 1 + form.P.shape[-1]
+        states: States = partial(_woodbury, form)
+    elif not matrix:
+        states = partial(_fractions, A, B)
+    elif backend.is_numpy(A):
+        states = _on_the_host(A, B)
+    else:
+        numbers *= A.shape[-1]
+        states = partial(_solved, A, B)
+    if not kind(system).continuous:
+        states = partial(_newest, states)
+    real = not any(backend.is_complex(X) for X in (A, B, C))
+    return _System(states, numbers, partial(_read, C), D, real)
+
+
+def _first_coefficient(form: NPLR) -> _System:
+    """A host form whose A may be a matrix on demand, or one of another library."""
+    B = form.B[:, None]
+    N = B.shape[0]
+    host = isinstance(form.A, OnDemand) or backend.is_numpy(form.A)
+    return _System(
+        states=_on_the_host(form.A, B) if host else partial(_solved, form.A, B),
+        numbers=N if host else N**2,
+        read=lambda X: X[..., :1, :, :],
+        D=backend.zeros((1, 1), form.B),
+        real=not backend.is_complex(form.A) and not backend.is_complex(B),
+    )
+
+
+def _response(form: Any, s: Array) -> Array:
+    """G of a checked form without delay, (..., P, M, S)."""
+    xp = backend.namespace(s=s)
+    system = _system(form)
+
+    def piece(_: tuple[()], s: Array) -> tuple[tuple[()], Array]:
+        G = system.read(system.states(s))
+        if not system.real:
+            G = (G + xp.conj(system.read(system.states(xp.conj(s))))) / 2
+        return (), G + system.D[..., None]
+
+    with _refusing_poles(s):
+        G = piece((), s[:0])[1]
+        size = 16 * math.prod(G.shape[:-1]) * s.shape[0]
+        require.room("the response at all frequencies", size, host=backend.is_numpy(s))
+        if s.shape[0]:
+            _, G = in_pieces(piece, (), (s,), system.numbers)
+    return _finite(G, s, form)
+
+
+def _newest(states: States, z: Array) -> Array:
+    """z (z I - A)^{-1} B: the state that holds the newest sample."""
+    return z * states(z)
+
+
+def _read(C: Array, X: Array) -> Array:
+    xp = backend.namespace(X=X)
+    columns = xp.reshape(X, (*X.shape[:-2], X.shape[-2] * X.shape[-1]))
+    G = xp.matmul(match(C, X), columns)
+    return xp.reshape(G, (*G.shape[:-1], *X.shape[-2:]))
 
 
 def _fractions(A: Array, B: Array, s: Array) -> Array:
-    return B[..., None] / (s - A[..., None])
+    return B[..., None] / (s - A[..., None, None])
 
 
 def _woodbury(form: DPLR, s: Array) -> Array:
@@ -246,68 +310,87 @@ def _woodbury(form: DPLR, s: Array) -> Array:
     xp = backend.namespace(s=s)
     R = 1 / (s[:, None] - form.Lambda[..., None, :])
     P = form.P[..., None, :, :]
-    RB, RP = R * form.B[..., None, :], R[..., None] * P
+    RB = R * form.B[..., None, :]
     if P.shape[-1]:
+        RP = R[..., None] * P
         adjoint = xp.conj(xp.matrix_transpose(P))
-        inner = xp.matmul(adjoint, RP)
-        closed = xp.linalg.solve(
-            backend.eye(P.shape[-1], inner) + inner, xp.matmul(adjoint, RB[..., None])
-        )
+        feedback = xp.matmul(adjoint, RP)
+        loop = backend.eye(P.shape[-1], feedback) + feedback
+        closed = xp.linalg.solve(loop, xp.matmul(adjoint, RB[..., None]))
         RB = RB - xp.matmul(RP, closed)[..., 0]
-    return xp.matrix_transpose(RB)
+    return xp.matrix_transpose(RB)[..., None, :]
 
 
 def _solved(A: Array, B: Array, s: Array) -> Array:
-    xp, N = backend.namespace(s=s), A.shape[-1]
-    lead = np.broadcast_shapes(tuple(A.shape[:-2]), tuple(B.shape[:-1]))
+    """One solve for each s, in any library."""
+    xp = backend.namespace(s=s)
+    S = s.shape[0]
+    N, M = B.shape[-2:]
+    lead = np.broadcast_shapes(tuple(A.shape[:-2]), tuple(B.shape[:-2]))
     moved = s[:, None, None] * backend.eye(N, s) - match(A, s)[..., None, :, :]
-    moved = xp.broadcast_to(moved, (*lead, s.shape[0], N, N))
-    right = xp.broadcast_to(match(B, s)[..., None, :, None], (*lead, s.shape[0], N, 1))
-    return xp.matrix_transpose(xp.linalg.solve(moved, right)[..., 0])
+    moved = xp.broadcast_to(moved, (*lead, S, N, N))
+    right = xp.broadcast_to(match(B, s)[..., None, :, :], (*lead, S, N, M))
+    return xp.moveaxis(xp.linalg.solve(moved, right), -3, -1)
 
 
-def _on_the_host(A: Array, B: Real) -> States:
-    """x^ of a matrix on the host: by the product formula if it is a chain, else one triangular form
-    for each matrix.
+def _on_the_host(A: Any, B: Real) -> States:
+    """x^ of a matrix by the product formula if it is a chain, else by its triangular form.
+
+    A longer unit of time is taken where squares of A would overflow.
     """
-    if (
-        not isinstance(A, OnDemand)
-        and (largest := float(np.max(np.abs([A.real, A.imag]), initial=0.0))) > 2.0**500
-    ):
-        unit = 2.0 ** (
-            math.frexp(largest)[1] - 1
-        )  # a longer unit of time: the squares of A would overflow
-        scaled = _on_the_host(A / unit, B)
-        return lambda s: scaled(s / unit) / unit
-    zeros = _zeros(A, B) if A.ndim == 2 and B.ndim == 1 else None
+    if not isinstance(A, OnDemand):
+        largest = float(np.max(np.abs([A.real, A.imag]), initial=0.0))
+        if largest > _LARGEST:
+            unit = 2.0 ** (math.frexp(largest)[1] - 1)
+            scaled = _on_the_host(A / unit, B)
+            return lambda s: scaled(s / unit) / unit
+    zeros = _zeros(A, B[:, 0]) if A.ndim == 2 and B.ndim == 2 and B.shape[1] == 1 else None
     if zeros is not None:
-        return partial(_chain, B, _diagonal(A), zeros)
-    A = np.asarray(A)
+        poles = _diagonal(A)
+        return lambda s: _chain(B[:, 0], poles, zeros, s)[:, None, :]
+    return _by_triangles(np.asarray(A), B)
+
+
+class _Triangle(NamedTuple):
+    """One matrix of a batch, Q T Q^*, its inputs Q^* B (..., N, M), and its place in the batch."""
+
+    T: Complex
+    Q: Complex
+    driven: Complex
+    place: tuple[Any, ...]
+
+
+def _by_triangles(A: np.ndarray, B: Real) -> States:
+    """x^ by one triangular form for each matrix of the batch, in double precision."""
     A = A.astype(np.complex128 if np.iscomplexobj(A) else np.float64)
-    own, lead = A.shape[:-2], np.broadcast_shapes(A.shape[:-2], B.shape[:-1])
-    vectors = np.broadcast_to(B, (*lead, A.shape[-1]))
+    N, M = B.shape[-2:]
+    own = A.shape[:-2]
+    lead = np.broadcast_shapes(own, B.shape[:-2])
+    inputs = np.broadcast_to(B, (*lead, N, M))
     members = []
     for index in np.ndindex(own):
         T, Q = shifted.triangular(A[index])
-        its = tuple(i if size > 1 else slice(None) for i, size in zip(index, own, strict=True))
-        members.append(((..., *its), T, Q, vectors[(..., *its, slice(None))] @ Q.conj()))
+        its = (i if size > 1 else slice(None) for i, size in zip(index, own, strict=True))
+        place = (..., *its, slice(None), slice(None))
+        members.append(_Triangle(T, Q, Q.conj().T @ inputs[place], place))
 
     def states(s: Complex) -> Complex:
-        X = np.empty((*lead, A.shape[-1], len(s)), dtype=np.complex128)
-        for its, T, Q, driven in members:
-            right = np.broadcast_to(
-                np.moveaxis(driven, -1, 0)[..., None], (len(T), *driven.shape[:-1], len(s))
-            )
-            x = np.tensordot(Q, shifted.solve(T, right, s.astype(np.complex128)), axes=1)
-            X[(*its, slice(None), slice(None))] = np.moveaxis(x, 0, -2)
+        wide = s.astype(np.complex128)
+        X = np.empty((*lead, N, M, len(s)), dtype=np.complex128)
+        for T, Q, driven, place in members:
+            right = np.moveaxis(driven, -2, 0)[..., None]
+            right = np.broadcast_to(right, (*right.shape[:-1], len(s)))
+            x = np.tensordot(Q, shifted.solve(T, right, wide), axes=1)
+            X[(*place, slice(None))] = np.moveaxis(x, 0, -3)
         return X.astype(s.dtype, copy=False)
 
     return states
 
 
 def _zeros(A: Array, B: Real) -> Real | None:
-    """2 sigma - A_nn, if A with the input B = g P is a chain of all-pass filters: A + A^T = 2 sigma
-    I - 2 P P^T, triangular.
+    """The zeros 2 sigma - A_nn of a chain of all-pass filters with the input B = g P.
+
+    A chain is triangular with A + A^T = 2 sigma I - 2 P P^T. None for any other matrix.
     """
     if len(B) == 1:
         return np.zeros(1)
@@ -319,38 +402,51 @@ def _zeros(A: Array, B: Real) -> Real | None:
     if not (np.all(np.isfinite(P)) and np.all(P)):
         return None
     structure = recognize(A, P)
-    return structure and 2 * structure.sigma - _diagonal(A)
+    return None if structure is None else 2 * structure.sigma - _diagonal(A)
 
 
 def _diagonal(A: Array) -> Real:
     if not isinstance(A, OnDemand):
         return np.diagonal(A)
-    starts = range(0, len(A), _BLOCK)
-    return np.concatenate(
-        [np.diagonal(A[start : start + _BLOCK, start : start + _BLOCK]) for start in starts]
-    )
+    parts = []
+    for start in range(0, len(A), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        parts.append(np.diagonal(A[rows, rows]))
+    return np.concatenate(parts)
 
 
 def _chain(B: np.ndarray, poles: Real, zeros: Real, s: Complex) -> Complex:
-    """x^_n = B_n/(s - pole_n) prod_{m<n} (s - zero_m)/(s - pole_m), (N, S): no sum, so no
-    cancellation.
+    r"""The states of a chain, (N, S): no sum, so no cancellation.
+
+    .. math::  \hat x_n = \frac{B_n}{s - p_n} \prod_{m<n} \frac{s - z_m}{s - p_m}
     """
-    B, poles, zeros = B[:, None], poles[:, None], zeros[:, None]
-    factors = np.concatenate([np.ones((1, len(s))), (s - zeros[:-1]) / (s - poles[:-1])])
-    return (B / (s - poles) * np.cumprod(factors, axis=0)).astype(s.dtype, copy=False)
+    from_pole = s - poles[:, None]
+    passes = (s - zeros[:-1, None]) / from_pole[:-1]
+    factors = np.cumprod(np.concatenate([np.ones((1, len(s))), passes]), axis=0)
+    return (B[:, None] / from_pole * factors).astype(s.dtype, copy=False)
 
 
-def _finite(result: Array, s: Array, form: Form | None = None) -> Array:
+@contextmanager
+def _refusing_poles(s: Array) -> Iterator[None]:
+    """Without warnings, for the result tells; a singular solve is one at an eigenvalue."""
+    with backend.quietly(s):
+        try:
+            yield
+        except np.linalg.LinAlgError:
+            raise _pole("one that is") from None
+
+
+def _finite(result: Array, s: Array, form: Any = None) -> Array:
     """The result (..., S), refused on the host where it is not finite."""
-    if backend.is_numpy(result) and not require.all_finite(result):
-        at = s[np.flatnonzero(~np.all(np.isfinite(result), axis=tuple(range(result.ndim - 1))))[0]]
-        if isinstance(form, DPLR) and np.any((form.Lambda == at) | (form.Lambda.conj() == at)):
-            rule = "`s` must not be an entry of `Lambda`, where Woodbury divides by zero"
-            raise ValueError(
-                f"{rule}; got s = {at:.6g}. Move it off by a little, or take forms.to_dense."
-            )
-        raise _pole(f"s = {at:.6g}")
-    return result
+    if not backend.is_numpy(result) or require.all_finite(result):
+        return result
+    wrong = ~np.all(np.isfinite(result), axis=tuple(range(result.ndim - 1)))
+    at = s[np.flatnonzero(wrong)[0]]
+    if isinstance(form, DPLR) and np.any((form.Lambda == at) | (form.Lambda.conj() == at)):
+        rule = "`s` must not be an entry of `Lambda`, where Woodbury divides by zero"
+        remedy = "Move it off by a little, or take forms.to_dense."
+        raise ValueError(f"{rule}; got s = {at:.6g}. {remedy}")
+    raise _pole(f"s = {at:.6g}")
 
 
 def _pole(got: str) -> ValueError:
