@@ -60,7 +60,7 @@ from kernels import (
 from ssmlinalg import discretize, doctor, forms, kernel
 from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.powers import tables
-from ssmlinalg.powers.double_words import Words
+from ssmlinalg.powers.double_words import DoubleWord
 from ssmlinalg.powers.tables import Base
 from ssmlinalg.products import MAX_BYTES, baby_step_giant_step
 
@@ -99,14 +99,14 @@ class _Products(torch.autograd.Function):
         ctx.save_for_backward(weights, value, hi, lo)
         direct = torch.zeros_like(weights[..., 0].real)
         return baby_step_giant_step.power_sums(
-            weights, Base(value, Words(hi, lo), exponential=True), direct, length, MAX_BYTES
+            weights, Base(value, DoubleWord(hi, lo), exponential=True), direct, length, MAX_BYTES
         )
 
     @staticmethod
     def backward(ctx, g):  # pyright: ignore[reportIncompatibleMethodOverride]
         weights, value, hi, lo = ctx.saved_tensors
         s, r = baby_step_giant_step.gradients(
-            g, weights, Base(value, Words(hi, lo), exponential=True), MAX_BYTES
+            g, weights, Base(value, DoubleWord(hi, lo), exponential=True), MAX_BYTES
         )
         return s.conj(), r.conj(), None, None, None
 

@@ -93,7 +93,7 @@ def gpus() -> int:
     from ssmlinalg.products import cuda
 
     try:
-        return cuda._cupy().cuda.runtime.getDeviceCount()
+        return cuda.cupy_with_gpu().cuda.runtime.getDeviceCount()
     except (ImportError, RuntimeError):
         return 0
 

@@ -124,7 +124,7 @@ def host(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def launch(name: str, blocks: int, *arguments: Any) -> None:
         values = [
-            int(value) if isinstance(value, int) else int(cuda._address(value))
+            int(value) if isinstance(value, int) else int(cuda.address(value))
             for value in arguments
         ]
         packed = (ctypes.c_int64 * 14)(*values)
@@ -133,7 +133,7 @@ def host(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
             function, ctypes.c_int64(min(blocks, 5)), packed
         )  # few blocks, so that some go round
 
-    monkeypatch.setattr(cuda, "_launch", launch)
+    monkeypatch.setattr(cuda, "launch", launch)
 
 
 def modes(
@@ -411,7 +411,7 @@ def test_the_operators_of_pytorch_run_on_the_kernels(
         ]
 
     expected, used = answers(), []
-    monkeypatch.setattr(operators, "_bodies", lambda tensor: used.append(tensor) or cuda)
+    monkeypatch.setattr(operators, "body_of", lambda tensor: used.append(tensor) or cuda)
     for got, plain in zip(answers(), expected, strict=True):
         assert np.max(abs(got - plain)) <= 1e3 * EPS["float64"] * np.max(abs(plain))
     assert used
@@ -480,7 +480,7 @@ def cupy_that(**parts: Any) -> Any:
 @pytest.fixture
 def fresh() -> Any:
     """Nothing found or compiled yet, and nothing of what the test pretends kept."""
-    caches = cuda._cupy, cuda._module
+    caches = cuda.cupy_with_gpu, cuda.compiled
     for cached in caches:
         cached.cache_clear()
     yield
@@ -491,17 +491,17 @@ def fresh() -> Any:
 def test_what_is_missing_is_said(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(ImportError, match=SENTENCE):
-        cuda._cupy()
+        cuda.cupy_with_gpu()
     monkeypatch.setitem(sys.modules, "cupy", cupy_that(count=lambda: 0))
     with pytest.raises(RuntimeError, match=SENTENCE):
-        cuda._cupy()
+        cuda.cupy_with_gpu()
 
     def broken(**_: Any) -> Any:
         raise OSError("libnvrtc.so.12: cannot open shared object file")
 
     monkeypatch.setitem(sys.modules, "cupy", cupy_that(module=broken))
     with pytest.raises(RuntimeError, match=SENTENCE) as caught:
-        cuda._module()
+        cuda.compiled()
     assert "libnvrtc.so.12" in str(caught.value)
 
 
@@ -511,7 +511,7 @@ def test_a_result_too_large_is_said_in_bytes(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(backend, "library", lambda _: types.SimpleNamespace(empty=full))
     with pytest.raises(MemoryError, match=SENTENCE) as caught:
-        cuda._empty((3, 1 << 40), np.zeros(1, np.float32))
+        cuda.allocated((3, 1 << 40), np.zeros(1, np.float32))
     assert str(3 * 4 << 40) in str(caught.value)
 
 

@@ -1,3 +1,1 @@
-"""Powers exact to rounding at any exponent: numbers in two words, and the tables of powers made
-from them.
-"""
+"""Powers exact to rounding at any exponent: double-word arithmetic, and the tables made from it."""

@@ -1,13 +1,14 @@
-r"""Numbers in two words: an unevaluated sum hi + lo of working precision, with about twice its
-digits.
+r"""Double-word arithmetic: numbers as unevaluated sums hi + lo, with about twice the digits.
 
-What a kernel of 2^24 samples asks of a phase, twice the digits and nothing lost modulo a turn, no
-array library gives in every precision on every device (JAX has no double precision unless told so).
-The error-free sums and products of Dekker and Knuth do, in working precision itself. Everything
-here is a constant: no derivative passes through it.
+A kernel of 2^24 samples needs phases with twice the digits of the working precision, and nothing
+lost modulo a turn. No array library has such numbers in every precision on every device (JAX has no
+double precision unless it is switched on). The error-free sums and products of Dekker and Knuth
+give them in the working precision itself. All results are constants: no derivative passes through.
 
-Sources: Dekker 1971, Numer. Math. 18; Knuth, The Art of Computer Programming 2, Section 4.2.2;
-Joldes, Muller & Popescu 2017.
+Source:
+    Dekker 1971, Numer. Math. 18.
+    Knuth, The Art of Computer Programming 2, Section 4.2.2.
+    Joldes, Muller & Popescu 2017, ACM Trans. Math. Software 44(2).
 """
 
 from __future__ import annotations
@@ -17,133 +18,305 @@ from typing import NamedTuple
 
 from ..ground import backend
 from ..ground.backend import Array
+from ..ground.formats import FORMATS
 
 
-class Words(NamedTuple):
-    """hi + lo, real or complex, with |lo| of about ulp(hi) or less."""
+class DoubleWord(NamedTuple):
+    """hi + lo, real or complex, with |lo| of about ulp(hi) or less.
+
+    Attributes:
+        hi: the number rounded to working precision.
+        lo: what rounding has left.
+    """
 
     hi: Array
     lo: Array
 
 
-def scaled(step: Array, A: Array) -> Words:
-    """step A for a real step and a complex A, exact but for underflow."""
+def scaled(step: Array, A: Array) -> DoubleWord:
+    """step A, exact but for underflow.
+
+    Args:
+        step: real (...).
+        A: complex (...), broadcast against `step`.
+
+    Returns:
+        A complex double word (...).
+
+    Example:
+        >>> import numpy as np
+        >>> scaled(np.array([0.5]), np.array([2 + 4j])).hi
+        array([1.+2.j])
+    """
     xp = backend.library(step)
-    step, A = backend.constant(step), backend.constant(A)
+    step = backend.constant(step)
+    A = backend.constant(A)
     return _complex(_product(step, xp.real(A)), _product(step, xp.imag(A)))
 
 
-def affine(a: float, z: Words) -> Words:
-    """1 + a z for a complex z and a factor a that loses no digit, such as -1/2."""
+def affine(a: float, z: DoubleWord) -> DoubleWord:
+    """1 + a z.
+
+    Args:
+        a: a factor whose product loses no digit, such as -1/2.
+        z: complex (...).
+
+    Returns:
+        A complex double word (...).
+
+    Example:
+        >>> import numpy as np
+        >>> affine(0.5, DoubleWord(np.array([2 + 4j]), np.zeros(1) + 0j)).hi
+        array([2.+2.j])
+    """
     real, imag = parts(z)
-    return _complex(
-        _add(Words(0 * real.hi + 1, 0 * real.lo), Words(a * real.hi, a * real.lo)),
-        Words(a * imag.hi, a * imag.lo),
-    )
+    one = DoubleWord(0 * real.hi + 1, 0 * real.lo)
+    return _complex(_add(one, _scaled_exactly(a, real)), _scaled_exactly(a, imag))
 
 
-def square(a: Words) -> Words:
-    """a^2 for a complex a; relative error about 8 eps^2."""
+def square(a: DoubleWord) -> DoubleWord:
+    """a^2 of complex numbers.
+
+    Args:
+        a: complex (...).
+
+    Returns:
+        A complex double word (...).
+
+    Accuracy:
+        About 8 eps^2 relative.
+
+    Example:
+        >>> import numpy as np
+        >>> square(DoubleWord(np.array([1 + 1j]), np.zeros(1) + 0j)).hi
+        array([0.+2.j])
+    """
     real, imag = parts(a)
     across = _multiply(real, imag)
-    return _complex(
-        _add(_multiply(real, real), _negative(_multiply(imag, imag))),
-        Words(2 * across.hi, 2 * across.lo),
-    )
+    difference = _add(_multiply(real, real), _negative(_multiply(imag, imag)))
+    return _complex(difference, _scaled_exactly(2, across))
 
 
-def divide(a: Words, b: Words) -> Words:
-    """a / b, complex: the quotient of the high words, and what it leaves."""
+def divide(a: DoubleWord, b: DoubleWord) -> DoubleWord:
+    """a / b of complex numbers: the quotient of the high words, and the quotient of its remainder.
+
+    Args:
+        a: complex (...).
+        b: complex (...), not zero.
+
+    Returns:
+        A complex double word (...).
+
+    Example:
+        >>> import numpy as np
+        >>> zero = np.zeros(1) + 0j
+        >>> divide(DoubleWord(zero + 1j, zero), DoubleWord(zero + 2j, zero)).hi
+        array([0.5+0.j])
+    """
     first = a.hi / b.hi
-    (x, y), (real, imag) = parts(b), parts(Words(first, 0 * first))
-    back = _complex(
+    x, y = parts(b)
+    real, imag = parts(DoubleWord(first, 0 * first))
+    product = _complex(
         _add(_multiply(x, real), _negative(_multiply(y, imag))),
         _add(_multiply(x, imag), _multiply(y, real)),
     )
-    return Words(first, ((a.hi - back.hi) + (a.lo - back.lo)) / b.hi)
+    remainder = (a.hi - product.hi) + (a.lo - product.lo)
+    return DoubleWord(first, remainder / b.hi)
 
 
-def turns(angle: Words) -> Words:
-    """angle / (2 pi) modulo 1, between -1/2 and 1/2: absolute error about eps^2 + eps^3 |angle|."""
+def turns(angle: DoubleWord) -> DoubleWord:
+    """angle / (2 pi) modulo 1, between -1/2 and 1/2.
+
+    Args:
+        angle: real (...), in radians.
+
+    Returns:
+        A real double word (...).
+
+    Accuracy:
+        About eps^2 + eps^3 |angle| absolute.
+
+    Example:
+        >>> import numpy as np
+        >>> turns(DoubleWord(np.array([5 * np.pi]), np.zeros(1))).hi.round(12)
+        array([0.5])
+    """
     xp = backend.library(angle.hi)
     c0, c1, c2 = _TURN[backend.precision(angle.hi)]
-    first, second, third = _product(angle.hi, c0), _product(angle.hi, c1), _product(angle.lo, c0)
-    total, rest = _fraction(first.hi), xp.zeros_like(angle.hi)
+    first = _product(angle.hi, c0)
+    second = _product(angle.hi, c1)
+    third = _product(angle.lo, c0)
+    total = _fraction(first.hi)
+    rest = xp.zeros_like(angle.hi)
     for part in (first.lo, second.hi, third.hi):
         total, error = _sum(total, _fraction(part))
         rest = rest + error
-    return _tidy(
-        _fraction(total), rest + ((second.lo + third.lo) + (angle.hi * c2 + angle.lo * c1))
-    )
+    smallest = (second.lo + third.lo) + (angle.hi * c2 + angle.lo * c1)
+    return _tidy(_fraction(total), rest + smallest)
 
 
-def turned(step: Array, A: Array) -> Words:
-    """step A with its imaginary part counted in turns, modulo 1: e^{step A} = e^{Re} e^{2 pi i
-    Im}.
+def turned(step: Array, A: Array) -> DoubleWord:
+    """step A with its imaginary part in turns, modulo 1: e^{step A} = e^{Re} e^{2 pi i Im}.
+
+    Args:
+        step: real (...).
+        A: complex (...), broadcast against `step`.
+
+    Returns:
+        A complex double word (...).
+
+    Example:
+        >>> import numpy as np
+        >>> turned(np.array([0.5]), np.array([-1 + 9j * np.pi])).hi.round(12)
+        array([-0.5+0.25j])
     """
     rate, angle = parts(scaled(step, A))
     return _complex(rate, turns(angle))
 
 
-def radians(z: Words) -> Array:
-    """What `turned` counts in turns, in radians, rounded once."""
+def radians(z: DoubleWord) -> Array:
+    """A number whose imaginary part is in turns, as `turned` gives it, in radians.
+
+    Args:
+        z: complex (...).
+
+    Returns:
+        Complex numbers (...), rounded once.
+
+    Example:
+        >>> import numpy as np
+        >>> radians(DoubleWord(np.array([-0.5 + 0.25j]), np.zeros(1) + 0j)).round(3)
+        array([-0.5+1.571j])
+    """
     xp = backend.library(z.hi)
-    return backend.complex_of(
-        xp.real(z.hi) + xp.real(z.lo), 2 * math.pi * (xp.imag(z.hi) + xp.imag(z.lo))
-    )
+    rate = xp.real(z.hi) + xp.real(z.lo)
+    turn = xp.imag(z.hi) + xp.imag(z.lo)
+    return backend.complex_of(rate, 2 * math.pi * turn)
 
 
 def polar(size: Array, turn: Array) -> Array:
-    """size e^{2 pi i turn} for |turn| up to 1/2, by the cosine and sine of at most a quarter turn,
-    rounded once or twice.
+    """size e^{2 pi i turn}, by the cosine and the sine of at most a quarter turn.
+
+    Args:
+        size: real (...).
+        turn: real (...), at most 1/2 in absolute value.
+
+    Returns:
+        Complex numbers (...), rounded once or twice.
+
+    Example:
+        >>> import numpy as np
+        >>> polar(np.array([2.0]), np.array([0.25])).round(12)
+        array([0.+2.j])
     """
     xp = backend.library(turn)
     half = xp.round(2 * turn)
-    angle, size = 2 * math.pi * (turn - half / 2), size * (1 - 2 * xp.abs(half))
-    return backend.complex_of(size * xp.cos(angle), size * xp.sin(angle))
+    angle = 2 * math.pi * (turn - half / 2)
+    signed = size * (1 - 2 * xp.abs(half))
+    return backend.complex_of(signed * xp.cos(angle), signed * xp.sin(angle))
 
 
-def multiples(a: Words, k: Array, bits: int) -> Words:
-    """k a for real a and integers 0 <= k < 2^bits: relative error about 2^bits eps^2."""
+def multiples(a: DoubleWord, k: Array, bits: int) -> DoubleWord:
+    """k a for integers k.
+
+    Args:
+        a: real (...).
+        k: integers (...) with 0 <= k < 2^bits, stored as numbers of the type of `a`.
+        bits: the length of the largest k.
+
+    Returns:
+        A real double word (...).
+
+    Accuracy:
+        About 2^bits eps^2 relative.
+
+    Example:
+        >>> import numpy as np
+        >>> multiples(DoubleWord(np.array([0.5]), np.zeros(1)), np.array([0.0, 1.0, 2.0]), 2).hi
+        array([0. , 0.5, 1. ])
+    """
     head, tail = _split(a.hi, bits)
     return _tidy(k * head, k * (tail + a.lo))
 
 
-def multiple_turns(turn: Words, k: Array, bits: int) -> Array:
-    """k turn modulo 1, rounded once, for integers 0 <= k < 2^bits."""
+def multiple_turns(turn: DoubleWord, k: Array, bits: int) -> Array:
+    """k turn modulo 1 for integers k.
+
+    Args:
+        turn: real (...), in turns.
+        k: integers (...) with 0 <= k < 2^bits, stored as numbers of the type of `turn`.
+        bits: the length of the largest k.
+
+    Returns:
+        Real numbers (...), rounded once.
+
+    Example:
+        >>> import numpy as np
+        >>> multiple_turns(DoubleWord(np.array([0.75]), np.zeros(1)), np.array([1.0, 3.0]), 2)
+        array([-0.25,  0.25])
+    """
     head, tail = _split(turn.hi, bits)
     return _fraction(k * head) + k * (tail + turn.lo)
 
 
-def scaled_turns(factor: int, turn: Words) -> Words:
-    """factor turn modulo 1, exactly, for a power of two."""
+def scaled_turns(factor: int, turn: DoubleWord) -> DoubleWord:
+    """factor turn modulo 1, exactly.
+
+    Args:
+        factor: a power of two.
+        turn: real (...), in turns.
+
+    Returns:
+        A real double word (...).
+
+    Example:
+        >>> import numpy as np
+        >>> scaled_turns(2, DoubleWord(np.array([0.375]), np.zeros(1))).hi
+        array([-0.25])
+    """
     hi, lo = _tidy(_fraction(factor * turn.hi), factor * turn.lo)
-    return Words(_fraction(hi), lo)
+    return DoubleWord(_fraction(hi), lo)
 
 
-def _sum(a: Array, b: Array) -> Words:
+def parts(a: DoubleWord) -> tuple[DoubleWord, DoubleWord]:
+    """The real and the imaginary part.
+
+    Args:
+        a: complex (...).
+
+    Returns:
+        Two real double words (...).
+
+    Example:
+        >>> import numpy as np
+        >>> [part.hi.item() for part in parts(DoubleWord(np.array([1 + 2j]), np.zeros(1) + 0j))]
+        [1.0, 2.0]
+    """
+    xp = backend.library(a.hi)
+    real = DoubleWord(xp.real(a.hi), xp.real(a.lo))
+    imag = DoubleWord(xp.imag(a.hi), xp.imag(a.lo))
+    return real, imag
+
+
+def _sum(a: Array, b: Array) -> DoubleWord:
     """a + b exactly (Knuth)."""
     total = a + b
     part = total - a
-    return Words(total, (a - (total - part)) + (b - part))
+    return DoubleWord(total, (a - (total - part)) + (b - part))
 
 
-def _product(a: Array, b: Array | float) -> Words:
+def _product(a: Array, b: Array | float) -> DoubleWord:
     """a b exactly (Dekker), but for underflow; b an array or a constant of the precision of a."""
     product = a * b
-    digits = _DIGITS[backend.precision(product)]
+    digits = FORMATS[backend.precision(product)].digits
     half = digits // 2 + 1
-    (a1, a2), (b1, b2) = (
-        _split(a, half),
-        _split_constant(b, digits - half) if isinstance(b, float) else _split(b, half),
-    )
-    return Words(product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2)
+    a1, a2 = _split(a, half)
+    b1, b2 = _split_constant(b, digits - half) if isinstance(b, float) else _split(b, half)
+    return DoubleWord(product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2)
 
 
 def _split(a: Array, bits: int) -> tuple[Array, Array]:
-    """a = head + tail, the head without its last `bits` bits (Veltkamp). Beyond what can be split,
-    the head is all.
-    """
+    """a = head + tail, the head without its last `bits` bits (Veltkamp); a + 0 for a too large."""
     xp = backend.library(a)
     moved = (2.0**bits + 1) * a
     head = moved - (moved - a)
@@ -158,34 +331,35 @@ def _split_constant(a: float, kept: int) -> tuple[float, float]:
     return head, a - head
 
 
-def _tidy(hi: Array, lo: Array) -> Words:
+def _tidy(hi: Array, lo: Array) -> DoubleWord:
     """hi + lo with the low word as small as it can be, for |lo| <= |hi|."""
     total = hi + lo
-    return Words(total, lo - (total - hi))
+    return DoubleWord(total, lo - (total - hi))
 
 
-def _add(a: Words, b: Words) -> Words:
+def _add(a: DoubleWord, b: DoubleWord) -> DoubleWord:
     hi, lo = _sum(a.hi, b.hi)
     return _tidy(hi, lo + (a.lo + b.lo))
 
 
-def _multiply(a: Words, b: Words) -> Words:
+def _multiply(a: DoubleWord, b: DoubleWord) -> DoubleWord:
     hi, lo = _product(a.hi, b.hi)
     return _tidy(hi, lo + (a.hi * b.lo + a.lo * b.hi))
 
 
-def _negative(a: Words) -> Words:
-    return Words(-a.hi, -a.lo)
+def _scaled_exactly(factor: float, a: DoubleWord) -> DoubleWord:
+    """factor a, for a factor whose product loses no digit."""
+    return DoubleWord(factor * a.hi, factor * a.lo)
 
 
-def parts(a: Words) -> tuple[Words, Words]:
-    """The real and the imaginary part."""
-    xp = backend.library(a.hi)
-    return Words(xp.real(a.hi), xp.real(a.lo)), Words(xp.imag(a.hi), xp.imag(a.lo))
+def _negative(a: DoubleWord) -> DoubleWord:
+    return DoubleWord(-a.hi, -a.lo)
 
 
-def _complex(real: Words, imag: Words) -> Words:
-    return Words(backend.complex_of(real.hi, imag.hi), backend.complex_of(real.lo, imag.lo))
+def _complex(real: DoubleWord, imag: DoubleWord) -> DoubleWord:
+    hi = backend.complex_of(real.hi, imag.hi)
+    lo = backend.complex_of(real.lo, imag.lo)
+    return DoubleWord(hi, lo)
 
 
 def _fraction(x: Array) -> Array:
@@ -193,9 +367,8 @@ def _fraction(x: Array) -> Array:
     return x - backend.library(x).round(x)
 
 
-_DIGITS = {"float32": 24, "float64": 53}
-_SPLITTABLE = {"float32": 2.0**100, "float64": 2.0**990}
-_TURN = {  # 1 / (2 pi) in three words
+_SPLITTABLE = {"float32": 2.0**100, "float64": 2.0**990}  # far below the largest numbers
+_TURN = {  # 1 / (2 pi) as a sum of three numbers
     "float32": (0.15915493667125702, 6.4206382432985265e-09, 7.342738699078887e-17),
     "float64": (0.15915494309189535, -9.839338337591243e-18, -5.360718141446502e-34),
 }

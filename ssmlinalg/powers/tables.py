@@ -1,12 +1,12 @@
 r"""Tables of powers z^l, every entry within a few roundings however large l is.
 
 Raising a rounded z to l multiplies its error by l, and rounding the phase l Delta Im(lambda) does
-the same. Here a base is kept in two words, and a table is an outer product of short ones,
+the same. Here a base is kept as a double word, and a table is an outer product of short ones,
 
-    z^{s (a p + b)} = (z^{s p})^a (z^s)^b,
+.. math::  z^{s (a p + b)} = (z^{s p})^a (z^s)^b,
 
-each of which is exact to rounding: for z = e^x because l x is found in two words and its phase
-modulo a turn; for any other z because z^s comes from squaring in two words.
+each of which is exact to rounding: for z = e^x because l x is found as a double word and its phase
+modulo a turn; for any other z because z^s comes from squaring double words.
 """
 
 from __future__ import annotations
@@ -17,103 +17,173 @@ from typing import NamedTuple
 from ..ground import backend
 from ..ground.backend import Array
 from . import double_words
-from .double_words import Words
+from .double_words import DoubleWord
 
 
 class Base(NamedTuple):
-    """What is raised to powers, z (..., n). `value` is z, with its derivatives; `words` is z in two
-    words, or if `exponential` the x of z = e^x, its imaginary part counted in turns.
+    """A base z (..., n) whose powers are asked for.
+
+    Attributes:
+        value: z in working precision, with its derivatives.
+        words: z as a double word; if `exponential`, the x of z = e^x, its imaginary part in turns.
+        exponential: whether z is kept by its logarithm.
     """
 
     value: Array
-    words: Words
+    words: DoubleWord
     exponential: bool
 
 
 def exponential(step: Array, A: Array) -> Base:
-    """e^{step A}."""
-    z, words = step * A, double_words.turned(step, A)
-    turned = double_words.radians(words) + (
-        z - backend.constant(z)
-    )  # the second term is 0, and has the derivative
+    """The base e^{step A}.
+
+    Args:
+        step: real (...).
+        A: complex (...), broadcast against `step`.
+
+    Returns:
+        A `Base` (...).
+
+    Example:
+        >>> import numpy as np
+        >>> exponential(np.array([0.5]), np.array([-2 + 0j])).value.real.round(6)
+        array([0.367879])
+    """
+    z = step * A
+    words = double_words.turned(step, A)
+    derivative_of_z = z - backend.constant(z)  # its value is 0
+    turned = double_words.radians(words) + derivative_of_z
     return Base(backend.library(z).exp(turned), words, exponential=True)
 
 
 def fraction(step: Array, A: Array, alpha: float) -> Base:
-    """(1 + (1 - alpha) z) / (1 - alpha z) at z = step A, for an alpha that loses no digit, such as
-    1/2.
+    """The base (1 + (1 - alpha) z) / (1 - alpha z) of Euler's and Tustin's rules at z = step A.
+
+    Args:
+        step: real (...).
+        A: complex (...), broadcast against `step`.
+        alpha: a factor whose product loses no digit: 0, 1/2 or 1.
+
+    Returns:
+        A `Base` (...).
+
+    Example:
+        >>> import numpy as np
+        >>> fraction(np.array([0.5]), np.array([-2 + 0j]), 0.5).value.real.round(6)
+        array([0.333333])
     """
-    z, words = step * A, double_words.scaled(step, A)
+    z = step * A
     value = (1 + (1 - alpha) * z) / (1 - alpha * z)
-    return Base(
-        value,
-        double_words.divide(
-            double_words.affine(1 - alpha, words), double_words.affine(-alpha, words)
-        ),
-        exponential=False,
-    )
+    words = double_words.scaled(step, A)
+    above = double_words.affine(1 - alpha, words)
+    below = double_words.affine(-alpha, words)
+    return Base(value, double_words.divide(above, below), exponential=False)
 
 
 def number(z: Array) -> Base:
-    """z as it is stored."""
+    """The base z as it is stored.
+
+    Args:
+        z: complex (...).
+
+    Returns:
+        A `Base` (...).
+
+    Example:
+        >>> import numpy as np
+        >>> number(np.array([0.5 + 0j])).exponential
+        False
+    """
     fixed = backend.constant(z)
-    return Base(z, Words(fixed, 0 * fixed), exponential=False)
+    return Base(z, DoubleWord(fixed, 0 * fixed), exponential=False)
 
 
 def reshaped(base: Base, each: Callable[[Array], Array]) -> Base:
-    """The base with `each` done to all its arrays: a reshape, a slice, or conjugation, for
-    conj(e^x) = e^{conj x}.
+    """The base with a function applied to each of its arrays.
+
+    Args:
+        base: a base (..., n).
+        each: a reshape, a slice or a conjugation, for conj(e^x) = e^{conj x}.
+
+    Returns:
+        A `Base` of the new shape.
+
+    Example:
+        >>> import numpy as np
+        >>> reshaped(number(np.ones(2) + 0j), lambda part: part[:1]).value
+        array([1.+0.j])
     """
-    return Base(each(base.value), Words(*(each(word) for word in base.words)), base.exponential)
+    words = DoubleWord(each(base.words.hi), each(base.words.lo))
+    return Base(each(base.value), words, base.exponential)
 
 
 def factors(base: Base, stride: int, count: int) -> tuple[Array, Array]:
-    """What a table of z^{stride k}, k < count, is the `outer` product of: (z^{stride p})^a and
-    (z^stride)^b for b < p.
+    """The two factors of a table of z^{stride k}, k < count, whose `outer` product it is.
 
-    Shapes (..., count / p, n) and (..., p, n), with p of about sqrt(count); `stride` is a power of
-    two. No derivative passes through them. Accuracy, whatever the stride: about 3 eps relative for
-    e^x, (1 + log2(p)) eps for others.
+    Args:
+        base: a base (..., n).
+        stride: a power of two.
+        count: how many powers.
+
+    Returns:
+        (z^{stride p})^a for a < count / p, (..., count / p, n), and (z^stride)^b for b < p,
+        (..., p, n), with p of about sqrt(count). No derivative passes through them.
+
+    Accuracy:
+        About 3 eps relative for e^x, (1 + log2(p)) eps for others, whatever the stride.
+
+    Example:
+        >>> import numpy as np
+        >>> [factor[:, 0].real for factor in factors(number(np.array([2 + 0j])), 1, 4)]
+        [array([1., 4.]), array([1., 2.])]
     """
     p = 1 << (count - 1).bit_length() // 2
+    long = -(-count // p)
     if base.exponential:
-        return _exponentials(base.words, stride * p, -(-count // p)), _exponentials(
-            base.words, stride, p
-        )
+        return _exponentials(base.words, stride * p, long), _exponentials(base.words, stride, p)
     squares = backend.iterate(double_words.square, base.words, (stride * count - 1).bit_length())
-    at = stride.bit_length() - 1
-    between = at + p.bit_length() - 1
+    start = stride.bit_length() - 1
+    between = start + p.bit_length() - 1
     one = backend.library(base.value).ones_like(base.words.hi)
-    return _doubled(one, squares[between:])[..., : -(-count // p), :], _doubled(
-        one, squares[at:between]
-    )
+    return _doubled(one, squares[between:])[..., :long, :], _doubled(one, squares[start:between])
 
 
 def outer(factors: tuple[Array, Array], count: int) -> Array:
-    """The table (..., count, n) of two factors."""
+    """The table of which `factors` gives the factors.
+
+    Args:
+        factors: (..., count / p, n) and (..., p, n).
+        count: how many powers.
+
+    Returns:
+        The powers (..., count, n).
+
+    Example:
+        >>> import numpy as np
+        >>> outer(factors(number(np.array([2 + 0j])), 1, 4), 4)[:, 0].real
+        array([1., 2., 4., 8.])
+    """
     long, short = factors
     product = long[..., :, None, :] * short[..., None, :, :]
-    shape = *product.shape[:-3], product.shape[-3] * product.shape[-2], product.shape[-1]
-    return backend.library(product).reshape(product, shape)[..., :count, :]
+    *lead, rows, columns, n = product.shape
+    return backend.library(product).reshape(product, (*lead, rows * columns, n))[..., :count, :]
 
 
-def _exponentials(x: Words, stride: int, count: int) -> Array:
-    """e^{stride k x} for k < count: multiples of rate and turn are exact until they are rounded
-    once.
-    """
+def _exponentials(x: DoubleWord, stride: int, count: int) -> Array:
+    """e^{stride k x}, k < count: multiples of rate and turn are exact until they are rounded."""
     xp = backend.library(x.hi)
-    k, bits = backend.arange(count, x.hi)[:, None], (count - 1).bit_length()
+    k = backend.arange(count, x.hi)[:, None]
+    bits = (count - 1).bit_length()
     rate, turn = (
-        Words(part.hi[..., None, :], part.lo[..., None, :]) for part in double_words.parts(x)
+        DoubleWord(part.hi[..., None, :], part.lo[..., None, :]) for part in double_words.parts(x)
     )
-    growth = double_words.multiples(Words(stride * rate.hi, stride * rate.lo), k, bits)
-    turn = double_words.scaled_turns(stride, turn)
-    return double_words.polar(
-        xp.exp(growth.hi) * (1 + growth.lo), double_words.multiple_turns(turn, k, bits)
-    )
+    growth = double_words.multiples(DoubleWord(stride * rate.hi, stride * rate.lo), k, bits)
+    size = xp.exp(growth.hi) * (1 + growth.lo)
+    strided = double_words.scaled_turns(stride, turn)
+    return double_words.polar(size, double_words.multiple_turns(strided, k, bits))
 
 
-def _doubled(one: Array, squares: list[Words]) -> Array:
+def _doubled(one: Array, squares: list[DoubleWord]) -> Array:
     """1, z, z^2, ..., from z^{2^j}: 2^len(squares) powers, each a product of at most that many."""
     xp = backend.library(one)
     powers = one[..., None, :]

@@ -1,22 +1,23 @@
-r"""The bodies of the Vandermonde products in the array API: two levels of powers, and matrix
-products between them.
+r"""Sums of powers in the array API: baby steps, giant steps, and matrix products between them.
 
-With l = a m + b and m of about sqrt(L) every sum is a matrix product,
+With l = a m + b and m of about sqrt(L) every sum is a matrix product
 
-    K_{am+b} = Re sum_n (w_n z_n^{am}) z_n^b,        sum_b g_{am+b} z_n^b   and   sum_a g_{am+b} w_n z_n^{am},
+.. math::  K_{am+b} = \mathrm{Re} \sum_n (w_n z_n^{am}) z_n^b, \qquad
+           \sum_b g_{am+b} z_n^b, \qquad \sum_a g_{am+b} w_n z_n^{am}
 
-of two tables with sqrt(L) powers a mode, outer products of `_powers.factors`. Factors are made for
-as many groups as `max_bytes` holds, tables for as many as a cache holds, so that they are read
-again before they leave it.
+of two tables with sqrt(L) powers a mode, outer products of `powers.tables.factors`: the giant steps
+z^{am} and the baby steps z^b. Factors are made for as many groups as `max_bytes` holds, tables for
+as many as a cache holds, so that they are read again before they leave it.
 
-Every body takes weights (G, W, n) or signals (G, W, L) and a base (G, n) that W sums share; modules
-named after a library hold the same bodies with the derivatives that library is told.
+Every body takes weights (G, W, n) or signals (G, W, L), and a base (G, n) that W sums share.
+Modules named after a library hold the same bodies with derivatives that this library knows.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,133 +32,257 @@ _CACHE = 1 << 21  # bytes of tables at a time
 _FACTORS = 8  # arrays that are held while a factor is computed
 
 
+class Steps(NamedTuple):
+    """The powers z^{am}, a < rows, and z^b, b < m, as the factors of their tables.
+
+    Attributes:
+        giant: factors of the table of z^{am}.
+        baby: factors of the table of z^b.
+        m: how many baby steps make a giant one.
+        rows: how many giant steps.
+    """
+
+    giant: Factors
+    baby: Factors
+    m: int
+    rows: int
+
+
 def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes: int) -> Array:
-    """The sums (G, W, L), with `direct` (G, W) added at l = 0."""
+    """K_l = Re sum_n w_n z_n^l for l < L, with a direct path at l = 0.
+
+    Args:
+        weights: w (G, W, n).
+        base: z (G, n).
+        direct: what is added at l = 0, (G, W).
+        length: L.
+        max_bytes: how much memory factors may take.
+
+    Returns:
+        The sums (G, W, L), real.
+
+    Example:
+        >>> one = np.ones((1, 1, 1)) + 0j
+        >>> power_sums(one, tables.number(one[0] / 2), np.zeros((1, 1)), 3, 1 << 25)
+        array([[[1.  , 0.5 , 0.25]]])
+    """
     K = backend.zeros((*weights.shape[:-1], length), direct)
     if not length:
         return K
-    m, rows = split(weights.shape[1], length)
-    with backend.quietly(
-        weights
-    ):  # powers beyond the last sample may overflow; none of them is read
-        for g, w, row, column in _parts(base, weights.shape[1], m, rows, max_bytes):
-            K[g, w, ...] = product(weights[g, w, ...], row, column, m, rows)[..., :length]
+    # Powers beyond the last sample may overflow; none of them is read.
+    with backend.quietly(weights):
+        for groups, sums, steps in _parts(base, weights.shape[1], length, max_bytes):
+            K[groups, sums, ...] = product(weights[groups, sums, ...], steps)[..., :length]
     K[..., :1] += direct[..., None]
     return K
 
 
 def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> tuple[Array, Array]:
-    """s (G, W, n) and r (G, n) of cotangents g (G, W, L): sum_l g_l dK_l = Re(sum s dw + sum r
-    dz).
+    """s and r with sum_l g_l dK_l = Re(sum s dw + sum r dz), for K of `power_sums`.
+
+    Args:
+        cotangent: g (G, W, L).
+        weights: w (G, W, n).
+        base: z (G, n).
+        max_bytes: how much memory factors may take.
+
+    Returns:
+        s (G, W, n) and r (G, n), complex.
+
+    Example:
+        >>> one = np.ones((1, 1, 1)) + 0j
+        >>> gradients(np.ones((1, 1, 3)), one, tables.number(one[0] / 2), 1 << 25)
+        (array([[[1.75+0.j]]]), array([[2.+0.j]]))
     """
-    s, r = backend.zeros(weights.shape, weights), backend.zeros(base.value.shape, weights)
+    s = backend.zeros(weights.shape, weights)
+    r = backend.zeros(base.value.shape, weights)
     s[...] = cotangent[..., :1]
     if cotangent.shape[-1] < 2:
         return s, r
-    m, rows = split(weights.shape[1], cotangent.shape[-1] - 1)
-    for g, w, row, column in _parts(base, weights.shape[1], m, rows, max_bytes):
-        whole, slope = transposed(cotangent[g, w, ...], weights[g, w, ...], row, column, m, rows)
-        s[g, w, ...] += base.value[g, None, :] * whole
-        r[g, ...] += slope
+    for groups, sums, steps in _parts(base, weights.shape[1], cotangent.shape[-1] - 1, max_bytes):
+        whole, slope = transposed(cotangent[groups, sums, ...], weights[groups, sums, ...], steps)
+        s[groups, sums, ...] += base.value[groups, None, :] * whole
+        r[groups, ...] += slope
     return s, r
 
 
 def moments(signal: Array, base: Base, max_bytes: int) -> Array:
-    """s (G, W, n) of signals (G, W, L): s_n = sum_l g_l z_n^l."""
+    """s_n = sum_l g_l z_n^l.
+
+    Args:
+        signal: g (G, W, L), real.
+        base: z (G, n).
+        max_bytes: how much memory factors may take.
+
+    Returns:
+        The moments (G, W, n), complex.
+
+    Example:
+        >>> moments(np.ones((1, 1, 3)), tables.number(np.full((1, 1), 0.5 + 0j)), 1 << 25)
+        array([[[1.75+0.j]]])
+    """
     s = backend.zeros((*signal.shape[:-1], base.value.shape[-1]), base.value)
-    if not signal.shape[-1]:
+    length = signal.shape[-1]
+    if not length:
         return s
-    m, rows = split(signal.shape[1], signal.shape[-1])
-    for g, w, row, column in _parts(base, signal.shape[1], m, rows, max_bytes):
-        s[g, w, ...] = transform(signal[g, w, ...], row, column, m, rows)
+    for groups, sums, steps in _parts(base, signal.shape[1], length, max_bytes):
+        s[groups, sums, ...] = transform(signal[groups, sums, ...], steps)
     return s
 
 
-def product(weights: Array, row: Factors, column: Factors, m: int, rows: int) -> Array:
-    """Re sum_n (w_n z_n^{am}) z_n^b, (G, W, rows m), of the factors of z^{am} and of z^b."""
-    xp, (long, short) = backend.library(weights), row
-    left = tables.outer((weights[..., None, :] * long[:, None, :, :], short[:, None, :, :]), rows)
+def product(weights: Array, steps: Steps) -> Array:
+    """Re sum_n (w_n z_n^{am}) z_n^b.
+
+    Args:
+        weights: w (G, W, n).
+        steps: powers of z (G, n).
+
+    Returns:
+        The sums (G, W, rows m), real.
+
+    Example:
+        >>> half = tables.number(np.full((1, 1), 0.5 + 0j))
+        >>> product(np.ones((1, 1, 1)) + 0j, steps_of(half, 2, 2))
+        array([[[1.   , 0.5  , 0.25 , 0.125]]])
+    """
+    xp = backend.library(weights)
+    long, short = steps.giant
+    weighted = weights[..., None, :] * long[:, None, :, :]
+    left = tables.outer((weighted, short[:, None, :, :]), steps.rows)
     left = xp.reshape(left, (left.shape[0], -1, left.shape[-1]))
-    right = tables.outer(
-        (xp.conj(column[0]), xp.conj(column[1])), m
-    )  # Re(x y) is the real product of x and conj(y) as pairs
+    # Re(x y) is the real product of x and conj(y) as pairs.
+    conjugates = (xp.conj(steps.baby[0]), xp.conj(steps.baby[1]))
+    right = tables.outer(conjugates, steps.m)
     K = xp.matmul(backend.pairs(left), xp.matrix_transpose(backend.pairs(right)))
     return xp.reshape(K, (*weights.shape[:-1], -1))
 
 
-def transform(signal: Array, row: Factors, column: Factors, m: int, rows: int) -> Array:
-    """sum_l g_l z^l, (G, W, n)."""
-    inner = _inner(_folded(signal, rows, m), tables.outer(column, m), rows)
-    return backend.library(inner).sum(tables.outer(row, rows)[:, None, :, :] * inner, axis=-2)
+def transform(signal: Array, steps: Steps) -> Array:
+    """sum_l g_l z^l.
 
+    Args:
+        signal: g (G, W, L), real.
+        steps: powers of z (G, n), at least L of them.
 
-def transposed(
-    g: Array, weights: Array, row: Factors, column: Factors, m: int, rows: int
-) -> tuple[Array, Array]:
-    """sum_l h_l z^l (G, W, n) and sum_w w sum_l (l + 1) h_l z^l (G, n) of h_l = g_{l+1}, with which
-    no slope divides by z.
+    Returns:
+        The sums (G, W, n), complex.
+
+    Example:
+        >>> half = tables.number(np.full((1, 1), 0.5 + 0j))
+        >>> transform(np.ones((1, 1, 3)), steps_of(half, 2, 2))
+        array([[[1.75+0.j]]])
     """
-    xp, (G, W, n) = backend.library(g), weights.shape
-    long, short = tables.outer(row, rows), tables.outer(column, m)
-    h = _folded(g[..., 1:], rows, m)
-    a = backend.arange(rows, g) * m
-    both = xp.matmul(
-        xp.stack([xp.ones_like(a), 1 + a]),
-        backend.pairs(long[:, None, :, :] * _inner(h, short, rows)),
-    )
-    whole, by_row = (backend.from_pairs(both[..., k, :]) for k in (0, 1))
-    left = xp.reshape(weights[..., None, :] * long[:, None, :, :], (G, W * rows, n))
-    outer = backend.from_pairs(
-        xp.matmul(xp.matrix_transpose(h), backend.pairs(left))
-    )  # sum_a h_{am+b} w z^{am}
-    by_column = backend.from_pairs(xp.matmul(backend.arange(m, g), backend.pairs(short * outer)))
-    return whole, xp.sum(weights * by_row, axis=1) + by_column
+    inner = _inner(_folded(signal, steps), tables.outer(steps.baby, steps.m), steps.rows)
+    giant = tables.outer(steps.giant, steps.rows)
+    return backend.library(inner).sum(giant[:, None, :, :] * inner, axis=-2)
+
+
+def transposed(g: Array, weights: Array, steps: Steps) -> tuple[Array, Array]:
+    """sum_l h_l z^l and sum_w w sum_l (l + 1) h_l z^l of h_l = g_{l+1}: no slope divides by z.
+
+    Args:
+        g: cotangents (G, W, L), real.
+        weights: w (G, W, n).
+        steps: powers of z (G, n), at least L - 1 of them.
+
+    Returns:
+        The sums (G, W, n) and the slopes (G, n), complex.
+
+    Example:
+        >>> half = tables.number(np.full((1, 1), 0.5 + 0j))
+        >>> transposed(np.ones((1, 1, 3)), np.ones((1, 1, 1)) + 0j, steps_of(half, 2, 2))
+        (array([[[1.5+0.j]]]), array([[2.+0.j]]))
+    """
+    xp = backend.library(g)
+    G, W, n = weights.shape
+    giant = tables.outer(steps.giant, steps.rows)
+    baby = tables.outer(steps.baby, steps.m)
+    h = _folded(g[..., 1:], steps)
+    a = backend.arange(steps.rows, g) * steps.m
+    b = backend.arange(steps.m, g)
+    by_rows = giant[:, None, :, :] * _inner(h, baby, steps.rows)
+    both = xp.matmul(xp.stack([xp.ones_like(a), 1 + a]), backend.pairs(by_rows))
+    whole = backend.from_pairs(both[..., 0, :])
+    rising_by_row = backend.from_pairs(both[..., 1, :])
+    left = xp.reshape(weights[..., None, :] * giant[:, None, :, :], (G, W * steps.rows, n))
+    outer = backend.from_pairs(xp.matmul(xp.matrix_transpose(h), backend.pairs(left)))
+    rising_by_column = backend.from_pairs(xp.matmul(b, backend.pairs(baby * outer)))
+    return whole, xp.sum(weights * rising_by_row, axis=1) + rising_by_column
 
 
 def split(shared: int, length: int) -> tuple[int, int]:
-    """m, a power of two near sqrt(L W), and L/m rounded up: the tables have m + W L/m rows
-    together.
+    """How many baby steps m and giant steps L/m, so that the tables are as small as can be.
+
+    Args:
+        shared: W, the sums that share a base: the tables have m + W L/m rows together.
+        length: L.
+
+    Returns:
+        m, a power of two near sqrt(L W), and L/m rounded up.
+
+    Example:
+        >>> split(1, 1000)
+        (32, 32)
     """
     m = 1 << max(0, round(math.log2(max(1, length * shared)) / 2))
     m = min(m, 1 << (length - 1).bit_length())
     return m, -(-length // m)
 
 
-def _inner(h: Array, short: Array, rows: int) -> Array:
+def steps_of(base: Base, m: int, rows: int) -> Steps:
+    """The powers that sums of rows m samples need.
+
+    Args:
+        base: z (G, n).
+        m: how many baby steps, a power of two.
+        rows: how many giant steps.
+
+    Returns:
+        The factors of both tables.
+
+    Example:
+        >>> steps = steps_of(tables.number(np.full((1, 1), 0.5 + 0j)), 2, 2)
+        >>> tables.outer(steps.giant, 2)[0, :, 0].real
+        array([1.  , 0.25])
+    """
+    return Steps(tables.factors(base, m, rows), tables.factors(base, 1, m), m, rows)
+
+
+def _inner(h: Array, baby: Array, rows: int) -> Array:
     """sum_b h_{am+b} z^b, (G, W, rows, n), of a folded signal and a table (G, m, n) of z^b."""
-    xp, (G, _, n) = backend.library(h), short.shape
-    return xp.reshape(
-        backend.from_pairs(xp.matmul(h, backend.pairs(short))), (G, h.shape[1] // rows, rows, n)
-    )
+    G, _, n = baby.shape
+    sums = backend.from_pairs(backend.library(h).matmul(h, backend.pairs(baby)))
+    return backend.library(h).reshape(sums, (G, h.shape[1] // rows, rows, n))
 
 
-def _folded(signal: Array, rows: int, m: int) -> Array:
+def _folded(signal: Array, steps: Steps) -> Array:
     """A signal (G, W, L) in rows of m samples, (G, W rows, m), zero beyond its end."""
+    xp = backend.library(signal)
     G, W, length = signal.shape
-    xp, beyond = backend.library(signal), backend.zeros((G, W, rows * m - length), signal)
-    return xp.reshape(xp.concat([signal, beyond], axis=-1), (G, W * rows, m))
+    beyond = backend.zeros((G, W, steps.rows * steps.m - length), signal)
+    return xp.reshape(xp.concat([signal, beyond], axis=-1), (G, W * steps.rows, steps.m))
 
 
 def _parts(
-    base: Base, W: int, m: int, rows: int, max_bytes: int
-) -> Iterator[tuple[slice, slice, Factors, Factors]]:
-    """Slices of groups and of sums whose tables fit a cache, with the factors of z^{am} and of z^b
-    for them.
-    """
+    base: Base, shared: int, length: int, max_bytes: int
+) -> Iterator[tuple[slice, slice, Steps]]:
+    """Slices of groups and of sums whose tables fit a cache, with the powers for them."""
     G, n = base.value.shape
-    each = 2 * np.dtype(backend.precision(base.value)).itemsize * n
+    m, rows = split(shared, length)
+    number = 2 * np.dtype(backend.precision(base.value)).itemsize
+    table_row = number * n
+    factor = table_row * _FACTORS * (math.isqrt(m) + math.isqrt(rows) + 2)
     most = min(max_bytes, _CACHE)
-    for few in _slices(0, G, each * _FACTORS * (math.isqrt(m) + math.isqrt(rows) + 2), max_bytes):
-        some = tables.reshaped(base, lambda part, few=few: part[few, ...])
-        row, column = tables.factors(some, m, rows), tables.factors(some, 1, m)
-        for g in _slices(few.start, few.stop, each * (m + W * rows), most):
-            here = slice(g.start - few.start, g.stop - few.start)
-            mine = (
-                (row[0][here, ...], row[1][here, ...]),
-                (column[0][here, ...], column[1][here, ...]),
+    for few in _slices(0, G, factor, max_bytes):
+        steps = steps_of(tables.reshaped(base, lambda part, few=few: part[few, ...]), m, rows)
+        for groups in _slices(few.start, few.stop, table_row * (m + shared * rows), most):
+            here = slice(groups.start - few.start, groups.stop - few.start)
+            mine = steps._replace(
+                giant=(steps.giant[0][here, ...], steps.giant[1][here, ...]),
+                baby=(steps.baby[0][here, ...], steps.baby[1][here, ...]),
             )
-            for w in _slices(0, W, each * rows, most):
-                yield g, w, *mine
+            for sums in _slices(0, shared, table_row * rows, most):
+                yield groups, sums, mine
 
 
 def _slices(start: int, stop: int, each: int, most: int) -> Iterator[slice]:

@@ -1,4 +1,4 @@
-"""Cauchy sums, f(z) = sum_n w_n / (z - lambda_n), at many points."""
+"""Cauchy sums f(z) = sum_n w_n / (z - lambda_n) at many points z."""
 
 from __future__ import annotations
 
@@ -11,48 +11,79 @@ from ..ground import backend
 from ..ground.backend import Array
 from . import cuda
 
-_TABLE = 1 << 18  # numbers in the part of a table of modes and points that is held at a time: 4 MiB
+_TABLE = 1 << 18  # numbers in the part of a table of nodes and points that is held: 4 MiB
 
 
 def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
     r"""The sums over n of w_n/(z_k - lambda_n), one for each point z_k.
 
-    weights, nodes (..., n) and points (..., K) broadcast; returns (..., K). A table of nodes and
-    points is made in parts of 2^18 numbers, or of one point. Raises ValueError on the host where a
-    point is a node. Accuracy: a few eps relative to the sum of |w_n/(z_k - lambda_n)|, the
-    differences being exact to eps of themselves. Cost: n K divisions; memory O(n + K).
-    Differentiable where the library is.
+    Args:
+        weights: w (..., n).
+        nodes: lambda (..., n).
+        points: z (..., K). Leading axes broadcast.
 
-    >>> cauchy(np.array([1.0, 1.0]), np.array([-1.0, 1.0]), np.array([0.0, 3.0]))
-    array([0.  , 0.75])
+    Returns:
+        The sums (..., K), complex if any argument is. Differentiable where the library is.
+
+    Raises:
+        TypeError: for what is no array, and for arrays of several libraries or precisions.
+        ValueError: for arrays on several devices; on the host where a point is a node.
+
+    Accuracy:
+        A few eps relative to the sum of |w_n/(z_k - lambda_n)|: the differences are exact to eps of
+        themselves.
+
+    Cost:
+        n K divisions; memory O(n + K), for a table is made in parts of 2^18 numbers, or of one
+        point.
+
+    Example:
+        >>> cauchy(np.array([1.0, 1.0]), np.array([-1.0, 1.0]), np.array([0.0, 3.0]))
+        array([0.  , 0.75])
     """
     xp = backend.namespace(weights=weights, nodes=nodes, points=points)
     if any(map(backend.is_complex, (weights, nodes, points))):
         weights, nodes, points = (backend.as_complex(array) for array in (weights, nodes, points))
     shape = np.broadcast_shapes(weights.shape[:-1], nodes.shape[:-1], points.shape[:-1])
     if backend.kind(nodes) == "cupy" and backend.is_complex(nodes):
-        rows = (
-            xp.broadcast_to(x, (*shape, x.shape[-1])).reshape(-1, x.shape[-1])
-            for x in (weights, nodes, points)
-        )
-        return cuda.cauchy(*rows).reshape(*shape, points.shape[-1])
-    width = math.prod(shape) * nodes.shape[-1]
+        return _on_gpu(weights, nodes, points, shape)
+    sums = []
     with backend.quietly(nodes):  # the result tells
-        table = (
-            1 / (points[..., None, part] - nodes[..., :, None])
-            for part in slices(points.shape[-1], width)
-        )
-        sums = xp.concat(
-            [xp.matmul(weights[..., None, :], part)[..., 0, :] for part in table], axis=-1
-        )
-    if backend.is_numpy(sums) and not np.all(np.isfinite(sums)):
+        for part in point_slices(points.shape[-1], math.prod(shape) * nodes.shape[-1]):
+            table = 1 / (points[..., None, part] - nodes[..., :, None])
+            sums.append(xp.matmul(weights[..., None, :], table)[..., 0, :])
+    found = xp.concat(sums, axis=-1)
+    if backend.is_numpy(found) and not np.all(np.isfinite(found)):
         raise ValueError(
-            "no entry of `points` may be one of `nodes`; got one that is. Move it, or drop the node."
+            "no entry of `points` may be one of `nodes`; got one that is. "
+            "Move it, or drop the node."
         )
-    return sums
+    return found
 
 
-def slices(length: int, width: int) -> Iterator[slice]:
-    """Slices of `length` points, so that `width` numbers for each make no large table."""
+def _on_gpu(weights: Array, nodes: Array, points: Array, shape: tuple[int, ...]) -> Array:
+    """The sums by the kernel of CUDA, which takes arrays (B, n) and (B, K)."""
+    xp = backend.library(nodes)
+    rows = (
+        xp.broadcast_to(x, (*shape, x.shape[-1])).reshape(-1, x.shape[-1])
+        for x in (weights, nodes, points)
+    )
+    return cuda.cauchy(*rows).reshape(*shape, points.shape[-1])
+
+
+def point_slices(length: int, width: int) -> Iterator[slice]:
+    """Slices of points such that a table of them stays small.
+
+    Args:
+        length: how many points.
+        width: how many numbers the table has for each point.
+
+    Returns:
+        Slices that cover 0 .. length-1, of at most 2^18 numbers, or of one point.
+
+    Example:
+        >>> list(point_slices(5, 1 << 17))
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     each = max(1, _TABLE // max(1, width))
     return (slice(start, min(start + each, length)) for start in range(0, length, each))

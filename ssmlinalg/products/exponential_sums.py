@@ -1,5 +1,7 @@
-"""Vandermonde products, K_l = Re sum_n w_n z_n^l and s_n = sum_l g_l z_n^l, without a table of
-modes times samples.
+"""Exponential sums K_l = Re sum_n w_n z_n^l and their transpose, with no table of modes by samples.
+
+Three bodies have the same functions: `baby_step_giant_step` for any library, `cuda` on a GPU, and
+`torch` and `jax` with derivatives.
 """
 
 from __future__ import annotations
@@ -15,6 +17,10 @@ from ..powers import tables
 from ..powers.tables import Base
 
 MAX_BYTES = 1 << 25  # beside the result: more would not be faster
+SECOND_DERIVATIVE = (
+    "sums of powers must be differentiated once only; got a second derivative. "
+    "Differentiate a plain sum of exponentials."
+)
 
 
 def vandermonde(
@@ -25,65 +31,100 @@ def vandermonde(
     direct: Array | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Array:
-    r"""K_l = Re sum_n w_n z_n^l for l = 0 .. length-1, and `direct` (...) added at l = 0.
+    r"""The product of weights with the Vandermonde matrix of the nodes, its real part.
 
-    weights, nodes (..., n), broadcast; returns (..., length), real. Nodes that several sums share
-    on the axes before the last are raised to powers once. A node of zero has z^0 = 1. `max_bytes`
-    bounds the memory beside the result, as far as one sum allows; JAX under jit decides for itself.
-    Differentiable once in PyTorch and JAX, with respect to weights and nodes.
+    .. math::  K_l = \mathrm{Re} \sum_n w_n z_n^l, \qquad l = 0, \dots, L-1
 
-    Accuracy: relative to sum_n |w_n z_n^l|, about (2 n + log2(L)) eps for any L: powers are not
-    raised from rounded ones (`_powers`). Cost: 4 n L real operations in matrix products, O(n
-    sqrt(L)) others and memory.
+    Args:
+        weights: w (..., n).
+        nodes: z (..., n), or a `Base` of that shape. Nodes that several sums share on the axes
+            before the last are raised to powers once. A node of zero has z^0 = 1.
+        length: L.
+        direct: real (...), added at l = 0. Leading axes broadcast.
+        max_bytes: the memory beside the result, as far as one sum allows. JAX under jit decides for
+            itself.
 
-    >>> import numpy as np
-    >>> vandermonde(np.array([1.0 + 0j]), np.array([0.5 + 0j]), 4)
-    array([1.   , 0.5  , 0.25 , 0.125])
+    Returns:
+        Real sums (..., L). Differentiable once in PyTorch and JAX, in weights and nodes.
+
+    Raises:
+        TypeError: for what is no array, and for arrays of several libraries or precisions.
+        ValueError: for arrays on several devices.
+
+    Accuracy:
+        About (2 n + log2(L)) eps relative to sum_n |w_n z_n^l|, for any L: powers are not raised
+        from rounded ones (see `powers.tables`).
+
+    Cost:
+        4 n L real operations in matrix products, O(n sqrt(L)) others and memory.
+
+    Example:
+        >>> import numpy as np
+        >>> vandermonde(np.array([1.0 + 0j]), np.array([0.5 + 0j]), 4)
+        array([1.   , 0.5  , 0.25 , 0.125])
     """
     base = nodes if isinstance(nodes, Base) else tables.number(nodes)
     xp = backend.namespace(weights=weights, nodes=base.value)
-    batch = np.broadcast_shapes(
-        weights.shape[:-1], base.value.shape[:-1], () if direct is None else direct.shape
-    )
+    leads = [weights.shape[:-1], base.value.shape[:-1]]
+    if direct is not None:
+        leads.append(direct.shape)
+    batch = np.broadcast_shapes(*leads)
     groups, base = _grouped_base(base, batch)
     first = backend.zeros((1,), xp.real(base.value)) if direct is None else direct[..., None]
-    weights, first = _grouped(weights, batch, groups), _grouped(first, batch, groups)[..., 0]
-    return xp.reshape(
-        _bodies(weights).power_sums(weights, base, first, length, max_bytes), (*batch, length)
-    )
+    first = _grouped(first, batch, groups)[..., 0]
+    weights = _grouped(weights, batch, groups)
+    K = _body(weights).power_sums(weights, base, first, length, max_bytes)
+    return xp.reshape(K, (*batch, length))
 
 
 def moments(signal: Array, nodes: Array | Base, *, max_bytes: int = MAX_BYTES) -> Array:
-    r"""s_n = sum_l g_l z_n^l of real signals g (..., L), the transpose of `vandermonde`.
+    r"""The moments of real signals at complex nodes, the transpose of `vandermonde`.
 
-    nodes (..., n), complex, broadcast over the axes before the last; returns (..., n), complex.
-    Cost, memory and derivatives as there; accuracy: relative to sum_l |g_l z_n^l| about (sqrt(L) +
-    log2(L)) eps.
+    .. math::  s_n = \sum_l g_l z_n^l
 
-    >>> import numpy as np
-    >>> moments(np.array([1.0, 1, 1]), np.array([0.5 + 0j]))
-    array([1.75+0.j])
+    Args:
+        signal: g (..., L), real.
+        nodes: z (..., n), or a `Base` of that shape. Leading axes broadcast.
+        max_bytes: as in `vandermonde`.
+
+    Returns:
+        Complex moments (..., n). Differentiable once in PyTorch and JAX, in signal and nodes.
+
+    Raises:
+        TypeError: for what is no array, and for arrays of several libraries or precisions.
+        ValueError: for arrays on several devices.
+
+    Accuracy:
+        About (sqrt(L) + log2(L)) eps relative to sum_l |g_l z_n^l|.
+
+    Cost:
+        As `vandermonde`.
+
+    Example:
+        >>> import numpy as np
+        >>> moments(np.array([1.0, 1, 1]), np.array([0.5 + 0j]))
+        array([1.75+0.j])
     """
     base = nodes if isinstance(nodes, Base) else tables.number(nodes)
     xp = backend.namespace(signal=signal, nodes=base.value)
     batch = np.broadcast_shapes(signal.shape[:-1], base.value.shape[:-1])
     groups, base = _grouped_base(base, batch)
-    s = _bodies(signal).moments(_grouped(signal, batch, groups), base, max_bytes)
+    s = _body(signal).moments(_grouped(signal, batch, groups), base, max_bytes)
     return xp.reshape(s, (*batch, s.shape[-1]))
 
 
 def _grouped_base(base: Base, batch: tuple[int, ...]) -> tuple[int, Base]:
-    """The base as (G, n), and of how many of the batch axes G is made: on those behind, the nodes
-    are shared.
-    """
+    """The base as (G, n), and how many batch axes make G: on those behind, nodes are shared."""
     own = (1,) * (len(batch) - base.value.ndim + 1) + tuple(base.value.shape[:-1])
     groups = len(own)
     while groups and own[groups - 1] == 1:
         groups -= 1
 
     def grouped(part: Array) -> Array:
-        xp, n = backend.library(part), part.shape[-1]
-        part = xp.broadcast_to(xp.reshape(part, (*own[:groups], n)), (*batch[:groups], n))
+        xp = backend.library(part)
+        n = part.shape[-1]
+        part = xp.reshape(part, (*own[:groups], n))
+        part = xp.broadcast_to(part, (*batch[:groups], n))
         return xp.reshape(part, (math.prod(batch[:groups]), n))
 
     return groups, tables.reshaped(base, grouped)
@@ -91,19 +132,20 @@ def _grouped_base(base: Base, batch: tuple[int, ...]) -> tuple[int, Base]:
 
 def _grouped(array: Array, batch: tuple[int, ...], groups: int) -> Array:
     """(..., k) as (G, W, k)."""
-    xp, k = backend.library(array), array.shape[-1]
+    xp = backend.library(array)
+    k = array.shape[-1]
     array = xp.broadcast_to(array, (*batch, k))
     return xp.reshape(array, (math.prod(batch[:groups]), math.prod(batch[groups:]), k))
 
 
-def _bodies(array: Array) -> ModuleType:
-    """The module with the bodies for the library of an array."""
+def _body(array: Array) -> ModuleType:
+    """The module with the body for the library of an array."""
     if backend.kind(array) == "torch":
-        from . import torch as bodies
+        from . import torch as body
     elif backend.kind(array) == "jax":
-        from . import jax as bodies
+        from . import jax as body
     elif backend.kind(array) == "cupy":
-        from . import cuda as bodies
+        from . import cuda as body
     else:
-        from . import baby_step_giant_step as bodies
-    return bodies
+        from . import baby_step_giant_step as body
+    return body

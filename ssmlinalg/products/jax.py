@@ -1,6 +1,6 @@
-"""Vandermonde products in JAX: loops over parts of the groups, and derivatives of their own.
+"""Exponential sums in JAX: loops over parts of the groups, and derivatives of their own.
 
-A loop bounds the memory, and it is a border its compiler does not fuse across: in one piece a
+A loop bounds the memory, and it is a border across which the compiler does not fuse. In one piece a
 cosine would be taken for every entry of a table instead of for its factors, at twenty times the
 cost.
 """
@@ -14,100 +14,140 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..powers.double_words import Words
+from ..powers.double_words import DoubleWord
 from ..powers.tables import Base, factors
-from .baby_step_giant_step import product, split, transform, transposed
+from .baby_step_giant_step import Factors, Steps, product, split, transform, transposed
+from .exponential_sums import SECOND_DERIVATIVE
 
-_ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
 _CACHE = 1 << 22  # bytes of tables and products at a time
 
 
 def power_sums(weights: Any, base: Base, direct: Any, length: int, max_bytes: int) -> Any:
-    """`baby_step_giant_step.power_sums` with a derivative."""
+    """`baby_step_giant_step.power_sums` with a derivative.
+
+    Args:
+        weights: w (G, W, n).
+        base: z (G, n).
+        direct: what is added at l = 0, (G, W).
+        length: L.
+        max_bytes: how much memory tables may take.
+
+    Returns:
+        The sums (G, W, L), real.
+
+    Raises:
+        NotImplementedError: if it is differentiated twice.
+
+    Example:
+        >>> from ssmlinalg.powers.tables import number
+        >>> one = jnp.ones((1, 1, 1)) + 0j
+        >>> power_sums(one, number(one[0] / 2), jnp.zeros((1, 1)), 3, 1 << 25).tolist()
+        [[[1.0, 0.5, 0.25]]]
+    """
     K: Any = _power_sums(length, base.exponential, max_bytes, weights, base.value, base.words)
     return K.at[..., :1].add(direct[..., None])
 
 
 def moments(signal: Any, base: Base, max_bytes: int) -> Any:
-    """`baby_step_giant_step.moments` with a derivative."""
+    """`baby_step_giant_step.moments` with a derivative.
+
+    Args:
+        signal: g (G, W, L), real.
+        base: z (G, n).
+        max_bytes: how much memory tables may take.
+
+    Returns:
+        The moments (G, W, n), complex.
+
+    Raises:
+        NotImplementedError: if it is differentiated twice.
+
+    Example:
+        >>> from ssmlinalg.powers.tables import number
+        >>> moments(jnp.ones((1, 1, 3)), number(jnp.full((1, 1), 0.5 + 0j)), 1 << 25).real.tolist()
+        [[[1.75]]]
+    """
     return _moments(base.exponential, max_bytes, signal, base.value, base.words)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
 def _power_sums(
-    length: int, exponential: bool, max_bytes: int, weights: Any, value: Any, words: Words
+    length: int, exponential: bool, max_bytes: int, weights: Any, value: Any, words: DoubleWord
 ) -> Any:
     G, W, n = weights.shape
     if 0 in (G, W, length):
         return jnp.zeros((G, W, length), weights.real.dtype)
     m, rows = split(W, length)
-    base = Base(value, words, exponential)
+    giant, baby = _factors(Base(value, words, exponential), m, rows)
 
-    def part(weights: Any, row: Any, column: Any) -> Any:
-        return product(weights, row, column, m, rows)[..., :length]
+    def part(weights: Any, giant: Factors, baby: Factors) -> Any:
+        return product(weights, Steps(giant, baby, m, rows))[..., :length]
 
     each = weights.dtype.itemsize * n * (m + W * rows)
-    return _in_parts(part, each, max_bytes, weights, factors(base, m, rows), factors(base, 1, m))
+    return _in_parts(part, each, max_bytes, weights, giant, baby)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _gradients(
-    exponential: bool, max_bytes: int, cotangent: Any, weights: Any, value: Any, words: Words
+    exponential: bool,
+    max_bytes: int,
+    cotangent: Any,
+    weights: Any,
+    value: Any,
+    words: DoubleWord,
 ) -> Any:
-    (G, W, n), length = weights.shape, cotangent.shape[-1]
+    G, W, n = weights.shape
+    length = cotangent.shape[-1]
     if 0 in (G, W) or length < 2:
-        return jnp.zeros_like(weights) + jnp.sum(cotangent, axis=-1, keepdims=True), jnp.zeros_like(
-            value
-        )
+        total = jnp.sum(cotangent, axis=-1, keepdims=True)
+        return jnp.zeros_like(weights) + total, jnp.zeros_like(value)
     m, rows = split(W, length - 1)
-    base = Base(value, words, exponential)
+    giant, baby = _factors(Base(value, words, exponential), m, rows)
 
-    def part(cotangent: Any, weights: Any, value: Any, row: Any, column: Any) -> Any:
-        whole, slope = transposed(cotangent, weights, row, column, m, rows)
+    def part(cotangent: Any, weights: Any, value: Any, giant: Factors, baby: Factors) -> Any:
+        whole, slope = transposed(cotangent, weights, Steps(giant, baby, m, rows))
         return cotangent[..., :1] + value[:, None, :] * whole, slope
 
     each = 2 * weights.dtype.itemsize * n * (m + W * rows)
-    return _in_parts(
-        part,
-        each,
-        max_bytes,
-        cotangent,
-        weights,
-        value,
-        factors(base, m, rows),
-        factors(base, 1, m),
-    )
+    return _in_parts(part, each, max_bytes, cotangent, weights, value, giant, baby)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _moments(exponential: bool, max_bytes: int, signal: Any, value: Any, words: Words) -> Any:
-    (G, W, length), n = signal.shape, value.shape[-1]
+def _moments(exponential: bool, max_bytes: int, signal: Any, value: Any, words: DoubleWord) -> Any:
+    G, W, length = signal.shape
+    n = value.shape[-1]
     if 0 in (G, W, length):
         return jnp.zeros((G, W, n), value.dtype)
     m, rows = split(W, length)
-    base = Base(value, words, exponential)
+    giant, baby = _factors(Base(value, words, exponential), m, rows)
 
-    def part(signal: Any, row: Any, column: Any) -> Any:
-        return transform(signal, row, column, m, rows)
+    def part(signal: Any, giant: Factors, baby: Factors) -> Any:
+        return transform(signal, Steps(giant, baby, m, rows))
 
     each = value.dtype.itemsize * n * (m + W * rows)
-    return _in_parts(part, each, max_bytes, signal, factors(base, m, rows), factors(base, 1, m))
+    return _in_parts(part, each, max_bytes, signal, giant, baby)
+
+
+def _factors(base: Base, m: int, rows: int) -> tuple[Factors, Factors]:
+    """Those of giant and of baby steps."""
+    return factors(base, m, rows), factors(base, 1, m)
 
 
 def _in_parts(function: Callable[..., Any], each: int, max_bytes: int, *arrays: Any) -> Any:
-    """function(*arrays) in a loop over parts of the groups, at least two where there are two, each
-    taking `each` bytes.
+    """function(*arrays) in a loop over parts of the groups, each group taking `each` bytes.
+
+    At least two parts where there are two groups: a loop over one part is no border.
     """
     groups = jax.tree.leaves(arrays)[0].shape[0]
-    count = max(1, min(min(max_bytes, _CACHE) // each, -(-groups // 2)))
+    fitting = min(max_bytes, _CACHE) // each
+    count = max(1, min(fitting, -(-groups // 2)))
 
     def alone(arrays: Any) -> Any:
         found = function(*jax.tree.map(lambda array: array[None], arrays))
         return jax.tree.map(lambda array: array[0], found)
 
-    with jax.default_matmul_precision(
-        "highest"
-    ):  # on some accelerators single precision is not what it says
+    # On some accelerators single precision is otherwise rounded to fewer digits.
+    with jax.default_matmul_precision("highest"):
         return jax.lax.map(alone, arrays, batch_size=count)
 
 
@@ -119,7 +159,8 @@ def _sums_backward(
     length: int, exponential: bool, max_bytes: int, kept: Any, cotangent: Any
 ) -> Any:
     found: Any = _gradients(exponential, max_bytes, cotangent, *kept)
-    return *found, jax.tree.map(jnp.zeros_like, kept[-1])
+    s, r = found
+    return s, r, jax.tree.map(jnp.zeros_like, kept[-1])
 
 
 def _moments_forward(exponential: bool, max_bytes: int, *arguments: Any) -> Any:
@@ -129,12 +170,13 @@ def _moments_forward(exponential: bool, max_bytes: int, *arguments: Any) -> Any:
 def _moments_backward(exponential: bool, max_bytes: int, kept: Any, cotangent: Any) -> Any:
     signal, value, words = kept
     found: Any = _gradients(exponential, max_bytes, signal, cotangent, value, words)
+    _, slope = found
     g = _power_sums(signal.shape[-1], exponential, max_bytes, cotangent, value, words)
-    return g, found[1], jax.tree.map(jnp.zeros_like, words)
+    return g, slope, jax.tree.map(jnp.zeros_like, words)
 
 
 def _refuse(*_: Any) -> Any:
-    raise NotImplementedError(_ONCE)
+    raise NotImplementedError(SECOND_DERIVATIVE)
 
 
 _power_sums.defvjp(_sums_forward, _sums_backward)

@@ -1,6 +1,4 @@
-"""Recurrences without a loop over time: matrix products inside a chunk, halving from chunk to
-chunk.
-"""
+"""Linear recurrences without a loop over time: products inside a chunk, halving between chunks."""
 
 from __future__ import annotations
 
@@ -11,15 +9,27 @@ from ..ground.backend import Array
 
 
 def powers(z: Array, length: int) -> Array:
-    """z^0, z^1, ..., z^{length-1} along a new last axis, by doubling: (..., n) to (..., n, length).
+    """z^0, z^1, ..., z^{length-1} along a new last axis, by doubling.
 
-    >>> import numpy as np
-    >>> powers(np.array([2.0, 0.0]), 4)
-    array([[1., 2., 4., 8.],
-           [1., 0., 0., 0.]])
+    Args:
+        z: numbers (..., n).
+        length: how many powers.
+
+    Returns:
+        The powers (..., n, length).
+
+    Accuracy:
+        About l eps relative, for z^l is a product of rounded numbers (see `powers.tables`).
+
+    Example:
+        >>> import numpy as np
+        >>> powers(np.array([2.0, 0.0]), 4)
+        array([[1., 2., 4., 8.],
+               [1., 0., 0., 0.]])
     """
-    xp = backend.namespace(z=z)
-    table, stride = xp.ones_like(z)[..., None], z[..., None]
+    xp = backend.library(z)
+    table = xp.ones_like(z)[..., None]
+    stride = z[..., None]
     while table.shape[-1] < length:
         table = xp.concat([table, table * stride], axis=-1)
         stride = stride * stride
@@ -27,46 +37,63 @@ def powers(z: Array, length: int) -> Array:
 
 
 def causal(k: Array) -> Array:
-    """The matrix T_{ml} = k_{l-m} for m <= l, else 0: u @ T is the causal convolution of u (..., L)
-    with k (..., L).
+    """The Toeplitz matrix of causal convolution: T_{ml} = k_{l-m} for m <= l, else 0.
 
-    Returns (..., L, L), upper triangular. No indices: rows of 2L numbers read back as rows of 2L -
-    1 shift by one each.
+    u @ T is the convolution of a signal u (..., L) with k.
 
-    >>> import numpy as np
-    >>> causal(np.array([1, 2, 3.]))
-    array([[1., 2., 3.],
-           [0., 1., 2.],
-           [0., 0., 1.]])
+    Args:
+        k: a kernel (..., L).
+
+    Returns:
+        The matrix (..., L, L), upper triangular.
+
+    Example:
+        >>> import numpy as np
+        >>> causal(np.array([1, 2, 3.]))
+        array([[1., 2., 3.],
+               [0., 1., 2.],
+               [0., 0., 1.]])
     """
-    xp = backend.namespace(k=k)
+    # No indices: rows of 2 L numbers, read as rows of 2 L - 1, are shifted by one each.
+    xp = backend.library(k)
     *batch, length = k.shape
     row = xp.concat([k, xp.zeros_like(k)], axis=-1)[..., None, :]
-    table = xp.reshape(
-        xp.broadcast_to(row, (*batch, length, 2 * length)), (*batch, 2 * length * length)
-    )
-    return xp.reshape(table[..., : length * (2 * length - 1)], (*batch, length, 2 * length - 1))[
-        ..., :length
-    ]
+    rows = xp.broadcast_to(row, (*batch, length, 2 * length))
+    flat = xp.reshape(rows, (*batch, 2 * length * length))[..., : length * (2 * length - 1)]
+    return xp.reshape(flat, (*batch, length, 2 * length - 1))[..., :length]
 
 
 def accumulate(a: Array, x: Array) -> Array:
-    """The linear recurrence x_l <- a_l x_{l-1} + x_l along the axis before last, from zero: a and x
-    (..., L, n), broadcast.
+    """The states of the linear recurrence x_l <- a_l x_{l-1} + x_l, from zero.
 
-    Two samples are one with (a_1 a_0, a_1 x_0 + x_1), so half the length says every second state,
-    and the rest follow: O(n L) operations in 2 log2 L calls. The a_l may grow or vanish; nothing is
-    divided. Source: Blelloch 1990, Prefix sums and their applications, Section 1.4.
+    Two samples are one with (a_1 a_0, a_1 x_0 + x_1). So the recurrence of half the length gives
+    every second state, and the others follow. The a_l may grow or vanish: nothing is divided.
 
-    >>> import numpy as np
-    >>> accumulate(np.full((4, 1), 0.5), np.ones((4, 1)))[:, 0]
-    array([1.   , 1.5  , 1.75 , 1.875])
+    Args:
+        a: factors (..., L, n).
+        x: inputs (..., L, n), broadcast against `a`.
+
+    Returns:
+        The states (..., L, n).
+
+    Cost:
+        O(n L) operations in 2 log2 L calls.
+
+    Source:
+        Blelloch 1990, Prefix sums and their applications, Section 1.4.
+
+    Example:
+        >>> import numpy as np
+        >>> accumulate(np.full((4, 1), 0.5), np.ones((4, 1)))[:, 0]
+        array([1.   , 1.5  , 1.75 , 1.875])
     """
     pairs = x.shape[-2] // 2
     if not pairs:
         return x
-    first, second = a[..., : 2 * pairs : 2, :], a[..., 1::2, :]
-    odd = accumulate(second * first, second * x[..., : 2 * pairs : 2, :] + x[..., 1::2, :])
+    even = slice(0, 2 * pairs, 2)
+    a0 = a[..., even, :]
+    a1 = a[..., 1::2, :]
+    odd = accumulate(a1 * a0, a1 * x[..., even, :] + x[..., 1::2, :])
     later = a[..., 2::2, :] * odd[..., : (x.shape[-2] - 1) // 2, :] + x[..., 2::2, :]
     return _interleave(x[..., :1, :], later, odd)
 
@@ -74,46 +101,88 @@ def accumulate(a: Array, x: Array) -> Array:
 def geometric(
     A: Array, x: Array, apply: Callable[[Array, Array], Array], square: Callable[[Array], Array]
 ) -> Array:
-    """The same with one A for all samples, a matrix or whatever `apply` and `square` take it for.
+    """The states of the linear recurrence x_l <- A x_{l-1} + x_l, from zero, with one A.
 
-    >>> import numpy as np
-    >>> geometric(np.asarray(0.5), np.ones((4, 1)), lambda A, x: A * x, lambda A: A * A)[:, 0]
-    array([1.   , 1.5  , 1.75 , 1.875])
+    Args:
+        A: a factor, a matrix, or whatever `apply` and `square` take.
+        x: inputs (..., L, n).
+        apply: from A and states (..., L', n) to A times each of them.
+        square: from A to A^2.
+
+    Returns:
+        The states (..., L, n).
+
+    Cost:
+        About 2 L applications and log2 L squares.
+
+    Source:
+        As `accumulate`.
+
+    Example:
+        >>> import numpy as np
+        >>> geometric(np.asarray(0.5), np.ones((4, 1)), lambda A, x: A * x, lambda A: A * A)[:, 0]
+        array([1.   , 1.5  , 1.75 , 1.875])
     """
     pairs = x.shape[-2] // 2
     if not pairs:
         return x
-    odd = geometric(
-        square(A), apply(A, x[..., : 2 * pairs : 2, :]) + x[..., 1::2, :], apply, square
-    )
+    both = apply(A, x[..., : 2 * pairs : 2, :]) + x[..., 1::2, :]
+    odd = geometric(square(A), both, apply, square)
     later = apply(A, odd[..., : (x.shape[-2] - 1) // 2, :]) + x[..., 2::2, :]
     return _interleave(x[..., :1, :], later, odd)
 
 
 def states_of_inputs(u: Array, table: Array) -> Array:
-    """u @ table for a real u and a table that may be complex, in one real product."""
-    xp = backend.namespace(table=table)
+    """The states that real inputs cause, u @ table, in one real product.
+
+    Args:
+        u: real inputs (..., L).
+        table: real or complex (..., L, n): the state that a unit input causes at each l.
+
+    Returns:
+        The states (..., n).
+
+    Example:
+        >>> import numpy as np
+        >>> states_of_inputs(np.array([[1.0, 2.0]]), np.array([[1j], [1.0]]))
+        array([[2.+1.j]])
+    """
+    xp = backend.library(table)
     if not backend.is_complex(table):
         return xp.matmul(u, table)
-    n, product = table.shape[-1], xp.matmul(u, xp.concat([xp.real(table), xp.imag(table)], axis=-1))
+    n = table.shape[-1]
+    product = xp.matmul(u, xp.concat([xp.real(table), xp.imag(table)], axis=-1))
     return backend.complex_of(product[..., :n], product[..., n:])
 
 
 def output_of_states(x: Array, table: Array) -> Array:
-    """Re(x @ table), in one real product."""
-    xp = backend.namespace(x=x)
+    """The real output of states, Re(x @ table), in one real product.
+
+    Args:
+        x: real or complex states (..., n).
+        table: of the same type (..., n, L): the output of a unit state at each l.
+
+    Returns:
+        Real outputs (..., L).
+
+    Example:
+        >>> import numpy as np
+        >>> output_of_states(np.array([[1j, 1.0]]), np.array([[1j], [3.0 + 0j]]))
+        array([[2.]])
+    """
+    xp = backend.library(x)
     if not backend.is_complex(x):
         return xp.matmul(x, table)
     left = xp.concat([xp.real(x), xp.imag(x)], axis=-1)
-    return xp.matmul(left, xp.concat([xp.real(table), -xp.imag(table)], axis=-2))
+    right = xp.concat([xp.real(table), -xp.imag(table)], axis=-2)
+    return xp.matmul(left, right)
 
 
 def _interleave(first: Array, later: Array, odd: Array) -> Array:
-    """States 0, 2, 4, ... in `first` and `later`, states 1, 3, 5, ... in `odd`, in the order of
-    time.
-    """
-    xp = backend.namespace(odd=odd)
-    batch, (pairs, n) = odd.shape[:-2], odd.shape[-2:]
+    """States 0, 2, 4, ... in `first` and `later`, 1, 3, 5, ... in `odd`, in the order of time."""
+    xp = backend.library(odd)
+    *batch, pairs, n = odd.shape
     even = xp.concat([xp.broadcast_to(first, (*batch, 1, n)), later], axis=-2)
-    both = xp.reshape(xp.stack([even[..., :pairs, :], odd], axis=-2), (*batch, 2 * pairs, n))
+    both = xp.stack([even[..., :pairs, :], odd], axis=-2)
+    both = xp.reshape(both, (*batch, 2 * pairs, n))
     return xp.concat([both, even[..., pairs:, :]], axis=-2)

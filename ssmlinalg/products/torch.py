@@ -1,5 +1,7 @@
-"""Sums of powers as operators of PyTorch: opaque to its compiler, with derivatives and batching of
-their own.
+"""Exponential sums as operators of PyTorch: opaque to its compiler, with derivatives of their own.
+
+Each sum is an operator of `torch.library`, which the compiler takes whole and vmap maps, inside an
+`autograd.Function`, which differentiates it.
 """
 
 from __future__ import annotations
@@ -10,29 +12,77 @@ from typing import Any
 
 import torch
 
-from ..powers.double_words import Words
+from ..powers.double_words import DoubleWord
 from ..powers.tables import Base
 from . import baby_step_giant_step, cuda
-
-_ONCE = "sums of powers must be differentiated once only; got a second derivative. Differentiate a plain sum of exponentials."
+from .exponential_sums import SECOND_DERIVATIVE
 
 
 def power_sums(
     weights: torch.Tensor, base: Base, direct: torch.Tensor, length: int, max_bytes: int
 ) -> torch.Tensor:
-    """`baby_step_giant_step.power_sums` with a derivative, in reverse mode and once."""
+    """`baby_step_giant_step.power_sums` with a derivative in reverse mode.
+
+    Args:
+        weights: w (G, W, n).
+        base: z (G, n).
+        direct: what is added at l = 0, (G, W).
+        length: L.
+        max_bytes: how much memory tables may take.
+
+    Returns:
+        The sums (G, W, L), real.
+
+    Raises:
+        NotImplementedError: if it is differentiated twice.
+
+    Example:
+        >>> from ssmlinalg.powers.tables import number
+        >>> one = torch.ones(1, 1, 1, dtype=torch.complex64)
+        >>> power_sums(one, number(one[0] / 2), torch.zeros(1, 1), 3, 1 << 25).tolist()
+        [[[1.0, 0.5, 0.25]]]
+    """
     return _Sums.apply(
         weights, base.value, *base.words, direct, base.exponential, length, max_bytes
     )
 
 
 def moments(signal: torch.Tensor, base: Base, max_bytes: int) -> torch.Tensor:
-    """`baby_step_giant_step.moments` with a derivative, in reverse mode and once."""
+    """`baby_step_giant_step.moments` with a derivative in reverse mode.
+
+    Args:
+        signal: g (G, W, L), real.
+        base: z (G, n).
+        max_bytes: how much memory tables may take.
+
+    Returns:
+        The moments (G, W, n), complex.
+
+    Raises:
+        NotImplementedError: if it is differentiated twice.
+
+    Example:
+        >>> from ssmlinalg.powers.tables import number
+        >>> half = number(torch.full((1, 1), 0.5, dtype=torch.complex64))
+        >>> moments(torch.ones(1, 1, 3), half, 1 << 25).real.tolist()
+        [[[1.75]]]
+    """
     return _Moments.apply(signal, base.value, *base.words, base.exponential, max_bytes)
 
 
-def _bodies(tensor: torch.Tensor) -> ModuleType:
-    """On a GPU the kernels, if there is a CuPy to compile them."""
+def body_of(tensor: torch.Tensor) -> ModuleType:
+    """The module that evaluates: on a GPU the kernels of CUDA, if there is a CuPy to compile them.
+
+    Args:
+        tensor: one of the arguments.
+
+    Returns:
+        `cuda` or `baby_step_giant_step`.
+
+    Example:
+        >>> body_of(torch.ones(1)).__name__
+        'ssmlinalg.products.baby_step_giant_step'
+    """
     return cuda if tensor.is_cuda and cuda.available() else baby_step_giant_step
 
 
@@ -45,7 +95,8 @@ def _mapped(operator: Callable[..., Any]) -> None:
         def merge(x: Any, dim: int | None) -> Any:
             if not isinstance(x, torch.Tensor):
                 return x
-            return (x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)).flatten(0, 1)
+            leading = x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)
+            return leading.flatten(0, 1)
 
         found = operator(*(merge(x, dim) for x, dim in zip(arguments, in_dims, strict=True)))
         if isinstance(found, torch.Tensor):
@@ -62,11 +113,9 @@ def _mapped(operator: Callable[..., Any]) -> None:
     " bool exponential, int length, int max_bytes) -> Tensor",
 )
 def _sums(weights, value, hi, lo, direct, exponential, length, max_bytes):
-    return (
-        _bodies(weights)
-        .power_sums(weights, Base(value, Words(hi, lo), exponential), direct, length, max_bytes)
-        .contiguous()
-    )
+    base = Base(value, DoubleWord(hi, lo), exponential)
+    K = body_of(weights).power_sums(weights, base, direct, length, max_bytes)
+    return K.contiguous()
 
 
 @_sums.register_fake
@@ -81,30 +130,26 @@ def _(weights, value, hi, lo, direct, exponential, length, max_bytes):
     " bool exponential, int max_bytes) -> (Tensor, Tensor)",
 )
 def _gradient(cotangent, weights, value, hi, lo, exponential, max_bytes):
-    s, r = _bodies(weights).gradients(
-        cotangent, weights, Base(value, Words(hi, lo), exponential), max_bytes
-    )
+    base = Base(value, DoubleWord(hi, lo), exponential)
+    s, r = body_of(weights).gradients(cotangent, weights, base, max_bytes)
     return s.conj().resolve_conj().contiguous(), r.conj().resolve_conj().contiguous()
 
 
 @_gradient.register_fake
 def _(cotangent, weights, value, hi, lo, exponential, max_bytes):
-    return torch.empty_like(weights, memory_format=torch.contiguous_format), value.new_empty(
-        value.shape
-    )
+    s = torch.empty_like(weights, memory_format=torch.contiguous_format)
+    return s, value.new_empty(value.shape)
 
 
 @torch.library.custom_op(
     "ssmlinalg::moments",
     mutates_args=(),
-    schema="(Tensor signal, Tensor value, Tensor hi, Tensor lo, bool exponential, int max_bytes) -> Tensor",
+    schema="(Tensor signal, Tensor value, Tensor hi, Tensor lo,"
+    " bool exponential, int max_bytes) -> Tensor",
 )
 def _moments(signal, value, hi, lo, exponential, max_bytes):
-    return (
-        _bodies(signal)
-        .moments(signal, Base(value, Words(hi, lo), exponential), max_bytes)
-        .contiguous()
-    )
+    base = Base(value, DoubleWord(hi, lo), exponential)
+    return body_of(signal).moments(signal, base, max_bytes).contiguous()
 
 
 @_moments.register_fake
@@ -118,9 +163,7 @@ _mapped(_moments)
 
 
 def _derivative() -> Callable[..., Any]:
-    """The gradient, refusing to be differentiated again; compiled, no second derivative is
-    traced.
-    """
+    """The gradient, which refuses to be differentiated; a compiler traces no second derivative."""
     return _gradient if torch.compiler.is_compiling() else _Gradient.apply
 
 
@@ -155,7 +198,7 @@ class _Gradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *_):
-        raise NotImplementedError(_ONCE)
+        raise NotImplementedError(SECOND_DERIVATIVE)
 
 
 class _Moments(torch.autograd.Function):
@@ -173,9 +216,11 @@ class _Moments(torch.autograd.Function):
     @staticmethod
     def backward(ctx, cotangent):  # pyright: ignore[reportIncompatibleMethodOverride]
         signal, value, hi, lo = ctx.saved_tensors
-        weights, none = cotangent.conj().resolve_conj(), torch.zeros_like(signal[..., 0])
-        g = _Sums.apply(
-            weights, value, hi, lo, none, ctx.exponential, signal.shape[-1], ctx.max_bytes
-        )
-        _, slope = _derivative()(signal, weights, value, hi, lo, ctx.exponential, ctx.max_bytes)
+        words = (value, hi, lo)
+        options = (ctx.exponential, ctx.max_bytes)
+        length = signal.shape[-1]
+        weights = cotangent.conj().resolve_conj()
+        none = torch.zeros_like(signal[..., 0])
+        g = _Sums.apply(weights, *words, none, ctx.exponential, length, ctx.max_bytes)
+        _, slope = _derivative()(signal, weights, *words, *options)
         return g, slope, None, None, None, None
