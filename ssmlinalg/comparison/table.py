@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.special
 
 from ..forms import DPLR, MIMORecurrence, Recurrence
 from ..ground.backend import Complex
+from ..hippo import legs_condition
 from ..inits import INITS
 from .states import Model, models, worst_error
 
@@ -111,35 +111,6 @@ def _perturbed_row(model: Model) -> Row:
     return Row(
         model.name, *_figures(model), found.abscissa, float(np.abs(found.Lambda.imag).max()), modes
     )
-
-
-def legs_condition(order: int) -> float:
-    r"""kappa_2 of the unit eigenvectors of HiPPO-LegS, from closed forms: ~ 5.8^N, inf beyond the
-    range of doubles.
-
-    Up to signs their Gram matrix is G_ij = r_i r_j/(i+j+1), a scaled Hilbert matrix, whose inverse
-    is explicit; the largest eigenvalue of each is well conditioned, however ill G is.
-
-    >>> round(legs_condition(8))
-    77032
-    """
-    i, j = np.arange(order)[:, None], np.arange(order)
-    root = np.sqrt(np.outer(2 * i + 1, 2 * j + 1))
-    log = scipy.special.gammaln
-    n = order
-    # Hilbert's inverse: (i+j+1) C(n+i, n-j-1) C(n+j, n-i-1) C(i+j, i)^2, the alternating signs left
-    # out: they keep eigenvalues.
-    size = (
-        np.log((i + j + 1) / root)
-        + log(n + i + 1) - log(n - j) - log(i + j + 2)
-        + log(n + j + 1) - log(n - i) - log(i + j + 2)
-        + 2 * (log(i + j + 1) - log(i + 1) - log(j + 1))
-    )  # fmt: skip
-    shift = float(size.max())
-    inverse = np.linalg.eigvalsh(np.exp(size - shift))[-1]
-    gram = np.linalg.eigvalsh(root / (i + j + 1))[-1]
-    log_condition = (shift + math.log(inverse) + math.log(gram)) / 2
-    return math.exp(log_condition) if log_condition < 709 else math.inf
 
 
 def _spectrum(form: Any) -> Complex:

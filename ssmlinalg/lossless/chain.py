@@ -293,3 +293,14 @@ def _leap(a: Real, z: Complex, at: int, n: int, product: Complex) -> Complex:
     for m in range(at, n) if not far.all() else ():
         product[~far] *= (z[~far] - a[m]) / (z[~far] + a[m])
     return product
+
+
+def states(B: Real, poles: Real, zeros: Real, s: Complex) -> Complex:
+    r"""The states of a chain under the input e^{st}, (N, S): no sum, so no cancellation.
+
+    .. math::  \hat x_n = \frac{B_n}{s - p_n} \prod_{m<n} \frac{s - z_m}{s - p_m}
+    """
+    from_pole = s - poles[:, None]
+    passes = (s - zeros[:-1, None]) / from_pole[:-1]
+    factors = np.cumprod(np.concatenate([np.ones((1, len(s))), passes]), axis=0)
+    return (B[:, None] / from_pole * factors).astype(s.dtype, copy=False)

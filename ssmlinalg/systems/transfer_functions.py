@@ -35,8 +35,10 @@ from ..forms import DPLR, NPLR, Delayed, Diagonal, Form, check, inner, kind, pla
 from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
 from ..ground.ondemand import OnDemand
+from ..hippo import legs_state as legs_state
 from ..kernels.irregular import in_pieces
 from ..kernels.sampling import match
+from ..lossless import chain
 from ..lossless.recognition import recognize
 from ..matrices import shifted
 
@@ -154,55 +156,11 @@ def state_transfer(form: Form, s: Array) -> Array:
     return X if kind(form).ports else X[..., 0, :]
 
 
-def legs_state(order: int, s: Array) -> Complex:
-    r"""The transfer function of the state of HiPPO-LegS in closed form, on the host.
-
-    .. math::  \hat x_n(s) = \frac{\sqrt{2n+1}}{s+n+1} \prod_{m<n} \frac{s-m}{s+m+1}.
-
-    Args:
-        order: N.
-        s: the frequencies (S,), real or complex.
-
-    Returns:
-        (N, S).
-
-    Raises:
-        TypeError: for what is no order and for s that is no NumPy array.
-        ValueError: for s that is no vector, not finite, or one of the poles -1 .. -N.
-
-    Accuracy:
-        About N eps, relative in every entry.
-
-    Cost:
-        O(N S).
-
-    Source:
-        Gu et al. 2020 (HiPPO), Theorem 2, solved for the state.
-
-    Example:
-        >>> import numpy as np
-        >>> np.abs(legs_state(2, np.array([1j]))[:, 0]).round(6)
-        array([0.707107, 0.547723])
-    """
-    order = require.integer("order", order)
-    s = _frequencies(s)
-    if not backend.is_numpy(s):
-        got = type(s).__name__
-        raise TypeError(f"`s` must be a NumPy array; got {got}. Convert it with numpy.asarray.")
-    require.room("the state at all frequencies", 16 * order * max(len(s), 1), host=True)
-    n = np.arange(order)
-    with backend.quietly(s):
-        return _finite(_chain(np.sqrt(2 * n + 1), -(n + 1.0), n + 0.0, s), s)
-
-
-def _frequencies(s: Array, form: Any = None) -> Array:
+def _frequencies(s: Array, form: Any) -> Array:
     """s, made complex, once it is known to be a vector beside `form`, on the host finite."""
-    if form is None:
-        backend.namespace(s=s)
-    else:
-        fields = inner(form)._asdict().items()
-        name, array = next(pair for pair in fields if not isinstance(pair[1], OnDemand))
-        backend.namespace(s=s, **{name: array})
+    fields = inner(form)._asdict().items()
+    name, array = next(pair for pair in fields if not isinstance(pair[1], OnDemand))
+    backend.namespace(s=s, **{name: array})
     require.shape("s", tuple(s.shape), "(S,)", s.ndim == 1)
     if backend.is_numpy(s):
         require.finite("s", np.asarray(s))
@@ -347,7 +305,7 @@ def _on_the_host(A: Any, B: Real) -> States:
     zeros = _zeros(A, B[:, 0]) if A.ndim == 2 and B.ndim == 2 and B.shape[1] == 1 else None
     if zeros is not None:
         poles = _diagonal(A)
-        return lambda s: _chain(B[:, 0], poles, zeros, s)[:, None, :]
+        return lambda s: chain.states(B[:, 0], poles, zeros, s)[:, None, :]
     return _by_triangles(np.asarray(A), B)
 
 
@@ -413,17 +371,6 @@ def _diagonal(A: Array) -> Real:
         rows = slice(start, start + _BLOCK)
         parts.append(np.diagonal(A[rows, rows]))
     return np.concatenate(parts)
-
-
-def _chain(B: np.ndarray, poles: Real, zeros: Real, s: Complex) -> Complex:
-    r"""The states of a chain, (N, S): no sum, so no cancellation.
-
-    .. math::  \hat x_n = \frac{B_n}{s - p_n} \prod_{m<n} \frac{s - z_m}{s - p_m}
-    """
-    from_pole = s - poles[:, None]
-    passes = (s - zeros[:-1, None]) / from_pole[:-1]
-    factors = np.cumprod(np.concatenate([np.ones((1, len(s))), passes]), axis=0)
-    return (B[:, None] / from_pole * factors).astype(s.dtype, copy=False)
 
 
 @contextmanager

@@ -1,0 +1,66 @@
+"""What all measures share: the basis of a memory, its lags, and systems that read a coefficient."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..forms import Dense
+from ..ground import require
+from ..ground.backend import Real
+from ..matrices.gate import real_numbers
+
+
+class Basis(NamedTuple):
+    """The functions by which a state remembers, at T lags.
+
+    Attributes:
+        values: g_n(t), which rebuild the past from the state, (T, N).
+        kernel: k_n(t), which take the state from the past, (T, N).
+        weight: the weight w(t) of the measure, (T,).
+    """
+
+    values: Real
+    kernel: Real
+    weight: Real
+
+
+def admitted_lags(lags: npt.ArrayLike) -> Real:
+    """The lags (T,) in double precision, once it is known that none is negative."""
+    values = np.atleast_1d(real_numbers("lags", lags))
+    require.shape("lags", values.shape, "(T,)", values.ndim == 1)
+    if np.any(values < 0):
+        remedy = "They count back from now: 0 is the present."
+        raise ValueError(f"`lags` must not be negative; got {values.min():g}. {remedy}")
+    return values
+
+
+def admitted_order(order: int) -> int:
+    """The order of a matrix that is written down, once it is known to fit into memory."""
+    order = require.integer("order", order)
+    require.room("A", 8 * order**2, host=True)
+    return order
+
+
+def legendre(order: int, x: Real) -> Real:
+    """The Legendre polynomials P_n(x), (T, N)."""
+    return np.polynomial.legendre.legvander(x, order - 1)
+
+
+def orthonormal_legendre(order: int, x: Real) -> Real:
+    """sqrt(2n + 1) P_n(x), (T, N): of unit mean square on [-1, 1]."""
+    size = np.sqrt(2 * np.arange(order) + 1)
+    return legendre(order, x) * size
+
+
+def uniform(lags: Real, window: float) -> Real:
+    """The weight 1/window on [0, window] at each lag (T,)."""
+    return (lags <= window) / window
+
+
+def reads_first(A: Real, B: Real) -> Dense:
+    """The system (A, B) whose output is its first coefficient."""
+    C = np.eye(len(B))[0]
+    return Dense(A=A, B=B, C=C, D=np.asarray(0.0), step=np.asarray(1.0))

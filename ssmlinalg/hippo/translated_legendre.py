@@ -1,0 +1,183 @@
+r"""Translated Legendre measures: a sliding window of the past, every time in it alike.
+
+`legt` has an orthonormal basis and the low-rank correction. `lmu` is the same system in the
+unnormalized polynomials of the Legendre Memory Unit.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from ..forms import NPLR, Dense
+from ..ground import require
+from ..ground.ondemand import by_formula
+from .basis import (
+    Basis,
+    admitted_lags,
+    admitted_order,
+    legendre,
+    orthonormal_legendre,
+    reads_first,
+    uniform,
+)
+
+
+def legt(order: int, *, window: float = 2.0) -> NPLR:
+    r"""Translated Legendre measure: the last `window` of time, uniformly.
+
+    .. math::  A_{nk} = -\frac{\sqrt{2n+1}\sqrt{2k+1}}{\text{window}}
+               \begin{cases} 1 & n \ge k \\ (-1)^{n-k} & n < k \end{cases}, \qquad
+               B_n = \frac{\sqrt{2n+1}}{\text{window}}.
+
+    A + A^T = -P' P'^T has rank two, on even and on odd rows: A + P P^T is skew.
+    Reading `legt_basis(N, window)` gives the [N-1/N] Pade approximant of the delay e^{-s window}.
+
+    Args:
+        order: N, at least 1.
+        window: the length of the window; 2 is state-spaces/s4's `legt`, 1 the papers'.
+
+    Returns:
+        An `NPLR` with A (N, N), B (N,) and P (N, 2), or P (1, 1) at order 1.
+
+    Raises:
+        TypeError: if `order` is no integer, or `window` no number.
+        ValueError: if `order` is below 1, or `window` not positive.
+
+    Cost:
+        O(N^2) up to order 4096; O(N) beyond, where A is a matrix on demand.
+
+    Source:
+        Gu et al. 2020, Theorem 1; Gu, Goel & Re 2022, Appendix C.1.
+
+    Example:
+        >>> legt(2, window=1.0).A
+        array([[-1.        ,  1.73205081],
+               [-1.73205081, -3.        ]])
+    """
+    order = require.integer("order", order)
+    window = require.real("window", window, above=0)
+    index = np.arange(order)
+    root = np.sqrt(2 * index + 1)
+
+    def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+        sign = np.where((n >= k) | ((n - k) % 2 == 0), 1.0, -1.0)
+        return -root[n] * root[k] * sign / window
+
+    A = by_formula(order, entries)
+    parity = np.stack([index % 2 == 0, index % 2 == 1], axis=-1)
+    P = parity[:, :order] * root[:, None] / math.sqrt(window)
+    return NPLR(A=A, B=root / window, P=P)
+
+
+def legt_basis(order: int, lags: npt.ArrayLike, *, window: float = 2.0) -> Basis:
+    r"""The basis of `legt`: Legendre polynomials on the window. The kernel holds for large order.
+
+    .. math::  g_n(t) = \sqrt{2n+1}\, P_n(1 - 2t/\text{window}), \qquad
+               w(t) = 1/\text{window} \text{ on } [0, \text{window}], \qquad k_n = w g_n.
+
+    Args:
+        order: N, at least 1.
+        lags: times back from now, (T,), not negative.
+        window: the length of the window.
+
+    Returns:
+        A `Basis` at these lags.
+
+    Raises:
+        TypeError: if `order` is no integer, or `lags` or `window` are no real numbers.
+        ValueError: if `order` is below 1, a lag negative or not finite, or `window` not positive.
+
+    Cost:
+        O(T N).
+
+    Example:
+        >>> legt_basis(2, [0.0]).values
+        array([[1.        , 1.73205081]])
+    """
+    order = require.integer("order", order)
+    window = require.real("window", window, above=0)
+    lags = admitted_lags(lags)
+    values = orthonormal_legendre(order, 1 - 2 * lags / window)
+    weight = uniform(lags, window)
+    kernel = weight[:, None] * values
+    return Basis(values, kernel, weight)
+
+
+def lmu(order: int, *, window: float = 1.0) -> Dense:
+    r"""Legendre Memory Unit: `legt` in unnormalized polynomials.
+
+    .. math::  A_{nk} = \frac{2n+1}{\theta}
+               \begin{cases} -1 & n < k \\ (-1)^{n-k+1} & n \ge k \end{cases}, \qquad
+               B_n = \frac{(2n+1)(-1)^n}{\theta}, \qquad \theta = \text{window}.
+
+    A = W^{-1} A_legt W with W = diag((-1)^n / sqrt(2n+1)). The scaling is not orthogonal, so there
+    is no low-rank correction: decompose `legt`.
+
+    Args:
+        order: N, at least 1.
+        window: the length of the window. The default is that of keras-lmu and state-spaces/s4.
+
+    Returns:
+        A `Dense` form that reads its first coefficient.
+
+    Raises:
+        TypeError: if `order` is no integer, or `window` no number.
+        ValueError: if `order` is below 1, if the matrix fits no memory, or `window` is not
+            positive.
+
+    Cost:
+        O(N^2).
+
+    Source:
+        Voelker, Kajic & Eliasmith 2019 (LMU), equation 2.
+
+    Example:
+        >>> lmu(2).A
+        array([[-1., -1.],
+               [ 3., -3.]])
+    """
+    order = admitted_order(order)
+    window = require.real("window", window, above=0)
+    n = np.arange(order)
+    row = n[:, None]
+    sign = np.where(row < n, -1.0, (-1.0) ** (row - n + 1))
+    A = (2 * row + 1) * sign / window
+    B = (2 * n + 1) * (-1.0) ** n / window
+    return reads_first(A, B)
+
+
+def lmu_basis(order: int, lags: npt.ArrayLike, *, window: float = 1.0) -> Basis:
+    r"""The basis of `lmu`: unnormalized Legendre polynomials on the window.
+
+    .. math::  g_n(t) = P_n(2t/\text{window} - 1), \qquad
+               w(t) = 1/\text{window} \text{ on } [0, \text{window}], \qquad k_n = (2n+1) w g_n.
+
+    Args:
+        order: N, at least 1.
+        lags: times back from now, (T,), not negative.
+        window: the length of the window.
+
+    Returns:
+        A `Basis` at these lags.
+
+    Raises:
+        TypeError: if `order` is no integer, or `lags` or `window` are no real numbers.
+        ValueError: if `order` is below 1, a lag negative or not finite, or `window` not positive.
+
+    Cost:
+        O(T N).
+
+    Example:
+        >>> lmu_basis(2, [0.0]).kernel
+        array([[ 1., -3.]])
+    """
+    order = require.integer("order", order)
+    window = require.real("window", window, above=0)
+    lags = admitted_lags(lags)
+    values = legendre(order, 2 * lags / window - 1)
+    weight = uniform(lags, window)
+    kernel = weight[:, None] * values * (2 * np.arange(order) + 1)
+    return Basis(values, kernel, weight)
