@@ -1,0 +1,169 @@
+r"""The named initializations: with which A, B, C and step each published model starts.
+
+Every function takes (order, *, channels=None, step=(low, high), seed=0) and returns a form on the
+host in float64. These facts hold for all of them:
+
+========  ======================================================================================
+order     N, the order of the state. A half spectrum stores N/2 modes, (N+1)/2 at odd orders, where
+          one mode is real. Real and one-sided spectra (s4d-real, mamba, dss, dlr, lru) store N.
+channels  H gives every field a leading axis H; None gives none. Models with several inputs take it
+          for their width.
+step      a number, or an interval from which each channel draws log-uniformly, in the time of the
+          measure. The steps have a stream of their own, so that no change of C moves them.
+seed      of C and the steps. A and B are the same for every seed, but for s4d-rand,
+          s4d-dfout (by its steps), dlr, lru, s5 and s5-ptd.
+C         normal with E|C|^2 = 1, in the coordinates it is drawn in, unless said.
+D         zero where the published layer adds a skip connection of its own.
+========  ======================================================================================
+
+`INITS` lists them all. What reference code does against its paper is available under a name of its
+own (`s4d_legs_clipped_init`), never by default. `built` returns a model with its certificate.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from .. import perturb
+from ..forms import Continuous, Discrete
+from ..ground import require
+from .dss_models import dlr_init as dlr_init
+from .dss_models import dss_init as dss_init
+from .dss_models import dss_softmax_init as dss_softmax_init
+from .hippo_models import accepted
+from .hippo_models import perturbed as perturbed
+from .hippo_models import ptd_init as ptd_init
+from .hippo_models import reading as reading
+from .hippo_models import s4_init as s4_init
+from .mimo_models import lru_init as lru_init
+from .mimo_models import s5_init as s5_init
+from .mimo_models import s5_ptd_init as s5_ptd_init
+from .random_parameters import STEP as STEP
+from .random_parameters import Step as Step
+from .s4d_models import mamba_init as mamba_init
+from .s4d_models import s4d_dfout_init as s4d_dfout_init
+from .s4d_models import s4d_inv2_init as s4d_inv2_init
+from .s4d_models import s4d_inv_init as s4d_inv_init
+from .s4d_models import s4d_legs_clipped_init as s4d_legs_clipped_init
+from .s4d_models import s4d_legs_init as s4d_legs_init
+from .s4d_models import s4d_lin_init as s4d_lin_init
+from .s4d_models import s4d_quad_init as s4d_quad_init
+from .s4d_models import s4d_rand_init as s4d_rand_init
+from .s4d_models import s4d_real_init as s4d_real_init
+
+INITS: dict[str, Callable[..., Continuous | Discrete]] = {
+    "ptd": ptd_init,
+    "s4d-lin": s4d_lin_init,
+    "s4d-inv": s4d_inv_init,
+    "s4d-inv2": s4d_inv2_init,
+    "s4d-quad": s4d_quad_init,
+    "s4d-rand": s4d_rand_init,
+    "s4d-real": s4d_real_init,
+    "s4d-legs": s4d_legs_init,
+    "s4d-legs-clipped": s4d_legs_clipped_init,
+    "s4d-dfout": s4d_dfout_init,
+    "s4": s4_init,
+    "dss": dss_init,
+    "dss-softmax": dss_softmax_init,
+    "dlr": dlr_init,
+    "lru": lru_init,
+    "s5": s5_init,
+    "s5-ptd": s5_ptd_init,
+    "mamba": mamba_init,
+}
+
+
+class Built(NamedTuple):
+    """An initialization as it was built.
+
+    Attributes:
+        form: the model, as the function of that name returns it.
+        certificate: the diagonalization whose state the model reads; None for a model without one.
+        figures: the figures of the certificate by name; empty without one.
+    """
+
+    form: Any
+    certificate: perturb.Diagonalization | None
+    figures: Mapping[str, Any]
+
+
+# Initializations that read the state of one diagonalization: how to make it, how to read it.
+_CERTIFIED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {"ptd": (perturbed, reading)}
+
+
+def options(name: str) -> tuple[str, ...]:
+    """The options that an initialization takes, `order` first.
+
+    Args:
+        name: one of `INITS`.
+
+    Returns:
+        Their names, in the order of the function.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> options("s5")
+        ('order', 'channels', 'blocks', 'step', 'seed')
+    """
+    make = INITS[require.known("name", name, INITS)]
+    return tuple(inspect.signature(make).parameters)
+
+
+def certified(name: str) -> bool:
+    """Whether `built` returns a certificate for an initialization.
+
+    Args:
+        name: one of `INITS`.
+
+    Returns:
+        True where the model reads the state of one perturbed system.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> certified("ptd"), certified("s4")
+        (True, False)
+    """
+    return require.known("name", name, INITS) in _CERTIFIED
+
+
+def built(
+    name: str, order: int, *, progress: Callable[..., object] | None = None, **given: Any
+) -> Built:
+    """An initialization with its certificate; the perturbation is computed once.
+
+    Args:
+        name: one of `INITS`.
+        order: order N of the state.
+        progress: called as the perturbation says, where there is one that takes long.
+        **given: options that the initialization takes, see `options`.
+
+    Returns:
+        The model, and for "ptd" the diagonalization that it reads, with its figures.
+
+    Raises:
+        TypeError: for an option that the initialization does not take; what it raises.
+        ValueError: for an unknown name; what the initialization raises.
+
+    Example:
+        >>> found = built("ptd", 8, conditioning=4.0)
+        >>> found.form.A.shape, found.figures["condition"] <= 4
+        ((4,), True)
+        >>> built("s4d-lin", 8).certificate is None
+        True
+    """
+    takes = options(name)
+    for option in given:
+        if option not in takes:
+            rule = f"{name} must be given options it has"
+            raise TypeError(f"{rule}; got {option}. It takes {', '.join(takes)}.")
+    if name not in _CERTIFIED:
+        return Built(INITS[name](order, **given), None, {})
+    certify, read = _CERTIFIED[name]
+    found = certify(order, progress=progress, **accepted(certify, given))
+    return Built(read(found, **accepted(read, given)), found, found.figures())

@@ -1,0 +1,216 @@
+"""S4 and S4-PTD: the whole HiPPO system, decomposed or perturbed, in other coordinates."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import decompose, hippo, perturb
+from ..forms import DPLR, NPLR, Paired
+from ..ground import require
+from .random_parameters import STEP, Step, draw, repeat
+
+
+def ptd_init(
+    order: int,
+    *,
+    measure: str = "legs",
+    perturbation: str = "lossless",
+    conditioning: float | None = None,
+    tau: float | None = None,
+    size: float | None = None,
+    channels: int | None = None,
+    step: Step = STEP,
+    seed: int = 0,
+) -> Paired:
+    r"""S4-PTD: HiPPO perturbed, then diagonalized, by default with kappa(V) at most 8.
+
+    .. math::  A + E = V \Lambda V^{-1}, \qquad
+               \text{model: } (\Lambda,\ V^{-1} \tilde B,\ c V), \quad c \sim \mathcal N(0, I_N),
+
+    so c reads the HiPPO state, and the output errs by at most |c| times the transfer error of
+    `perturb`. Each perturbation is sized by one of `conditioning`, `tau` and `size`, as its own
+    page says.
+
+    Args:
+        order: order N of the state.
+        measure: an entry of `hippo.MEASURES` that has a low-rank correction.
+        perturbation: an entry of `perturb.PERTURBATIONS`.
+        conditioning: budget for kappa_2(V), of perturbations that are sized so.
+        tau: size of a lossless perturbation.
+        size: |E|/|A|, of perturbations that are sized so.
+        channels: H, a leading axis of every field; None gives none.
+        step: a number, or the interval (low, high) of the steps.
+        seed: of C and the steps.
+
+    Returns:
+        A `Paired` form, closed under conjugation, the same for every seed but C and step.
+
+    Raises:
+        TypeError: for numbers of the wrong type.
+        ValueError: for unknown names, a size that the perturbation is not measured in, and a
+            complex perturbation; what the perturbation raises.
+
+    Cost:
+        O(N^3); with "lossless" O(N^2) for each channel.
+
+    Source:
+        Yu et al. 2024 (PTD, arXiv 2310.01698) for the method; `perturb` for the perturbations.
+
+    Example:
+        >>> model = ptd_init(64, channels=4)
+        >>> model.A.shape, bool(np.all(model.A.real < -0.5))
+        ((4, 32), True)
+    """
+    found = perturbed(
+        order,
+        measure=measure,
+        perturbation=perturbation,
+        conditioning=conditioning,
+        tau=tau,
+        size=size,
+    )
+    return reading(found, channels=channels, step=step, seed=seed)
+
+
+def perturbed(
+    order: int,
+    *,
+    measure: str = "legs",
+    perturbation: str = "lossless",
+    conditioning: float | None = None,
+    tau: float | None = None,
+    size: float | None = None,
+    progress: Callable[..., object] | None = None,
+) -> perturb.Diagonalization:
+    """The diagonalization that `ptd_init` reads, with the figures that certify it.
+
+    Args:
+        order: order N of the state.
+        measure: an entry of `hippo.MEASURES` that has a low-rank correction.
+        perturbation: an entry of `perturb.PERTURBATIONS`.
+        conditioning: budget for kappa_2(V), of perturbations that are sized so.
+        tau: size of a lossless perturbation.
+        size: |E|/|A|, of perturbations that are sized so.
+        progress: called as the perturbation says, if it takes long.
+
+    Returns:
+        What the perturbation returns.
+
+    Raises:
+        TypeError: for numbers of the wrong type.
+        ValueError: for unknown names, and for a size that the perturbation is not measured in;
+            what the perturbation raises.
+
+    Example:
+        >>> perturbed(8, perturbation="gaussian", size=0.1).method
+        'gaussian'
+    """
+    takes = perturb.sized_by(perturbation)
+    sizes = {"conditioning": conditioning, "tau": tau, "size": size}
+    sizes = {name: value for name, value in sizes.items() if value is not None}
+    for name in sizes:
+        if name not in takes:
+            rule = f"a {perturbation} perturbation is sized by {' or '.join(takes)}"
+            raise ValueError(f"{rule}; got {name}. Leave it out, or take another.")
+    method = perturb.PERTURBATIONS[perturbation]
+    told = accepted(method, {"progress": progress})
+    return method(_nplr(measure, order), **sizes, **told)
+
+
+def reading(
+    found: perturb.Diagonalization,
+    *,
+    channels: int | None = None,
+    step: Step = STEP,
+    seed: int = 0,
+) -> Paired:
+    """The model that reads the state of a diagonalization by normal rows.
+
+    Args:
+        found: a real perturbation of a system with an input.
+        channels: H, a leading axis of every field; None gives none.
+        step: a number, or the interval (low, high) of the steps.
+        seed: of C and the steps.
+
+    Returns:
+        A `Paired` form whose C = c V, c normal in the coordinates of A.
+
+    Raises:
+        TypeError: for numbers of the wrong type.
+        ValueError: for a complex perturbation and for that of a mere matrix.
+
+    Example:
+        >>> reading(perturbed(8), channels=3).C.shape
+        (3, 4)
+    """
+    drawn = draw(channels, step, seed)
+    c = drawn.rng.standard_normal((*drawn.shape, len(found.Lambda)))
+    return found.paired(c, drawn.steps)
+
+
+def s4_init(
+    order: int,
+    *,
+    measure: str = "legs",
+    channels: int | None = None,
+    step: Step = STEP,
+    seed: int = 0,
+) -> DPLR:
+    r"""S4: HiPPO as diagonal plus low rank.
+
+    .. math::  A = V (\Lambda - P P^H) V^H, \qquad
+               \text{model: } (\Lambda,\ P,\ V^H B,\ c V), \quad c \sim \mathcal N(0, I_N).
+
+    Args:
+        order: order N of the state.
+        measure: an entry of `hippo.MEASURES` that has a low-rank correction; the published ones are
+            legs, legt and fout.
+        channels: H, a leading axis of every field; None gives none.
+        step: a number, or the interval (low, high) of the steps.
+        seed: of C and the steps.
+
+    Returns:
+        A `DPLR` form. C = c V with c normal, and the steps are log-uniform.
+
+    Raises:
+        TypeError: for numbers of the wrong type.
+        ValueError: for numbers out of range, an unknown measure, and one without a correction.
+
+    Source:
+        Gu, Goel & Re 2022 (S4), Theorem 1; Gu et al. 2023 (HTTYH) for legt and fout.
+
+    Example:
+        >>> s4_init(4, measure="legt").P.shape
+        (4, 2)
+    """
+    drawn = draw(channels, step, seed)
+    nplr = _nplr(measure, order)
+    basis = decompose.eigenbasis(nplr)
+    adjoint = basis.V.conj().T
+    return DPLR(
+        Lambda=repeat(basis.Lambda, drawn.shape),
+        P=repeat(adjoint @ nplr.P, drawn.shape),
+        B=repeat(adjoint @ nplr.B, drawn.shape),
+        C=drawn.rng.standard_normal((*drawn.shape, order)) @ basis.V,
+        D=np.zeros(drawn.shape),
+        step=drawn.steps,
+    )
+
+
+def _nplr(measure: str, order: int) -> NPLR:
+    system = hippo.MEASURES[require.known("measure", measure, hippo.MEASURES)](order)
+    if not isinstance(system, NPLR):
+        has = ", ".join(name for name, make in hippo.MEASURES.items() if isinstance(make(2), NPLR))
+        rule = "`measure` must have a low-rank correction"
+        raise ValueError(f"{rule}; got {measure!r}, which has none. Choose from {has}.")
+    return system
+
+
+def accepted(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options among those given that a function takes."""
+    takes = inspect.signature(function).parameters
+    return {option: value for option, value in given.items() if option in takes}

@@ -1,0 +1,216 @@
+"""S5 and LRU: models with several inputs and outputs that share their modes."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import decompose, hippo
+from ..forms import MIMO, MIMORecurrence
+from ..ground import require
+from ..ground.backend import Complex
+from .hippo_models import perturbed
+from .random_parameters import (
+    STEP,
+    Step,
+    complex_normal,
+    log_uniform,
+    truncated_normal,
+    width_of,
+)
+
+
+def lru_init(
+    order: int,
+    *,
+    channels: int | None = None,
+    r_min: float = 0.0,
+    r_max: float = 1.0,
+    max_phase: float = 2 * math.pi,
+    seed: int = 0,
+) -> MIMORecurrence:
+    r"""LRU: modes drawn from a ring in the unit disc, with inputs normalized by what they keep.
+
+    .. math::  |A_n|^2 \sim U(r_\text{min}^2, r_\text{max}^2), \quad
+               \arg A_n \sim U(0, \text{max\_phase}), \qquad
+               B = \sqrt{1 - |A|^2}\; b .
+
+    Born discrete, hence no step. Published as y = Re(C x): C is stored halved.
+
+    Args:
+        order: number N of modes.
+        channels: M, the width; None is 1.
+        r_min: smallest radius.
+        r_max: largest radius, at most 1.
+        max_phase: largest phase, in radians a sample.
+        seed: of all that is drawn.
+
+    Returns:
+        A `MIMORecurrence`. b (N, M) is complex normal of variance 1/M, C (M, N) of variance 2/N, D
+        standard normal on the diagonal.
+
+    Raises:
+        TypeError: for numbers of the wrong type.
+        ValueError: unless 0 <= r_min <= r_max <= 1, and for other numbers out of range.
+
+    Source:
+        Orvieto et al. 2023 (LRU), Section 3.
+
+    Example:
+        >>> lru_init(8, channels=2).C.shape
+        (2, 8)
+    """
+    order = require.integer("order", order)
+    width = width_of(channels)
+    r_min = require.real("r_min", r_min)
+    r_max = require.real("r_max", r_max)
+    max_phase = require.real("max_phase", max_phase, above=0)
+    if not 0 <= r_min <= r_max <= 1:
+        rule = "radii must satisfy 0 <= r_min <= r_max <= 1"
+        got = f"{r_min:g} and {r_max:g}"
+        raise ValueError(f"{rule}; got {got}. Give for example 0.9 and 0.999.")
+    rng = np.random.default_rng(require.integer("seed", seed, least=0))
+    square = r_min**2 + rng.uniform(size=order) * (r_max**2 - r_min**2)
+    A = np.sqrt(square) * np.exp(1j * max_phase * rng.uniform(size=order))
+    b = complex_normal(rng, (order, width)) / math.sqrt(width)
+    C = complex_normal(rng, (width, order)) * math.sqrt(2 / order)
+    D = np.diag(rng.standard_normal(width))
+    return MIMORecurrence(A, b * np.sqrt(1 - square)[:, None], C / 2, D)
+
+
+def s5_init(
+    order: int,
+    *,
+    channels: int | None = None,
+    blocks: int = 1,
+    step: Step = STEP,
+    seed: int = 0,
+) -> MIMO:
+    r"""S5: copies of S4D-LegS side by side, between several inputs and outputs.
+
+    .. math::  A_\text{block} = \Lambda \text{ of } A_\text{legs} + \tfrac12 B B^T, \qquad
+               B_\text{block} = V^H b, \qquad C_\text{block} = c V .
+
+    Args:
+        order: order N of the state.
+        channels: M, the number of inputs and of outputs; None is 1.
+        blocks: copies of one spectrum of order N/blocks, side by side.
+        step: a number, or the interval (low, high) of the steps.
+        seed: of all that is drawn.
+
+    Returns:
+        A `MIMO` form of n = N/2 modes, each with a step of its own, log-uniform. b is a truncated
+        normal of variance 1/N, c complex of variance 1/N in each part, D standard normal on the
+        diagonal.
+
+    Raises:
+        TypeError: for numbers of the wrong type.
+        ValueError: unless `blocks` divides `order`, and for numbers out of range.
+
+    Source:
+        Smith, Warrington & Linderman 2023 (S5), Section 3.3 and Appendix B.1.
+
+    Example:
+        >>> s5_init(8, channels=3, blocks=2).B.shape
+        (4, 3)
+    """
+    basis = decompose.eigenbasis(hippo.legs(_block_size(order, blocks)))
+    block = _Basis(basis.Lambda, basis.V, basis.V.conj().T)
+    return _s5(block, blocks, channels, step, seed)
+
+
+def s5_ptd_init(
+    order: int,
+    *,
+    perturbation: str = "lossless",
+    conditioning: float | None = None,
+    tau: float | None = None,
+    size: float | None = None,
+    channels: int | None = None,
+    blocks: int = 1,
+    step: Step = STEP,
+    seed: int = 0,
+) -> MIMO:
+    r"""S5-PTD: S5 in the eigenbasis of perturbed HiPPO-LegS instead of its normal part.
+
+    .. math::  A_\text{legs} + E = V \Lambda V^{-1}, \qquad
+               A_\text{block} = \Lambda, \quad B_\text{block} = V^{-1} b, \quad
+               C_\text{block} = c V .
+
+    B is random, so no input is scaled: the bound on the transfer error is that of `ptd_init` only.
+
+    Args:
+        order: order N of the state.
+        perturbation: an entry of `perturb.PERTURBATIONS`.
+        conditioning: budget for kappa_2(V), of perturbations that are sized so.
+        tau: size of a lossless perturbation.
+        size: |E|/|A|, of perturbations that are sized so.
+        channels: M, the number of inputs and of outputs; None is 1.
+        blocks: copies of one spectrum of order N/blocks, side by side.
+        step: a number, or the interval (low, high) of the steps.
+        seed: of all that is drawn.
+
+    Returns:
+        A `MIMO` form, drawn as in `s5_init`, with conjugate pairs kept.
+
+    Raises:
+        TypeError: for numbers of the wrong type.
+        ValueError: unless `blocks` divides `order`, for unknown names, a size that the perturbation
+            is not measured in, and a complex perturbation; what the perturbation raises.
+
+    Source:
+        Yu et al. 2024 (PTD, arXiv 2310.01698), Section 5.
+
+    Example:
+        >>> s5_ptd_init(8, channels=3).A.shape
+        (4,)
+    """
+    one = _block_size(order, blocks)
+    found = perturbed(one, perturbation=perturbation, conditioning=conditioning, tau=tau, size=size)
+    if np.iscomplexobj(found.E):
+        rule = "`perturbation` must be real, for only then modes come in pairs"
+        raise ValueError(f"{rule}; got {perturbation!r}. Take gaussian.")
+    return _s5(_Basis(found.Lambda, found.V, found.V_inv), blocks, channels, step, seed)
+
+
+def _block_size(order: int, blocks: int) -> int:
+    order = require.integer("order", order)
+    blocks = require.integer("blocks", blocks)
+    if order % blocks:
+        rule = "`blocks` must divide `order`"
+        raise ValueError(f"{rule}; got {blocks} blocks for order {order}. Change one of them.")
+    return order // blocks
+
+
+class _Basis(NamedTuple):
+    """The eigenbasis of one block: Lambda (N,), V (N, N) and its inverse."""
+
+    Lambda: Complex
+    V: Complex
+    V_inv: Complex
+
+
+def _s5(block: _Basis, blocks: int, channels: int | None, step: Step, seed: int) -> MIMO:
+    """The upper half of each block's modes by rising frequency, a real mode with its B halved."""
+    width = width_of(channels)
+    rng = np.random.default_rng(require.integer("seed", seed, least=0))
+    size = len(block.Lambda)
+    scale = math.sqrt(size * blocks)
+    kept = np.flatnonzero(block.Lambda.imag >= 0)
+    # The order of `pair`.
+    kept = kept[np.lexsort((block.Lambda.real[kept], block.Lambda.imag[kept]))]
+    Lambda = block.Lambda[kept]
+    weight = np.where(Lambda.imag == 0, 0.5, 1.0)[:, None]
+    b = truncated_normal(rng, (blocks, size, width)) / scale
+    real = truncated_normal(rng, (width, blocks, size))
+    c = (real + 1j * truncated_normal(rng, (width, blocks, size))) / scale
+    n = blocks * len(kept)
+    return MIMO(
+        A=np.tile(Lambda, blocks),
+        B=(weight * (block.V_inv[kept] @ b)).reshape(n, width),
+        C=(c @ block.V[:, kept]).reshape(width, n),
+        D=np.diag(rng.standard_normal(width)),
+        step=log_uniform(rng, step, (n,)),
+    )
