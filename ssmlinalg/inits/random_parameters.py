@@ -33,7 +33,7 @@ class Draws(NamedTuple):
 
 
 def draw(channels: int | None, step: Step, seed: int) -> Draws:
-    """The draws of one initialization. The steps have their own stream: no change of C moves them."""
+    """The draws of one initialization; steps have their own stream, so that C moves none."""
     shape = () if channels is None else (require.integer("channels", channels),)
     seed = require.integer("seed", seed, least=0)
     steps = log_uniform(np.random.default_rng([seed, 0]), step, shape)
