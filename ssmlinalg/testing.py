@@ -62,7 +62,8 @@ from .kernels import convolve
 from .kernels import kernel as kernel_of
 from .kernels.sampling import sampled
 from .verification.diagnosis import diagnose
-from .verification.laws import KEEP_STABILITY, LAWS, Check, size
+from .verification.kernel_bounds import size
+from .verification.laws import KEEP_STABILITY, LAWS, Check
 
 try:
     from hypothesis import strategies as st

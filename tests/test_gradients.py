@@ -15,7 +15,7 @@ from strategies import EPS
 from ssmlinalg import discretize, forms, inits, kernel
 from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.products import moments
-from ssmlinalg.verification.precision import _sampled_mode
+from ssmlinalg.verification.multiple_precision import sampled_mode
 
 torch = pytest.importorskip("torch")
 jax = pytest.importorskip("jax")
@@ -59,7 +59,7 @@ def exact_gradients(form: forms.Diagonal, g: np.ndarray, rule: str) -> list[Any]
     weights = [ctx.mpf(float(value)) for value in g]
 
     def mode(a: Any, b: Any, c: Any, h: Any) -> Any:
-        f, now, before = _sampled_mode(ctx, h * a, rule)
+        f, now, before = sampled_mode(ctx, h * a, rule)
         later = f * now + before
         return (
             c
@@ -126,7 +126,7 @@ def long_gradients(form: forms.Diagonal, g: np.ndarray, rule: str) -> list[np.nd
         form.A.astype(complex), form.B.astype(complex), form.C.astype(complex), strict=True
     ):
         z = ctx.mpf(h) * ctx.mpc(a)
-        f, G, _ = _sampled_mode(ctx, z, rule)
+        f, G, _ = sampled_mode(ctx, z, rule)
         # (e^z - 1)/z has the derivative (e^z - G)/z; 1/(1 - z/2) has G^2/2, and A_d = 2 G - 1 has
         # G^2.
         slope, turning = (

@@ -16,7 +16,8 @@ from strategies import EPS, seeds
 
 from ssmlinalg import discretize, forms, inits, kernel, reference
 from ssmlinalg.ground.backend import to_numpy
-from ssmlinalg.verification.precision import Modes, _exact, modes_of, precision_report, rounded
+from ssmlinalg.verification.multiple_precision import exact_kernels, kernel_modes
+from ssmlinalg.verification.precision import precision_report, rounded
 
 BOUND = {"float64": 2e-13, "float32": 1e-6}
 RULES = [*sorted(set(discretize.RULES) - {"mamba"}), "none"]  # of forms born discrete
@@ -30,7 +31,7 @@ NYQUIST = (
     1000.0,
     1000.37,
 )  # frequencies, 1 the highest that sampling can tell
-MODAL = [name for name, init in sorted(inits.INITS.items()) if isinstance(init(2), Modes)]
+MODAL = [name for name, init in sorted(inits.INITS.items()) if not forms.kind(init(2)).matrix]
 WHERE = [
     ("numpy", "float64"),
     ("torch", "float32"),
@@ -75,10 +76,8 @@ def lags_of(length: int, count: int = 40) -> np.ndarray:
 
 def exact(form: Any, rule: str, lags: np.ndarray) -> np.ndarray:
     """The kernels (K, lags) of these very numbers, in multiple precision."""
-    wide = modes_of(single(form, "float64"))
-    return np.array(
-        [_exact(type(form), [array[k] for array in wide], lags, rule) for k in range(len(wide[0]))]
-    )
+    wide = forms.check(single(form, "float64"))
+    return exact_kernels(kernel_modes(wide), lags, None if rule == "none" else rule)
 
 
 def evaluate(form: Any, length: int, rule: str, where: str, lags: np.ndarray) -> np.ndarray:

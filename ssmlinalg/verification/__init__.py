@@ -1,13 +1,13 @@
 """Whether a model keeps its promises: the laws every sound one obeys, and why one of them fails.
 
-=============================  =======================================================================
+=============================  ====================================
 question                       functions
-=============================  =======================================================================
+=============================  ====================================
 whether it is sound            `verify`; the laws in `LAWS`
 why a kernel differs           `diagnose`
-what precision costs           `precision_report`
+the cost of precision          `precision_report`
 whether the step suits it      `timescales`
-=============================  =======================================================================
+=============================  ====================================
 """
 
 from .diagnosis import Diagnosis, diagnose

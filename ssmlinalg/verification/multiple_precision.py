@@ -1,0 +1,136 @@
+"""Kernels in multiple precision, straight from their modes, to hold evaluation to."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import mpmath
+import numpy as np
+
+from ..forms import kind, step_of, view
+from ..ground.backend import Complex, Real
+
+INSTANT = ("impulse", "mamba")  # rules that do not hold the input: no step is too long for it
+_IMPLICIT = {"forward": 0.0, "bilinear": 0.5, "backward": 1.0}  # alpha of the bilinear family
+_DIGITS = 50
+
+
+class KernelModes(NamedTuple):
+    """The modes of each of K kernels, one kernel a row: K(t) = Re sum C B e^{At}, and D at lag 0.
+
+    Attributes:
+        A: the modes (K, n).
+        B: the input weights (K, n).
+        C: the output weights (K, n), with the factor 2 of a half spectrum.
+        D: the direct path (K,).
+        step: the step (K, n); 1 for a discrete form.
+    """
+
+    A: Complex
+    B: Complex
+    C: Complex
+    D: Real
+    step: Real
+
+    def rows(self, index: Any) -> KernelModes:
+        """Some of the kernels; a single one has A (n,) and a number D."""
+        A, B, C, D, step = self
+        return KernelModes(A[index], B[index], C[index], D[index], step[index])
+
+
+def kernel_modes(form: Any) -> KernelModes:
+    """The modes of every kernel of a form, batch members and ports in rows.
+
+    Args:
+        form: a form of modes on the host, as `forms.check` returns it.
+
+    Returns:
+        A `KernelModes` of as many rows as the form has kernels.
+
+    Example:
+        >>> from ssmlinalg import s5_init
+        >>> kernel_modes(s5_init(8, channels=2)).C.shape  # 2 outputs and 2 inputs, 4 modes
+        (4, 4)
+    """
+    A, B, C, D = view(form)
+    step = step_of(form) if kind(form).continuous else np.ones(1)
+    fields = np.broadcast_arrays(
+        A[..., None, None, :],
+        np.swapaxes(B, -1, -2)[..., None, :, :],
+        C[..., :, None, :],
+        np.real(D)[..., None],
+        step[..., None, None, :],
+    )
+    A, B, C, D, step = (np.reshape(field, (-1, field.shape[-1])) for field in fields)
+    return KernelModes(A, B, C, D[:, 0], step)
+
+
+def exact_kernels(modes: KernelModes, lags: Real, rule: str | None) -> Real:
+    """Kernels at a few lags, in 50 digits, rounded once.
+
+    Args:
+        modes: the numbers of the form, taken as exact.
+        lags: the lags (k,), integers.
+        rule: a name in `discretize.RULES`; None for a discrete form.
+
+    Returns:
+        K_l (K, k) in double precision.
+
+    Cost:
+        O(K n k) operations in multiple precision.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init, kernel
+        >>> form = s4d_lin_init(8)
+        >>> found = exact_kernels(kernel_modes(form), np.arange(3), "zoh")
+        >>> bool(abs(found - kernel(form, 3)).max() < 1e-14)
+        True
+    """
+    ctx = mpmath.MPContext()
+    ctx.dps = _DIGITS
+    rows = range(len(modes.A))
+    return np.array([_exact_kernel(ctx, modes.rows(row), lags, rule) for row in rows])
+
+
+def _exact_kernel(ctx: Any, modes: KernelModes, lags: Real, rule: str | None) -> list[float]:
+    """One kernel at the lags."""
+    total = [ctx.mpf(float(modes.D)) if lag == 0 else ctx.mpf(0) for lag in lags]
+    columns = (modes.A, modes.B, modes.C, modes.step)
+    for a, b, c, h in zip(*(column.tolist() for column in columns), strict=True):
+        f, now, before = ctx.mpc(a), ctx.mpf(1), ctx.mpf(0)
+        if rule is not None:
+            f, now, before = sampled_mode(ctx, ctx.mpf(h) * ctx.mpc(a), rule)
+        weight = ctx.mpc(c) * ctx.mpc(b) * ctx.mpf(h)
+        later = f * now + before
+        for k, lag in enumerate(lags.tolist()):
+            total[k] += (weight * (now if lag == 0 else later * f ** (lag - 1))).real
+    return [float(K) for K in total]
+
+
+def sampled_mode(ctx: Any, z: Any, rule: str) -> tuple[Any, Any, Any]:
+    """One mode x' = z x + u sampled over a unit step, in multiple precision.
+
+    Args:
+        ctx: a context of mpmath.
+        z: the exponent, a number of that context.
+        rule: a name in `discretize.RULES`.
+
+    Returns:
+        A_d, the gain of the newest sample, and the gain of the sample before.
+
+    Example:
+        >>> mpmath.mp.nstr(sampled_mode(mpmath.mp, mpmath.mpf(-1), "zoh")[1], 6)
+        '0.632121'
+    """
+    if rule in _IMPLICIT:
+        gain = 1 / (1 - _IMPLICIT[rule] * z)
+        return gain * (1 + (1 - _IMPLICIT[rule]) * z), gain, 0
+    f = ctx.exp(z)
+    one = ctx.mpf(1)
+    if rule in INSTANT:
+        return f, one, 0
+    whole = ctx.expm1(z) / z if z else one
+    if rule == "zoh":
+        return f, whole, 0
+    newest = (whole - 1) / z if z else one / 2
+    return f, newest, whole - newest
