@@ -24,7 +24,7 @@ from ..ground.backend import Complex, Real
 from ..ground.formats import EPS, TINY
 from ..kernels import kernel, scan, step
 from ..matrices.eigen import proved_abscissa
-from ..systems.transfer_functions import transfer
+from ..systems import transfer
 from .kernel_bounds import radius_bound, radius_bounds, size, tail
 from .model import AnyForm, Model, admit
 from .time_scales import exponents
