@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ssmlinalg import checkpoints, export, inits
+from ssmlinalg import checkpoints, convert, export, inits
 from ssmlinalg.audit import audit
 
 ROWS: dict[str, tuple[str, Callable[[int], Any], int]] = {
@@ -71,7 +71,7 @@ def main() -> None:
                 seconds(lambda path=path: np.fromfile(path, np.uint8).sum())[0] for _ in range(3)
             )
             converted, found = seconds(
-                lambda path=path, target=target: export.convert(path, target, source_target=target)
+                lambda path=path, target=target: convert(path, target, source_target=target)
             )
             error = max(layer.error / layer.scale for layer in found.layers)
             audited, report = seconds(lambda path=path, target=target: audit(path, target=target))

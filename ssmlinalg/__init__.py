@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import audit as audit
     from . import checkpoints as checkpoints
     from . import comparison as comparison
+    from . import conversion as conversion
     from . import decompose as decompose
     from . import discretize as discretize
     from . import export as export
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from . import testing as testing
     from . import verification as verification
     from .comparison import compare as compare
-    from .export import convert as convert
+    from .conversion import convert as convert
     from .forms import move as move
     from .inits import *  # noqa: F403  (every *_init, and INITS)
     from .kernels import convolve as convolve
@@ -48,6 +49,7 @@ _ROOMS = (
     "audit",
     "checkpoints",
     "comparison",
+    "conversion",
     "decompose",
     "discretize",
     "export",
@@ -67,7 +69,7 @@ _ROOMS = (
 _DOORS = {
     "INITS": "inits",
     "compare": "comparison",
-    "convert": "export",
+    "convert": "conversion",
     "convolve": "kernels",
     "kernel": "kernels",
     "move": "forms",

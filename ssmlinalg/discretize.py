@@ -33,6 +33,7 @@ import numpy as np
 
 from .forms import (
     DPLR,
+    KINDS,
     MIMO,
     Continuous,
     Delayed,
@@ -46,7 +47,10 @@ from .forms import (
     Recurrence,
     Recurrent,
     check,
+    is_recurrence,
+    kind,
     to_dense,
+    unsampled,
 )
 from .ground import backend, require
 from .ground.backend import Array
@@ -232,14 +236,13 @@ def continuous(
     True
     """
     require.known("rule", rule, _UNDONE)
-    kinds = {Recurrence: Diagonal, PairedRecurrence: Paired, MIMORecurrence: MIMO}
-    if type(form) not in kinds:
+    if not is_recurrence(form) or kind(form).matrix:
         got = type(form).__name__
         raise TypeError(
             f"`form` must be a Recurrence, PairedRecurrence or MIMORecurrence; got {got}. Diagonalize it first."
         )
     form = check(form)
-    kind = kinds[type(form)]
+    there: Any = unsampled(type(form))
     xp = backend.namespace(A=form.A)
     with backend.quietly(form.A):  # check looks at the result
         z = _UNDONE[rule](form.A)
@@ -248,17 +251,17 @@ def continuous(
         raise ValueError(
             f"every mode must be the sample of one by {rule!r}; got A = {where:g}. Choose another rule."
         )
-    own = kind is MIMO  # a step for each mode
+    own = KINDS[there].axes["step"]  # a step for each mode
     step = step if hasattr(step, "shape") else require.real("step", step, above=0)
     steps = backend.beside(step, form.A) + backend.zeros(
         tuple(z.shape) if own else tuple(z.shape[:-1]), backend.real(form.D)
     )
     with backend.quietly(form.A):
         A = z / (steps if own else steps[..., None])
-    unit: Any = discretize(kind(A, xp.ones_like(form.B), form.C, form.D, steps), rule)
+    unit: Any = discretize(there(A, xp.ones_like(form.B), form.C, form.D, steps), rule)
     with backend.quietly(form.A):
         B = form.B / unit.B
-    return check(kind(A, B, form.C, form.D, steps))
+    return check(there(A, B, form.C, form.D, steps))
 
 
 def _one_tap(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> Recurrent:

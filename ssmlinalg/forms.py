@@ -34,6 +34,7 @@ plain(form)       the form with fields A, B, C, D that has the same output
 batch(form)       the leading axes of all fields together
 view(form)        A, B (..., n, M), C (..., P, n), D (..., P, M), whatever the form
 step_of(form)     step with the axes that it needs to multiply A
+unsampled(type)   the continuous type that is sampled to a type of recurrence
 ================  ==================================================================
 """
 
@@ -442,6 +443,27 @@ def is_recurrence(form: object) -> bool:
         True
     """
     return type(form) in KINDS and not KINDS[type(form)].continuous
+
+
+def unsampled(recurrence: type) -> type:
+    """The type of form in continuous time that is sampled to a type of recurrence.
+
+    Args:
+        recurrence: a type in `KINDS` that has no continuous time.
+
+    Returns:
+        The type with the same fields and a step.
+
+    Raises:
+        StopIteration: if none is sampled to it.
+
+    Example:
+        >>> unsampled(PairedRecurrence).__name__
+        'Paired'
+    """
+    return next(
+        form for form, known in KINDS.items() if known.sampled is recurrence and known.plain is None
+    )
 
 
 def _check_values(fields: dict[str, Array]) -> None:

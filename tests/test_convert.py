@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import exports
 
-from ssmlinalg import INITS, checkpoints, discretize, export, forms, hippo, kernel
-from ssmlinalg.export import TARGETS, convert
+from ssmlinalg import INITS, checkpoints, convert, discretize, export, forms, hippo, kernel
+from ssmlinalg.export import TARGETS
 
 EPS32 = float(np.finfo(np.float32).eps)
 LENGTH = 32

@@ -21,7 +21,7 @@ FLOORS = (
     "inits systems",
     "verification comparison",
     "export doctor testing",
-    "audit",
+    "conversion audit",
     "report",
     "cli",
     "__main__",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .. import export
+from .. import conversion, export
 from .options import Force, Json
 from .printing import PROGRESS, print_json, print_table
 
@@ -53,7 +53,7 @@ def convert(
 ) -> None:
     """Bring every layer of a checkpoint to another layout, once its kernel is proved to stay."""
     with PROGRESS.status(f"converting {source}"):
-        found = export.convert(
+        found = conversion.convert(
             source, target, source_target=source_target, length=length, output=output, force=force
         )
     if as_json:
@@ -73,7 +73,7 @@ def convert(
         print_table("written", ("file", "arrays"), [(output, len(found.arrays))])
 
 
-def _row(layer: export.Converted) -> tuple[object, ...]:
+def _row(layer: conversion.Converted) -> tuple[object, ...]:
     return (
         layer.prefix or "-",
         layer.source,
@@ -85,7 +85,7 @@ def _row(layer: export.Converted) -> tuple[object, ...]:
     )
 
 
-def _moved(layers: list[export.Converted]) -> dict[str, str]:
+def _moved(layers: list[conversion.Converted]) -> dict[str, str]:
     """By layout what it keeps elsewhere; the target of a layer says so last."""
     return {
         name: moved

@@ -1,6 +1,4 @@
-"""Where in a checkpoint the layers are: names that end as those of a layout, under a prefix of
-their own.
-"""
+"""Layers in a checkpoint: names that end as those of a layout, under a prefix of their own."""
 
 from __future__ import annotations
 
@@ -13,12 +11,16 @@ from ..ground import require
 from .layout import Target, ranked
 from .targets import TARGETS
 
+Shapes = Mapping[str, tuple[int, ...]]
+
 
 class Layer(NamedTuple):
     """A layer in a checkpoint.
 
-    `prefix` is what stands before its names, "" or ending in a dot or a slash; `names` leads from
-    the names of the target's layout to those in the checkpoint.
+    Attributes:
+        prefix: the text before its names, "" or ending in a dot or a slash.
+        target: the name of its layout.
+        names: the names in the checkpoint, by those of the layout.
     """
 
     prefix: str
@@ -26,64 +28,81 @@ class Layer(NamedTuple):
     names: dict[str, str]
 
 
-def layers(shapes: Mapping[str, tuple[int, ...]], target: str | None = None) -> list[Layer]:
-    """The layers among arrays of these names and shapes, in their order: those of one target, or of
-    the one that fits best.
+def layers(shapes: Shapes, target: str | None = None) -> list[Layer]:
+    """The layers among arrays of these names and shapes, in their order.
 
-    Without `target` a layer is what has all names a layout requires, with as many axes, and belongs
-    to the target with the most names. With it, a layer that lacks some is listed as well, if half
-    of them are there: it is for whoever reads it to refuse. An array that a layout calls optional
-    may lie one level up, in the layer around the kernel. Raises TypeError for names that are not
-    text; ValueError for an unknown target, where there is no layer, and where several targets have
-    the same names.
+    Without `target` a layer has all names that a layout requires, with as many axes, and belongs to
+    the target with the most names. With `target`, a layer that lacks some is listed as well, if
+    half of them are there: the reader has to refuse it. An array that a layout calls optional may
+    lie one level up, in the layer around the kernel.
 
-    >>> layers({"net.0.C": (3, 4, 2), "net.0.log_dt": (3,), "net.0.log_A_real": (3, 4), "net.0.A_imag": (3, 4)})[0].names["C"]
-    'net.0.C'
+    Args:
+        shapes: shapes by name.
+        target: the one layout that is looked for. None: all.
+
+    Returns:
+        At least one layer.
+
+    Raises:
+        TypeError: for names that are not text.
+        ValueError: for an unknown target, where there is no layer, and where several targets have
+            the same names.
+
+    Example:
+        >>> shapes = {"C": (3, 4, 2), "log_dt": (3,), "log_A_real": (3, 4), "A_imag": (3, 4)}
+        >>> layers({f"net.0.{name}": shape for name, shape in shapes.items()})[0].names["C"]
+        'net.0.C'
     """
     odd = [name for name in shapes if not isinstance(name, str)]
     if odd:
         raise TypeError(f"the names of arrays must be text; got {odd[0]!r}. Rename it.")
-    chosen = (
-        TARGETS if target is None else {require.known("target", target, TARGETS): TARGETS[target]}
-    )
-    found = [layer for name in chosen for layer in _of(shapes, name)]
-    whole = [layer for layer in found if not _missing(layer)]
-    found = (
-        _best(whole) if target is None else [*whole, *(layer for layer in found if _missing(layer))]
-    )
+    chosen: Mapping[str, Target] = TARGETS
+    if target is not None:
+        chosen = {require.known("target", target, TARGETS): TARGETS[target]}
+    every = [layer for name in chosen for layer in _under_all_prefixes(shapes, name)]
+    whole = [layer for layer in every if not _lacks(layer)]
+    partial = [layer for layer in every if _lacks(layer)]
+    found = _best(whole) if target is None else [*whole, *partial]
     if not found:
         raise ValueError(_nothing(shapes, chosen))
     order = {name: index for index, name in enumerate(shapes)}
     return sorted(found, key=lambda layer: min(order[name] for name in layer.names.values()))
 
 
-def _of(shapes: Mapping[str, tuple[int, ...]], target: str) -> Iterator[Layer]:
+def _under_all_prefixes(shapes: Shapes, target: str) -> Iterator[Layer]:
     """Every prefix under which at least half of the required names stand."""
     there = TARGETS[target]
-    required = [name for name in there.layout if name not in there.optional]
-    ends = {
-        name: re.compile(rf"(^|.*[./]){re.escape(name)}") for name in required or there.optional
-    }
-    prefixes = dict.fromkeys(
-        match[1] for key in shapes for end in ends.values() if (match := end.fullmatch(key))
-    )
+    required = _required(there)
+    endings = [re.compile(rf"(^|.*[./]){re.escape(name)}") for name in required or there.optional]
+    matches = (ending.fullmatch(name) for name in shapes for ending in endings)
+    prefixes = dict.fromkeys(match[1] for match in matches if match)
     for prefix in prefixes:
-        names = {}
-        for name, (_, axes) in there.layout.items():
-            above = re.sub(r"[^./]*[./]$", "", prefix)
-            for key in (
-                (prefix + name, above + name) if name in there.optional else (prefix + name,)
-            ):
-                if key in shapes and ranked(shapes[key], axes):
-                    names[name] = key
-                    break
+        names = _names(shapes, there, prefix)
         if names and 2 * sum(name in names for name in required) >= len(required):
             yield Layer(prefix, target, names)
 
 
-def _missing(layer: Layer) -> list[str]:
-    there = TARGETS[layer.target]
-    return [name for name in there.layout if name not in layer.names and name not in there.optional]
+def _names(shapes: Shapes, there: Target, prefix: str) -> dict[str, str]:
+    """The names of the layout that stand under a prefix, with as many axes."""
+    names = {}
+    above = re.sub(r"[^./]*[./]$", "", prefix)
+    for name, (_, axes) in there.layout.items():
+        places = [prefix + name]
+        if name in there.optional:
+            places.append(above + name)
+        fitting = (key for key in places if key in shapes and ranked(shapes[key], axes))
+        key = next(fitting, None)
+        if key is not None:
+            names[name] = key
+    return names
+
+
+def _required(there: Target) -> list[str]:
+    return [name for name in there.layout if name not in there.optional]
+
+
+def _lacks(layer: Layer) -> bool:
+    return any(name not in layer.names for name in _required(TARGETS[layer.target]))
 
 
 def _best(found: list[Layer]) -> list[Layer]:
@@ -98,25 +117,25 @@ def _best(found: list[Layer]) -> list[Layer]:
     for prefix, rivals in best.items():
         if len(rivals) > 1:
             got = " and ".join(layer.target for layer in rivals)
-            raise ValueError(
-                f"the names under {prefix!r} must be those of one target; got {got}. Say which."
-            )
+            rule = f"the names under {prefix!r} must be those of one target"
+            raise ValueError(f"{rule}; got {got}. Say which.")
     return [rivals[0] for rivals in best.values()]
 
 
-def _nothing(shapes: Mapping[str, tuple[int, ...]], chosen: Mapping[str, Target]) -> str:
-    needed = (
-        "of a target"
-        if len(chosen) > 1
-        else ", ".join(name for there in chosen.values() for name in there.layout)
-    )
-    some = ", ".join(list(shapes)[:6]) + (", ..." if len(shapes) > 6 else "")
+def _nothing(shapes: Shapes, chosen: Mapping[str, Target]) -> str:
+    """The sentence where there is no layer, with the name that was nearest to one."""
     known = sorted({name for there in chosen.values() for name in there.layout})
-    last = {re.sub(r".*[./]", "", name): name for name in shapes}
-    pairs = {name: difflib.get_close_matches(name, last, n=1, cutoff=0.75) for name in known}
-    near = [
-        f"Is {last[match[0]]!r} meant to be {name!r}?"
-        for name, match in pairs.items()
-        if match and match[0] != name
-    ]
-    return f"the names must be those of a layer, {needed}; got {some or 'none'}. {near[0] if near else 'Say another target.'}"
+    needed = "of a target"
+    if len(chosen) == 1:
+        needed = ", ".join(name for there in chosen.values() for name in there.layout)
+    got = ", ".join(list(shapes)[:6]) or "none"
+    if len(shapes) > 6:
+        got += ", ..."
+    remedy = "Say another target."
+    by_ending = {re.sub(r".*[./]", "", name): name for name in shapes}
+    for name in known:
+        nearest = difflib.get_close_matches(name, by_ending, n=1, cutoff=0.75)
+        if nearest and nearest[0] != name:
+            remedy = f"Is {by_ending[nearest[0]]!r} meant to be {name!r}?"
+            break
+    return f"the names must be those of a layer, {needed}; got {got}. {remedy}"

@@ -25,13 +25,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from operator import itemgetter
 
 import numpy as np
 
-from ..forms import MIMO, MIMORecurrence, check, move
+from ..forms import MIMORecurrence, check
 from ..ground.backend import Array
-from .layout import Declared, Layout, Target, expect, read, stored, trains
-from .modes import logarithm, square
+from ..ground.formats import FORMATS
+from .channels import square
+from .layout import Layout, Target, expect, read, stored
+from .parametrization import check_modulus, logarithm
+from .published import MODEL, normal, own_group, uniform
 
 LAYOUT: Layout = {
     "theta_log": ("f", ("N",)),
@@ -43,67 +47,80 @@ LAYOUT: Layout = {
     "C_im": ("f", ("H", "N")),
     "D": ("f", ("H",)),
 }
-
 TAKES = (MIMORecurrence,)
 
-MOVED = "the factor 2 of a half spectrum into C, and sqrt(1 - |A|^2) out of B into gamma"
-
-# The project trains A, gamma and B at a rate of their own and without decay, and C and D as the
-# model.
+# The project trains A, gamma and B at a rate of their own and without decay.
 TRAINING = {
-    "theta_log": trains(lr="ssm", weight_decay=0.0, constraint="phase of A = exp"),
-    "nu_log": trains(lr="ssm", weight_decay=0.0, constraint="log|A| = -exp"),
-    "gamma_log": trains(lr="ssm", weight_decay=0.0, constraint="gamma = exp, free of A once drawn"),
-    "B_re": trains(lr="ssm", weight_decay=0.0),
-    "B_im": trains(lr="ssm", weight_decay=0.0),
-    "C_re": trains(),
-    "C_im": trains(),
-    "D": trains(),
+    "theta_log": own_group("phase of A = exp"),
+    "nu_log": own_group("log|A| = -exp"),
+    "gamma_log": own_group("gamma = exp, free of A once drawn"),
+    "B_re": own_group(),
+    "B_im": own_group(),
+    "C_re": MODEL,
+    "C_im": MODEL,
+    "D": MODEL,
 }
+
+
+def _squared_modulus(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.exp(-2 * np.exp(arrays["nu_log"]))
+
+
+def _phase(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.exp(arrays["theta_log"])
+
+
+def _scaled_inputs(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    return math.sqrt(2 * arrays["D"].size) * np.stack([arrays["B_re"], arrays["B_im"]])
+
+
+def _scaled_outputs(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    return math.sqrt(arrays["nu_log"].size) * np.stack([arrays["C_re"], arrays["C_im"]])
+
 
 _SOURCE = "NicolasZucchet/minimal-LRU, lru/model.py"
 DECLARED = {
-    "|A|^2": Declared(lambda arrays: np.exp(-2 * np.exp(arrays["nu_log"])), "uniform", (0.0, 1.0), _SOURCE),
-    "phase": Declared(lambda arrays: np.exp(arrays["theta_log"]), "uniform", (0.0, 6.28), _SOURCE),
-    "sqrt(2 H) B": Declared(
-        lambda arrays: math.sqrt(2 * arrays["D"].size) * np.stack([arrays["B_re"], arrays["B_im"]]),
-        "norm", (0.0, 1.0), _SOURCE,
-    ),
-    "sqrt(N) C": Declared(
-        lambda arrays: math.sqrt(arrays["nu_log"].size) * np.stack([arrays["C_re"], arrays["C_im"]]),
-        "norm", (0.0, 1.0), _SOURCE,
-    ),
-    "D": Declared(lambda arrays: arrays["D"], "norm", (0.0, 1.0), _SOURCE),
-}  # fmt: skip
+    "|A|^2": uniform(_squared_modulus, _SOURCE, low=0.0, width=1.0),
+    "phase": uniform(_phase, _SOURCE, low=0.0, width=6.28),
+    "sqrt(2 H) B": normal(_scaled_inputs, _SOURCE),
+    "sqrt(N) C": normal(_scaled_outputs, _SOURCE),
+    "D": normal(itemgetter("D"), _SOURCE),
+}
 
 
 def to(form: MIMORecurrence) -> dict[str, np.ndarray]:
-    """The arrays of the layer, float32, for as many outputs as inputs and a direct path from each
-    to its own.
+    """The arrays of the layer, for as many outputs as inputs, each with its own direct path.
 
-    Raises TypeError for other forms; ValueError unless 0 < |A| < 1, for leading axes, a D that is
-    not square and diagonal, and numbers beyond float32.
+    Args:
+        form: a recurrence without leading axes.
 
-    >>> from ssmlinalg import lru_init
-    >>> {name: array.shape for name, array in to(lru_init(8, channels=2)).items() if name[0] in "nBC"}
-    {'nu_log': (8,), 'B_re': (8, 2), 'B_im': (8, 2), 'C_re': (2, 8), 'C_im': (2, 8)}
+    Returns:
+        The arrays of the table above, float32.
+
+    Raises:
+        TypeError: for other forms.
+        ValueError: unless 0 < |A| < 1, for leading axes, a D that is not square and diagonal, and
+            numbers beyond float32.
+
+    Example:
+        >>> from ssmlinalg import lru_init
+        >>> arrays = to(lru_init(8, channels=2))
+        >>> {name: arrays[name].shape for name in ("nu_log", "B_re", "C_re")}
+        {'nu_log': (8,), 'B_re': (8, 2), 'C_re': (2, 8)}
     """
     expect(form, TAKES, "minimal-lru", "Start from lru_init, or sample a MIMO with discretize.")
-    A, B, C, D = check(move(form, "numpy", dtype="float64"))  # on the host values are looked at
-    A, B, C, D, _ = square(MIMO(A, B, C, D, np.ones(A.shape)))
+    A, B, C, D = square(form)
     rate, phase = logarithm(A)
-    if not np.all(np.isfinite(rate) & (rate < 0)):
-        where = int(np.argmax(~np.isfinite(rate) | (rate >= 0)))
-        rule = "A must satisfy 0 < |A| < 1, for the layer stores log(-log|A|)"
-        raise ValueError(f"{rule}; got |A| = {abs(A[where]):g} at index {where}. Scale that mode.")
+    rule = "A must satisfy 0 < |A| < 1, for the layer stores log(-log|A|)"
+    check_modulus(A, ~np.isfinite(rate) | (rate >= 0), rule)
     nu_log = np.log(-rate).astype(np.float32)
     # gamma belongs to the |A| that the layer has, and B to the gamma: both after rounding.
-    gamma_log = (np.log(-np.expm1(-2 * np.exp(nu_log.astype(np.float64)))) / 2).astype(np.float32)
+    decay = np.exp(nu_log.astype(np.float64))
+    gamma_log = (np.log(-np.expm1(-2 * decay)) / 2).astype(np.float32)
     inputs = B / np.exp(gamma_log.astype(np.float64))[:, None]
+    phase = np.maximum(phase, FORMATS["float32"].normal)
     arrays = {
-        "theta_log": np.log(
-            np.maximum(phase, np.finfo(np.float32).tiny)
-        ),  # log 2 pi is rounded down: no phase gets around
+        "theta_log": np.log(phase),  # log 2 pi is rounded down: no phase gets around
         "nu_log": nu_log,
         "gamma_log": gamma_log,
         "B_re": inputs.real,
@@ -116,25 +133,39 @@ def to(form: MIMORecurrence) -> dict[str, np.ndarray]:
 
 
 def back(arrays: Mapping[str, Array]) -> MIMORecurrence:
-    """The recurrence the layer computes, in float64, gamma within B and C halved.
+    """The recurrence that the layer computes, gamma within B and C halved.
 
-    Raises ValueError for names, types and shapes that are not the layer's, and for values that are
-    not finite.
+    Args:
+        arrays: those of the table above, of any library.
 
-    >>> from ssmlinalg import lru_init
-    >>> back(to(lru_init(8, channels=2))).A.shape
-    (8,)
+    Returns:
+        The recurrence in float64.
+
+    Raises:
+        TypeError: for what is no dense array.
+        ValueError: for other names, types or shapes, and for values that are not finite.
+
+    Example:
+        >>> from ssmlinalg import lru_init
+        >>> back(to(lru_init(8, channels=2))).A.shape
+        (8,)
     """
     found = read(arrays, LAYOUT)
     with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
         A = np.exp(-np.exp(found["nu_log"]) + 1j * np.exp(found["theta_log"]))
         B = np.exp(found["gamma_log"])[:, None] * (found["B_re"] + 1j * found["B_im"])
-    return check(
-        MIMORecurrence(A, B, (found["C_re"] + 1j * found["C_im"]) / 2, np.diag(found["D"]))
-    )
+    C = (found["C_re"] + 1j * found["C_im"]) / 2
+    return check(MIMORecurrence(A, B, C, np.diag(found["D"])))
 
 
 TARGET = Target(
-    "the module LRU of NicolasZucchet/minimal-LRU",
-    to, back, LAYOUT, TAKES, None, TRAINING, MOVED, declared=DECLARED,
-)  # fmt: skip
+    about="the module LRU of NicolasZucchet/minimal-LRU",
+    to=to,
+    back=back,
+    layout=LAYOUT,
+    takes=TAKES,
+    rule=None,
+    training=TRAINING,
+    moved="the factor 2 of a half spectrum into C, and sqrt(1 - |A|^2) out of B into gamma",
+    declared=DECLARED,
+)

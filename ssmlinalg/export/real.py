@@ -1,5 +1,4 @@
-r"""The sampled recurrence of a half spectrum in real arrays: for ONNX and whatever else has no
-complex numbers.
+r"""The sampled recurrence of a half spectrum in real arrays, for ONNX.
 
 ==============  ===========  ===================================
 name            shape        holds
@@ -27,59 +26,68 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..forms import Paired, PairedRecurrence, check, move
+from ..forms import PairedRecurrence, check
 from ..ground.backend import Array
-from .layout import Layout, Target, expect, read, stored, trains
-from .modes import channels
+from .channels import channels
+from .layout import Layout, Target, expect, read, stored
+from .published import FIXED
 
-_PARTS = {"re": np.real, "im": np.imag}
-
-LAYOUT: Layout = {
-    **dict.fromkeys([f"{field}_{part}" for field in "ABC" for part in _PARTS], ("f", ("H", "n"))),
-    "D": ("f", ("H",)),
-}
-
+_PARTS: Layout = dict.fromkeys(("A_re", "A_im", "B_re", "B_im", "C_re", "C_im"), ("f", ("H", "n")))
+LAYOUT: Layout = _PARTS | {"D": ("f", ("H",))}
 TAKES = (PairedRecurrence,)
-
-MOVED = "real and imaginary parts into arrays of their own"
-
-# A graph that runs a model does not train it.
-TRAINING = dict.fromkeys(LAYOUT, trains(trainable=False))
+TRAINING = dict.fromkeys(LAYOUT, FIXED)  # a graph that runs a model does not train it
 
 
 def to(form: PairedRecurrence) -> dict[str, np.ndarray]:
-    """The arrays, float32, with one leading axis of channels or none (H = 1).
+    """The real arrays of a recurrence of half spectrum.
 
-    Raises TypeError for other forms; ValueError for more leading axes, and for numbers beyond
-    float32.
+    Args:
+        form: with one leading axis of channels or none (H = 1).
 
-    >>> from ssmlinalg import discretize, s4d_lin_init
-    >>> {name: array.shape for name, array in to(discretize.zoh(s4d_lin_init(8, channels=3))).items()}["A_re"]
-    (3, 4)
+    Returns:
+        The arrays of the table above, float32.
+
+    Raises:
+        TypeError: for other forms.
+        ValueError: for more leading axes, and for numbers beyond float32.
+
+    Example:
+        >>> from ssmlinalg import discretize, s4d_lin_init
+        >>> to(discretize.zoh(s4d_lin_init(8, channels=3)))["A_re"].shape
+        (3, 4)
     """
-    expect(
-        form,
-        TAKES,
-        "real",
-        "Sample a Paired form with discretize.zoh; halve a Diagonal with forms.pair first.",
-    )
-    form = move(form, "numpy", dtype="float64")
-    A, B, C, D, _ = channels(Paired(*form, step=np.ones(())))
-    parts = {
-        f"{field}_{part}": of(array)
-        for field, array in zip("ABC", (A, B, C), strict=True)
-        for part, of in _PARTS.items()
+    remedy = "Sample a Paired form with discretize.zoh; halve a Diagonal with forms.pair first."
+    expect(form, TAKES, "real", remedy)
+    A, B, C, D = channels(form)
+    arrays = {
+        "A_re": A.real,
+        "A_im": A.imag,
+        "B_re": B.real,
+        "B_im": B.imag,
+        "C_re": C.real,
+        "C_im": C.imag,
+        "D": D,
     }
-    return stored(parts | {"D": D}, LAYOUT)
+    return stored(arrays, LAYOUT)
 
 
 def back(arrays: Mapping[str, Array]) -> PairedRecurrence:
-    """The recurrence. Raises ValueError for names, types and shapes that are not those of the
-    table.
+    """The complex recurrence of the real arrays.
 
-    >>> from ssmlinalg import discretize, s4d_lin_init
-    >>> back(to(discretize.zoh(s4d_lin_init(8, channels=3)))).A.shape
-    (3, 4)
+    Args:
+        arrays: those of the table above, of any library.
+
+    Returns:
+        The recurrence in float64.
+
+    Raises:
+        TypeError: for what is no dense array.
+        ValueError: for other names, types or shapes, and for values that are not finite.
+
+    Example:
+        >>> from ssmlinalg import discretize, s4d_lin_init
+        >>> back(to(discretize.zoh(s4d_lin_init(8, channels=3)))).A.shape
+        (3, 4)
     """
     found = read(arrays, LAYOUT)
     A, B, C = (found[f"{field}_re"] + 1j * found[f"{field}_im"] for field in "ABC")
@@ -87,5 +95,12 @@ def back(arrays: Mapping[str, Array]) -> PairedRecurrence:
 
 
 TARGET = Target(
-    "the recurrence in real arrays, for ONNX", to, back, LAYOUT, TAKES, None, TRAINING, MOVED
+    about="the recurrence in real arrays, for ONNX",
+    to=to,
+    back=back,
+    layout=LAYOUT,
+    takes=TAKES,
+    rule=None,
+    training=TRAINING,
+    moved="real and imaginary parts into arrays of their own",
 )

@@ -18,15 +18,18 @@ e^{step A} - 1 in float32, which costs it digits for small |step A|.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from operator import itemgetter
 
 import numpy as np
 
 from ..forms import MIMO, Paired
 from ..ground.backend import Array
-from .layout import Declared, Layout, Target, expect, read, stored, trains
-from .modes import both_halves, not_zero, square, upper_half
+from .channels import square
+from .conjugates import MOVED, FullSpectrum, both_halves, upper_half
+from .layout import Layout, Target, expect, read, stored
+from .parametrization import as_parts, check_not_zero, exponential, from_parts
+from .published import MODEL, log_step, uniform
 
 LAYOUT: Layout = {
     "seq.Lambda": ("c", ("P",)),
@@ -35,78 +38,94 @@ LAYOUT: Layout = {
     "seq.D": ("f", ("H",)),
     "seq.log_step": ("f", ("P",)),
 }
-
 TAKES = (MIMO, Paired)
-
-MOVED = "the factor 2 of a half spectrum into conjugate modes, and into B of real ones"
-
-# The package groups no parameters.
-TRAINING = dict.fromkeys(LAYOUT, trains())
+TRAINING = dict.fromkeys(LAYOUT, MODEL)  # the package groups no parameters
 
 _SOURCE = "s5-pytorch 0.2.1, s5/s5_model.py"
 DECLARED = {
-    "log step": Declared(
-        lambda arrays: arrays["seq.log_step"], "uniform", (math.log(1e-3), math.log(100)), _SOURCE
-    ),
-    "D": Declared(lambda arrays: arrays["seq.D"], "uniform", (0.0, 1.0), _SOURCE),
+    "log step": log_step(itemgetter("seq.log_step"), _SOURCE),
+    "D": uniform(itemgetter("seq.D"), _SOURCE, low=0.0, width=1.0),
 }
 
 
 def to(form: MIMO | Paired) -> dict[str, np.ndarray]:
-    """The arrays of the layer for a model with as many outputs as inputs and a direct path from
-    each to its own.
+    """The arrays of the layer, each mode beside its conjugate.
 
     The H channels of a `Paired` form become H blocks: a state of H N modes, zeros in B and C
-    between them. That is exact, but training fills the zeros. Raises TypeError for other forms;
-    ValueError for leading axes, a D that is not square and diagonal, a mode A = 0 (the layer
-    divides by A), and numbers beyond float32.
+    between them. That is exact, but training fills the zeros.
 
-    >>> from ssmlinalg import s5_init
-    >>> {name: array.shape for name, array in to(s5_init(8, channels=3)).items()}
-    {'seq.Lambda': (8,), 'seq.B': (8, 3, 2), 'seq.C': (3, 8), 'seq.D': (3,), 'seq.log_step': (8,)}
+    Args:
+        form: with as many outputs as inputs, each with its own direct path.
+
+    Returns:
+        The arrays of the table above.
+
+    Raises:
+        TypeError: for other forms.
+        ValueError: for leading axes, a D that is not square and diagonal, a mode A = 0 (the layer
+            divides by A), and numbers beyond float32.
+
+    Example:
+        >>> from ssmlinalg import s5_init
+        >>> {name: array.shape for name, array in to(s5_init(8, channels=3)).items()}
+        {'seq.Lambda': (8,), 'seq.B': (8, 3, 2), 'seq.C': (3, 8), 'seq.D': (3,),
+         'seq.log_step': (8,)}
     """
     expect(form, TAKES, "s5-pytorch", "Halve a Diagonal with forms.pair.")
-    form = square(form)
-    A, B, C, step = both_halves(form)
+    modes = both_halves(square(form))
     arrays = {
-        "seq.Lambda": A,
-        "seq.B": np.stack([np.real(B), np.imag(B)], axis=-1),
-        "seq.C": C,
-        "seq.D": np.diag(form.D),
-        "seq.log_step": np.log(step),
+        "seq.Lambda": modes.A,
+        "seq.B": as_parts(modes.B),
+        "seq.C": modes.C,
+        "seq.D": np.diag(modes.D),
+        "seq.log_step": np.log(modes.step),
     }
-    cast = stored(arrays, LAYOUT)
-    not_zero(cast["seq.Lambda"])
-    return cast
+    held = stored(arrays, LAYOUT)
+    check_not_zero(held["seq.Lambda"])
+    return held
 
 
 def back(arrays: Mapping[str, Array]) -> MIMO:
-    """The form the layer computes with, in float64.
+    """The form that the layer computes with.
 
     Where the second half of the complex modes are the conjugates of the first, bit for bit, as `to`
     writes them, the first half and the real modes are kept. Otherwise every mode is, with B halved:
-    the layer need not keep pairs together. Raises ValueError for names, types and shapes that are
-    not the layer's, and for values that are not finite.
+    the layer need not keep pairs together.
 
-    >>> from ssmlinalg import s5_init
-    >>> back(to(s5_init(8, channels=3))).A.shape
-    (4,)
+    Args:
+        arrays: those of the table above, of any library.
+
+    Returns:
+        The form in float64.
+
+    Raises:
+        TypeError: for what is no dense array.
+        ValueError: for other names, types or shapes, and for values that are not finite.
+
+    Example:
+        >>> from ssmlinalg import s5_init
+        >>> back(to(s5_init(8, channels=3))).A.shape
+        (4,)
     """
     found = read(arrays, LAYOUT)
-    B = found["seq.B"][..., 0] + 1j * found["seq.B"][..., 1]
-    with np.errstate(over="ignore"):  # the form is checked
-        step = np.exp(found["seq.log_step"])
-    return upper_half(found["seq.Lambda"], B, found["seq.C"], np.diag(found["seq.D"]), step)
+    modes = FullSpectrum(
+        A=found["seq.Lambda"],
+        B=from_parts(found["seq.B"]),
+        C=found["seq.C"],
+        D=np.diag(found["seq.D"]),
+        step=exponential(found["seq.log_step"]),
+    )
+    return upper_half(modes)
 
 
 TARGET = Target(
-    "the layer S5 of the package s5-pytorch",
-    to,
-    back,
-    LAYOUT,
-    TAKES,
-    "zoh",
-    TRAINING,
-    MOVED,
+    about="the layer S5 of the package s5-pytorch",
+    to=to,
+    back=back,
+    layout=LAYOUT,
+    takes=TAKES,
+    rule="zoh",
+    training=TRAINING,
+    moved=MOVED,
     declared=DECLARED,
 )

@@ -23,14 +23,9 @@ from ..ground.files import refuse_existing
 from .layer_search import layers
 from .targets import TARGETS, sized
 
-_OWN = (
-    "target",
-    "form",
-    "ssmlinalg",
-    "numpy",
-    "moved",
-)  # plain text in the file; everything else is JSON
+_TEXTS = ("target", "form", "ssmlinalg", "numpy", "moved")  # plain in the file; the rest is JSON
 _DIGEST = "sha256"
+_OWN = (*_TEXTS, "training", "length", _DIGEST)
 
 
 def save(
@@ -42,41 +37,49 @@ def save(
     metadata: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Write `form` for the layer `target` and return what is recorded beside the arrays.
+    """Write a form for the layer `target`, with a record of all that reproduces it.
 
-    `path` ends in .safetensors, .npz or .mat. A layer whose arrays are those of one `length` of
-    sequences has to be told it. `metadata` is whatever JSON can say of where the form comes from,
-    by custom `built`, `seed` and `figures`. Recorded without asking: `target`, `length`, `form`
-    (its type), `ssmlinalg` and `numpy` (versions), `moved` (what the layer keeps elsewhere than
-    we), `training` (how the published layer trains each array) and a `sha256` of all this.
+    The file appears whole or not at all: it is written beside `path` and renamed. Recorded without
+    asking: `target`, `length`, `form` (its type), `ssmlinalg` and `numpy` (versions), `moved` (the
+    facts that the layer keeps in other places), `training` (how the published layer trains each
+    array) and a `sha256` of all this.
 
-    The file appears whole or not at all: it is written beside `path` and renamed. Raises TypeError
-    and ValueError as the target's `to` does and for an unknown target, another suffix, or metadata
-    that is not JSON or not free to use; FileExistsError for a file that exists unless `force`,
-    FileNotFoundError for a missing folder, OSError where the system refuses.
+    Args:
+        path: a file that ends in .safetensors, .npz or .mat.
+        form: any form that the target takes.
+        target: a name in `TARGETS`.
+        length: the samples of a sequence, for a layer whose arrays depend on it.
+        metadata: whatever JSON can say of the origin of the form, by custom `built`, `seed` and
+            `figures`.
+        force: whether an existing file is replaced.
 
-    >>> import tempfile
-    >>> from ssmlinalg import ptd_init
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     written = save(f"{folder}/ptd.safetensors", ptd_init(8), "s4d", metadata={"built": "ptd", "seed": 0})
-    ...     form, metadata = load(f"{folder}/ptd.safetensors")
-    >>> metadata == written, metadata["built"], form.A.shape
-    (True, 'ptd', (1, 4))
+    Returns:
+        The record beside the arrays.
+
+    Raises:
+        TypeError: for metadata that is not JSON, and as the target's `to` does.
+        ValueError: for an unknown target, another suffix, metadata under names of the record, and
+            as the target's `to` does.
+        FileExistsError: for a file that exists, unless `force`.
+        FileNotFoundError: for a missing folder.
+        OSError: where the system refuses.
+
+    Example:
+        >>> import tempfile
+        >>> from ssmlinalg import ptd_init
+        >>> told = {"built": "ptd", "seed": 0}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = save(f"{folder}/ptd.safetensors", ptd_init(8), "s4d", metadata=told)
+        ...     form, record = load(f"{folder}/ptd.safetensors")
+        >>> record == written, record["built"], form.A.shape
+        (True, 'ptd', (1, 4))
     """
     path = writable(path, force=force)
     there = TARGETS[require.known("target", target, TARGETS)]
-    told = _told(metadata or {})
+    told = _texts_of(metadata or {})
     arrays = there.to(form, **sized(target, length))
-    return put(
-        path,
-        arrays,
-        target,
-        list(arrays),
-        told,
-        form=type(form).__name__,
-        length=length,
-        force=force,
-    )
+    record = recorded(told, target, list(arrays), form=type(form).__name__, length=length)
+    return put(path, arrays, record, force=force)
 
 
 def writable(path: str | os.PathLike[str], *, force: bool) -> Path:
@@ -84,33 +87,21 @@ def writable(path: str | os.PathLike[str], *, force: bool) -> Path:
     path = Path(path)
     if path.suffix not in checkpoints.SUFFIXES:
         endings = ", ".join(checkpoints.SUFFIXES)
-        raise ValueError(
-            f"`path` must end in {endings}, which is what is written; got {path}. Rename it."
-        )
+        rule = f"`path` must end in {endings}, which is what is written"
+        raise ValueError(f"{rule}; got {path}. Rename it.")
     if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"`path` must lie in a folder that exists; got {path}. Make {path.parent} first."
-        )
+        rule = "`path` must lie in a folder that exists"
+        raise FileNotFoundError(f"{rule}; got {path}. Make {path.parent} first.")
     refuse_existing([path], force=force)
     return path
 
 
-def put(
-    path: Path,
-    arrays: Mapping[str, np.ndarray],
-    target: str,
-    names: list[str],
-    told: Mapping[str, str],
-    *,
-    form: str,
-    length: int | None,
-    force: bool,
-) -> dict[str, Any]:
-    """Write arrays with what is recorded of them; `names` are those of the layout that are among
-    them.
-    """
+def recorded(
+    told: Mapping[str, str], target: str, names: list[str], *, form: str, length: int | None
+) -> dict[str, str]:
+    """The record of arrays of a target, as texts; `names` are those of its layout among them."""
     there = TARGETS[target]
-    record = {
+    return {
         **told,
         "target": target,
         "form": form,
@@ -120,72 +111,92 @@ def put(
         "length": json.dumps(length),
         "training": json.dumps({name: there.training[name] for name in names}),
     }
-    record[_DIGEST] = json.dumps(_digest(arrays, record))
+
+
+def put(
+    path: Path, arrays: Mapping[str, np.ndarray], record: dict[str, str], *, force: bool
+) -> dict[str, Any]:
+    """Write arrays with their record and the digest of both; the record as `load` gives it."""
+    record = record | {_DIGEST: json.dumps(_digest(arrays, record))}
     checkpoints.write(path, arrays, record, force=force)
-    return _decode(record)
+    return _decoded(record)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
-    """The form in a file that `save` wrote, and what it recorded.
+    """The form in a file that `save` wrote, and its record.
 
-    Raises ValueError for anything else: a pickle, a file cut short or changed, names, shapes or
-    values that are not the target's. To read a layer's arrays from elsewhere use `checkpoints.read`
-    and `TARGETS[target].back`. FileNotFoundError where there is no file.
+    To read a layer's arrays from elsewhere use `checkpoints.read` and `TARGETS[target].back`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The form that the layer computes with, and the record that `save` returned.
+
+    Raises:
+        ValueError: for a pickle, a file cut short or changed, and names, shapes or values that are
+            not the target's.
+        FileNotFoundError: where there is no file.
+        OSError: where the system refuses.
+
+    Example:
+        >>> import tempfile
+        >>> from ssmlinalg import s4d_lin_init
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = save(f"{folder}/s4d.npz", s4d_lin_init(8), "s4d")
+        ...     load(f"{folder}/s4d.npz")[1]["target"]
+        's4d'
     """
     entries, record = checkpoints.read(path)
-    missing = [name for name in (*_OWN, "training", "length", _DIGEST) if name not in record]
+    missing = [name for name in _OWN if name not in record]
     if missing:
-        remedy = "Pass its arrays to TARGETS[target].back."
-        raise ValueError(
-            f"`path` must be a file that save wrote; got {path} without {', '.join(missing)}. {remedy}"
-        )
+        rule = "`path` must be a file that save wrote"
+        got = f"{path} without {', '.join(missing)}"
+        raise ValueError(f"{rule}; got {got}. Pass its arrays to TARGETS[target].back.")
     arrays = {name: entry.read() for name, entry in entries.items()}
     if record[_DIGEST] != json.dumps(_digest(arrays, record)):
-        raise ValueError(
-            f"`path` must be as save left it; got {path} with another {_DIGEST}. Copy or write it again."
-        )
-    require.known("target", record["target"], TARGETS)
-    metadata = _decode(record)
-    found = layers({name: array.shape for name, array in arrays.items()}, record["target"])
+        rule = "`path` must be as save left it"
+        raise ValueError(f"{rule}; got {path} with another {_DIGEST}. Copy or write it again.")
+    target = require.known("target", record["target"], TARGETS)
+    found = layers({name: array.shape for name, array in arrays.items()}, target)
     if len(found) > 1:
         got = f"{len(found)}: {', '.join(layer.prefix for layer in found[:4])}"
-        raise ValueError(
-            f"`path` must hold one layer; got {got}. Read the arrays with checkpoints.read."
-        )
+        rule = "`path` must hold one layer"
+        raise ValueError(f"{rule}; got {got}. Read the arrays with checkpoints.read.")
     held = {name.removeprefix(found[0].prefix): array for name, array in arrays.items()}
-    return TARGETS[record["target"]].back(
-        held, **sized(record["target"], metadata["length"])
-    ), metadata
+    metadata = _decoded(record)
+    return TARGETS[target].back(held, **sized(target, metadata["length"])), metadata
 
 
-def _told(metadata: Mapping[str, Any]) -> dict[str, str]:
-    taken = [name for name in metadata if name in (*_OWN, "training", "length", _DIGEST)]
+def _texts_of(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Metadata as JSON texts."""
+    taken = [name for name in metadata if name in _OWN]
     if taken:
-        raise ValueError(
-            f"`metadata` must leave our own names alone; got {', '.join(taken)}. Choose other names."
-        )
-    record = {}
+        rule = "`metadata` must leave our own names alone"
+        raise ValueError(f"{rule}; got {', '.join(taken)}. Choose other names.")
+    texts = {}
     for name, value in metadata.items():
         try:
-            record[str(name)] = json.dumps(value)
+            texts[str(name)] = json.dumps(value)
         except (TypeError, ValueError) as error:
             got = f"{name!r} = {value!r} ({error})"
             remedy = "Give plain numbers, text, lists and dicts."
             raise TypeError(f"`metadata` must be what JSON can say; got {got}. {remedy}") from None
-    return record
+    return texts
 
 
-def _decode(record: Mapping[str, str]) -> dict[str, Any]:
+def _decoded(record: Mapping[str, str]) -> dict[str, Any]:
     return {
-        name: text if name in _OWN else json.loads(text) for name, text in sorted(record.items())
+        name: text if name in _TEXTS else json.loads(text) for name, text in sorted(record.items())
     }
 
 
 def _digest(arrays: Mapping[str, np.ndarray], record: Mapping[str, str]) -> str:
+    """The SHA-256 of the record without it, and of names, types, shapes and bytes of the arrays."""
     text = json.dumps(sorted((name, value) for name, value in record.items() if name != _DIGEST))
     digest = hashlib.sha256(text.encode())
     for name in sorted(arrays):
-        digest.update(
-            f"{name} {arrays[name].dtype} {arrays[name].shape} ".encode() + arrays[name].tobytes()
-        )
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(array.tobytes())
     return digest.hexdigest()

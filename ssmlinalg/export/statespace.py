@@ -1,5 +1,4 @@
-r"""The real block system of scipy.signal.StateSpace and of control.ss (python-control): A, B, C, D
-in float64.
+r"""The real block system of scipy.signal.StateSpace and of control.ss (python-control), in float64.
 
 =====  ==========  =====================================================================
 name   shape       holds
@@ -13,7 +12,7 @@ step   ()          ours: neither package has a place for it beside a continuous 
 
 Load with `StateSpace(A, B, C, D)` and `control.ss(A, B, C, D)`. Both are in the time of the form,
 so that frequencies need no scaling; sample with `StateSpace.to_discrete(step, "zoh")` and
-`control.sample_system(system, step, "zoh")`. What is complex becomes real by the state (Re x, Im
+`control.sample_system(system, step, "zoh")`. A complex system becomes real by the state (Re x, Im
 x),
 
 .. math::  \begin{bmatrix} A^{re} & -A^{im} \\ A^{im} & A^{re} \end{bmatrix}, \qquad
@@ -32,9 +31,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..forms import Dense, Diagonal, Paired, check, move, to_dense
+from ..forms import Dense, Diagonal, Paired, check, to_dense
 from ..ground.backend import Array
-from .layout import Layout, Target, expect, read, stored, trains
+from .channels import on_host, one_channel
+from .layout import Layout, Target, expect, read, stored
+from .published import FIXED
 
 LAYOUT: Layout = {
     "A": ("d", ("N", "N")),
@@ -43,64 +44,82 @@ LAYOUT: Layout = {
     "D": ("d", (1, 1)),
     "step": ("d", ()),
 }
-
 TAKES = (Dense, Paired, Diagonal)
-
-MOVED = "complex modes into real blocks, the factor 2 of a half spectrum into C"
-
-# The packages do not train: a system is what it was built from.
-TRAINING = dict.fromkeys(LAYOUT, trains(trainable=False))
+TRAINING = dict.fromkeys(LAYOUT, FIXED)  # the packages do not train
 
 
 def to(form: Dense | Paired | Diagonal) -> dict[str, np.ndarray]:
-    """The arrays of the system, float64, for one channel: no leading axes, or all of them 1.
+    """The arrays of the system, for one channel.
 
-    Raises TypeError for other forms and ValueError for several channels.
+    Args:
+        form: without leading axes, or with all of them 1.
 
-    >>> from ssmlinalg import s4d_lin_init
-    >>> {name: array.shape for name, array in to(s4d_lin_init(8)).items()}
-    {'A': (8, 8), 'B': (8, 1), 'C': (1, 8), 'D': (1, 1), 'step': ()}
+    Returns:
+        The arrays of the table above, float64.
+
+    Raises:
+        TypeError: for other forms.
+        ValueError: for several channels.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> {name: array.shape for name, array in to(s4d_lin_init(8)).items()}
+        {'A': (8, 8), 'B': (8, 1), 'C': (1, 8), 'D': (1, 1), 'step': ()}
     """
-    expect(
-        form,
-        TAKES,
-        "statespace",
-        "Make it dense with forms.to_dense; of several inputs export each alone.",
-    )
-    A, B, C, D, step = to_dense(move(form, "numpy", dtype="float64"))
-    leading = np.broadcast_shapes(A.shape[:-2], B.shape[:-1], C.shape[:-1], D.shape, step.shape)
-    if any(size != 1 for size in leading):
-        raise ValueError(
-            f"`form` must have one channel, which makes one system; got {leading}. Export each channel alone."
-        )
-    A, B, C = A.reshape(A.shape[-2:]), B.reshape(-1), C.reshape(-1)
+    remedy = "Make it dense with forms.to_dense; of several inputs export each alone."
+    expect(form, TAKES, "statespace", remedy)
+    A, B, C, D, step = one_channel(to_dense(on_host(form)), "system")
     if any(np.iscomplexobj(array) for array in (A, B, C)):
         A = np.block([[A.real, -A.imag], [A.imag, A.real]])
-        B, C = np.concatenate([B.real, B.imag]), np.concatenate([C.real, -C.imag])
+        B = np.concatenate([B.real, B.imag])
+        C = np.concatenate([C.real, -C.imag])
     arrays = {
         "A": A,
         "B": B[:, None],
         "C": C[None, :],
         "D": D.reshape(1, 1),
-        "step": step.reshape(()),
+        "step": step,
     }
     return stored(arrays, LAYOUT)
 
 
 def back(arrays: Mapping[str, Array]) -> Dense:
-    """The system as a real `Dense` form. Raises ValueError for names, types and shapes that are not
-    those of the table.
+    """The system as a real `Dense` form.
 
-    >>> from ssmlinalg import s4d_lin_init
-    >>> back(to(s4d_lin_init(4))).A.shape
-    (4, 4)
+    Args:
+        arrays: those of the table above, of any library.
+
+    Returns:
+        The form in float64.
+
+    Raises:
+        TypeError: for what is no dense array.
+        ValueError: for other names, types or shapes, and for values that are not finite.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> back(to(s4d_lin_init(4))).A.shape
+        (4, 4)
     """
     found = read(arrays, LAYOUT)
     return check(
-        Dense(found["A"], found["B"][:, 0], found["C"][0], found["D"][0, 0], found["step"])
+        Dense(
+            A=found["A"],
+            B=found["B"][:, 0],
+            C=found["C"][0],
+            D=found["D"][0, 0],
+            step=found["step"],
+        )
     )
 
 
 TARGET = Target(
-    "the real systems of scipy.signal and python-control", to, back, LAYOUT, TAKES, None, TRAINING, MOVED
-)  # fmt: skip
+    about="the real systems of scipy.signal and python-control",
+    to=to,
+    back=back,
+    layout=LAYOUT,
+    takes=TAKES,
+    rule=None,
+    training=TRAINING,
+    moved="complex modes into real blocks, the factor 2 of a half spectrum into C",
+)

@@ -46,7 +46,7 @@ TARGETS: dict[str, Target] = {
 
 
 def sized(target: str, length: int | None) -> dict[str, int]:
-    """What `to` and `back` of a target take besides."""
+    """The `length` that `to` and `back` of a target take besides, where they take one."""
     if not TARGETS[target].sized:
         return {}
     if length is None:

@@ -1,0 +1,219 @@
+"""The layers of a file, a mapping or a form in another layout."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import checkpoints
+from ..export.layer_search import layers
+from ..export.saving import put, recorded, writable
+from ..export.targets import TARGETS, sized
+from ..forms import DPLR, NPLR, Delayed, Form, move, plain
+from ..ground import require
+from .equivalence import fitted
+from .proof import Sampled, prove
+
+_LENGTH = 1024  # samples over which a conversion is proved, unless told otherwise
+
+Source = str | os.PathLike[str] | Mapping[str, Any] | Form
+
+
+class Converted(NamedTuple):
+    """One layer in its new layout, and how far its kernel moved.
+
+    Each figure is the largest of all channels, and every channel was held to its own.
+
+    Attributes:
+        prefix: the text before its names.
+        source: the layout that was read, or the type of the form.
+        target: the layout that is written.
+        moved: by layout, the facts that it keeps in other places than a form: the scaling that went
+            between B and C.
+        length: the samples over which the kernels were compared.
+        error: the largest change of a kernel.
+        allowed: the change of a kernel that the rounding of the arrays makes, at most 1/64 of
+            `scale`.
+        scale: the largest entry of the kernel.
+    """
+
+    prefix: str
+    source: str
+    target: str
+    moved: tuple[str, ...]
+    length: int
+    error: float
+    allowed: float
+    scale: float
+
+
+class Conversion(NamedTuple):
+    """All arrays under their new names, and the layers that they are of."""
+
+    arrays: dict[str, np.ndarray]
+    layers: list[Converted]
+
+
+class _Model(NamedTuple):
+    """One layer that was read: its prefix, its layout, its form, and the rule it samples by."""
+
+    prefix: str
+    source: str
+    form: Any
+    rule: str | None
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # no kernel that overflows is proved
+def convert(
+    source: Source,
+    target: str,
+    *,
+    source_target: str | None = None,
+    length: int | None = None,
+    output: str | os.PathLike[str] | None = None,
+    force: bool = False,
+) -> Conversion:
+    """The layers of `source` in the layout `target`, each proved to have the kernel it had.
+
+    Prefixes of layers are kept. Models of many inputs are compared along random mixtures of them,
+    which see every entry of the kernel.
+
+    Args:
+        source: a file of arrays (`checkpoints.read` says which), a mapping of arrays by name, or a
+            form.
+        target: the layout to write, a name in `export.TARGETS`.
+        source_target: the layout to read. None: the file tells, or the names do where they fit one
+            target only.
+        length: the number of samples over which the kernels are compared, 1024 unless given, and
+            the length of sequences for layouts that depend on it. A file of ours that has a length
+            is read at its own, whatever the new one is.
+        output: the file to which the arrays are written if all layers could be proved; other arrays
+            of the source are left out.
+        force: whether an existing file is replaced.
+
+    Returns:
+        A `Conversion`.
+
+    Raises:
+        ValueError: if a kernel would change by more than the rounding of the arrays, if no layer is
+            found or several targets have the names, and as reading and the target's `to` do.
+        TypeError: for a form that no exact step brings to the target, and as reading and the
+            target's `to` do.
+        FileExistsError: for an output that exists, unless `force`.
+        FileNotFoundError: for a missing file or folder.
+        OSError: where the system refuses.
+
+    Example:
+        >>> from ssmlinalg import s5_init
+        >>> found = convert(s5_init(8, channels=3), "s5-pytorch")
+        >>> found.layers[0].error < 1e-6 * found.layers[0].scale
+        True
+    """
+    require.known("target", target, TARGETS)
+    if source_target is not None:
+        require.known("source_target", source_target, TARGETS)
+    samples = _LENGTH if length is None else require.integer("length", length)
+    path = None if output is None else writable(output, force=force)
+    arrays: dict[str, np.ndarray] = {}
+    converted: list[Converted] = []
+    form = ""
+    for model in _models(source, source_target, length):
+        found = fitted(model.form, model.rule, TARGETS[target])
+        held = TARGETS[target].to(found, **sized(target, length))
+        converted.append(_proved(model, held, target, length, samples))
+        arrays |= {model.prefix + name: array for name, array in held.items()}
+        form = type(found).__name__
+    if path is not None:
+        _write(path, arrays, converted, target, form=form, length=length, force=force)
+    return Conversion(arrays, converted)
+
+
+def _models(source: Source, source_target: str | None, length: int | None) -> Iterator[_Model]:
+    """Every layer with its form, one after the other."""
+    if not isinstance(source, (str, os.PathLike, Mapping)):
+        if source_target is not None:
+            rule = "`source_target` must be left out for a form"
+            raise ValueError(f"{rule}; got {source_target!r}. It names the layout of arrays.")
+        form: Any = move(source, "numpy")  # pyright: ignore[reportArgumentType]
+        if not isinstance(form, (NPLR, DPLR, Delayed)):
+            form = plain(form)
+        yield _Model("", type(source).__name__, form, None)
+        return
+    read: dict[str, Callable[[], Any]]
+    if isinstance(source, Mapping):
+        shapes = {name: tuple(np.shape(array)) for name, array in source.items()}
+        read = {name: partial(source.__getitem__, name) for name in source}
+    else:
+        entries, metadata = checkpoints.read(source)
+        if metadata.get("target") in TARGETS:  # a file of ours
+            source_target = source_target or metadata["target"]
+            own = metadata.get("length", "")
+            if re.fullmatch("[1-9][0-9]{0,17}", own):
+                length = int(own)
+        shapes = {name: entry.shape for name, entry in entries.items()}
+        read = {name: entry.read for name, entry in entries.items()}
+    for layer in layers(shapes, source_target):
+        there = TARGETS[layer.target]
+        held = {name: read[key]() for name, key in layer.names.items()}
+        form = there.back(held, **sized(layer.target, length))
+        yield _Model(layer.prefix, layer.target, form, there.rule)
+
+
+def _proved(
+    model: _Model, held: dict[str, np.ndarray], target: str, length: int | None, samples: int
+) -> Converted:
+    """The layer of the new arrays, once all its kernels are known to be those of the model."""
+    there = TARGETS[target]
+    # A layout that samples nothing takes the rule of the other.
+    before = Sampled(model.form, model.rule or there.rule or "zoh")
+
+    def after(arrays: Mapping[str, np.ndarray]) -> Sampled:
+        form = there.back(arrays, **sized(target, length))
+        return Sampled(form, there.rule or model.rule or "zoh")
+
+    proof = prove(before, held, after, samples)
+    wrong = np.flatnonzero(~(proof.error <= proof.allowed))
+    if wrong.size:
+        error, allowed, scale = (float(each[wrong[0]]) for each in proof)
+        where = f" of {model.prefix!r}" if model.prefix else ""
+        got = f"one{where} of size {scale:.3g} moved by {error:.3g}, where {allowed:.3g} is allowed"
+        rule = "a conversion must keep every kernel"
+        raise ValueError(f"{rule}; got {got}. Keep its layout, or a shorter length.")
+    return Converted(
+        prefix=model.prefix,
+        source=model.source,
+        target=target,
+        moved=tuple(TARGETS[name].moved for name in (model.source, target) if name in TARGETS),
+        length=samples,
+        error=float(np.max(proof.error, initial=0.0)),
+        allowed=float(np.max(proof.allowed, initial=0.0)),
+        scale=float(np.max(proof.scale, initial=0.0)),
+    )
+
+
+def _write(
+    path: Path,
+    arrays: dict[str, np.ndarray],
+    converted: list[Converted],
+    target: str,
+    *,
+    form: str,
+    length: int | None,
+    force: bool,
+) -> None:
+    told = {"converted": json.dumps([layer._asdict() for layer in converted])}
+    prefixes = [layer.prefix for layer in converted]
+    names = [
+        name
+        for name in TARGETS[target].layout
+        if any(prefix + name in arrays for prefix in prefixes)
+    ]
+    record = recorded(told, target, names, form=form, length=length)
+    put(path, arrays, record, force=force)
