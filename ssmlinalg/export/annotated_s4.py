@@ -157,7 +157,7 @@ def to(form: DPLR, length: int) -> dict[str, np.ndarray]:
     }
     held = stored(arrays, LAYOUT)
     _check_clip("Lambda_re", held)
-    tilde = _tilde(C, remainder(_system(read(held, LAYOUT)), length))
+    tilde = _tilde(C, remainder(_system(read(held, LAYOUT)), length), length)
     return held | stored({"C": as_parts(tilde.T)}, LAYOUT)
 
 
@@ -264,12 +264,15 @@ def _system(found: Mapping[str, np.ndarray]) -> DPLR:
     )
 
 
-def _tilde(C: Complex, R: np.ndarray) -> Complex:
+def _tilde(C: Complex, R: np.ndarray, length: int) -> Complex:
     """C~ (H, N) from R = I - A_d^L, parts that are rounding set to 0.
 
-    So a real mode keeps a real C, and arrays that are read are written as they were.
+    So a real mode keeps a real C, and arrays that are read are written as they were. The power
+    carries L times the rounding of A_d.
     """
-    slack = 8 * C.shape[-1] * EPS * np.einsum("hn,hnm->hm", np.abs(C), np.abs(R))
+    power = np.eye(C.shape[-1]) - R
+    terms = np.einsum("hn,hnm->hm", np.abs(C), np.abs(R) + length * np.abs(power))
+    slack = 8 * C.shape[-1] * EPS * terms
     product = np.einsum("hn,hnm->hm", C, R)
     real = np.where(np.abs(product.real) <= slack, 0.0, product.real)
     imag = np.where(np.abs(product.imag) <= slack, 0.0, product.imag)
