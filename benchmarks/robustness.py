@@ -82,13 +82,15 @@ def states(order: int, files: dict[str, Published]) -> list[Sweep]:
     """Print what the noise and the worst frequency make of each state."""
     noise = noise_frequency(order)
     found = fourier_sweep(order)
-    found += [swept(name, file, np.append(found[0].w, noise)) for name, file in files.items()]
+    found += [
+        swept(name, file, np.append(found[0].frequencies, noise)) for name, file in files.items()
+    ]
     at_noise = {
         one.name: (one.gain[0], one.error[0]) for one in fourier_sweep(order, frequencies=[noise])
     }
     for one in found:
         if one.name in files:
-            k = np.searchsorted(one.w, noise)
+            k = np.searchsorted(one.frequencies, noise)
             at_noise[one.name] = one.gain[k], one.error[k]
     print(f"\nN = {order}, noise at {noise:.3f}\n")
     print("| | amplitude at the noise | error there | worst error | at w |\n|---|---|---|---|---|")
@@ -214,9 +216,9 @@ def picture(found: list[Sweep], path: Path) -> None:
     for name, (label, colour, width) in looks.items():
         if name in by_name:
             one = by_name[name]
-            amplitudes.loglog(one.w, one.gain, color=colour, linewidth=width, label=label)
+            amplitudes.loglog(one.frequencies, one.gain, color=colour, linewidth=width, label=label)
             if one.error.any():
-                errors.loglog(one.w, one.error, color=colour, linewidth=width)
+                errors.loglog(one.frequencies, one.error, color=colour, linewidth=width)
     amplitudes.set(
         ylabel="amplitude of the state",
         xlim=(0.2, 3e3),

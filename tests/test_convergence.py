@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from strategies import EPS
 
 from ssmlinalg import hippo, reference
-from ssmlinalg.comparison import claims
+from ssmlinalg.comparison import s4d_convergence
 from ssmlinalg.comparison.claims import CLAIMS, Claim, measured
 
 SLOW = {
@@ -178,7 +178,7 @@ def test_the_error_of_a_laplace_transform_is_that_of_the_product(
     expected = float(abs(Phi / (1 + Phi)) / limit)
     condition = float(1 / abs(1 + Phi)) * order
     assert (
-        abs(claims._weak_limit(order, complex(s)).value / expected - 1)
+        abs(s4d_convergence.weak_limit(order, complex(s)).value / expected - 1)
         <= 64 * EPS * condition * (1 + abs(complex(s))) * 8
     )
 
@@ -192,7 +192,9 @@ def test_kernels_are_those_of_the_exponential(order: int) -> None:
     for _ in t:
         error.append(abs(hold[0] - hold[order]) / step)
         hold = turn @ hold
-    assert abs(max(error) - claims._sampled_error(order, step)) <= 64 * EPS * order**4 * len(t)
+    assert abs(
+        max(error) - s4d_convergence.sampled_error(order, step)
+    ) <= 64 * EPS * order**4 * len(t)
 
 
 @pytest.mark.parametrize("order", [1, 2, 5])

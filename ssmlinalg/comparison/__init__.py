@@ -1,16 +1,16 @@
-"""Models against HiPPO: conditioning, distance of the state, robustness, and what theory claims of
-them.
+"""Models against HiPPO: conditioning, distance of the state, robustness, and claims of theory.
 
-=============================  =======================================================================
+=============================  ======================================
 question                       functions
-=============================  =======================================================================
-how all of them stand          `compare`
-what sinusoids do to them      `fourier_sweep`, `noise_gain`
-what theory claims, measured   `measured`, `CLAIMS`
-=============================  =======================================================================
+=============================  ======================================
+all initializations at once    `compare`
+response to sinusoids          `fourier_sweep`, `noise_gain`
+claims of theory, measured     `measured`, `CLAIMS`
+=============================  ======================================
 """
 
-from .claims import CLAIMS, Claim, Measured, measured
+from .claimed_interval import Measured
+from .claims import CLAIMS, Claim, measured
 from .robustness import Sweep, fourier_sweep, noise_gain
 from .table import Row, compare
 

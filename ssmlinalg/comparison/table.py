@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..forms import DPLR, MIMORecurrence, Recurrence
+from ..forms import DPLR, kind
 from ..ground.backend import Complex
 from ..hippo import legs_condition
 from ..inits import INITS
-from .states import Model, models, worst_error
+from .states import Approximation, approximations, worst_error
 
 _STEP = 1e-2
 
 
 class Row(NamedTuple):
-    """One initialization. NaN stands for "does not apply": the model approximates no HiPPO system
-    in a basis of its own.
+    """One initialization.
 
-    `condition` kappa_2(V) of the eigenvectors; `backward_error` |E|_2/|A|_2; `transfer_error` the
-    largest |x~(iw) - x^(iw)| over w, where the HiPPO-LegS state has |x^(iw)| <= 1; `abscissa` max
-    Re and `fastest` max |Im| of the eigenvalues (of log A in discrete models); `modes` the number
-    stored.
+    NaN stands for "does not apply": the model approximates no HiPPO system in a basis of its own.
+
+    Attributes:
+        name: that of `INITS`, or "ptd-" and the name of a perturbation.
+        condition: kappa_2(V) of the eigenvectors.
+        backward_error: |E|_2/|A|_2.
+        transfer_error: the largest |x~(iw) - x^(iw)| over w, where the state of HiPPO-LegS has
+            |x^(iw)| <= 1.
+        abscissa: max Re of the eigenvalues, of log A in discrete models.
+        fastest: max |Im| of them.
+        modes: how many are stored.
     """
 
     name: str
@@ -40,84 +46,96 @@ class Row(NamedTuple):
 def compare(
     order: int, *, conditioning: float = 8.0, perturbations: Sequence[str] | None = None
 ) -> list[Row]:
-    """HiPPO-LegS as it is, then every entry of INITS at its defaults, at one order and step 0.01.
+    """HiPPO-LegS as it is, then every entry of `INITS` at its defaults, at step 0.01.
 
-    `perturbations` names entries of `perturb.PERTURBATIONS` to add beside "lossless", each as
-    "ptd-" and its name; None stands for those that take no search, among them "optimal" where a
-    result is kept. Those that take a budget get `conditioning`, the others their default size. The
-    transfer error is that of the whole state against the closed form of HiPPO-LegS (theory: x^_n is
-    a product), not against anything the initialization was made from. Raises TypeError or
-    ValueError for what is no order, for unknown names, and for a conditioning not above 1. Cost
-    O(N^3) but for searches.
+    The transfer error is that of the whole state against the closed form of HiPPO-LegS, where x^_n
+    is a product, not against anything the initialization was made from.
 
-    >>> for row in compare(8)[:2]:
-    ...     print(f"{row.name:10} {row.condition:8.4g} {row.transfer_error:6.2g}")
-    hippo-legs 7.703e+04      0
-    ptd           7.993  0.047
+    Args:
+        order: N.
+        conditioning: the budget for kappa(V) of the perturbations that take one, above 1. The
+            others have their default size.
+        perturbations: names of `perturb.PERTURBATIONS` to add beside "lossless", each as "ptd-"
+            and its name. None stands for those that take no search, among them "optimal" where a
+            result is kept.
+
+    Returns:
+        A list of `Row`.
+
+    Raises:
+        TypeError: for what is no order and for names that are no list.
+        ValueError: for an order below 1, for unknown names, and for a conditioning not above 1.
+
+    Cost:
+        O(N^3) but for searches.
+
+    Example:
+        >>> for row in compare(8)[:2]:
+        ...     print(f"{row.name:10} {row.condition:8.4g} {row.transfer_error:6.2g}")
+        hippo-legs 7.703e+04      0
+        ptd           7.993  0.047
     """
-    standing = {model.name: model for model in models(order, conditioning, perturbations)}
-    rows = [Row("hippo-legs", legs_condition(order), 0.0, 0.0, -1.0, 0.0, order)]
+    standing = {model.name: model for model in approximations(order, conditioning, perturbations)}
+    rows = [_hippo_row(order)]
     for name, init in INITS.items():
-        options = {"step": _STEP, "conditioning": conditioning}
-        options = {
-            option: value
-            for option, value in options.items()
-            if option in inspect.signature(init).parameters
-        }
-        form = init(order, **options)
-        spectrum, figures = _spectrum(form), _figures(standing.get(name))
-        rows.append(
-            Row(
-                name,
-                *figures,
-                float(spectrum.real.max()),
-                float(np.abs(spectrum.imag).max()),
-                form[0].shape[-1],
-            )
-        )
+        form = _at_defaults(init, order, conditioning)
+        rows.append(_row(name, standing.get(name), _spectrum(form), modes=form[0].shape[-1]))
         if name == "ptd":
-            rows += [
-                _perturbed_row(model)
-                for model in standing.values()
-                if model.name.startswith("ptd-")
-            ]
+            added = (one for one in standing if one.startswith("ptd-"))
+            rows += [_perturbed_row(standing[one]) for one in added]
     return rows
 
 
-def _figures(model: Model | None) -> tuple[float, float, float]:
-    """Conditioning, backward error, and transfer error, which S5, whose input is drawn, has in the
-    mean only: NaN.
-    """
-    if model is None:
-        return math.nan, math.nan, math.nan
-    condition, backward_error = (
-        (1.0, 0.0) if model.found is None else (model.found.condition, model.found.backward_error)
-    )
-    return (
-        condition,
-        backward_error,
-        math.nan if model.name.startswith("s5") else worst_error(model)[0],
-    )
-
-
-def _perturbed_row(model: Model) -> Row:
-    found = model.found
-    assert found is not None
-    modes = (
-        int(np.count_nonzero(found.Lambda.imag >= 0))
-        if not np.iscomplexobj(found.E)
-        else len(found.Lambda)
-    )
+def _hippo_row(order: int) -> Row:
     return Row(
-        model.name, *_figures(model), found.abscissa, float(np.abs(found.Lambda.imag).max()), modes
+        name="hippo-legs",
+        condition=legs_condition(order),
+        backward_error=0.0,
+        transfer_error=0.0,
+        abscissa=-1.0,
+        fastest=0.0,
+        modes=order,
     )
+
+
+def _at_defaults(init: Callable[..., Any], order: int, conditioning: float) -> Any:
+    """The form, with the step of the table and a budget where it takes one."""
+    options = {"step": _STEP, "conditioning": conditioning}
+    takes = inspect.signature(init).parameters
+    return init(order, **{name: value for name, value in options.items() if name in takes})
+
+
+def _row(name: str, model: Approximation | None, spectrum: Complex, *, modes: int) -> Row:
+    condition = math.nan
+    backward_error = math.nan
+    transfer_error = math.nan
+    if model is not None:
+        found = model.diagonalization
+        condition = 1.0 if found is None else found.condition
+        backward_error = 0.0 if found is None else found.backward_error
+        if not model.name.startswith("s5"):  # its input is drawn: it has an error in the mean only
+            transfer_error = worst_error(model).error
+    return Row(
+        name=name,
+        condition=condition,
+        backward_error=backward_error,
+        transfer_error=transfer_error,
+        abscissa=float(spectrum.real.max()),
+        fastest=float(np.abs(spectrum.imag).max()),
+        modes=modes,
+    )
+
+
+def _perturbed_row(model: Approximation) -> Row:
+    found = model.diagonalization
+    assert found is not None
+    half = not np.iscomplexobj(found.E)
+    modes = int(np.count_nonzero(found.Lambda.imag >= 0)) if half else len(found.Lambda)
+    return _row(model.name, model, found.Lambda, modes=modes)
 
 
 def _spectrum(form: Any) -> Complex:
-    if isinstance(
-        form, DPLR
-    ):  # similar to HiPPO-LegS, whose eigenvalues no eigensolver could find and everybody knows
+    """The eigenvalues of a model, of log A where it is discrete."""
+    if isinstance(form, DPLR):  # similar to HiPPO-LegS, whose eigenvalues no eigensolver finds
         return -np.arange(1.0, form.Lambda.shape[-1] + 1) + 0j
-    if isinstance(form, (Recurrence, MIMORecurrence)):
-        return np.log(form.A)
-    return form.A
+    return form.A if kind(form).continuous else np.log(form.A)

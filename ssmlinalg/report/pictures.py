@@ -203,7 +203,9 @@ def robustness(sweeps: Sequence[Sweep]) -> go.Figure:
         return figure
     worst = np.array([sweep.worst_error for sweep in drawn])
     log_axes(
-        figure, np.concatenate([sweep.w for sweep in drawn]), np.append(worst, worst.min() / 10)
+        figure,
+        np.concatenate([sweep.frequencies for sweep in drawn]),
+        np.append(worst, worst.min() / 10),
     )
     family: Counter[str] = Counter()
     for sweep in drawn:
@@ -211,11 +213,11 @@ def robustness(sweeps: Sequence[Sweep]) -> go.Figure:
         shape = family[colour] % len(_DASHES)
         family[colour] += 1
         name = html.escape(sweep.name)
-        seen = sweep.w > 0  # a logarithmic axis has no 0
+        seen = sweep.frequencies > 0  # a logarithmic axis has no 0
         line = {"color": colour, "width": 1.8, "dash": _DASHES[shape]}
-        curve(figure, name, sweep.w[seen], sweep.error[seen], line, legendgroup=name)
+        curve(figure, name, sweep.frequencies[seen], sweep.error[seen], line, legendgroup=name)
         figure.add_scatter(
-            x=[max(sweep.worst_frequency, float(sweep.w[seen].min(initial=math.inf)))],
+            x=[max(sweep.worst_frequency, float(sweep.frequencies[seen].min(initial=math.inf)))],
             y=[sweep.worst_error],
             mode="markers",
             name=name,

@@ -1,0 +1,57 @@
+"""How well windowed measures approximate the delay e^{-s} by one window.
+
+Each function of an order returns the figure of one of `CLAIMS` as `Measured`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import hippo
+from ..forms import Dense
+from ..ground.backend import Complex
+from ..ground.formats import EPS
+from ..lossless.recognition import recognize
+from ..systems import transfer
+from .claimed_interval import Measured, around
+
+
+def pade(order: int) -> Measured:
+    """max |C (iw - A)^{-1} B - p/q| of LegT for w = 1 .. 8, C_n = (-1)^n r_n.
+
+    p/q is the [N-1/N] Pade approximant of e^{-s}.
+    """
+    A, B, _ = hippo.legt(order, window=1.0)
+    s = 1j * np.arange(1.0, 9.0)
+    C = B * (-1.0) ** np.arange(order)
+    G = transfer(Dense(np.asarray(A), B, C, np.asarray(0.0), np.asarray(1.0)), s)
+    exact = _pade_series(order - 1, order, -s) / _pade_series(order, order - 1, s)
+    return Measured(float(np.max(np.abs(G - exact))), 0.0, 16 * EPS * order)
+
+
+def all_pass_limit(order: int, s: complex = 1 + 2j) -> Measured:
+    """|Phi + e^{-s}| of FouT with M = 2K + 1 modes, over |s (1 - e^{-s})^2|/(pi^2 M).
+
+    This is the tail of the series of coth(s/2).
+    """
+    A, _, P = hippo.fout(order, window=1.0)
+    M = 2 * ((order - 1) // 2) + 1
+    structure = recognize(A, P)
+    assert structure is not None
+    Phi = np.exp(structure.log_phi(np.array([s]))[0][0])
+    error = abs(Phi + np.exp(-s))
+    tail = abs(s * (1 - np.exp(-s)) ** 2) / (math.pi**2 * M)
+    return around(float(error / tail), 1.0, 0.2 / M)
+
+
+def _pade_series(degree: int, other: int, s: Complex) -> Complex:
+    """One side of a Pade approximant of the exponential.
+
+    sum_j binom(degree, j) (degree + other - j)!/(degree + other)! s^j.
+    """
+    j = np.arange(degree)
+    ratios = (degree - j) / ((degree + other - j) * (j + 1))
+    coefficients = np.cumprod(np.concatenate([[1.0], ratios]))
+    return np.polynomial.polynomial.polyval(s, coefficients)
