@@ -17,7 +17,7 @@ from strategies import EPS, models, seeds
 
 from ssmlinalg import decompose, discretize, forms, hippo, inits, kernel, reference, transfer
 from ssmlinalg.ground.backend import to_numpy
-from ssmlinalg.systems.transfer_functions import legs_state, state_transfer
+from ssmlinalg.systems import legs_state, state_transfer
 
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 SEVERAL = (forms.MIMO, forms.MIMORecurrence)

@@ -26,9 +26,9 @@ from ..discretize import Rule, discretize
 from ..forms import NPLR, Continuous, Delayed, View, batch, check, inner, kind, plain, view
 from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
+from ..hippo import legs_state
 from ..kernels.irregular import in_pieces
-from ..systems import legs_state
-from .states import Approximation, approximations, worst_error
+from .states import Approximation, Worst, approximations, legs_spectrum, worst_error
 
 _PART = 512  # frequencies at a time: no table of all states
 
@@ -147,7 +147,7 @@ def _checked(frequencies: Array | Sequence[float]) -> Real:
 def _exact(order: int, w: Real | None) -> Sweep:
     """HiPPO-LegS itself."""
     if w is None:
-        w = _grid(-np.arange(1.0, order + 1) + 0j, order)
+        w = _grid(legs_spectrum(order), order)
     return Sweep(
         name="hippo-legs",
         frequencies=w,
@@ -170,7 +170,7 @@ def _swept(model: Approximation, order: int, w: Real | None) -> Sweep:
         gain = np.concatenate([part.state for part in found])
         error = np.concatenate([part.error for part in found])
         top = int(np.argmax(error))
-        worst = max(worst, type(worst)(float(error[top]), float(w[top])))
+        worst = max(worst, Worst(float(error[top]), float(w[top])))
     return Sweep(
         name=model.name,
         frequencies=w,

@@ -46,7 +46,7 @@ _HORIZON = 5.0  # of sampled kernels, in units of time: e^{-5} is left of K = e^
 
 def frequencies(order: int) -> Real:
     """The frequencies mu_0 > mu_1 > ... > 0 of S."""
-    return chain.frequencies(np.arange(order) + 0.5)[::-1]
+    return chain.frequencies(_chain(order))[::-1]
 
 
 def fixed_frequency(order: int, w: float = 1.0) -> Measured:
@@ -156,9 +156,14 @@ def sampled_error(order: int, step: float) -> float:
     return float(np.max(np.abs(K + np.exp(-t) * math.expm1(-step)))) / step
 
 
+def _chain(order: int) -> Real:
+    """a_n = P_n^2 of HiPPO-LegS as a chain of all-pass filters, without the rounding of P."""
+    return np.arange(order) + 0.5
+
+
 def _phi(order: int, s: Complex) -> Complex:
     """Phi of LegS at s (S,), Im s > 0."""
-    evaluate = chain.evaluator(np.arange(order) + 0.5)
+    evaluate = chain.evaluator(_chain(order))
     return np.exp(evaluate(s + 0.5, np.zeros(len(s), dtype=bool)).value)
 
 

@@ -13,9 +13,9 @@ from .. import decompose, hippo, perturb
 from ..forms import Diagonal, pair, unpair
 from ..ground import require
 from ..ground.backend import Complex, Real
+from ..hippo import legs_state
 from ..inits import perturbed, s4d_legs_clipped_init
 from ..matrices.frequency_supremum import supremum
-from ..systems import legs_state
 
 
 class Amplitudes(NamedTuple):
@@ -97,6 +97,11 @@ def _methods(order: int, conditioning: float, perturbations: Sequence[str] | Non
     for name in perturbations:
         require.known("perturbations", name, perturb.PERTURBATIONS)
     return [name for name in perturbations if name != "lossless"]
+
+
+def legs_spectrum(order: int) -> Complex:
+    """The eigenvalues of HiPPO-LegS, which is triangular."""
+    return np.diagonal(np.asarray(hippo.legs(order).A)) + 0j
 
 
 def worst_error(model: Approximation) -> Worst:

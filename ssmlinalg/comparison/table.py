@@ -13,7 +13,7 @@ from ..forms import DPLR, kind
 from ..ground.backend import Complex
 from ..hippo import legs_condition
 from ..inits import INITS
-from .states import Approximation, approximations, worst_error
+from .states import Approximation, approximations, legs_spectrum, worst_error
 
 _STEP = 1e-2
 
@@ -137,5 +137,5 @@ def _perturbed_row(model: Approximation) -> Row:
 def _spectrum(form: Any) -> Complex:
     """The eigenvalues of a model, of log A where it is discrete."""
     if isinstance(form, DPLR):  # similar to HiPPO-LegS, whose eigenvalues no eigensolver finds
-        return -np.arange(1.0, form.Lambda.shape[-1] + 1) + 0j
+        return legs_spectrum(form.Lambda.shape[-1])
     return form.A if kind(form).continuous else np.log(form.A)

@@ -12,6 +12,7 @@ how much of it matters         `controllability_gramian`, `observability_gramian
 =============================  =====================================================================
 """
 
+from ..hippo import legs_state
 from .gramians import (
     Reduced,
     balanced_truncation,
@@ -21,7 +22,7 @@ from .gramians import (
 )
 from .norms import h2_distance, h2_norm, hinf_distance, hinf_norm, l1_distance, l1_norm
 from .responses import step_response
-from .transfer_functions import legs_state, state_transfer, transfer
+from .transfer_functions import state_transfer, transfer
 
 __all__ = [
     "Reduced",

@@ -35,7 +35,6 @@ from ..forms import DPLR, NPLR, Delayed, Diagonal, Form, check, inner, kind, pla
 from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
 from ..ground.ondemand import OnDemand
-from ..hippo import legs_state as legs_state
 from ..kernels.irregular import in_pieces
 from ..kernels.sampling import match
 from ..lossless import chain
