@@ -20,7 +20,7 @@ import safetensors.numpy
 import ssmlinalg
 from ssmlinalg import __main__, cli, doctor, export, forms, inits, perturb
 from ssmlinalg.cli.options import ModelOptions
-from ssmlinalg.comparison import CLAIMS, Measured, measured
+from ssmlinalg.comparison import CLAIMS, ClaimedFigure, measured
 from ssmlinalg.verification import LAWS
 
 CHROMIUM = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
@@ -166,7 +166,7 @@ def test_claims_are_measured_and_a_false_one_ends_with_status_1(
     done = ssm("claims", "--order", "5000")
     assert done.status == 2
     assert "got 5000. Give at most 4096." in done.err
-    false = CLAIMS["impulse"]._replace(measure=lambda order: Measured(0.25, 0.0, 0.2))
+    false = CLAIMS["impulse"]._replace(measure=lambda order: ClaimedFigure(0.25, 0.0, 0.2))
     monkeypatch.setitem(CLAIMS, "impulse", false)
     done = ssm("claims", "--order", "16")
     assert done.status == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ..comparison import CLAIMS, Measured, measured
+from ..comparison import CLAIMS, ClaimedFigure, measured
 from ..ground import require
 from .options import Json, Order
 from .printing import PROGRESS, print_json, print_table
@@ -45,12 +45,12 @@ def _examined(order: int) -> list[str]:
     return names
 
 
-def _holds(found: Measured) -> bool:
+def _holds(found: ClaimedFigure) -> bool:
     value, low, high = found
     return low <= value <= high
 
 
-def _row(name: str, found: Measured) -> tuple[object, ...]:
+def _row(name: str, found: ClaimedFigure) -> tuple[object, ...]:
     claim = CLAIMS[name]
     verdict = "holds" if _holds(found) else "fails"
     return (name, verdict, *found, claim.status, claim.statement)

@@ -9,7 +9,7 @@ claims of theory, measured     `measured`, `CLAIMS`
 =============================  ======================================
 """
 
-from .claimed_interval import Measured
+from .claimed_figure import ClaimedFigure
 from .claims import CLAIMS, Claim, measured
 from .robustness import Sweep, fourier_sweep, noise_gain
 from .table import Row, compare
@@ -17,7 +17,7 @@ from .table import Row, compare
 __all__ = [
     "CLAIMS",
     "Claim",
-    "Measured",
+    "ClaimedFigure",
     "Row",
     "Sweep",
     "compare",

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ..ground import require
 from . import delay_approximation, resolvent_bounds, s4d_convergence, spectral_laws
-from .claimed_interval import Measured
+from .claimed_figure import ClaimedFigure
 
 
 class Claim(NamedTuple):
@@ -39,12 +39,12 @@ class Claim(NamedTuple):
     statement: str
     source: str
     status: str
-    measure: Callable[[int], Measured]
+    measure: Callable[[int], ClaimedFigure]
     least: int
     greatest: int
 
 
-def measured(name: str, order: int) -> Measured:
+def measured(name: str, order: int) -> ClaimedFigure:
     """The figure of one of `CLAIMS` at one order, beside the interval that the claim gives for it.
 
     Args:
@@ -52,7 +52,7 @@ def measured(name: str, order: int) -> Measured:
         order: N, at least the `least` of the claim. Beyond its `greatest` nothing was examined.
 
     Returns:
-        A `Measured`.
+        A `ClaimedFigure`.
 
     Raises:
         TypeError: for what is no order.

@@ -1,6 +1,6 @@
 """How well windowed measures approximate the delay e^{-s} by one window.
 
-Each function of an order returns the figure of one of `CLAIMS` as `Measured`.
+Each function of an order returns the figure of one of `CLAIMS` as `ClaimedFigure`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ..ground.backend import Complex
 from ..ground.formats import EPS
 from ..lossless.recognition import recognize
 from ..systems import transfer
-from .claimed_interval import Measured, around
+from .claimed_figure import ClaimedFigure, around
 
 
-def pade(order: int) -> Measured:
+def pade(order: int) -> ClaimedFigure:
     """max |C (iw - A)^{-1} B - p/q| of LegT for w = 1 .. 8, C_n = (-1)^n r_n.
 
     p/q is the [N-1/N] Pade approximant of e^{-s}.
@@ -28,10 +28,10 @@ def pade(order: int) -> Measured:
     C = B * (-1.0) ** np.arange(order)
     G = transfer(Dense(np.asarray(A), B, C, np.asarray(0.0), np.asarray(1.0)), s)
     exact = _pade_series(order - 1, order, -s) / _pade_series(order, order - 1, s)
-    return Measured(float(np.max(np.abs(G - exact))), 0.0, 16 * EPS * order)
+    return ClaimedFigure(float(np.max(np.abs(G - exact))), 0.0, 16 * EPS * order)
 
 
-def all_pass_limit(order: int, s: complex = 1 + 2j) -> Measured:
+def all_pass_limit(order: int, s: complex = 1 + 2j) -> ClaimedFigure:
     """|Phi + e^{-s}| of FouT with M = 2K + 1 modes, over |s (1 - e^{-s})^2|/(pi^2 M).
 
     This is the tail of the series of coth(s/2).

@@ -1,6 +1,6 @@
 """Bounds on how far a perturbation E of HiPPO-LegS moves its resolvent and its state.
 
-Each function of an order returns the figure of one of `CLAIMS` as `Measured`.
+Each function of an order returns the figure of one of `CLAIMS` as `ClaimedFigure`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from .. import hippo, perturb
 from ..ground.backend import Real
 from ..ground.formats import EPS
 from ..matrices import h_infinity
-from .claimed_interval import Measured
+from .claimed_figure import ClaimedFigure
 
 
-def published_bound(order: int, size: float = 1e-2, seed: int = 0) -> Measured:
+def published_bound(order: int, size: float = 1e-2, seed: int = 0) -> ClaimedFigure:
     """sup |(iw - A - E)^{-1} - (iw - A)^{-1}|/|E| for a random E of norm `size`."""
     error = _resolvent_error(order, _random(order, size, seed))
-    return Measured(error / size, 0.0, 2 * math.log(order) + 4)
+    return ClaimedFigure(error / size, 0.0, 2 * math.log(order) + 4)
 
 
-def resolvent_bound(order: int, size: float = 0.1) -> Measured:
+def resolvent_bound(order: int, size: float = 0.1) -> ClaimedFigure:
     """The same for the worst E of norm e, that of one singular vector of A.
 
     It is at least R^2/(1 - R e), R = |A^{-1}| < 2. A + E is dissipative as long as e < 1/2,
@@ -33,10 +33,10 @@ def resolvent_bound(order: int, size: float = 0.1) -> Measured:
     rounding = 64 * EPS * order**2
     error = _resolvent_error(order, -size * np.outer(U[:, -1], Vh[-1]))
     low = R**2 / (1 - R * size)
-    return Measured(error / size, low - rounding, 4 / (1 - 2 * size))
+    return ClaimedFigure(error / size, low - rounding, 4 / (1 - 2 * size))
 
 
-def driven_bound(order: int, size: float = 0.1, seed: int = 0) -> Measured:
+def driven_bound(order: int, size: float = 0.1, seed: int = 0) -> ClaimedFigure:
     """sup |(iw - A - E)^{-1} b - (iw - A)^{-1} b|/|E| for a random E of norm e.
 
     |(iw - A)^{-1} b| <= 1, so at most 2/(1 - 2e).
@@ -45,10 +45,10 @@ def driven_bound(order: int, size: float = 0.1, seed: int = 0) -> Measured:
     unit = np.eye(order)
     E = _random(order, size, seed)
     error = h_infinity.hinf_distance((A + E, b, unit), (A, b, unit)).lower
-    return Measured(error / size, 0.0, 2 / (1 - 2 * size))
+    return ClaimedFigure(error / size, 0.0, 2 / (1 - 2 * size))
 
 
-def lossless_law(order: int, tau: float = 0.2) -> Measured:
+def lossless_law(order: int, tau: float = 0.2) -> ClaimedFigure:
     """kappa(V) sup |x~ - x^| of `perturb.lossless`.
 
     kappa is near c^{(N-1)/N}, c = 2/tau - 1, and the error near its bound.
@@ -57,7 +57,7 @@ def lossless_law(order: int, tau: float = 0.2) -> Measured:
     c = 2 / tau - 1
     law = c * found.transfer_bound
     value = found.condition * found.transfer_error
-    return Measured(value, law * c ** (-1 / order) * (1 - 1 / order), law)
+    return ClaimedFigure(value, law * c ** (-1 / order) * (1 - 1 / order), law)
 
 
 def _random(order: int, size: float, seed: int) -> Real:

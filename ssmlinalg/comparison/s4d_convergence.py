@@ -18,7 +18,7 @@ analytic to the right of the axis and tends to 1 there, so the measure tends to 
 continuous function of O(1/(1 + w^2)): hence a rate of 1/N for inputs with a continuous u^ of
 O(1/w). Its integrals against rational functions are values of F: the exact energies below.
 
-Each function of an order returns the figure of one of `CLAIMS` as `Measured`. K and K~ are the
+Each function of an order returns the figure of one of `CLAIMS` as `ClaimedFigure`. K and K~ are the
 kernels of the first coefficient.
 """
 
@@ -39,7 +39,7 @@ from ..kernels import kernel
 from ..kernels.irregular import kernel_at
 from ..lossless import chain
 from ..matrices.frequency_supremum import supremum
-from .claimed_interval import Measured, around
+from .claimed_figure import ClaimedFigure, around
 
 _HORIZON = 5.0  # of sampled kernels, in units of time: e^{-5} is left of K = e^{-t}
 
@@ -49,15 +49,15 @@ def frequencies(order: int) -> Real:
     return chain.frequencies(_chain(order))[::-1]
 
 
-def fixed_frequency(order: int, w: float = 1.0) -> Measured:
+def fixed_frequency(order: int, w: float = 1.0) -> ClaimedFigure:
     """N |g - g~|/(w |g|) at i w, the same for every coefficient: N/w |Phi|/|1 + Phi|."""
     r = math.hypot(w, order)  # |Phi| = w/r
     rounding = 64 * EPS * order
     error = float(_relative_error(order, np.array([w]))[0])
-    return Measured(order / w * error, order / (r + w) - rounding, order / (r - w) + rounding)
+    return ClaimedFigure(order / w * error, order / (r + w) - rounding, order / (r - w) + rounding)
 
 
-def decaying_input(order: int) -> Measured:
+def decaying_input(order: int) -> ClaimedFigure:
     """N |y - y~| in L2 for u = e^{-t}.
 
     Its square is the mean of w^2/(1 + w^2)^2, 1/4 + F'(1)/2, and F'(1) = -Phi'(1).
@@ -68,7 +68,7 @@ def decaying_input(order: int) -> Measured:
     return around(value, exact, 8 * EPS * order**2)
 
 
-def impulse(order: int) -> Measured:
+def impulse(order: int) -> ClaimedFigure:
     """|K - K~|^2 in L2, the mean of w^2/(N^2 + N^2 w^2).
 
     The residues of F sum to N^2/4, and F(1) = 1.
@@ -77,7 +77,7 @@ def impulse(order: int) -> Measured:
     return around(_energy(residues, poles), 0.25 - 0.5 / order**2, 64 * EPS)
 
 
-def impulse_state(order: int) -> Measured:
+def impulse_state(order: int) -> ClaimedFigure:
     """|x - x~|^2/|x|^2 in L2 of the states after an impulse, where |x|^2 = N/2.
 
     The mean of w^2/r^2 is N^2/4 - N (F(N) - 1/2), and Phi(N) = 1/binom(2N, N).
@@ -91,7 +91,7 @@ def impulse_state(order: int) -> Measured:
     return around(value, order / 2 + 1 - 2 * F, 64 * EPS * order**2)
 
 
-def state_spike(order: int) -> Measured:
+def state_spike(order: int) -> ClaimedFigure:
     """sup |g - g~| over 2N/pi.
 
     At the last frequency mu of S, where Phi is near -w/r, it is w (r + w)/(N r).
@@ -99,10 +99,10 @@ def state_spike(order: int) -> Measured:
     rounding = EPS * order**2
     height = _highest(lambda w: order / np.hypot(w, order) * _relative_error(order, w), order)
     low = 1 - 5 * math.pi**2 / (12 * order**2)
-    return Measured(height * math.pi / (2 * order), low - rounding, 1 + rounding)
+    return ClaimedFigure(height * math.pi / (2 * order), low - rounding, 1 + rounding)
 
 
-def spike(order: int) -> Measured:
+def spike(order: int) -> ClaimedFigure:
     """sup |g_0 - g~_0| over 2/pi.
 
     At the last frequency mu of S it is (r + w)/N^2, so 1 + pi^2/(12 N^2).
@@ -110,20 +110,20 @@ def spike(order: int) -> Measured:
     rounding = EPS * order**2
     height = _highest(lambda w: _relative_error(order, w) / np.hypot(1, w), order)
     high = 1 + math.pi**2 / (12 * order**2)
-    return Measured(height * math.pi / 2, 1 - rounding, high + rounding)
+    return ClaimedFigure(height * math.pi / 2, 1 - rounding, high + rounding)
 
 
-def third_spike(order: int, m: int = 2) -> Measured:
+def third_spike(order: int, m: int = 2) -> ClaimedFigure:
     """|g_0 - g~_0| at mu_m over 2/(pi (2m+1)), as `spike` at mu_0."""
     rounding = EPS * order**2
     odd = 2 * m + 1
     w = frequencies(order)[m : m + 1]
     height = float((_relative_error(order, w) / np.hypot(1, w))[0])
     high = 1 + (math.pi * odd / order) ** 2 / 12
-    return Measured(height * math.pi * odd / 2, 1 - rounding, high + rounding)
+    return ClaimedFigure(height * math.pi * odd / 2, 1 - rounding, high + rounding)
 
 
-def weak_limit(order: int, s: complex = 0.25 + 1j) -> Measured:
+def weak_limit(order: int, s: complex = 0.25 + 1j) -> ClaimedFigure:
     """|1 - g~/g| N^{2 Re s + 1} over |Gamma(s+1)/Gamma(-s)|: Phi is a quotient of four Gammas."""
     Phi = _phi(order, np.array([s]))
     gammas = abs(scipy.special.gamma(s + 1) / scipy.special.gamma(-s))
@@ -131,22 +131,22 @@ def weak_limit(order: int, s: complex = 0.25 + 1j) -> Measured:
     return around(float(np.abs(Phi / (1 + Phi))[0] / limit), 1.0, 1 / order)
 
 
-def pointwise(order: int) -> Measured:
+def pointwise(order: int) -> ClaimedFigure:
     """max |K - K~| for 1/2 <= t <= 5/2, K = e^{-t}, at eight points to a period of the top mode."""
     t = np.linspace(0.5, 2.5, 100 + int(8 * frequencies(order)[0] / math.pi))
     error = np.abs(kernel_at(pair(_s4d(order)), t) - np.exp(-t))
-    return Measured(float(np.max(error)), 0.5, 1.0)
+    return ClaimedFigure(float(np.max(error)), 0.5, 1.0)
 
 
-def averaged(order: int, step: float = 1e-2) -> Measured:
+def averaged(order: int, step: float = 1e-2) -> ClaimedFigure:
     """max |K_l - K~_l|/step under zoh, times sqrt(N^2 step/pi)."""
     scale = order * math.sqrt(step / math.pi)
-    return Measured(sampled_error(order, step) * scale, 0.0, 1.6)
+    return ClaimedFigure(sampled_error(order, step) * scale, 0.0, 1.6)
 
 
-def resolved(order: int, step: float = 1e-3) -> Measured:
+def resolved(order: int, step: float = 1e-3) -> ClaimedFigure:
     """max |K_l - K~_l|/step under zoh, where N^2/pi < 1/step, so that all modes are resolved."""
-    return Measured(sampled_error(order, step), 0.45, 0.95)
+    return ClaimedFigure(sampled_error(order, step), 0.45, 0.95)
 
 
 def sampled_error(order: int, step: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Measured(NamedTuple):
+class ClaimedFigure(NamedTuple):
     """One figure, and the interval that a claim predicts for it.
 
     The interval is a prediction: nothing but the claim puts the figure inside. So this is no
@@ -27,6 +27,6 @@ class Measured(NamedTuple):
         return self.low <= self.value <= self.high
 
 
-def around(value: float, predicted: float, slack: float) -> Measured:
+def around(value: float, predicted: float, slack: float) -> ClaimedFigure:
     """A figure that a claim says is `predicted`, to within `slack`."""
-    return Measured(value, predicted - slack, predicted + slack)
+    return ClaimedFigure(value, predicted - slack, predicted + slack)
