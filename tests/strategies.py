@@ -1,9 +1,8 @@
-"""What the property tests draw from, beside `ssmlinalg.testing`: seeds, sizes of perturbations, and
-models in a fixed order.
-"""
+"""The strategies of the property tests, beside those of `ssmlinalg.testing`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -12,8 +11,7 @@ from hypothesis import strategies as st
 
 from ssmlinalg import discretize, export, forms, hippo, inits, perturb, testing
 from ssmlinalg.forms import NPLR, Continuous
-
-EPS = float(np.finfo(np.float64).eps)
+from ssmlinalg.ground.formats import EPS as EPS
 
 orders = testing.orders()
 measures = testing.measures()
@@ -45,84 +43,101 @@ def models(names: st.SearchStrategy[str] = init_names, largest: int = 12) -> st.
     return testing.models(names, largest=largest)
 
 
-def _sources() -> dict[str, Any]:
-    """All there is to export: from an order, channels and a seed to what a target is given, and the
-    form it stands for.
-    """
+Given = tuple[Any, Any]  # what a target is given, and the form it stands for
+Source = Callable[[int, int | None, int], Given]  # from an order, channels and a seed
 
-    def plain(make: Any, change: Any = lambda form: form) -> Any:
-        def source(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
-            form = change(make(order, channels=channels, seed=seed))
-            return form, form
 
-        return source
+def _same(form: Any) -> Any:
+    return form
 
-    def dense(make: Any, change: Any = lambda form: form) -> Any:
-        def source(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
-            form = forms.to_dense(make(order))
-            form = change(form._replace(C=signal(seed, *form.C.shape), step=np.asarray(1e-2)))
-            return form, form
 
-        return source
+def _initialized(make: Any, change: Callable[[Any], Any] = _same) -> Source:
+    """An initialization, changed."""
 
-    def perturbed(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
-        found = perturb.lossless(hippo.legs(order), conditioning=8.0)
-        b, one = hippo.legs(order).B, np.eye(order)
-        E = found.tau * np.outer(b, b) / 2
-        inputs = one - found.tau / 2 * np.outer(b, b) / (
-            b @ b
-        )  # what the method scales is its own input
-        # From every input to every coefficient: inputs by row, for the matrix is symmetric.
-        return found, forms.Dense(
-            hippo.legs(order).A + E, inputs, one[:, None], np.asarray(0.0), np.asarray(1.0)
-        )
-
-    def heads(order: int, channels: int | None, seed: int) -> tuple[Any, Any]:
-        form = inits.mamba_init(1, channels=channels, seed=seed)
-        form = form._replace(A=-np.random.default_rng(seed).uniform(1, 16, form.A.shape) + 0j)
+    def source(order: int, channels: int | None, seed: int) -> Given:
+        form = change(make(order, channels=channels, seed=seed))
         return form, form
 
-    made = {name: plain(make) for name, make in inits.INITS.items()}
+    return source
+
+
+def _dense(make: Any, change: Callable[[Any], Any] = _same) -> Source:
+    """A measure with a random readout, changed."""
+
+    def source(order: int, channels: int | None, seed: int) -> Given:
+        form = forms.to_dense(make(order))
+        C = signal(seed, *form.C.shape)
+        form = change(form._replace(C=C, step=np.asarray(1e-2)))
+        return form, form
+
+    return source
+
+
+def _perturbed(order: int, channels: int | None, seed: int) -> Given:
+    """A diagonalization, and its system from every input to every coefficient.
+
+    The method scales its own input only. Inputs stand by row: the matrix is symmetric.
+    """
+    legs = hippo.legs(order)
+    found = perturb.lossless(legs, conditioning=8.0)
+    unit = np.eye(order)
+    square = np.outer(legs.B, legs.B)
+    A = legs.A + found.tau * square / 2
+    inputs = unit - found.tau / 2 * square / (legs.B @ legs.B)
+    return found, forms.Dense(A, inputs, unit[:, None], np.asarray(0.0), np.asarray(1.0))
+
+
+def _heads(order: int, channels: int | None, seed: int) -> Given:
+    """Mamba with one mode, as Mamba-2 has it."""
+    form = inits.mamba_init(1, channels=channels, seed=seed)
+    A = -np.random.default_rng(seed).uniform(1, 16, form.A.shape)
+    form = form._replace(A=A + 0j)
+    return form, form
+
+
+def _sources() -> dict[str, Source]:
+    """All there is to export."""
+    made = {name: _initialized(make) for name, make in inits.INITS.items()}
     for name, make in inits.INITS.items():
         if isinstance(make(2), forms.Paired):
-            made[f"{name}, both halves"] = plain(make, forms.unpair)
+            made[f"{name}, both halves"] = _initialized(make, forms.unpair)
         if isinstance(make(2), Continuous):
-            made[f"{name}, sampled"] = plain(make, discretize.zoh)
-    made |= {f"{name}, dense": dense(make) for name, make in hippo.MEASURES.items()}
-    made |= {
-        f"{name}, dense, sampled": dense(make, discretize.zoh)
-        for name, make in hippo.MEASURES.items()
-    }
-    return made | {"mamba, one mode": heads, "lossless": perturbed}
+            made[f"{name}, sampled"] = _initialized(make, discretize.zoh)
+    measures = hippo.MEASURES.items()
+    made |= {f"{name}, dense": _dense(make) for name, make in measures}
+    made |= {f"{name}, dense, sampled": _dense(make, discretize.zoh) for name, make in measures}
+    return made | {"mamba, one mode": _heads, "lossless": _perturbed}
 
 
 SOURCES = _sources()
 
 
 @cache
-def exports(target: str, length: int) -> st.SearchStrategy[Any]:
-    """What a target takes, of all there is, with channels and without, and the form each stands
-    for.
-    """
-    there = export.TARGETS[target]
-    options = {"length": length} if there.sized else {}
-    taken = []
-    for name, source in SOURCES.items():
-        for channels in (None, 3):
-            given = source(4, channels, 0)[0]
-            if type(given) in there.takes:
-                try:
-                    there.to(given, **options)
-                except (
-                    ValueError
-                ):  # a type it takes and a value it does not, such as B where a layer has none
-                    continue
-                taken.append((name, channels))
+def exports(target: str, length: int) -> st.SearchStrategy[Given]:
+    """What a target takes, of all there is, with channels and without."""
+    taken = [
+        (name, channels)
+        for name in SOURCES
+        for channels in (None, 3)
+        if _takes(target, SOURCES[name](4, channels, 0)[0], length)
+    ]
     if not taken:
         raise AssertionError(f"nothing that there is to export goes to {target}")
-    return st.builds(
-        lambda chosen, order, seed: SOURCES[chosen[0]](order, chosen[1], seed),
-        st.sampled_from(taken),
-        st.integers(1, 17),
-        seeds,
-    )
+
+    def drawn(chosen: tuple[str, int | None], order: int, seed: int) -> Given:
+        name, channels = chosen
+        return SOURCES[name](order, channels, seed)
+
+    return st.builds(drawn, st.sampled_from(taken), st.integers(1, 17), seeds)
+
+
+def _takes(target: str, given: Any, length: int) -> bool:
+    """Whether a target takes the value, which it may refuse though it takes its type."""
+    there = export.TARGETS[target]
+    if type(given) not in there.takes:
+        return False
+    try:
+        there.to(given, **({"length": length} if there.sized else {}))
+    except ValueError:  # such as B where a layer has none
+        return False
+    return True

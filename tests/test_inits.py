@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, init_names
 
-from ssmlinalg import cli, export, forms, hippo, inits, kernel, perturb, reference
+from ssmlinalg import cli, decompose, export, forms, hippo, inits, kernel, perturb, reference
 
 HALF = [name for name, make in inits.INITS.items() if isinstance(make(4), forms.Paired)]
 N = 64
@@ -46,9 +46,8 @@ def test_every_initialization_is_sound_stable_and_repeatable(
     if isinstance(form, forms.Continuous):
         if isinstance(form, forms.DPLR):
             A = forms.to_dense(form).A
-            assert (
-                np.linalg.eigvalsh((A + np.conj(np.swapaxes(A, -1, -2))) / 2).max() < 0
-            )  # dissipative, hence stable
+            symmetric = (A + np.conj(np.swapaxes(A, -1, -2))) / 2
+            assert np.linalg.eigvalsh(symmetric).max() < 0  # dissipative, hence stable
         else:
             assert form.A.real.max() < 0
         assert np.all((form.step >= 1e-3) & (form.step <= 1e-1))
@@ -64,7 +63,8 @@ def test_every_initialization_is_sound_stable_and_repeatable(
 @pytest.mark.parametrize("name", HALF)
 @pytest.mark.parametrize("order", [1, 2, 7, 8])
 def test_channels_lead_every_field(name: str, order: int) -> None:
-    one, many = inits.INITS[name](order), inits.INITS[name](order, channels=3)
+    one = inits.INITS[name](order)
+    many = inits.INITS[name](order, channels=3)
     for single, several in zip(one, many, strict=True):
         assert np.shape(several) == (3, *np.shape(single))
 
@@ -73,12 +73,9 @@ def test_channels_lead_every_field(name: str, order: int) -> None:
 @pytest.mark.parametrize("order", [1, 2, 5, 8, 9])
 def test_a_half_spectrum_stands_for_a_state_of_its_order(name: str, order: int) -> None:
     form: Any = inits.INITS[name](order)
-    assert len(form.A) == (order + 1) // 2 + (_zero_modes(name, order))
-    if name not in (
-        "s4d-lin",
-        "s4d-dfout",
-        "ptd",
-    ):  # these have a double real pole, or real ones in pairs
+    assert len(form.A) == (order + 1) // 2 + _zero_modes(name, order)
+    # These have a double real pole, or real ones in pairs.
+    if name not in ("s4d-lin", "s4d-dfout", "ptd"):
         assert len(forms.unpair(form).A) == order
 
 
@@ -99,20 +96,21 @@ def test_s4d_legs_input_is_half_of_two_over_the_eigenvector_norm(order: int) -> 
 
 
 def test_s4d_legs_top_frequency_has_the_true_constant() -> None:
-    for order, top in ((32, 325.42632), (64, 1303.2738), (128, 5214.6656), (256, 20860.233)):
-        assert inits.s4d_legs_init(order).A.imag.max() == pytest.approx(
-            top, rel=5e-8
-        )  # the digits printed
+    half_a_digit = 5e-8  # relative: eight digits are printed
+    for order, printed in ((32, 325.42632), (64, 1303.2738), (128, 5214.6656), (256, 20860.233)):
+        top = inits.s4d_legs_init(order).A.imag.max()
+        assert top == pytest.approx(printed, rel=half_a_digit)
         # mu_0 = N^2/pi - pi/6 + O(N^-2): the constant conjectured as +0.5236 has the other sign
-        assert inits.s4d_legs_init(order).A.imag.max() - order**2 / math.pi == pytest.approx(
-            -math.pi / 6, abs=1 / order**2
-        )
+        constant = top - order**2 / math.pi
+        assert constant == pytest.approx(-math.pi / 6, abs=1 / order**2)
 
 
 def test_clipping_changes_eleven_of_thirty_two_entries() -> None:
-    clipped, whole = inits.s4d_legs_clipped_init(64), inits.s4d_legs_init(64)
+    clipped = inits.s4d_legs_clipped_init(64)
+    whole = inits.s4d_legs_init(64)
+    half_a_digit = 5e-3
     assert np.sum(np.abs(clipped.B.imag) == 2) == 11
-    assert 2 * np.abs(whole.B).max() == pytest.approx(40.75, abs=5e-3)
+    assert 2 * np.abs(whole.B).max() == pytest.approx(40.75, abs=half_a_digit)
 
 
 def test_the_lossless_start_of_ptd_is_the_perturbed_hippo_system() -> None:
@@ -124,51 +122,51 @@ def test_the_lossless_start_of_ptd_is_the_perturbed_hippo_system() -> None:
     found = perturb.lossless(hippo.legs(order), conditioning=6.0)
     c = np.random.default_rng(0).standard_normal(order)
     A, B, _ = hippo.legs(order)
-    expected = reference.kernel(
-        A + found.E, (1 - found.tau / 2) * B, c, 0.0, 0.05, length, digits=30
-    )
-    np.testing.assert_allclose(
-        kernel(form, length), [float(K) for K in expected], rtol=1e4 * EPS, atol=1e3 * EPS
-    )
+    driven = (1 - found.tau / 2) * B
+    exact = reference.kernel(A + found.E, driven, c, 0.0, 0.05, length, digits=30)
+    expected = np.array([float(K) for K in exact])
+    rounding = 64 * EPS * order * found.condition * np.abs(expected).max()
+    np.testing.assert_allclose(kernel(form, length), expected, rtol=0, atol=rounding)
 
 
 def test_s4_is_hippo_in_other_coordinates() -> None:
     form = inits.s4_init(6, measure="legt", step=0.1)
     nplr = hippo.legt(6)
     c = np.random.default_rng(0).standard_normal(6)
-    expected = reference.kernel(nplr.A, nplr.B, c, 0.0, 0.1, 8, "bilinear", digits=30)
-    np.testing.assert_allclose(
-        kernel(form, 8, rule="bilinear"),
-        [float(K) for K in expected],
-        rtol=1e4 * EPS,
-        atol=1e3 * EPS,
-    )
+    exact = reference.kernel(nplr.A, nplr.B, c, 0.0, 0.1, 8, "bilinear", digits=30)
+    expected = np.array([float(K) for K in exact])
+    rounding = 64 * EPS * 6 * np.abs(expected).max()
+    found = kernel(form, 8, rule="bilinear")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=rounding)
 
 
 def test_dss_exp_has_the_published_kernel() -> None:
-    form, length = inits.dss_init(4, step=0.02), 10
-    W, z = form.C, form.step * form.A
-    expected = np.real((W * (np.exp(z) - 1) / form.A) @ np.exp(z[:, None] * np.arange(length)))
-    np.testing.assert_allclose(
-        kernel(form, length), expected, atol=1e3 * EPS * np.abs(expected).max()
-    )
+    length = 10
+    form = inits.dss_init(4, step=0.02)
+    z = form.step * form.A
+    weights = form.C * np.expm1(z) / form.A
+    expected = np.real(weights @ np.exp(z[:, None] * np.arange(length)))
+    rounding = 64 * EPS * np.sum(np.abs(weights))
+    np.testing.assert_allclose(kernel(form, length), expected, rtol=0, atol=rounding)
 
 
 def test_dss_softmax_has_the_published_kernel() -> None:
     length = 10
     plain = inits.dss_init(4, step=0.02)
     powers = np.exp((plain.step * plain.A)[:, None] * np.arange(length))
-    expected = np.real((plain.C / plain.A) @ (powers / powers.sum(axis=-1, keepdims=True)))
+    weights = plain.C / plain.A / powers.sum(axis=-1)
+    expected = np.real(weights @ powers)
     got = kernel(inits.dss_softmax_init(4, length=length, step=0.02), length)
-    np.testing.assert_allclose(got, expected, atol=1e3 * EPS * np.abs(expected).max())
+    rounding = 64 * EPS * np.sum(np.abs(weights))
+    np.testing.assert_allclose(got, expected, rtol=0, atol=rounding)
 
 
 def test_dlr_angles_divide_the_circle() -> None:
     A = inits.dlr_init(12).A
-    np.testing.assert_allclose(
-        np.exp(1j * np.angle(A)), np.exp(2j * np.pi * np.arange(12) / 12), atol=16 * EPS
-    )
-    assert np.all((-np.log(np.abs(A)) * 2 >= 1e-4) & (-np.log(np.abs(A)) * 2 <= 0.1))
+    roots_of_unity = np.exp(2j * np.pi * np.arange(12) / 12)
+    np.testing.assert_allclose(np.exp(1j * np.angle(A)), roots_of_unity, rtol=0, atol=16 * EPS)
+    decay = -2 * np.log(np.abs(A))
+    assert np.all((decay >= 1e-4) & (decay <= 0.1))
 
 
 def test_lru_lies_in_its_ring() -> None:
@@ -191,21 +189,15 @@ def test_s5_repeats_the_spectrum_of_one_block(blocks: int) -> None:
 def test_s5_reads_real_signals_from_a_real_state(name: str, order: int) -> None:
     """B comes from a real matrix, so V B + conj is real: the state in the original coordinates."""
     form: Any = inits.INITS[name](order, channels=order, seed=3)
-    if name == "s5":
-        from ssmlinalg import decompose
-
-        basis = decompose.eigenbasis(hippo.legs(order))
-        V, Lambda = basis.V, basis.Lambda
-    else:
-        found = perturb.lossless(hippo.legs(order), conditioning=8.0)
-        V, Lambda = found.V, found.Lambda
+    legs = hippo.legs(order)
+    basis: Any = decompose.eigenbasis(legs) if name == "s5" else perturb.lossless(legs)
+    Lambda = basis.Lambda
     kept = np.flatnonzero(Lambda.imag >= 0)
     kept = kept[np.lexsort((Lambda.real[kept], Lambda.imag[kept]))]
-    b = 2 * np.real(V[:, kept] @ form.B)
-    assert np.abs(b).max() <= 2.3 / math.sqrt(
-        order
-    )  # normal cut at two deviations, of variance 1/N
-    assert b.std() == pytest.approx(1 / math.sqrt(order), rel=0.25)
+    b = 2 * np.real(basis.V[:, kept] @ form.B)
+    deviation = 1 / math.sqrt(order)
+    assert np.abs(b).max() <= 2.3 * deviation  # normal, cut at two deviations
+    assert b.std() == pytest.approx(deviation, rel=1.75 / order)  # of N^2 draws
 
 
 def test_steps_are_log_uniform() -> None:
@@ -219,9 +211,8 @@ def test_steps_are_log_uniform() -> None:
 def test_output_weights_have_unit_second_moment() -> None:
     C = inits.s4d_lin_init(64, channels=200).C
     assert np.mean(np.abs(C) ** 2) == pytest.approx(1, abs=5 / math.sqrt(C.size))
-    assert np.mean(np.abs(inits.dss_init(64, channels=200).C) ** 2) == pytest.approx(
-        2, abs=10 / math.sqrt(64 * 200)
-    )
+    W = inits.dss_init(64, channels=200).C
+    assert np.mean(np.abs(W) ** 2) == pytest.approx(2, abs=10 / math.sqrt(W.size))
 
 
 def test_mamba_has_its_floor_and_its_skip() -> None:
@@ -263,7 +254,8 @@ def test_the_certified_bound_of_the_last_column_is_the_one_shown(
     found = inits.built("ptd", 64, perturbation="last_column", size=1e-3)
     assert found.certificate is not None
     bound = found.certificate.transfer_bound
-    assert bound == pytest.approx(0.02287128, abs=5e-9)  # the digits printed
+    half_a_digit = 5e-9
+    assert bound == pytest.approx(0.02287128, abs=half_a_digit)
     assert found.figures["transfer_bound"] == bound
     assert math.isinf(found.figures["closed_form_bound"])
     path = tmp_path / "ptd.safetensors"

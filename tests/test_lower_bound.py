@@ -15,8 +15,7 @@ from strategies import EPS, seeds
 
 from ssmlinalg import hippo, perturb
 from ssmlinalg.forms import Dense
-from ssmlinalg.perturb import lower_bound as room
-from ssmlinalg.perturb.lower_bound import error_floor
+from ssmlinalg.perturb.lower_bound import BINS, error_floor, responses, weights
 
 # That the floor is worth something: for `legs` a tenth less than was found when it was written.
 ATTAINED = {
@@ -35,11 +34,11 @@ def model(
     """Lambda, V and B at random: complex eigenvalues, kappa(V) = spread, columns of any size."""
     rng = np.random.default_rng(seed)
     re, im, *B = rng.standard_normal((4, order))
-    Q1, Q2 = np.linalg.qr(
-        rng.standard_normal((2, order, order)) + 1j * rng.standard_normal((2, order, order))
-    )[0]
+    real = rng.standard_normal((2, order, order))
+    Q1, Q2 = np.linalg.qr(real + 1j * rng.standard_normal((2, order, order)))[0]
     Lambda = (-np.exp(re) if stable else re) + 3j * im
-    return Lambda, (Q1 * np.geomspace(1, spread, order)) @ Q2, B[0] + 1j * B[1]
+    V = (Q1 * np.geomspace(1, spread, order)) @ Q2
+    return Lambda, V, B[0] + 1j * B[1]
 
 
 @pytest.mark.parametrize(
@@ -54,10 +53,8 @@ def test_the_optimal_perturbation_lies_above_the_floor(order: int, budget: float
 @given(st.integers(2, 24), st.floats(0.05, 0.8))
 def test_the_lossless_perturbation_lies_above_the_floor(order: int, tau: float) -> None:
     found = perturb.lossless(hippo.legs(order), tau=tau)
-    assert (
-        error_floor(found.system, conditioning=found.condition * (1 + 64 * EPS))
-        < found.transfer_bound
-    )
+    floor = error_floor(found.system, conditioning=found.condition * (1 + 64 * EPS))
+    assert floor < found.transfer_bound
 
 
 def test_published_and_random_perturbations_lie_above_the_floor() -> None:
@@ -95,17 +92,13 @@ def test_no_diagonal_model_forgets_all_at_once(
     form.
     """
     Lambda, V, xi = model(seed, order, spread, stable=False)
-    k = np.arange(room.BINS) / room.BINS
-    found, w = room.weights(1 / (1 + np.exp(speed * (k - when))), spread * (1 + 64 * EPS))
+    k = np.arange(BINS) / BINS
+    found, w = weights(1 / (1 + np.exp(speed * (k - when))), spread * (1 + 64 * EPS))
     G = V.conj().T @ V
     rates = Lambda.conj()[:, None] + Lambda
-    bin_ = np.expm1(rates / room.BINS) / rates
-    y = np.sqrt(
-        [
-            np.real((xi * np.exp(Lambda * t)).conj() @ (G * bin_) @ (xi * np.exp(Lambda * t)))
-            for t in k
-        ]
-    )
+    bin_ = np.expm1(rates / BINS) / rates
+    states = xi * np.exp(Lambda * k[:, None])
+    y = np.sqrt(np.real(np.einsum("kn,nm,km->k", states.conj(), G * bin_, states)))
     assert found >= 0
     assert w @ y <= 64 * EPS * order * np.abs(w) @ y
 
@@ -115,9 +108,9 @@ def test_the_weights_are_nearly_the_best(when: float, speed: float, K: float) ->
     """By duality: the distance of n from the courses between g/K and g, g log-linear, bounds the
     value from above.
     """
-    k = np.arange(room.BINS) / room.BINS
+    k = np.arange(BINS) / BINS
     n = 1 / (1 + np.exp(speed * (k - when)))
-    found, w = room.weights(n, K)
+    found, w = weights(n, K)
 
     def gap(line: np.ndarray) -> float:
         g = np.exp(np.minimum(line[0] + line[1] * (k - when), 300))
@@ -130,8 +123,9 @@ def test_the_weights_are_nearly_the_best(when: float, speed: float, K: float) ->
     ]
     best = scipy.optimize.minimize(gap, min(grid, key=gap), method="Nelder-Mead").fun
     assert found <= best * (1 + 64 * EPS) + 64 * EPS
-    assert found >= 0.8 * best - 1e-3
-    assert found * np.linalg.norm(w) == pytest.approx(w @ n)
+    nearly = 0.8  # measured; what is lost is a constant factor
+    assert found >= nearly * best - 1e-3
+    assert found * np.linalg.norm(w) == pytest.approx(w @ n, rel=64 * EPS * BINS)
 
 
 def test_the_responses_are_the_integrals() -> None:
@@ -148,29 +142,31 @@ def test_the_responses_are_the_integrals() -> None:
         E = scipy.linalg.expm(A * t)
         return E.T @ E
 
-    mass, age = (
-        scipy.integrate.quad(
-            lambda t, m=m: t**m * np.trace(gramian @ energy(t)), 0, 60, epsabs=1e-11
-        )[0]
-        for m in (0, 1)
-    )
-    width = 2 * age / mass / room.BINS
-    Y = room.responses(A, B)
-    for k in (0, 1, 30, room.BINS - 1):
+    def moment(m: int) -> float:
+        """int t^m |e^{At} S|^2 dt; at t = 60 nothing is left."""
+        quad = scipy.integrate.quad
+        return quad(lambda t: t**m * np.trace(gramian @ energy(t)), 0, 60, epsabs=1e-11)[0]
+
+    mass = moment(0)
+    age = moment(1)
+    width = 2 * age / mass / BINS
+    Y = responses(A, B)
+    for k in (0, 1, 30, BINS - 1):
         Q = scipy.integrate.quad_vec(energy, k * width, (k + 1) * width, epsabs=1e-14)[0]
         wanted = np.sort(np.linalg.eigvals(gramian @ Q).real)
-        np.testing.assert_allclose(
-            np.linalg.svd(Y[k], compute_uv=False)[::-1] ** 2, wanted, rtol=1e-7, atol=1e-12
-        )
+        found = np.linalg.svd(Y[k], compute_uv=False)[::-1] ** 2
+        # The Gramian of a bin is a difference of two: its rounding is relative to the whole.
+        np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e3 * EPS * mass)
 
 
 def test_the_floor_scales_with_the_input_and_not_with_the_clock() -> None:
     legs = hippo.legs(16)
     floor = error_floor(legs, conditioning=4)
-    assert error_floor(legs._replace(B=8 * legs.B), conditioning=4) == pytest.approx(8 * floor)
+    louder = error_floor(legs._replace(B=8 * legs.B), conditioning=4)
+    assert louder == pytest.approx(8 * floor, rel=64 * EPS)
     assert error_floor(legs._replace(B=0 * legs.B), conditioning=4) == 0
     faster = Dense(1024 * legs.A, 1024 * legs.B, np.ones(16), np.zeros(()), np.ones(()))
-    assert error_floor(faster, conditioning=4) == pytest.approx(floor, rel=1e-3)
+    assert error_floor(faster, conditioning=4) == pytest.approx(floor, rel=np.sqrt(EPS))
 
 
 def test_what_has_no_floor_is_refused() -> None:

@@ -1,10 +1,9 @@
-"""The search keeps its budget, its gradient is the gradient, and what is kept is what it claims to
-be.
-"""
+"""The search keeps its budget, its gradient is the gradient, and kept results are what they say."""
 
 from __future__ import annotations
 
 import importlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from ssmlinalg.perturb.transfer_error_search import frequency_response, loss, pr
 from ssmlinalg.systems import legs_state
 
 KEPT = sorted(perturb.kept())
+TOLERANCE = 1e-6  # relative, of `hinf_distance`
 # What a first-order search reached before there was this one, at nearly the same budgets; lower is
 # better.
 TO_BEAT = {
@@ -37,9 +37,8 @@ TO_BEAT = {
 
 
 def test_the_usual_orders_and_budgets_are_kept() -> None:
-    assert {
-        (order, budget) for order in (8, 16, 32, 64, 128, 256) for budget in (4.0, 8.0, 16.0)
-    } == perturb.kept()
+    usual = itertools.product((8, 16, 32, 64, 128, 256), (4.0, 8.0, 16.0))
+    assert set(usual) == perturb.kept()
 
 
 @pytest.mark.parametrize(("order", "budget"), KEPT)
@@ -61,7 +60,8 @@ def test_what_is_kept_keeps_its_budget_and_is_as_near_as_it_says(order: int, bud
     state = found.V @ (found.B[:, None] / (1j * w - found.Lambda[:, None]))
     error = np.linalg.norm(state - legs_state(order, 1j * w), axis=0).max()
     law = perturb.lossless(hippo.legs(order), conditioning=budget)
-    assert 0.98 * found.transfer_error <= error <= found.transfer_bound * (1 + 1e-9)
+    rounding = 64 * EPS * order * budget
+    assert 0.98 * found.transfer_error <= error <= found.transfer_bound * (1 + rounding)
     assert found.transfer_error < 0.7 * law.transfer_error
     assert found.transfer_error < TO_BEAT.get((order, budget), np.inf)
 
@@ -70,9 +70,9 @@ def test_only_legs_itself_is_answered_from_what_is_kept() -> None:
     legs = hippo.legs(8)
     louder = perturb.optimal(legs._replace(B=2 * legs.B), conditioning=4)
     assert louder.facts["kept"] == 0
-    assert louder.transfer_error == pytest.approx(
-        2 * perturb.optimal(legs, conditioning=4).transfer_error, rel=0.05
-    )
+    kept = perturb.optimal(legs, conditioning=4)
+    local = 0.05  # two searches may end in minima that far apart
+    assert louder.transfer_error == pytest.approx(2 * kept.transfer_error, rel=local)
     assert perturb.optimal(legs, conditioning=4.1).facts["kept"] == 0
 
 
@@ -112,19 +112,19 @@ def test_what_is_packed_is_unpacked() -> None:
 def test_the_search_keeps_its_budget_and_does_not_lose_its_start(
     measure: str, order: int, budget: float
 ) -> None:
-    system: Any = hippo.MEASURES[measure](
-        order - order % 2 + 1
-    )  # at odd orders fout has no idle state
+    odd = order - order % 2 + 1  # fout has no idle state then
+    system: Any = hippo.MEASURES[measure](odd)
     found = searched(system, conditioning=budget, iterations=20)
     assert np.linalg.cond(found.V) <= budget * (1 + 64 * EPS * len(found.V))
     np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=64 * EPS * len(found.V))
     assert found.abscissa < 0
     size = float(np.linalg.norm(system.A))
     rest = (found.V * found.Lambda) @ found.V_inv - system.A - found.E
-    assert np.linalg.norm(rest) <= 256 * EPS * len(found.V) * budget * (
-        size + float(np.abs(found.Lambda).max())
-    )
-    assert found.transfer_error <= found.transfer_bound <= found.transfer_error * (1 + 1e-3) + 1e-9
+    scale = size + float(np.abs(found.Lambda).max())
+    assert np.linalg.norm(rest) <= 256 * EPS * len(found.V) * budget * scale
+    rounding = 256 * EPS * len(found.V) * budget * scale / -found.abscissa
+    assert found.transfer_error <= found.transfer_bound
+    assert found.transfer_bound <= found.transfer_error * (1 + 4 * TOLERANCE) + rounding
 
 
 @pytest.mark.parametrize("order", [4, 5])
@@ -159,7 +159,7 @@ def test_an_interrupt_and_a_deadline_keep_the_best_so_far() -> None:
     searched(legs, conditioning=5, iterations=30, progress=lambda p, error: first.append(p))
     assert first == sorted(first)
     late = searched(legs, conditioning=5, seconds=1e-3)
-    assert np.linalg.cond(late.V) <= 5 * (1 + 1e-12)
+    assert np.linalg.cond(late.V) <= 5 * (1 + 64 * EPS * 12)
     assert np.isfinite(late.transfer_error)
     assert late.facts["interrupted"] == 1
     assert searched(legs, conditioning=5, iterations=2).facts["interrupted"] == 0
@@ -168,7 +168,7 @@ def test_an_interrupt_and_a_deadline_keep_the_best_so_far() -> None:
 def test_what_needs_nothing_is_left_alone() -> None:
     found = perturb.optimal(hippo.foud(6), conditioning=2)  # normal already
     assert found.backward_error == 0
-    assert found.transfer_bound <= 1e-9
+    assert found.transfer_bound <= 64 * EPS * 6
 
 
 def test_systems_that_cannot_be_searched_are_refused() -> None:
@@ -187,7 +187,7 @@ def test_the_bound_is_that_of_the_norms() -> None:
     """
     legs = hippo.legs(16)
     found = perturb.optimal(legs, conditioning=8)
-    M, b = np.diag(found.Lambda), found.B
-    other = h_infinity.hinf_distance((M, b, found.V), (legs.A + 0j, legs.B + 0j, np.eye(16) + 0j))
-    assert other.lower <= found.transfer_bound * (1 + 1e-6)
-    assert found.transfer_error <= other.upper * (1 + 1e-6)
+    ours = (np.diag(found.Lambda), found.B, found.V)
+    other = h_infinity.hinf_distance(ours, (legs.A + 0j, legs.B + 0j, np.eye(16) + 0j))
+    assert other.lower <= found.transfer_bound * (1 + TOLERANCE)
+    assert found.transfer_error <= other.upper * (1 + TOLERANCE)

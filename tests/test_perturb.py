@@ -16,6 +16,9 @@ from ssmlinalg.matrices.frequency_supremum import supremum
 from ssmlinalg.perturb.diagonalization import FIGURES
 from ssmlinalg.systems import legs_state, transfer
 
+# Relative: a supremum is searched between grid points twelve times, each a third as wide.
+RESOLVED = 1e-6
+
 
 def resolvent(A: np.ndarray, B: np.ndarray, s: np.ndarray) -> np.ndarray:
     """(s - A)^{-1} B by dense solves, (N, S)."""
@@ -33,9 +36,8 @@ def test_the_factors_give_the_perturbed_matrix_back(measure: str, order: int, ta
         np.linalg.norm(found.V @ found.V_inv - np.eye(order)) <= 64 * EPS * order * found.condition
     )
     np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=8 * EPS * order)
-    assert found.backward_error == pytest.approx(
-        np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2)
-    )
+    backward_error = np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2)
+    assert found.backward_error == pytest.approx(backward_error, rel=64 * EPS * order)
 
 
 @given(lossless, orders, taus)
@@ -56,13 +58,13 @@ def test_the_bound_is_the_highest_point_of_the_lobe(order: int, tau: float) -> N
     assume(
         tau < 1 - 1e-6
     )  # beyond, the lobe has no end in double precision and level sets take over
-    q = np.linspace(0, 1, 100001)[:-1]
-    lobe = tau / 2 * q * np.sqrt(1 - q**2) / (1 - tau / 2 * (1 + q))
+    spacing = 1e-5
+    q = np.arange(0, 1, spacing)
+    lobe = tau / 2 * q * np.sqrt((1 - q) * (1 + q)) / (1 - tau + tau / 2 * (1 - q))
     bound = perturb.lossless(hippo.legs(order), tau=tau).transfer_bound
-    assert lobe.max() * (1 - 1e-12) <= bound
-    assert (
-        bound <= lobe.max() * (1 + 1e-6) or tau > 0.99
-    )  # the grid misses a lobe that ends in a pole
+    assert lobe.max() * (1 - 16 * EPS) <= bound
+    # The grid misses a lobe that ends in a pole.
+    assert bound <= lobe.max() * (1 + 2 * spacing**2 / (1 - tau)) or tau > 0.99
 
 
 @given(lossless, orders, taus)
@@ -120,8 +122,8 @@ def test_legs_keeps_the_bound_and_reports_what_a_dense_grid_finds(order: int, ta
     w = np.concatenate([np.geomspace(1e-3, 10 * order**2 + 10, 1500), np.abs(found.Lambda.imag)])
     tilde = found.V @ (found.B[:, None] / (1j * w - found.Lambda[:, None]))
     seen = np.linalg.norm(tilde - resolvent(legs.A, legs.B, 1j * w), axis=0).max()
-    slack = 1e-9 + 64 * EPS * order * found.condition
-    assert seen <= found.transfer_error * (1 + 1e-6) + slack
+    slack = 64 * EPS * order * found.condition
+    assert seen <= found.transfer_error * (1 + RESOLVED) + slack
     assert found.transfer_error <= found.transfer_bound + slack
 
 
@@ -133,38 +135,45 @@ def test_legs_is_exact_at_frequency_zero(order: int, tau: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tau", "conditioning", "error"),
-    [(0.5, 3, 0.22), (0.3, 5.67, 0.101), (0.2, 9, 0.060), (0.1, 19, 0.0273), (0.01, 199, 0.0025)],
+    ("tau", "conditioning", "error", "digits"),
+    [
+        (0.5, 3, 0.22, 2),
+        (0.3, 5.67, 0.101, 3),
+        (0.2, 9, 0.060, 3),
+        (0.1, 19, 0.0273, 4),
+        (0.01, 199, 0.0025, 4),
+    ],
 )
 @pytest.mark.parametrize("order", [64, 128])
 def test_legs_has_the_tabulated_figures(
-    tau: float, conditioning: float, error: float, order: int
+    tau: float, conditioning: float, error: float, digits: int, order: int
 ) -> None:
     found = perturb.lossless(hippo.legs(order), tau=tau)
     assert 0.9 * conditioning <= found.condition <= conditioning
-    assert found.transfer_error == pytest.approx(error, rel=0.02)
+    assert found.transfer_error == pytest.approx(error, abs=0.5 * 10.0**-digits)
 
 
 def test_the_whole_perturbation_is_s4d_and_its_error_grows_with_the_order() -> None:
+    half_a_digit = 5e-3
     for order, error in ((16, 10.02), (32, 20.29), (64, 40.70), (128, 81.47)):
         found = perturb.lossless(hippo.legs(order), tau=1.0)
         assert found.condition == pytest.approx(1, abs=64 * EPS * order)
-        assert found.transfer_error == pytest.approx(error, abs=5e-3)
-        assert (
-            error - 5e-3 <= found.transfer_bound <= error + 5e-3
-        )  # by level sets: the closed bound is infinite
+        assert found.transfer_error == pytest.approx(error, abs=half_a_digit)
+        # By level sets: the closed bound is infinite.
+        assert found.transfer_bound == pytest.approx(error, abs=half_a_digit)
 
 
 @given(st.integers(2, 40), st.floats(1.1, 300))
 def test_lagt_has_exactly_the_conditioning_derived(order: int, c: float) -> None:
     found = perturb.lossless(hippo.lagt(order), tau=2 / (c + 1))
-    assert found.condition == pytest.approx(c ** ((order - 1) / order), rel=1e-6 + 256 * EPS * c**2)
+    law = c ** ((order - 1) / order)
+    assert found.condition == pytest.approx(law, rel=64 * EPS * order * c)
 
 
 @given(lossless, orders, st.floats(1.05, 1e3))
 def test_the_conditioning_asked_for_is_delivered(measure: str, order: int, budget: float) -> None:
     found = perturb.lossless(nplr(measure, order), conditioning=budget)
-    assert found.condition <= budget * (1 + 1e-9)
+    assert found.condition <= budget * (1 + 64 * EPS * order)
 
 
 def test_the_budget_is_kept_at_an_exceptional_point() -> None:
@@ -176,7 +185,7 @@ def test_the_budget_is_kept_at_an_exceptional_point() -> None:
     assert nearby.condition > 1e3
     budget = np.sqrt(2 / meeting - 1)  # the law's first guess would be tau = meeting
     found = perturb.lossless(hippo.legs(2), conditioning=budget)
-    assert found.condition <= budget * (1 + 1e-9)
+    assert found.condition <= budget * (1 + 64 * EPS * 2)
     assert found.tau > meeting
 
 
@@ -196,7 +205,8 @@ def test_the_reported_error_is_that_of_the_delivered_model(order: int) -> None:
     def deviation(w: np.ndarray) -> np.ndarray:
         return np.linalg.norm(transfer(model, 1j * w) - legs_state(order, 1j * w), axis=0)
 
-    assert supremum(deviation, found.Lambda)[0] == pytest.approx(found.transfer_error, rel=1e-6)
+    seen, _ = supremum(deviation, found.Lambda)
+    assert seen == pytest.approx(found.transfer_error, rel=RESOLVED)
 
 
 def test_a_perturbed_model_reads_the_hippo_state() -> None:
@@ -238,9 +248,8 @@ def test_every_perturbation_certifies_what_it_returns(method: str, order: int) -
     assert found.scaled_condition == pytest.approx(
         np.sum(lengths), rel=64 * EPS * order * condition
     )
-    assert found.backward_error == pytest.approx(
-        np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2), rel=1e-9, abs=EPS
-    )
+    backward_error = np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2)
+    assert found.backward_error == pytest.approx(backward_error, rel=64 * EPS * order, abs=EPS)
     assert found.residual <= 256 * EPS * order * condition
     np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=16 * EPS * order)
     assert found.abscissa == found.Lambda.real.max()
@@ -284,7 +293,7 @@ BUDGETED = [
 @settings(max_examples=12)
 def test_a_budget_given_is_a_budget_kept(method: str, order: int, budget: float) -> None:
     found = perturb.PERTURBATIONS[method](hippo.legs(order), conditioning=budget)
-    assert np.linalg.cond(found.V) <= budget * (1 + 1e-9)
+    assert np.linalg.cond(found.V) <= budget * (1 + 64 * EPS * order * budget)
 
 
 @given(st.integers(2, 24), st.floats(0.03, 0.99))
@@ -340,9 +349,10 @@ def test_what_was_done_is_reported() -> None:
     and counted.
     """
     found = perturb.lossless(hippo.legs(4), conditioning=20)
-    assert found.tau == pytest.approx(
-        min(found.facts["law_tau"] * 1.005 ** found.facts["steps"], 1)
-    )
+    law_tau = found.facts["law_tau"]
+    steps = found.facts["steps"]
+    raised = min(law_tau * 1.005**steps, 1)
+    assert found.tau == pytest.approx(raised, rel=4 * EPS * (1 + steps))
     moved = perturb.lossless(hippo.legs(4), conditioning=float((2 / 0.0497 - 1) ** 0.75))
     assert moved.facts["steps"] > 0
     assert moved.tau > moved.facts["law_tau"]
@@ -352,8 +362,7 @@ def test_what_was_done_is_reported() -> None:
 @pytest.mark.parametrize("measure", ["legs", "fout"])
 def test_figures_in_closed_form_are_those_of_the_factors(measure: str, order: int) -> None:
     found = perturb.lossless(nplr(measure, order), tau=0.2)
-    sizes = np.linalg.norm(found.E, 2), np.linalg.norm(found.A, 2)
-    assert found.condition == pytest.approx(
-        np.linalg.cond(found.V), rel=64 * EPS * order * found.condition
-    )
-    assert found.backward_error == pytest.approx(sizes[0] / sizes[1], rel=1e-9)
+    condition = np.linalg.cond(found.V)
+    assert found.condition == pytest.approx(condition, rel=64 * EPS * order * found.condition)
+    backward_error = np.linalg.norm(found.E, 2) / np.linalg.norm(found.A, 2)
+    assert found.backward_error == pytest.approx(backward_error, rel=64 * EPS * order)

@@ -1,6 +1,4 @@
-"""Perturbations of any square matrix: what is returned diagonalizes A + E, and is what the method
-promises.
-"""
+"""Perturbations of any square matrix diagonalize A + E and keep what the method promises."""
 
 from __future__ import annotations
 
@@ -26,7 +24,8 @@ from ssmlinalg.perturb.random_matrices import complex_gaussian, gaussian
 
 
 def kahan(order: int) -> np.ndarray:
-    s, c = math.sin(1.2), math.cos(1.2)
+    s = math.sin(1.2)
+    c = math.cos(1.2)
     return np.diag(s ** np.arange(order)) @ (
         np.eye(order) - c * np.triu(np.ones((order, order)), 1)
     )
@@ -92,10 +91,11 @@ def test_the_factors_give_the_perturbed_matrix_back(
 ) -> None:
     A = CATALOGUE[name](order)
     found = METHODS[method](A, seed)
-    V, V_inv, kappa = found.V, found.V_inv, np.linalg.cond(found.V)
-    assert np.linalg.norm(
-        (V * found.Lambda) @ V_inv - A - found.E
-    ) <= 64 * EPS * order * kappa * size_of(found)
+    V = found.V
+    V_inv = found.V_inv
+    kappa = np.linalg.cond(V)
+    rest = (V * found.Lambda) @ V_inv - A - found.E
+    assert np.linalg.norm(rest) <= 64 * EPS * order * kappa * size_of(found)
     assert np.linalg.norm(V @ V_inv - np.eye(order)) <= 64 * EPS * order * kappa
     np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=16 * EPS)
     assert found.condition == pytest.approx(kappa, rel=64 * EPS * order * kappa)
@@ -134,12 +134,12 @@ def test_a_gaussian_perturbation_has_the_size_asked_for(
 @given(orders, st.integers(0, 9), st.integers(2, 6))
 def test_more_tries_are_no_worse(order: int, seed: int, tries: int) -> None:
     A = CATALOGUE["stable jordan"](order)
-    one, more = gaussian(A, size=0.3, seed=seed), gaussian(A, size=0.3, seed=seed, tries=tries)
-    lost, still = (found.abscissa >= 0 for found in (one, more))
-    assert (still, 0 if lost > still else more.condition) <= (
-        lost,
-        one.condition * (1 + 64 * EPS * order * one.condition),
-    )
+    one = gaussian(A, size=0.3, seed=seed)
+    more = gaussian(A, size=0.3, seed=seed, tries=tries)
+    if one.abscissa < 0:
+        assert more.abscissa < 0
+    if (more.abscissa < 0) == (one.abscissa < 0):
+        assert more.condition <= one.condition * (1 + 64 * EPS * order * one.condition)
 
 
 def test_of_many_tries_one_that_keeps_stability_is_taken() -> None:
@@ -174,9 +174,9 @@ def test_minimization_keeps_stability(name: str, order: int, seed: int, gamma: f
     A = CATALOGUE[name](order)
     alpha = float(np.linalg.eigvals(A).real.max())
     found = minimize(A, gamma=gamma, seed=seed, iterations=20)
-    assert found.abscissa <= (
-        alpha / 2 if alpha < 0 else alpha
-    ) + 64 * EPS * order * found.condition * size_of(found)
+    ceiling = alpha / 2 if alpha < 0 else alpha
+    rounding = 64 * EPS * order * found.condition * size_of(found)
+    assert found.abscissa <= ceiling + rounding
     assert alpha >= 0 or found.abscissa < 0
 
 
@@ -196,15 +196,19 @@ def test_the_gradient_is_that_of_central_differences(
         G = rng.standard_normal((order, order))
         return G + 1j * rng.standard_normal((order, order)) if whole else G
 
-    A, E, d = matrix(), 0.3 * matrix(), matrix()
-    if conditioning_of(A + E).condition > 30:
+    A = matrix()
+    E = 0.3 * matrix()
+    d = matrix()
+    condition = conditioning_of(A + E).condition
+    if condition > 30:
         return  # near a double eigenvalue f''' is beyond what differences see
+    h = 1e-6
+    rounding = 64 * EPS * order * condition / h
     for ceiling in (-1.0, 10.0):
-        _, gradient, _, _ = objective(A, E, 5.0, ceiling, p)
-        h = 1e-6
-        values = [objective(A, E + t * d, 5.0, ceiling, p)[0] for t in (h, -h)]
+        gradient = objective(A, E, 5.0, ceiling, p).gradient
+        after, before = (objective(A, E + t * d, 5.0, ceiling, p).value for t in (h, -h))
         slope = float(np.real(np.vdot(gradient, d)))
-        assert (values[0] - values[1]) / (2 * h) == pytest.approx(slope, rel=1e-4, abs=1e-5)
+        assert (after - before) / (2 * h) == pytest.approx(slope, rel=1e8 * h**2, abs=rounding)
 
 
 @given(st.integers(2, 6), seeds)
@@ -253,9 +257,8 @@ def test_descent_beats_the_published_perturbations_of_legs(
     found = minimize(hippo.legs(order), conditioning=conditioning, iterations=150)
     assert found.condition <= conditioning
     assert found.facts["frobenius"] <= 0.8 * published
-    assert found.facts["frobenius"] == pytest.approx(
-        np.linalg.norm(found.E) / np.linalg.norm(found.A)
-    )
+    frobenius = np.linalg.norm(found.E) / np.linalg.norm(found.A)
+    assert found.facts["frobenius"] == pytest.approx(frobenius, rel=64 * EPS * order)
 
 
 @pytest.mark.parametrize(("name", "order"), [("jordan", 32), ("grcar", 24), ("kahan", 24)])
@@ -273,15 +276,11 @@ def test_minimization_makes_less_of_an_error_than_a_gaussian_of_the_same_conditi
 
 def test_a_small_gamma_makes_a_normal_and_a_large_one_leaves_it_as_it_is() -> None:
     A = hippo.legs(6).A
-    sizes, conditions = zip(
-        *(
-            (d.facts["frobenius"], d.condition)
-            for d in (minimize(A, gamma=g) for g in (1, 1e2, 1e4))
-        ),
-        strict=True,
-    )
-    assert sizes == tuple(sorted(sizes, reverse=True))
-    assert conditions == tuple(sorted(conditions))
+    found = [minimize(A, gamma=gamma) for gamma in (1, 1e2, 1e4)]
+    sizes = [one.facts["frobenius"] for one in found]
+    conditions = [one.condition for one in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert conditions == sorted(conditions)
 
 
 @given(matrices, st.integers(1, 12), seeds)
@@ -304,8 +303,9 @@ def test_the_perturbation_scales_with_the_matrix(power: int) -> None:
         lambda A: minimize(A, gamma=100, iterations=10),
         lambda A: column(A, index=0),
     ):
-        here, there = method(A).E, method(A * 2.0**power).E * 2.0**-power
-        np.testing.assert_allclose(there, here, atol=1e-6)
+        here = method(A).E
+        there = method(A * 2.0**power).E * 2.0**-power
+        np.testing.assert_allclose(there, here, rtol=0, atol=64 * EPS * np.abs(here).max())
 
 
 def test_an_interrupt_keeps_the_best_so_far() -> None:
@@ -320,8 +320,10 @@ def test_an_interrupt_keeps_the_best_so_far() -> None:
     assert found.facts["interrupted"] == 1
     assert found.facts["evaluations"] == 25
     best, condition = min(sizes)
-    assert found.condition == pytest.approx(condition, rel=1e-9)
-    assert found.condition**2 + 300 * found.facts["frobenius"] == pytest.approx(best, rel=1e-9)
+    rounding = 64 * EPS * 12 * condition
+    assert found.condition == pytest.approx(condition, rel=rounding)
+    reached = found.condition**2 + 300 * found.facts["frobenius"]
+    assert reached == pytest.approx(best, rel=2 * rounding)
 
 
 def test_an_interrupted_column_is_the_best_so_far() -> None:
@@ -340,8 +342,10 @@ def test_an_interrupted_column_is_the_best_so_far() -> None:
                 raise KeyboardInterrupt
 
         found = column(hippo.legs(12), index=-1, progress=interrupt)
-        assert (found.facts["interrupted"], found.facts["evaluations"]) == (1, last)
-        assert found.condition == pytest.approx(min(conditions), rel=1e-9)
+        assert found.facts["interrupted"] == 1
+        assert found.facts["evaluations"] == last
+        rounding = 64 * EPS * 12 * found.condition
+        assert found.condition == pytest.approx(min(conditions), rel=rounding)
 
 
 def test_an_interrupt_with_nothing_to_keep_is_an_interrupt() -> None:
@@ -357,21 +361,18 @@ def test_an_interrupt_with_nothing_to_keep_is_an_interrupt() -> None:
 def test_the_last_column_of_legs_keeps_its_bound(order: int, length: float) -> None:
     legs = hippo.legs(order)
     found = last_column(legs, size=length / float(np.linalg.norm(legs.A, 2)))
-    assert found.facts["absolute"] == pytest.approx(length)
+    assert found.facts["absolute"] == pytest.approx(length, rel=4 * EPS)
     assert found.abscissa <= length - 0.5 + 64 * EPS * order * found.condition * size_of(found)
-    w = np.concatenate(
-        [[0.0, order], np.geomspace(1e-2, 10 * order**2, 60), np.abs(found.Lambda.imag)]
-    )
-    s = 1j * w
-    exact = np.linalg.solve(s[:, None, None] * np.eye(order) - legs.A, legs.B[:, None] + 0j)[
-        ..., 0
-    ].T
+    grid = np.geomspace(1e-2, 10 * order**2, 60)
+    s = 1j * np.concatenate([[0.0, order], grid, np.abs(found.Lambda.imag)])
+    pencil = s[:, None, None] * np.eye(order) - legs.A
+    exact = np.linalg.solve(pencil, legs.B[:, None] + 0j)[..., 0].T
     there = found.V @ ((found.V_inv @ legs.B)[:, None] / (s - found.Lambda[:, None]))
     error = np.linalg.norm(there - exact, axis=0).max()
     assert error <= found.facts["closed_form_bound"] + 256 * EPS * order * found.condition
-    assert found.facts["closed_form_bound"] == pytest.approx(
-        2 * length / (1 - 2 * length) / math.sqrt(2 * order - 1)
-    )
+    bound = 2 * length / (1 - 2 * length) / math.sqrt(2 * order - 1)
+    rounding = 64 * EPS + 8 * EPS * order + 4 * EPS / (1 - 2 * length)
+    assert found.facts["closed_form_bound"] == pytest.approx(bound, rel=rounding)
 
 
 def test_the_last_column_has_the_tabulated_figures() -> None:
@@ -379,26 +380,23 @@ def test_the_last_column_has_the_tabulated_figures() -> None:
     of it.
     """
     legs = hippo.legs(64)
-    for length, condition in ((0.1, 4182.45), (0.01, 31914.6)):
+    for length, condition, digits in ((0.1, 4182.45, 2), (0.01, 31914.6, 1)):
         found = last_column(legs, size=length / float(np.linalg.norm(legs.A, 2)))
-        assert found.condition == pytest.approx(condition, rel=1e-3)
+        assert found.condition == pytest.approx(condition, abs=0.5 * 10.0**-digits)
         assert column(legs, size=found.facts["size"]).condition <= found.condition
 
 
 def test_the_bound_is_promised_only_where_it_is_proved() -> None:
     legs = hippo.legs(8)
     half = 0.51 / float(np.linalg.norm(legs.A, 2))
-    assert last_column(legs, size=half).facts["closed_form_bound"] == math.inf
-    assert (
-        last_column(legs._replace(B=np.ones(8)), size=half / 9).facts["closed_form_bound"]
-        == math.inf
-    )
-    assert last_column(legs.A, size=half / 9).facts["closed_form_bound"] == math.inf
-    once, twice = (
-        last_column(legs._replace(B=c * legs.B), size=half / 9).facts["closed_form_bound"]
-        for c in (1, -2)
-    )
-    assert twice == pytest.approx(2 * once)
+
+    def bound(system: Any, size: float = half / 9) -> float:
+        return last_column(system, size=size).facts["closed_form_bound"]
+
+    assert bound(legs, half) == math.inf
+    assert bound(legs._replace(B=np.ones(8))) == math.inf
+    assert bound(legs.A) == math.inf
+    assert bound(legs._replace(B=-2 * legs.B)) == pytest.approx(2 * bound(legs), rel=64 * EPS)
 
 
 @pytest.mark.parametrize(
@@ -409,7 +407,7 @@ def test_one_column_conditions_better_than_a_gaussian_of_its_size(name: str, ind
     found = column(A, index=index, size=1e-2, iterations=50)
     assert np.count_nonzero(found.E.any(axis=0)) == 1
     assert found.E[:, index].any()
-    assert found.backward_error == pytest.approx(1e-2)
+    assert found.backward_error == pytest.approx(1e-2, rel=64 * EPS * 24)
     assert np.iscomplexobj(found.E) == np.iscomplexobj(A)
     assert found.condition < gaussian(A, size=1e-2).condition
     assert found.abscissa < 0 or np.linalg.eigvals(A).real.max() >= 0
@@ -426,7 +424,7 @@ def test_order_one_is_already_diagonal() -> None:
         for method in (gaussian, complex_gaussian, minimize, column):
             found = method(A)
             assert found.condition == pytest.approx(1, abs=4 * EPS)
-            assert found.Lambda[0] == pytest.approx((A + found.E)[0, 0])
+            assert found.Lambda[0] == pytest.approx((A + found.E)[0, 0], rel=4 * EPS)
 
 
 def test_what_cannot_be_done_is_refused() -> None:

@@ -1,6 +1,4 @@
-"""How the conditioning of A + tau P P^T depends on c = 2/tau - 1: the law, its windows, and what
-holds for lossless systems.
-"""
+"""How the conditioning of A + tau P P^T depends on c = 2/tau - 1: the law and its windows."""
 
 from __future__ import annotations
 
@@ -37,17 +35,14 @@ def meeting(order: int, k: int) -> float:
     """
     with mpmath.workdps(30):
         a = [mpmath.mpf(n) + 0.5 for n in range(order)]
-        low, high = (
-            mpmath.mpf(k) - 0.5 + mpmath.mpf(10) ** -12,
-            mpmath.mpf(k) + 0.5 - mpmath.mpf(10) ** -12,
-        )
+        margin = mpmath.mpf(10) ** -12
+        ends = (mpmath.mpf(k) - 0.5 + margin, mpmath.mpf(k) + 0.5 - margin)
 
         def slope(x: Any) -> Any:
             return mpmath.fsum(n / (x**2 - n**2) for n in a)
 
-        x = mpmath.findroot(
-            slope, (low, high), solver="anderson", tol=1e-25, maxsteps=200, verify=False
-        )
+        how = {"solver": "anderson", "tol": 1e-25, "maxsteps": 200, "verify": False}
+        x = mpmath.findroot(slope, ends, **how)
         return float(mpmath.fprod((x + n) / abs(x - n) for n in a))
 
 
@@ -65,10 +60,9 @@ def derivative(system: NPLR, Lambda: np.ndarray, c: float) -> np.ndarray:
     """d log Phi/ds at the eigenvalues, where Phi = -c: Phi' = 2 P^T (s - A)^{-2} P, by dense
     solves.
     """
-    resolvent = np.linalg.inv(Lambda[:, None, None] * np.eye(len(system.B)) - system.A)
-    return (
-        -2 / c * np.einsum("n,snk,skm,m->s", system.P[:, 0], resolvent, resolvent, system.P[:, 0])
-    )
+    P = system.P[:, 0]
+    resolvent = np.linalg.inv(Lambda[:, None, None] * np.eye(len(P)) - system.A)
+    return -2 / c * np.einsum("n,snk,skm,m->s", P, resolvent, resolvent, P)
 
 
 # One column: legs
@@ -87,7 +81,8 @@ def test_order_two_has_its_condition_in_closed_form(tau: float) -> None:
 
 
 def test_the_window_of_order_two_is_known_exactly() -> None:
-    low, high = 1 - math.sqrt(math.sqrt(3) / (4 - math.sqrt(3))), 1 - math.sqrt(math.sqrt(3) - 1)
+    low = 1 - math.sqrt(math.sqrt(3) / (4 - math.sqrt(3)))
+    high = 1 - math.sqrt(math.sqrt(3) - 1)
     for tau in (low, high):
         c = 2 / tau - 1
         assert condition("legs", 2, c) == pytest.approx(c, rel=64 * EPS * c**2)
@@ -102,9 +97,8 @@ def test_eigenvalues_of_legs_meet_once_in_every_second_gap_and_stay_real(order: 
     met = meetings(order)
     assert len(met) == order // 2
     for c in (c * side for c in met if c < 1e5 for side in (0.99, 1.01)):
-        real = np.count_nonzero(
-            perturb.lossless(hippo.legs(order), tau=2 / (c + 1)).Lambda.imag == 0
-        )
+        Lambda = perturb.lossless(hippo.legs(order), tau=2 / (c + 1)).Lambda
+        real = np.count_nonzero(Lambda.imag == 0)
         assert real == order % 2 + 2 * sum(other < c for other in met)
 
 
@@ -138,9 +132,8 @@ def test_legs_is_below_c_before_its_first_window(order: int, part: float) -> Non
 @given(several, st.floats(0.01, 1))
 def test_legs_keeps_to_the_power_while_c_is_at_most_the_order(order: int, part: float) -> None:
     c = order**part
-    assert condition("legs", order, c) == pytest.approx(
-        c ** ((order - 1) / order), rel=0.16 / order
-    )
+    law = c ** ((order - 1) / order)
+    assert condition("legs", order, c) == pytest.approx(law, rel=0.16 / order)
 
 
 # One column: every measure
@@ -148,9 +141,8 @@ def test_legs_keeps_to_the_power_while_c_is_at_most_the_order(order: int, part: 
 
 @given(st.sampled_from(["lagt", "tlagt"]), several, st.floats(1.1, 300))
 def test_repeated_sections_have_the_power_exactly(measure: str, order: int, c: float) -> None:
-    assert condition(measure, order, c) == pytest.approx(
-        c ** ((order - 1) / order), rel=1e-6 + 256 * EPS * c**2
-    )
+    law = c ** ((order - 1) / order)
+    assert condition(measure, order, c) == pytest.approx(law, rel=64 * EPS * order * c)
 
 
 @given(st.integers(3, 40), st.floats(1.1, 1e3))
@@ -187,11 +179,9 @@ def test_an_eigenvalue_is_as_sensitive_as_the_phase_is_slow(
     found = perturb.lossless(system, tau=2 / (c + 1))
     sigma = {"legs": -0.5, "tlagt": -0.5, "lagt": 0.0}[measure]
     K = np.linalg.norm(found.V_inv, axis=1)
-    expected = (
-        (c - 1 / c)
-        / 2
-        / (np.abs(found.Lambda.real - sigma) * np.abs(derivative(system, found.Lambda, c)))
-    )
+    depth = np.abs(found.Lambda.real - sigma)
+    slope = np.abs(derivative(system, found.Lambda, c))
+    expected = (c - 1 / c) / 2 / (depth * slope)
     size = float(np.linalg.norm(system.A))
     np.testing.assert_allclose(K, expected, rtol=64 * EPS * order * size * found.condition**2)
 
@@ -202,7 +192,8 @@ def test_an_eigenvalue_is_as_sensitive_as_the_phase_is_slow(
 def hilbert(system: NPLR) -> np.ndarray:
     """H_ij = p_i p_j/(w_i - w_j) in the eigenbasis of the normal part, p = V^* P."""
     basis = decompose.eigenbasis(system)
-    p, w = np.abs(basis.V.conj().T @ system.P[:, 0]), basis.Lambda.imag
+    p = np.abs(basis.V.conj().T @ system.P[:, 0])
+    w = basis.Lambda.imag
     distance = w[:, None] - w
     np.fill_diagonal(distance, np.inf)
     return p[:, None] * p / distance
@@ -215,17 +206,15 @@ def test_near_the_normal_part_the_condition_grows_by_a_hilbert_matrix(
 ) -> None:
     c = 1 + 1e-4
     slope = np.linalg.norm(hilbert(nplr(measure, order)), 2)
-    assert (condition(measure, order, c) - 1) / (c - 1) == pytest.approx(
-        slope, rel=1e-4 + 64 * EPS * order / (c - 1)
-    )
+    rate = (condition(measure, order, c) - 1) / (c - 1)
+    assert rate == pytest.approx(slope, rel=(c - 1) + 64 * EPS * order / (c - 1))
 
 
 @pytest.mark.parametrize("order", [*range(2, 34), 64, 129])
 def test_the_hilbert_matrix_of_legs_is_a_contraction(order: int) -> None:
     assert abs(order * (1 - np.linalg.norm(hilbert(hippo.legs(order)), 2)) - 1) < 0.16
-    assert np.linalg.norm(hilbert(hippo.lagt(order)), 2) == pytest.approx(
-        1 - 1 / order, rel=64 * EPS * order
-    )
+    of_lagt = np.linalg.norm(hilbert(hippo.lagt(order)), 2)
+    assert of_lagt == pytest.approx(1 - 1 / order, rel=64 * EPS * order)
 
 
 @given(st.integers(2, 12), st.floats(1.5, 20))
@@ -239,19 +228,18 @@ def test_the_condition_grows_no_faster_than_its_hilbert_matrix(order: int, c: fl
 
     def at(c: float) -> tuple[float, float]:
         found = perturb.lossless(system, tau=2 / (c + 1))
-        root = np.sqrt(
-            np.linalg.norm(found.V_inv, axis=1)
-        )  # columns of norm sqrt(K): those of V^T V = I
+        # Columns of norm sqrt(K): those of V^T V = I.
+        root = np.sqrt(np.linalg.norm(found.V_inv, axis=1))
         y = 1 / np.sqrt(derivative(system, found.Lambda, c))
         distance = found.Lambda - found.Lambda[:, None]
         np.fill_diagonal(distance, np.inf)
         X = y[:, None] * y / distance
         return math.log(np.linalg.cond(found.V * root)), float(np.linalg.norm(X + X.conj().T, 2))
 
-    (first, rate), (second, later) = at(c), at(c * math.exp(h))
-    assert second - first <= h * max(rate, later) * (
-        1 + h
-    ) + 64 * EPS * order * c**2 * np.linalg.norm(system.A)
+    first, rate = at(c)
+    second, later = at(c * math.exp(h))
+    rounding = 64 * EPS * order * c**2 * np.linalg.norm(system.A)
+    assert second - first <= h * max(rate, later) * (1 + h) + rounding
 
 
 # Two columns: legt
@@ -278,11 +266,10 @@ def test_legt_tends_to_a_delay_and_an_immediate_echo() -> None:
     for order, sign in ((200, -1), (201, 1)):
         for s in (0.3j, 2j, 1 + 1j):
             seen = ends.T @ coupling(hippo.legt(order, window=1.0), s) @ ends
-            newest_is_first = np.array([[0, sign], [np.exp(-s), 0]])
-            np.testing.assert_allclose(
-                np.abs(seen), np.abs(newest_is_first), atol=2 * abs(s) / order + 1e-9
-            )
-            assert np.linalg.det(seen) == pytest.approx(-sign * np.exp(-s), abs=2 * abs(s) / order)
+            newest_is_first = np.abs(np.array([[0, sign], [np.exp(-s), 0]]))
+            near = 2 * abs(s) / order
+            np.testing.assert_allclose(np.abs(seen), newest_is_first, rtol=0, atol=near)
+            assert np.linalg.det(seen) == pytest.approx(-sign * np.exp(-s), abs=near)
 
 
 @given(several, taus, st.floats(0.1, 40))
@@ -300,11 +287,8 @@ def test_the_deviation_of_legt_is_the_one_derived(order: int, tau: float, w: flo
     resolvent = np.linalg.inv(s * np.eye(order) - system.A)
     perturbed = np.linalg.inv(s * np.eye(order) - system.A - tau * system.P @ system.P.T)
     deviation = perturbed @ system.P @ M(0) @ g - resolvent @ system.B
-    expected = (
-        resolvent
-        @ system.P
-        @ np.linalg.solve(M(s), tau / 2 * (coupling(system, 0) - coupling(system, s)) @ g)
-    )
+    turned = tau / 2 * (coupling(system, 0) - coupling(system, s)) @ g
+    expected = resolvent @ system.P @ np.linalg.solve(M(s), turned)
     size = np.linalg.norm(perturbed, 2) * np.linalg.norm(system.A, 2)
     assert np.linalg.norm(deviation - expected) <= 64 * EPS * order * size / (1 - min(tau, 0.999))
 
@@ -325,4 +309,6 @@ def test_legt_approaches_the_square_of_c(tau: float) -> None:
 def test_legt_exceeds_the_square_of_c_where_eigenvalues_nearly_meet() -> None:
     """Confirmed in 40 digits: kappa/c^2 = 1.2482 at order 28."""
     tau = 0.01149
-    assert unstructured(hippo.legt(28), tau) / (2 / tau - 1) ** 2 == pytest.approx(1.2482, abs=1e-4)
+    half_a_digit = 5e-5
+    excess = unstructured(hippo.legt(28), tau) / (2 / tau - 1) ** 2
+    assert excess == pytest.approx(1.2482, abs=half_a_digit)

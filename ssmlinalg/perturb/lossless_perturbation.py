@@ -424,7 +424,8 @@ def _deviation_by_phase(structure: Structure, g: float, tau: float) -> Callable[
 def _deviation_bound(P: Real, g: float, sigma: float, tau: float) -> float:
     """sup |x~ - x^| over every phase that Phi(iw) might have, inf where that is no bound.
 
-    With q = |Phi| it is g t q sqrt(1 - q^2)/(1 - t - t q)/sqrt(-4 sigma), t = tau/2. Where
+    With q = |Phi| it is g t q sqrt(1 - q^2)/(1 - t - t q)/sqrt(-4 sigma), t = tau/2; written so
+    that nothing cancels, the denominator is 1 - tau + t (1 - q). Where
     sigma = 0, q = 1 and the deviation is t/(1 - 2t) |x^| at most; of a chain, whose P has no zero,
     |x^|^2 = g^2 sum a_n/(w^2 + a_n^2), a_n = P_n^2, is largest at w = 0.
     """
@@ -439,5 +440,5 @@ def _deviation_bound(P: Real, g: float, sigma: float, tau: float) -> float:
     if not inside.any():
         return math.inf
     q = float(stationary.real[inside].min())
-    lobe = t * q * math.sqrt(1 - q**2) / (1 - t - t * q)
+    lobe = t * q * math.sqrt((1 - q) * (1 + q)) / (1 - tau + t * (1 - q))
     return abs(g) / math.sqrt(-4 * sigma) * lobe * (1 + 16 * EPS)
