@@ -1,3 +1,4 @@
-"""What every room stands on: array libraries, sentences of errors, files, matrices on demand. Knows
-no mathematics.
+"""The ground: array libraries, number formats, sentences of errors, files, matrices on demand.
+
+It knows no mathematics but the matrix exponential.
 """

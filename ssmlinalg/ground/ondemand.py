@@ -1,6 +1,4 @@
-"""Matrices too large to write down, known by formula: any block of them, any product, and the whole
-only when asked.
-"""
+"""Matrices on demand: too large to be stored, known by a formula for any block of them."""
 
 from __future__ import annotations
 
@@ -16,22 +14,27 @@ _BLOCK = 1 << 22  # entries evaluated at once in a product: 32 MiB in float64
 
 
 class OnDemand:
-    """An (M, N) matrix whose entries are computed when they are asked for.
+    """A matrix whose entries are computed when they are asked for.
 
     `matrix[rows, columns]` with integers, slices or index vectors gives that block as an array,
-    `matrix @ x` and `x @ matrix` the products, `matrix.T` the transpose, `numpy.asarray(matrix)`
-    the whole, if it fits in memory. Made of `block(rows, columns)`, which takes two vectors of
-    indices.
+    `matrix @ x` and `x @ matrix` the products, `matrix.T` the transpose, and
+    `numpy.asarray(matrix)` the whole, if it fits in memory.
 
-    >>> square = OnDemand((3, 3), float, lambda rows, columns: 10.0 * rows[:, None] + columns)
-    >>> square[1:, [0, 2]]
-    array([[10., 12.],
-           [20., 22.]])
-    >>> square @ np.ones(3)
-    array([ 3., 33., 63.])
+    Args:
+        shape: (M, N).
+        dtype: the type of the entries.
+        block: from index vectors of rows and of columns to that block.
+
+    Example:
+        >>> square = OnDemand((3, 3), float, lambda rows, columns: 10.0 * rows[:, None] + columns)
+        >>> square[1:, [0, 2]]
+        array([[10., 12.],
+               [20., 22.]])
+        >>> square @ np.ones(3)
+        array([ 3., 33., 63.])
     """
 
-    __array_ufunc__ = None  # so that `array @ matrix` comes here instead of writing the matrix down
+    __array_ufunc__ = None  # so that `array @ matrix` comes here and does not store the matrix
     ndim = 2
 
     def __init__(
@@ -40,7 +43,9 @@ class OnDemand:
         dtype: Any,
         block: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> None:
-        self.shape, self.dtype, self._block = shape, np.dtype(dtype), block
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self._block = block
 
     def __repr__(self) -> str:
         return f"OnDemand(shape={self.shape}, dtype={self.dtype})"
@@ -54,50 +59,54 @@ class OnDemand:
             raise IndexError(
                 f"a matrix takes one index or two; got {len(parts)}. Leave the others out."
             )
-        rows, columns = parts
-        indices = [
-            np.arange(size)[part] for size, part in zip(self.shape, (rows, columns), strict=True)
-        ]
+        indices = [np.arange(size)[part] for size, part in zip(self.shape, parts, strict=True)]
         block = self._block(*(np.atleast_1d(index) for index in indices))
         return block.reshape([index.size for index in indices if index.ndim])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        require.room("the matrix", self.shape[0] * self.shape[1] * self.dtype.itemsize, host=True)
+        size = self.shape[0] * self.shape[1] * self.dtype.itemsize
+        require.room("the matrix", size, host=True)
         return np.asarray(self[:, :], dtype=dtype)
 
     @property
     def T(self) -> OnDemand:
         """The transpose, on demand too."""
-        return OnDemand(
-            (self.shape[1], self.shape[0]),
-            self.dtype,
-            lambda rows, columns: self._block(columns, rows).T,
-        )
+        rows, columns = self.shape
+        return OnDemand((columns, rows), self.dtype, lambda j, i: self._block(i, j).T)
 
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
-        require.shape(
-            "x",
-            np.shape(x),
-            f"({self.shape[1]}, ...)",
-            np.shape(x)[:1] == (self.shape[1],) and np.ndim(x) <= 2,
-        )
-        rows, columns = (np.arange(size) for size in self.shape)
-        parts = np.array_split(rows, 1 + self.shape[0] * self.shape[1] // _BLOCK)
-        return np.concatenate([self._block(part, columns) @ x for part in parts])
+        rows, columns = self.shape
+        fits = np.shape(x)[:1] == (columns,) and np.ndim(x) <= 2
+        require.shape("x", np.shape(x), f"({columns}, ...)", fits)
+        pieces = np.array_split(np.arange(rows), 1 + rows * columns // _BLOCK)
+        whole_row = np.arange(columns)
+        return np.concatenate([self._block(piece, whole_row) @ x for piece in pieces])
 
     def __rmatmul__(self, x: np.ndarray) -> np.ndarray:
-        require.shape(
-            "x", np.shape(x), f"(..., {self.shape[0]})", np.shape(x)[-1:] == (self.shape[0],)
-        )
-        product = self.T @ np.moveaxis(np.asarray(x), -1, 0).reshape(self.shape[0], -1)
-        return np.moveaxis(product.reshape(-1, *np.shape(x)[:-1]), 0, -1)
+        rows = self.shape[0]
+        require.shape("x", np.shape(x), f"(..., {rows})", np.shape(x)[-1:] == (rows,))
+        columns = np.moveaxis(np.asarray(x), -1, 0).reshape(rows, -1)
+        product = (self.T @ columns).reshape(-1, *np.shape(x)[:-1])
+        return np.moveaxis(product, 0, -1)
 
 
 def by_formula(
     order: int, entries: Callable[[np.ndarray, np.ndarray], np.ndarray], dtype: Any = np.float64
 ) -> Any:
-    """The square matrix of `entries(n, k)`, n a column and k a row of indices: an array up to order
-    4096, `OnDemand` beyond.
+    """The square matrix of a formula for its entries.
+
+    Args:
+        order: N.
+        entries: from a column n (M, 1) and a row k (L,) of indices to the entries (M, L).
+        dtype: the type of the entries.
+
+    Returns:
+        An array (N, N) up to order 4096, `OnDemand` beyond.
+
+    Example:
+        >>> by_formula(2, lambda n, k: 1.0 + n + k)
+        array([[1., 2.],
+               [2., 3.]])
     """
     matrix = OnDemand((order, order), dtype, lambda rows, columns: entries(rows[:, None], columns))
     return matrix[:, :] if order <= ORDER else matrix

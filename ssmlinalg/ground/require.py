@@ -1,6 +1,4 @@
-"""The sentences of every error: the rule, what was got, the remedy. All are raised before any work
-is done.
-"""
+"""The sentences of every error: the rule, what was got, the remedy, all before any work is done."""
 
 from __future__ import annotations
 
@@ -16,7 +14,24 @@ import numpy as np
 
 
 def integer(name: str, value: Any, *, least: int = 1) -> int:
-    """`value` as an int of at least `least`; booleans, fractions and strings are refused."""
+    """An integer of at least `least`; booleans, fractions and strings are refused.
+
+    Args:
+        name: what errors call the value.
+        value: anything.
+        least: the smallest that is allowed.
+
+    Returns:
+        The value as an int.
+
+    Raises:
+        TypeError: for what is no integer.
+        ValueError: for one below `least`, and for one above `sys.maxsize`.
+
+    Example:
+        >>> integer("order", np.int64(64))
+        64
+    """
     rule = f"`{name}` must be an integer of at least {least}"
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{rule}; got the boolean {value}. Give a plain integer such as 64.")
@@ -26,26 +41,36 @@ def integer(name: str, value: Any, *, least: int = 1) -> int:
         raise TypeError(f"{rule}; got {value!r}. Give a plain integer such as 64.") from None
     if number < least:
         raise ValueError(f"{rule}; got {number}. Give a number of {least} or more.")
-    if (
-        number > sys.maxsize
-    ):  # no array has so many entries, and not every number of digits can be printed
+    # No array has so many entries, and not every number of digits can be printed.
+    if number > sys.maxsize:
         raise ValueError(
-            f"{rule}, and at most {sys.maxsize}; got one of {number.bit_length()} bits. Give a smaller one."
+            f"{rule}, and at most {sys.maxsize}; got one of {number.bit_length()} bits. "
+            "Give a smaller one."
         )
     return number
 
 
 def real(name: str, value: Any, *, above: float = -math.inf, below: float = math.inf) -> float:
-    """`value` as a finite float strictly between `above` and `below`."""
-    rule = f"`{name}` must be a finite number" + (
-        f" above {above:g}"
-        if math.isinf(below) and not math.isinf(above)
-        else f" between {above:g} and {below:g}"
-        if not math.isinf(above)
-        else f" below {below:g}"
-        if not math.isinf(below)
-        else ""
-    )
+    """A finite real number strictly between two others.
+
+    Args:
+        name: what errors call the value.
+        value: anything.
+        above: the number below it.
+        below: the number above it.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        TypeError: for what is no real number; booleans and strings are none.
+        ValueError: for a number outside the interval, NaN and infinities.
+
+    Example:
+        >>> real("tau", 0.5, above=0, below=1)
+        0.5
+    """
+    rule = f"`{name}` must be a finite number{_interval(above, below)}"
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise TypeError(f"{rule}; got {value!r}. Give a float.")
     try:
@@ -59,16 +84,43 @@ def real(name: str, value: Any, *, above: float = -math.inf, below: float = math
     return number
 
 
+def _interval(above: float, below: float) -> str:
+    if math.isinf(above) and math.isinf(below):
+        return ""
+    if math.isinf(below):
+        return f" above {above:g}"
+    if math.isinf(above):
+        return f" below {below:g}"
+    return f" between {above:g} and {below:g}"
+
+
 def interval(name: str, value: Any) -> tuple[float, float]:
-    """`value` as (low, high) with 0 < low <= high; one number stands for both ends."""
+    """An interval of positive numbers, 0 < low <= high.
+
+    Args:
+        name: what errors call the value.
+        value: a pair, or one number for both ends.
+
+    Returns:
+        low and high.
+
+    Raises:
+        TypeError: for ends that are no real numbers.
+        ValueError: for ends that are not positive, that fall, or that are not two.
+
+    Example:
+        >>> interval("step", 0.1)
+        (0.1, 0.1)
+    """
     if np.ndim(value) == 0:
-        low = high = real(name, value, above=0)
-    elif len(value) == 2:
-        low, high = (real(name, end, above=0) for end in value)
-    else:
+        number = real(name, value, above=0)
+        return number, number
+    if len(value) != 2:
         raise ValueError(
-            f"`{name}` must be a number or a pair (low, high); got {value!r}. Give for example (1e-3, 1e-1)."
+            f"`{name}` must be a number or a pair (low, high); got {value!r}. "
+            "Give for example (1e-3, 1e-1)."
         )
+    low, high = (real(name, end, above=0) for end in value)
     if low > high:
         raise ValueError(
             f"`{name}` must rise from low to high; got ({low:g}, {high:g}). Swap the two ends."
@@ -77,7 +129,23 @@ def interval(name: str, value: Any) -> tuple[float, float]:
 
 
 def known(name: str, value: Any, names: Iterable[str]) -> str:
-    """`value` if it is one of `names`; otherwise say which is nearest."""
+    """One of several names.
+
+    Args:
+        name: what errors call the value.
+        value: anything.
+        names: the names that are known.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: for anything else, with the nearest name.
+
+    Example:
+        >>> known("rule", "zoh", ("zoh", "foh"))
+        'zoh'
+    """
     names = list(names)
     if isinstance(value, str) and value in names:
         return value
@@ -87,27 +155,66 @@ def known(name: str, value: Any, names: Iterable[str]) -> str:
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether a host array holds neither NaN nor infinity; its sum tells in one pass, unless that
-    overflows.
+    """Whether a host array holds neither NaN nor infinity.
+
+    Args:
+        array: numbers.
+
+    Returns:
+        True if all are finite.
+
+    Cost:
+        One pass, for the sum shows it, and a second one where the sum overflows.
+
+    Example:
+        >>> all_finite(np.array([1.0, np.inf]))
+        False
     """
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(np.sum(array))) or bool(np.all(np.isfinite(array)))
 
 
 def finite(name: str, array: np.ndarray) -> None:
-    """Refuse NaN and infinities in a host array."""
+    """Refuse NaN and infinities in a host array.
+
+    Args:
+        name: what errors call the array.
+        array: numbers.
+
+    Raises:
+        ValueError: with the first such entry and its index.
+
+    Example:
+        >>> finite("A", np.ones(2))
+    """
     if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(
-            f"`{name}` must be finite; got {array[where]} at index {where}. Mend or remove that entry."
+            f"`{name}` must be finite; got {array[where]} at index {where}. "
+            "Mend or remove that entry."
         )
 
 
 def broadcasts(
     name: str, got: tuple[int, ...], against: tuple[int, ...], what: str
 ) -> tuple[int, ...]:
-    """The common shape of the axes `got` of `name` and the axes `against` of `what`, if they have
-    one.
+    """The common shape of leading axes.
+
+    Args:
+        name: what errors call the array.
+        got: its leading axes.
+        against: the leading axes of the others.
+        what: what errors call the others.
+
+    Returns:
+        The shape to which both broadcast.
+
+    Raises:
+        ValueError: if they have none.
+
+    Example:
+        >>> broadcasts("C", (3, 1), (2,), "the other fields")
+        (3, 2)
     """
     try:
         return np.broadcast_shapes(got, against)
@@ -117,20 +224,44 @@ def broadcasts(
 
 
 def room(what: str, size: int, *, host: bool) -> None:
-    """Refuse `size` bytes that no allocation could serve: more than the memory of the host, 1 TiB
-    elsewhere.
+    """Refuse an allocation that cannot succeed: above the memory of the host, 1 TiB elsewhere.
+
+    Args:
+        what: what errors call the array.
+        size: bytes.
+        host: whether it is to lie on the host.
+
+    Raises:
+        ValueError: with both sizes in GiB.
+
+    Example:
+        >>> room("the kernel", 1 << 20, host=True)
     """
     limit = 1 << 40
     if host and hasattr(os, "sysconf"):
         limit = min(limit, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     if size > limit:
-        remedy = "Ask for less at a time: fewer samples, fewer channels, a lower order."
+        memory = f"{limit / 2**30:.4g} GiB"
         raise ValueError(
-            f"{what} must fit in {limit / 2**30:.4g} GiB of memory; got {size / 2**30:.4g} GiB. {remedy}"
+            f"{what} must fit in {memory} of memory; got {size / 2**30:.4g} GiB. "
+            "Ask for less at a time: fewer samples, fewer channels, a lower order."
         )
 
 
 def shape(name: str, got: tuple[int, ...], rule: str, holds: bool) -> None:
-    """Refuse a shape that breaks `rule`, a phrase such as "(N, R) with N = 64 from `A`"."""
+    """Refuse a shape that breaks a rule.
+
+    Args:
+        name: what errors call the array.
+        got: its shape.
+        rule: a phrase such as "(N, R) with N = 64 from `A`".
+        holds: whether the shape keeps the rule.
+
+    Raises:
+        ValueError: if it does not.
+
+    Example:
+        >>> shape("P", (4, 1), "(N, R) with N = 4 from `A`", True)
+    """
     if not holds:
         raise ValueError(f"`{name}` must have shape {rule}; got {got}. Reshape or transpose it.")
