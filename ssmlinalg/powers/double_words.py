@@ -51,7 +51,9 @@ def scaled(step: Array, A: Array) -> DoubleWord:
     xp = backend.library(step)
     step = backend.constant(step)
     A = backend.constant(A)
-    return _complex(_product(step, xp.real(A)), _product(step, xp.imag(A)))
+    rate = _product(step, xp.real(A))
+    angle = _product(step, xp.imag(A))
+    return _complex(rate, angle)
 
 
 def affine(a: float, z: DoubleWord) -> DoubleWord:
@@ -70,8 +72,10 @@ def affine(a: float, z: DoubleWord) -> DoubleWord:
         array([2.+2.j])
     """
     real, imag = parts(z)
-    one = DoubleWord(0 * real.hi + 1, 0 * real.lo)
-    return _complex(_add(one, _scaled_exactly(a, real)), _scaled_exactly(a, imag))
+    zero = _scaled_exactly(0, real)
+    one = DoubleWord(zero.hi + 1, zero.lo)
+    sum_with_one = _add(one, _scaled_exactly(a, real))
+    return _complex(sum_with_one, _scaled_exactly(a, imag))
 
 
 def square(a: DoubleWord) -> DoubleWord:
@@ -92,9 +96,9 @@ def square(a: DoubleWord) -> DoubleWord:
         array([0.+2.j])
     """
     real, imag = parts(a)
+    squares = _multiply(real, real), _multiply(imag, imag)
     across = _multiply(real, imag)
-    difference = _add(_multiply(real, real), _negative(_multiply(imag, imag)))
-    return _complex(difference, _scaled_exactly(2, across))
+    return _complex(_subtract(*squares), _scaled_exactly(2, across))
 
 
 def divide(a: DoubleWord, b: DoubleWord) -> DoubleWord:
@@ -113,15 +117,15 @@ def divide(a: DoubleWord, b: DoubleWord) -> DoubleWord:
         >>> divide(DoubleWord(zero + 1j, zero), DoubleWord(zero + 2j, zero)).hi
         array([0.5+0.j])
     """
-    first = a.hi / b.hi
+    quotient = a.hi / b.hi
     x, y = parts(b)
-    real, imag = parts(DoubleWord(first, 0 * first))
+    real, imag = parts(DoubleWord(quotient, 0 * quotient))
     product = _complex(
-        _add(_multiply(x, real), _negative(_multiply(y, imag))),
+        _subtract(_multiply(x, real), _multiply(y, imag)),
         _add(_multiply(x, imag), _multiply(y, real)),
     )
     remainder = (a.hi - product.hi) + (a.lo - product.lo)
-    return DoubleWord(first, remainder / b.hi)
+    return DoubleWord(quotient, remainder / b.hi)
 
 
 def turns(angle: DoubleWord) -> DoubleWord:
@@ -151,7 +155,8 @@ def turns(angle: DoubleWord) -> DoubleWord:
     for part in (first.lo, second.hi, third.hi):
         total, error = _sum(total, _fraction(part))
         rest = rest + error
-    smallest = (second.lo + third.lo) + (angle.hi * c2 + angle.lo * c1)
+    products = angle.hi * c2 + angle.lo * c1
+    smallest = (second.lo + third.lo) + products
     return _tidy(_fraction(total), rest + smallest)
 
 
@@ -191,7 +196,8 @@ def radians(z: DoubleWord) -> Array:
     xp = backend.library(z.hi)
     rate = xp.real(z.hi) + xp.real(z.lo)
     turn = xp.imag(z.hi) + xp.imag(z.lo)
-    return backend.complex_of(rate, 2 * math.pi * turn)
+    angle = 2 * math.pi * turn
+    return backend.complex_of(rate, angle)
 
 
 def polar(size: Array, turn: Array) -> Array:
@@ -213,7 +219,9 @@ def polar(size: Array, turn: Array) -> Array:
     half = xp.round(2 * turn)
     angle = 2 * math.pi * (turn - half / 2)
     signed = size * (1 - 2 * xp.abs(half))
-    return backend.complex_of(signed * xp.cos(angle), signed * xp.sin(angle))
+    real = signed * xp.cos(angle)
+    imag = signed * xp.sin(angle)
+    return backend.complex_of(real, imag)
 
 
 def multiples(a: DoubleWord, k: Array, bits: int) -> DoubleWord:
@@ -274,8 +282,9 @@ def scaled_turns(factor: int, turn: DoubleWord) -> DoubleWord:
         >>> scaled_turns(2, DoubleWord(np.array([0.375]), np.zeros(1))).hi
         array([-0.25])
     """
-    hi, lo = _tidy(_fraction(factor * turn.hi), factor * turn.lo)
-    return DoubleWord(_fraction(hi), lo)
+    product = _scaled_exactly(factor, turn)
+    tidy = _tidy(_fraction(product.hi), product.lo)
+    return DoubleWord(_fraction(tidy.hi), tidy.lo)
 
 
 def parts(a: DoubleWord) -> tuple[DoubleWord, DoubleWord]:
@@ -302,7 +311,8 @@ def _sum(a: Array, b: Array) -> DoubleWord:
     """a + b exactly (Knuth)."""
     total = a + b
     part = total - a
-    return DoubleWord(total, (a - (total - part)) + (b - part))
+    error = (a - (total - part)) + (b - part)
+    return DoubleWord(total, error)
 
 
 def _product(a: Array, b: Array | float) -> DoubleWord:
@@ -311,8 +321,13 @@ def _product(a: Array, b: Array | float) -> DoubleWord:
     digits = FORMATS[backend.precision(product)].digits
     half = digits // 2 + 1
     a1, a2 = _split(a, half)
-    b1, b2 = _split_constant(b, digits - half) if isinstance(b, float) else _split(b, half)
-    return DoubleWord(product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2)
+    if isinstance(b, float):
+        b1, b2 = _split_constant(b, digits - half)
+    else:
+        b1, b2 = _split(b, half)
+    error = (a1 * b1 - product) + a1 * b2
+    error = (error + a2 * b1) + a2 * b2
+    return DoubleWord(product, error)
 
 
 def _split(a: Array, bits: int) -> tuple[Array, Array]:
@@ -320,14 +335,16 @@ def _split(a: Array, bits: int) -> tuple[Array, Array]:
     xp = backend.library(a)
     moved = (2.0**bits + 1) * a
     head = moved - (moved - a)
-    head = xp.where(xp.abs(a) < _SPLITTABLE[backend.precision(a)], head, a)
+    largest = _SPLITTABLE[backend.precision(a)]
+    head = xp.where(xp.abs(a) < largest, head, a)
     return head, a - head
 
 
 def _split_constant(a: float, kept: int) -> tuple[float, float]:
     """The same for a number of Python, the head of `kept` bits."""
     mantissa, exponent = math.frexp(a)
-    head = math.ldexp(round(math.ldexp(mantissa, kept)), exponent - kept)
+    digits = round(math.ldexp(mantissa, kept))
+    head = math.ldexp(digits, exponent - kept)
     return head, a - head
 
 
@@ -338,22 +355,24 @@ def _tidy(hi: Array, lo: Array) -> DoubleWord:
 
 
 def _add(a: DoubleWord, b: DoubleWord) -> DoubleWord:
-    hi, lo = _sum(a.hi, b.hi)
-    return _tidy(hi, lo + (a.lo + b.lo))
+    hi, error = _sum(a.hi, b.hi)
+    lo = error + (a.lo + b.lo)
+    return _tidy(hi, lo)
+
+
+def _subtract(a: DoubleWord, b: DoubleWord) -> DoubleWord:
+    return _add(a, _scaled_exactly(-1, b))
 
 
 def _multiply(a: DoubleWord, b: DoubleWord) -> DoubleWord:
-    hi, lo = _product(a.hi, b.hi)
-    return _tidy(hi, lo + (a.hi * b.lo + a.lo * b.hi))
+    hi, error = _product(a.hi, b.hi)
+    across = a.hi * b.lo + a.lo * b.hi
+    return _tidy(hi, error + across)
 
 
 def _scaled_exactly(factor: float, a: DoubleWord) -> DoubleWord:
     """factor a, for a factor whose product loses no digit."""
     return DoubleWord(factor * a.hi, factor * a.lo)
-
-
-def _negative(a: DoubleWord) -> DoubleWord:
-    return DoubleWord(-a.hi, -a.lo)
 
 
 def _complex(real: DoubleWord, imag: DoubleWord) -> DoubleWord:

@@ -49,11 +49,34 @@ def exponential(step: Array, A: Array) -> Base:
         >>> exponential(np.array([0.5]), np.array([-2 + 0j])).value.real.round(6)
         array([0.367879])
     """
-    z = step * A
     words = double_words.turned(step, A)
-    derivative_of_z = z - backend.constant(z)  # its value is 0
-    turned = double_words.radians(words) + derivative_of_z
-    return Base(backend.library(z).exp(turned), words, exponential=True)
+    z = _with_derivative(words, step * A)
+    value = backend.library(z).exp(z)
+    return Base(value, words, exponential=True)
+
+
+def reduced(step: Array, A: Array) -> Array:
+    """step A with its imaginary part modulo 2 pi, so that e^{step A} keeps its digits.
+
+    Args:
+        step: real (...).
+        A: complex (...), broadcast against `step`.
+
+    Returns:
+        Complex numbers (...), rounded once, with the derivatives of step A.
+
+    Example:
+        >>> import numpy as np
+        >>> reduced(np.array([1.0]), np.array([-1 + 2e9j * np.pi])).round(6)
+        array([-1.+0.j])
+    """
+    return _with_derivative(double_words.turned(step, A), step * A)
+
+
+def _with_derivative(words: DoubleWord, z: Array) -> Array:
+    """What `words` counts in turns, in radians, with the derivatives of z."""
+    zero = z - backend.constant(z)
+    return double_words.radians(words) + zero
 
 
 def fraction(step: Array, A: Array, alpha: float) -> Base:
@@ -74,10 +97,11 @@ def fraction(step: Array, A: Array, alpha: float) -> Base:
     """
     z = step * A
     value = (1 + (1 - alpha) * z) / (1 - alpha * z)
-    words = double_words.scaled(step, A)
-    above = double_words.affine(1 - alpha, words)
-    below = double_words.affine(-alpha, words)
-    return Base(value, double_words.divide(above, below), exponential=False)
+    exact = double_words.scaled(step, A)
+    numerator = double_words.affine(1 - alpha, exact)
+    denominator = double_words.affine(-alpha, exact)
+    words = double_words.divide(numerator, denominator)
+    return Base(value, words, exponential=False)
 
 
 def number(z: Array) -> Base:
@@ -95,7 +119,8 @@ def number(z: Array) -> Base:
         False
     """
     fixed = backend.constant(z)
-    return Base(z, DoubleWord(fixed, 0 * fixed), exponential=False)
+    words = DoubleWord(fixed, 0 * fixed)
+    return Base(z, words, exponential=False)
 
 
 def reshaped(base: Base, each: Callable[[Array], Array]) -> Base:
@@ -138,14 +163,19 @@ def factors(base: Base, stride: int, count: int) -> tuple[Array, Array]:
         [array([1., 4.]), array([1., 2.])]
     """
     p = 1 << (count - 1).bit_length() // 2
-    long = -(-count // p)
+    rows = -(-count // p)
     if base.exponential:
-        return _exponentials(base.words, stride * p, long), _exponentials(base.words, stride, p)
-    squares = backend.iterate(double_words.square, base.words, (stride * count - 1).bit_length())
+        long = _exponentials(base.words, stride * p, rows)
+        short = _exponentials(base.words, stride, p)
+        return long, short
+    bits = (stride * count - 1).bit_length()
+    squares = backend.iterate(double_words.square, base.words, bits)
     start = stride.bit_length() - 1
     between = start + p.bit_length() - 1
     one = backend.library(base.value).ones_like(base.words.hi)
-    return _doubled(one, squares[between:])[..., :long, :], _doubled(one, squares[start:between])
+    long = _doubled(one, squares[between:])
+    short = _doubled(one, squares[start:between])
+    return long[..., :rows, :], short
 
 
 def outer(factors: tuple[Array, Array], count: int) -> Array:
@@ -166,27 +196,29 @@ def outer(factors: tuple[Array, Array], count: int) -> Array:
     long, short = factors
     product = long[..., :, None, :] * short[..., None, :, :]
     *lead, rows, columns, n = product.shape
-    return backend.library(product).reshape(product, (*lead, rows * columns, n))[..., :count, :]
+    table = backend.library(product).reshape(product, (*lead, rows * columns, n))
+    return table[..., :count, :]
 
 
 def _exponentials(x: DoubleWord, stride: int, count: int) -> Array:
     """e^{stride k x}, k < count: multiples of rate and turn are exact until they are rounded."""
-    xp = backend.library(x.hi)
-    k = backend.arange(count, x.hi)[:, None]
+    k = backend.arange(count, x.hi)
+    k = backend.column(k)
     bits = (count - 1).bit_length()
-    rate, turn = (
-        DoubleWord(part.hi[..., None, :], part.lo[..., None, :]) for part in double_words.parts(x)
-    )
-    growth = double_words.multiples(DoubleWord(stride * rate.hi, stride * rate.lo), k, bits)
-    size = xp.exp(growth.hi) * (1 + growth.lo)
-    strided = double_words.scaled_turns(stride, turn)
-    return double_words.polar(size, double_words.multiple_turns(strided, k, bits))
+    rate, turn = double_words.parts(DoubleWord(backend.row(x.hi), backend.row(x.lo)))
+    rate = DoubleWord(stride * rate.hi, stride * rate.lo)
+    turn = double_words.scaled_turns(stride, turn)
+    growth = double_words.multiples(rate, k, bits)
+    size = backend.library(k).exp(growth.hi) * (1 + growth.lo)
+    phase = double_words.multiple_turns(turn, k, bits)
+    return double_words.polar(size, phase)
 
 
 def _doubled(one: Array, squares: list[DoubleWord]) -> Array:
     """1, z, z^2, ..., from z^{2^j}: 2^len(squares) powers, each a product of at most that many."""
     xp = backend.library(one)
-    powers = one[..., None, :]
+    powers = backend.row(one)
     for square in squares:
-        powers = xp.concat([powers, powers * square.hi[..., None, :]], axis=-2)
+        later = powers * backend.row(square.hi)
+        powers = xp.concat([powers, later], axis=-2)
     return powers

@@ -48,7 +48,13 @@ class Steps(NamedTuple):
     rows: int
 
 
-def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes: int) -> Array:
+def power_sums(
+    weights: Array,
+    base: Base,
+    direct: Array,
+    length: int,
+    max_bytes: int,
+) -> Array:
     """K_l = Re sum_n w_n z_n^l for l < L, with a direct path at l = 0.
 
     Args:
@@ -66,13 +72,15 @@ def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes
         >>> power_sums(one, tables.number(one[0] / 2), np.zeros((1, 1)), 3, 1 << 25)
         array([[[1.  , 0.5 , 0.25]]])
     """
-    K = backend.zeros((*weights.shape[:-1], length), direct)
+    G, W, _ = weights.shape
+    K = backend.zeros((G, W, length), direct)
     if not length:
         return K
     # Powers beyond the last sample may overflow; none of them is read.
     with backend.quietly(weights):
-        for groups, sums, steps in _parts(base, weights.shape[1], length, max_bytes):
-            K[groups, sums, ...] = product(weights[groups, sums, ...], steps)[..., :length]
+        for groups, sums, steps in _parts(base, W, length, max_bytes):
+            found = product(weights[groups, sums, ...], steps)
+            K[groups, sums, ...] = found[..., :length]
     K[..., :1] += direct[..., None]
     return K
 
@@ -97,11 +105,13 @@ def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> t
     s = backend.zeros(weights.shape, weights)
     r = backend.zeros(base.value.shape, weights)
     s[...] = cotangent[..., :1]
-    if cotangent.shape[-1] < 2:
+    _, W, length = cotangent.shape
+    if length < 2:
         return s, r
-    for groups, sums, steps in _parts(base, weights.shape[1], cotangent.shape[-1] - 1, max_bytes):
-        whole, slope = transposed(cotangent[groups, sums, ...], weights[groups, sums, ...], steps)
-        s[groups, sums, ...] += base.value[groups, None, :] * whole
+    for groups, sums, steps in _parts(base, W, length - 1, max_bytes):
+        here = (groups, sums, ...)
+        whole, slope = transposed(cotangent[here], weights[here], steps)
+        s[here] += base.value[groups, None, :] * whole
         r[groups, ...] += slope
     return s, r
 
@@ -121,11 +131,11 @@ def moments(signal: Array, base: Base, max_bytes: int) -> Array:
         >>> moments(np.ones((1, 1, 3)), tables.number(np.full((1, 1), 0.5 + 0j)), 1 << 25)
         array([[[1.75+0.j]]])
     """
-    s = backend.zeros((*signal.shape[:-1], base.value.shape[-1]), base.value)
-    length = signal.shape[-1]
+    G, W, length = signal.shape
+    s = backend.zeros((G, W, base.value.shape[-1]), base.value)
     if not length:
         return s
-    for groups, sums, steps in _parts(base, signal.shape[1], length, max_bytes):
+    for groups, sums, steps in _parts(base, W, length, max_bytes):
         s[groups, sums, ...] = transform(signal[groups, sums, ...], steps)
     return s
 
@@ -146,15 +156,17 @@ def product(weights: Array, steps: Steps) -> Array:
         array([[[1.   , 0.5  , 0.25 , 0.125]]])
     """
     xp = backend.library(weights)
+    G, W, n = weights.shape
     long, short = steps.giant
-    weighted = weights[..., None, :] * long[:, None, :, :]
+    weighted = backend.row(weights) * long[:, None, :, :]
     left = tables.outer((weighted, short[:, None, :, :]), steps.rows)
-    left = xp.reshape(left, (left.shape[0], -1, left.shape[-1]))
+    left = xp.reshape(left, (G, W * steps.rows, n))
     # Re(x y) is the real product of x and conj(y) as pairs.
-    conjugates = (xp.conj(steps.baby[0]), xp.conj(steps.baby[1]))
-    right = tables.outer(conjugates, steps.m)
-    K = xp.matmul(backend.pairs(left), xp.matrix_transpose(backend.pairs(right)))
-    return xp.reshape(K, (*weights.shape[:-1], -1))
+    long, short = steps.baby
+    right = tables.outer((xp.conj(long), xp.conj(short)), steps.m)
+    right = xp.matrix_transpose(backend.pairs(right))
+    K = xp.matmul(backend.pairs(left), right)
+    return xp.reshape(K, (G, W, steps.rows * steps.m))
 
 
 def transform(signal: Array, steps: Steps) -> Array:
@@ -172,9 +184,11 @@ def transform(signal: Array, steps: Steps) -> Array:
         >>> transform(np.ones((1, 1, 3)), steps_of(half, 2, 2))
         array([[[1.75+0.j]]])
     """
-    inner = _inner(_folded(signal, steps), tables.outer(steps.baby, steps.m), steps.rows)
     giant = tables.outer(steps.giant, steps.rows)
-    return backend.library(inner).sum(giant[:, None, :, :] * inner, axis=-2)
+    baby = tables.outer(steps.baby, steps.m)
+    h = _folded(signal, steps)
+    by_rows = giant[:, None, :, :] * _by_row(h, baby, steps.rows)
+    return backend.library(by_rows).sum(by_rows, axis=-2)
 
 
 def transposed(g: Array, weights: Array, steps: Steps) -> tuple[Array, Array]:
@@ -200,14 +214,16 @@ def transposed(g: Array, weights: Array, steps: Steps) -> tuple[Array, Array]:
     h = _folded(g[..., 1:], steps)
     a = backend.arange(steps.rows, g) * steps.m
     b = backend.arange(steps.m, g)
-    by_rows = giant[:, None, :, :] * _inner(h, baby, steps.rows)
-    both = xp.matmul(xp.stack([xp.ones_like(a), 1 + a]), backend.pairs(by_rows))
-    whole = backend.from_pairs(both[..., 0, :])
-    rising_by_row = backend.from_pairs(both[..., 1, :])
-    left = xp.reshape(weights[..., None, :] * giant[:, None, :, :], (G, W * steps.rows, n))
-    outer = backend.from_pairs(xp.matmul(xp.matrix_transpose(h), backend.pairs(left)))
-    rising_by_column = backend.from_pairs(xp.matmul(b, backend.pairs(baby * outer)))
-    return whole, xp.sum(weights * rising_by_row, axis=1) + rising_by_column
+    by_rows = giant[:, None, :, :] * _by_row(h, baby, steps.rows)
+    counts = xp.stack([xp.ones_like(a), 1 + a])
+    whole_and_rising = xp.matmul(counts, backend.pairs(by_rows))
+    whole = backend.from_pairs(whole_and_rising[..., 0, :])
+    rising_rows = backend.from_pairs(whole_and_rising[..., 1, :])
+    weighted = backend.row(weights) * giant[:, None, :, :]
+    weighted = xp.reshape(weighted, (G, W * steps.rows, n))
+    by_columns = baby * _real_times(xp.matrix_transpose(h), weighted)
+    rising_columns = _real_times(b, by_columns)
+    return whole, xp.sum(weights * rising_rows, axis=1) + rising_columns
 
 
 def split(shared: int, length: int) -> tuple[int, int]:
@@ -224,8 +240,9 @@ def split(shared: int, length: int) -> tuple[int, int]:
         >>> split(1, 1000)
         (32, 32)
     """
-    m = 1 << max(0, round(math.log2(max(1, length * shared)) / 2))
-    m = min(m, 1 << (length - 1).bit_length())
+    balanced = round(math.log2(max(1, length * shared)) / 2)
+    whole = (length - 1).bit_length()
+    m = 1 << min(max(0, balanced), whole)
     return m, -(-length // m)
 
 
@@ -245,22 +262,33 @@ def steps_of(base: Base, m: int, rows: int) -> Steps:
         >>> tables.outer(steps.giant, 2)[0, :, 0].real
         array([1.  , 0.25])
     """
-    return Steps(tables.factors(base, m, rows), tables.factors(base, 1, m), m, rows)
+    giant = tables.factors(base, m, rows)
+    baby = tables.factors(base, 1, m)
+    return Steps(giant, baby, m, rows)
 
 
-def _inner(h: Array, baby: Array, rows: int) -> Array:
+def _real_times(x: Array, y: Array) -> Array:
+    """x @ y for a real x and a complex y (..., n)."""
+    product = backend.library(x).matmul(x, backend.pairs(y))
+    return backend.from_pairs(product)
+
+
+def _by_row(h: Array, baby: Array, rows: int) -> Array:
     """sum_b h_{am+b} z^b, (G, W, rows, n), of a folded signal and a table (G, m, n) of z^b."""
-    G, _, n = baby.shape
-    sums = backend.from_pairs(backend.library(h).matmul(h, backend.pairs(baby)))
-    return backend.library(h).reshape(sums, (G, h.shape[1] // rows, rows, n))
+    G, count, _ = h.shape
+    sums = _real_times(h, baby)
+    n = sums.shape[-1]
+    return backend.library(h).reshape(sums, (G, count // rows, rows, n))
 
 
 def _folded(signal: Array, steps: Steps) -> Array:
     """A signal (G, W, L) in rows of m samples, (G, W rows, m), zero beyond its end."""
     xp = backend.library(signal)
     G, W, length = signal.shape
-    beyond = backend.zeros((G, W, steps.rows * steps.m - length), signal)
-    return xp.reshape(xp.concat([signal, beyond], axis=-1), (G, W * steps.rows, steps.m))
+    missing = steps.rows * steps.m - length
+    beyond = backend.zeros((G, W, missing), signal)
+    padded = xp.concat([signal, beyond], axis=-1)
+    return xp.reshape(padded, (G, W * steps.rows, steps.m))
 
 
 def _parts(
@@ -269,23 +297,29 @@ def _parts(
     """Slices of groups and of sums whose tables fit a cache, with the powers for them."""
     G, n = base.value.shape
     m, rows = split(shared, length)
-    number = 2 * np.dtype(backend.precision(base.value)).itemsize
-    table_row = number * n
-    factor = table_row * _FACTORS * (math.isqrt(m) + math.isqrt(rows) + 2)
+    number = np.dtype(backend.precision(base.value)).itemsize
+    table_row = 2 * number * n
+    factor_rows = _FACTORS * (math.isqrt(m) + math.isqrt(rows) + 2)
     most = min(max_bytes, _CACHE)
-    for few in _slices(0, G, factor, max_bytes):
-        steps = steps_of(tables.reshaped(base, lambda part, few=few: part[few, ...]), m, rows)
-        for groups in _slices(few.start, few.stop, table_row * (m + shared * rows), most):
+    tables_of_group = table_row * (m + shared * rows)
+    for few in _slices(0, G, table_row * factor_rows, max_bytes):
+        some = tables.reshaped(base, lambda part, few=few: part[few, ...])
+        steps = steps_of(some, m, rows)
+        for groups in _slices(few.start, few.stop, tables_of_group, most):
             here = slice(groups.start - few.start, groups.stop - few.start)
-            mine = steps._replace(
-                giant=(steps.giant[0][here, ...], steps.giant[1][here, ...]),
-                baby=(steps.baby[0][here, ...], steps.baby[1][here, ...]),
-            )
+            mine = _of_groups(steps, here)
             for sums in _slices(0, shared, table_row * rows, most):
                 yield groups, sums, mine
+
+
+def _of_groups(steps: Steps, groups: slice) -> Steps:
+    giant = tuple(factor[groups, ...] for factor in steps.giant)
+    baby = tuple(factor[groups, ...] for factor in steps.baby)
+    return steps._replace(giant=giant, baby=baby)
 
 
 def _slices(start: int, stop: int, each: int, most: int) -> Iterator[slice]:
     """The indices in slices of at most `most` bytes, or of one, where an index takes `each`."""
     count = max(1, most // max(1, each))
-    return (slice(k, min(k + count, stop)) for k in range(start, stop, count))
+    for first in range(start, stop, count):
+        yield slice(first, min(first + count, stop))

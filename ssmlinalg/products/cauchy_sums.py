@@ -43,15 +43,19 @@ def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
     """
     xp = backend.namespace(weights=weights, nodes=nodes, points=points)
     if any(map(backend.is_complex, (weights, nodes, points))):
-        weights, nodes, points = (backend.as_complex(array) for array in (weights, nodes, points))
-    shape = np.broadcast_shapes(weights.shape[:-1], nodes.shape[:-1], points.shape[:-1])
+        weights = backend.as_complex(weights)
+        nodes = backend.as_complex(nodes)
+        points = backend.as_complex(points)
+    lead = np.broadcast_shapes(weights.shape[:-1], nodes.shape[:-1], points.shape[:-1])
     if backend.kind(nodes) == "cupy" and backend.is_complex(nodes):
-        return _on_gpu(weights, nodes, points, shape)
+        return _on_gpu(weights, nodes, points, lead)
+    columns = backend.column(nodes)
     sums = []
     with backend.quietly(nodes):  # the result tells
-        for part in point_slices(points.shape[-1], math.prod(shape) * nodes.shape[-1]):
-            table = 1 / (points[..., None, part] - nodes[..., :, None])
-            sums.append(xp.matmul(weights[..., None, :], table)[..., 0, :])
+        for part in point_slices(points.shape[-1], math.prod(lead) * nodes.shape[-1]):
+            table = 1 / (backend.row(points[..., part]) - columns)
+            product = xp.matmul(backend.row(weights), table)
+            sums.append(product[..., 0, :])
     found = xp.concat(sums, axis=-1)
     if backend.is_numpy(found) and not np.all(np.isfinite(found)):
         raise ValueError(
@@ -61,14 +65,16 @@ def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
     return found
 
 
-def _on_gpu(weights: Array, nodes: Array, points: Array, shape: tuple[int, ...]) -> Array:
+def _on_gpu(weights: Array, nodes: Array, points: Array, lead: tuple[int, ...]) -> Array:
     """The sums by the kernel of CUDA, which takes arrays (B, n) and (B, K)."""
     xp = backend.library(nodes)
-    rows = (
-        xp.broadcast_to(x, (*shape, x.shape[-1])).reshape(-1, x.shape[-1])
-        for x in (weights, nodes, points)
-    )
-    return cuda.cauchy(*rows).reshape(*shape, points.shape[-1])
+
+    def rows(x: Array) -> Array:
+        n = x.shape[-1]
+        return xp.broadcast_to(x, (*lead, n)).reshape(-1, n)
+
+    sums = cuda.cauchy(rows(weights), rows(nodes), rows(points))
+    return sums.reshape(*lead, points.shape[-1])
 
 
 def point_slices(length: int, width: int) -> Iterator[slice]:
@@ -86,4 +92,5 @@ def point_slices(length: int, width: int) -> Iterator[slice]:
         [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
     each = max(1, _TABLE // max(1, width))
-    return (slice(start, min(start + each, length)) for start in range(0, length, each))
+    for start in range(0, length, each):
+        yield slice(start, min(start + each, length))

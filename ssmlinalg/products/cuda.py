@@ -49,7 +49,13 @@ def available() -> bool:
     return importlib.util.find_spec("cupy") is not None
 
 
-def power_sums(weights: Array, base: Base, direct: Array, length: int, max_bytes: int) -> Array:
+def power_sums(
+    weights: Array,
+    base: Base,
+    direct: Array,
+    length: int,
+    max_bytes: int,
+) -> Array:
     """`baby_step_giant_step.power_sums`; nothing is held that `max_bytes` could bound."""
     del max_bytes
     G, W, n = weights.shape

@@ -70,8 +70,9 @@ def vandermonde(
         leads.append(direct.shape)
     batch = np.broadcast_shapes(*leads)
     groups, base = _grouped_base(base, batch)
-    first = backend.zeros((1,), xp.real(base.value)) if direct is None else direct[..., None]
-    first = _grouped(first, batch, groups)[..., 0]
+    zero = backend.zeros((), backend.real(base.value))
+    first = zero if direct is None else direct
+    first = _grouped(first[..., None], batch, groups)[..., 0]
     weights = _grouped(weights, batch, groups)
     K = _body(weights).power_sums(weights, base, first, length, max_bytes)
     return xp.reshape(K, (*batch, length))
@@ -109,13 +110,15 @@ def moments(signal: Array, nodes: Array | Base, *, max_bytes: int = MAX_BYTES) -
     xp = backend.namespace(signal=signal, nodes=base.value)
     batch = np.broadcast_shapes(signal.shape[:-1], base.value.shape[:-1])
     groups, base = _grouped_base(base, batch)
-    s = _body(signal).moments(_grouped(signal, batch, groups), base, max_bytes)
+    signal = _grouped(signal, batch, groups)
+    s = _body(signal).moments(signal, base, max_bytes)
     return xp.reshape(s, (*batch, s.shape[-1]))
 
 
 def _grouped_base(base: Base, batch: tuple[int, ...]) -> tuple[int, Base]:
     """The base as (G, n), and how many batch axes make G: on those behind, nodes are shared."""
-    own = (1,) * (len(batch) - base.value.ndim + 1) + tuple(base.value.shape[:-1])
+    lead = tuple(base.value.shape[:-1])
+    own = (1,) * (len(batch) - len(lead)) + lead
     groups = len(own)
     while groups and own[groups - 1] == 1:
         groups -= 1
@@ -125,8 +128,9 @@ def _grouped_base(base: Base, batch: tuple[int, ...]) -> tuple[int, Base]:
         n = part.shape[-1]
         part = xp.reshape(part, (*own[:groups], n))
         part = xp.broadcast_to(part, (*batch[:groups], n))
-        return xp.reshape(part, (math.prod(batch[:groups]), n))
+        return xp.reshape(part, (G, n))
 
+    G = math.prod(batch[:groups])
     return groups, tables.reshaped(base, grouped)
 
 
@@ -135,7 +139,9 @@ def _grouped(array: Array, batch: tuple[int, ...], groups: int) -> Array:
     xp = backend.library(array)
     k = array.shape[-1]
     array = xp.broadcast_to(array, (*batch, k))
-    return xp.reshape(array, (math.prod(batch[:groups]), math.prod(batch[groups:]), k))
+    G = math.prod(batch[:groups])
+    W = math.prod(batch[groups:])
+    return xp.reshape(array, (G, W, k))
 
 
 def _body(array: Array) -> ModuleType:

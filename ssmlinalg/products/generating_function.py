@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ground import backend
-from ..ground.backend import Array, Complex
+from ..ground.backend import Array, Complex, column, matvec, row
 from ..powers import tables
 from . import truncated_series
 from .cauchy_sums import point_slices
@@ -77,14 +77,19 @@ def bilinear(Lambda: Array, P: Array, B: Array, step: Array) -> Feedback:
     """
     xp = backend.library(Lambda)
     h = step[..., None]
-    E = 1 / (1 - h / 2 * Lambda)
-    V = xp.conj(xp.matrix_transpose(P)) * E[..., None, :]
+    half = h / 2
+    E = 1 / (1 - half * Lambda)
+    V = xp.conj(xp.matrix_transpose(P)) * row(E)
     if P.shape[-1]:  # solving for nothing is refused by some libraries
-        loop = backend.eye(P.shape[-1], P) + h[..., None] / 2 * xp.matmul(V, P)
-        V = xp.linalg.solve(loop, xp.broadcast_to(V, (*loop.shape[:-2], *V.shape[-2:])))
-    U = -h[..., None] * E[..., None] * P
-    D = (1 + h / 2 * Lambda) * E
-    return Feedback(D, U, V, h * (E * B + _apply(U, _apply(V, B)) / 2))
+        identity = backend.eye(P.shape[-1], P)
+        loop = identity + row(half) * xp.matmul(V, P)
+        lead = loop.shape[:-2]
+        V = xp.broadcast_to(V, (*lead, *V.shape[-2:]))
+        V = xp.linalg.solve(loop, V)
+    U = -row(h) * column(E) * P
+    D = (1 + half * Lambda) * E
+    fed_back = matvec(U, matvec(V, B))
+    return Feedback(D, U, V, h * (E * B + fed_back / 2))
 
 
 def dense(D: Array, U: Array, V: Array) -> Array:
@@ -103,10 +108,18 @@ def dense(D: Array, U: Array, V: Array) -> Array:
         array([[1., 3.],
                [0., 2.]])
     """
-    return D[..., None, :] * backend.eye(D.shape[-1], D) + backend.library(D).matmul(U, V)
+    diagonal = row(D) * backend.eye(D.shape[-1], D)
+    return diagonal + backend.library(D).matmul(U, V)
 
 
-def generating(Lambda: Array, P: Array, B: Array, C: Array, step: Array, length: int) -> Array:
+def generating(
+    Lambda: Array,
+    P: Array,
+    B: Array,
+    C: Array,
+    step: Array,
+    length: int,
+) -> Array:
     r"""The kernel of the bilinear rule from values of its generating function on a circle.
 
     .. math::  \hat K(w) = 2 h\, \tilde C \left[ 2 (1 - w) - (1 + w) h A \right]^{-1} B, \qquad
@@ -151,28 +164,41 @@ def generating(Lambda: Array, P: Array, B: Array, C: Array, step: Array, length:
     """
     xp = backend.namespace(Lambda=Lambda, P=P, B=B, C=C, step=step)
     h = step[..., None]
-    sampled = bilinear(Lambda, P, B, step)
-    A_d = dense(sampled.D, sampled.U, sampled.V)
-    left = _stack(C - _row_power(C, A_d, length) / 2, xp.conj(xp.matrix_transpose(P)))
-    right = _stack(2 * h * B, xp.matrix_transpose(P))
-    weights = left[..., :, None, :] * right[..., None, :, :]
+    D, U, V, _ = bilinear(Lambda, P, B, step)
+    last = _row_power(C, dense(D, U, V), length)
+    transposed = xp.matrix_transpose(P)
+    left = _stack(C - last / 2, xp.conj(transposed))
+    right = _stack(2 * h * B, transposed)
+    weights = _all_pairs(left, right)
     *batch, outputs, inputs, N = weights.shape
     weights = xp.reshape(weights, (*batch, outputs * inputs, N))
     minus, plus = (
         xp.asarray(part, dtype=Lambda.dtype, device=backend.device(Lambda))
         for part in _circle(length)
     )
-    rate = (h * Lambda)[..., :, None]
+    rate = column(h * Lambda)
     values = []
     for part in point_slices(length, math.prod(batch) * N):
-        sums = xp.matmul(weights, 1 / (2 * minus[part] - plus[part] * rate))
-        sums = xp.reshape(sums, (*sums.shape[:-2], outputs, inputs, sums.shape[-1]))
-        values.append(_closed_at(sums, plus[part] * h[..., None, None]))
-    K = xp.real(xp.fft.ifft(xp.concat(values, axis=-1)))
-    return K * xp.exp(math.log(2) / length * backend.arange(length, Lambda))
+        table = 1 / (2 * minus[part] - plus[part] * rate)
+        sums = xp.matmul(weights, table)
+        *lead, _, count = sums.shape
+        sums = xp.reshape(sums, (*lead, outputs, inputs, count))
+        back = plus[part] * row(row(h))
+        values.append(_closed_at(sums, back))
+    circle = xp.concat(values, axis=-1)
+    K = xp.real(xp.fft.ifft(circle))
+    growth = math.log(2) / length  # r^-l, for the coefficients of the circle are r^l K_l
+    return K * xp.exp(growth * backend.arange(length, Lambda))
 
 
-def power_series(Lambda: Array, P: Array, B: Array, C: Array, step: Array, length: int) -> Array:
+def power_series(
+    Lambda: Array,
+    P: Array,
+    B: Array,
+    C: Array,
+    step: Array,
+    length: int,
+) -> Array:
     r"""The kernel of the bilinear rule from the coefficients of its generating function.
 
     .. math::  \hat K = \hat k_{CB} + w\, \hat k_{CU} (I - w\, \hat k_{VU})^{-1} \hat k_{VB}
@@ -217,59 +243,72 @@ def power_series(Lambda: Array, P: Array, B: Array, C: Array, step: Array, lengt
         array([0.333333, 0.111111, 0.037037])
     """
     xp = backend.namespace(Lambda=Lambda, P=P, B=B, C=C, step=step)
-    _, U, V, B = bilinear(Lambda, P, B, step)
-    D = tables.fraction(step[..., None, None, None, None], Lambda[..., None, None, None, :], 0.5)
-    left = _stack(C, V)
-    right = _stack(B, xp.matrix_transpose(U))
-    weights = left[..., :, None, :] * right[..., None, :, :]
-    parts = vandermonde(xp.stack([weights, -1j * weights], axis=-2), D, length)
-    return _closed_series(backend.complex_of(parts[..., 0, :], parts[..., 1, :]))
+    sampled = bilinear(Lambda, P, B, step)
+    modes = Lambda[..., None, None, None, :]
+    D = tables.fraction(step[..., None, None, None, None], modes, 0.5)
+    left = _stack(C, sampled.V)
+    right = _stack(sampled.B, xp.matrix_transpose(sampled.U))
+    weights = _all_pairs(left, right)
+    both = xp.stack([weights, -1j * weights], axis=-2)
+    parts = vandermonde(both, D, length)  # real and imaginary parts of complex sums
+    sums = backend.complex_of(parts[..., 0, :], parts[..., 1, :])
+    return _closed_series(sums)
 
 
 def _closed_at(sums: Array, back: Array) -> Array:
     """The values (..., K) of the system with feedback, from those without, (..., 1 + R, 1 + R, K).
 
-    All feedback passes `back` (..., K). A Schur complement closes one loop at a time; its pivots
-    have real parts above 1.
+    All feedback passes `back` (..., 1, 1, K). A Schur complement closes one loop at a time; its
+    pivots have real parts above 1.
     """
     for last in range(sums.shape[-2] - 1, 0, -1):
+        inward = sums[..., :last, last, None, :]
+        outward = sums[..., None, last, :last, :]
         pivot = 1 + back * sums[..., last, last, None, None, :]
-        gain = sums[..., :last, last, None, :] / pivot
-        sums = sums[..., :last, :last, :] - back * gain * sums[..., None, last, :last, :]
+        around = back * (inward / pivot) * outward
+        sums = sums[..., :last, :last, :] - around
     return sums[..., 0, 0, :]
 
 
 def _closed_series(k: Array) -> Array:
     """The kernel (..., L) with feedback, from the sums without, (..., 1 + R, 1 + R, L)."""
     for last in range(k.shape[-2] - 1, 0, -1):
-        loop = truncated_series.closed_loop(k[..., last, last, :])[..., None, :]
-        through = truncated_series.multiply(k[..., :last, last, :], loop)
-        around = truncated_series.multiply(through[..., :, None, :], k[..., None, last, :last, :])
+        inward = k[..., :last, last, :]
+        outward = k[..., None, last, :last, :]
+        loop = truncated_series.closed_loop(k[..., last, last, :])
+        through = truncated_series.multiply(inward, row(loop))
+        around = truncated_series.multiply(through[..., :, None, :], outward)
         k = k[..., :last, :last, :] + truncated_series.delayed(around)
-    return backend.library(k).real(k[..., 0, 0, :])
+    kernel = k[..., 0, 0, :]
+    return backend.real(kernel)
 
 
-def _apply(matrix: Array, vector: Array) -> Array:
-    return backend.library(matrix).matmul(matrix, vector[..., None])[..., 0]
+def _all_pairs(left: Array, right: Array) -> Array:
+    """The products of every row of `left` with every row of `right`: (..., 1 + R, 1 + R, N)."""
+    return left[..., :, None, :] * right[..., None, :, :]
 
 
 def _stack(vector: Array, rows: Array) -> Array:
     """The vector (..., N) on top of the rows (..., R, N)."""
     xp = backend.library(rows)
-    shape = np.broadcast_shapes(vector.shape[:-1], rows.shape[:-2])
-    parts = (vector[..., None, :], rows)
-    return xp.concat([xp.broadcast_to(part, (*shape, *part.shape[-2:])) for part in parts], axis=-2)
+    lead = np.broadcast_shapes(vector.shape[:-1], rows.shape[:-2])
+    N = rows.shape[-1]
+    first = xp.broadcast_to(row(vector), (*lead, 1, N))
+    others = xp.broadcast_to(rows, (*lead, rows.shape[-2], N))
+    return xp.concat([first, others], axis=-2)
 
 
 def _row_power(C: Array, A: Array, length: int) -> Array:
     """C A^length, by squaring."""
     xp = backend.library(A)
-    row = C[..., None, :]
+    product = row(C)
     while length:
-        row = xp.matmul(row, A) if length % 2 else row
+        if length % 2:
+            product = xp.matmul(product, A)
         length //= 2
-        A = xp.matmul(A, A) if length else A
-    return row[..., 0, :]
+        if length:
+            A = xp.matmul(A, A)
+    return product[..., 0, :]
 
 
 def _circle(length: int) -> tuple[Complex, Complex]:
@@ -278,9 +317,10 @@ def _circle(length: int) -> tuple[Complex, Complex]:
     turn = np.where(2 * k > length, k - length, k)  # in (-L/2, L/2]: small angles near w = 1
     angle = np.pi / length * turn  # half of that of w
     to_nyquist = np.pi / (2 * length) * (length - 2 * np.abs(turn))  # pi/2 - |angle|
+    low = np.abs(angle) < np.pi / 4
+    nearer = np.where(low, angle, np.sign(turn) * to_nyquist)
     inside = -math.expm1(-math.log(2) / length)  # 1 - r
     r = 1 - inside
-    nearer = np.where(np.abs(angle) < np.pi / 4, angle, np.sign(turn) * to_nyquist)
     imag = r * np.sin(2 * nearer)
     minus = inside + 2 * r * np.sin(angle) ** 2
     plus = inside + 2 * r * np.sin(to_nyquist) ** 2

@@ -15,14 +15,20 @@ import jax
 import jax.numpy as jnp
 
 from ..powers.double_words import DoubleWord
-from ..powers.tables import Base, factors
-from .baby_step_giant_step import Factors, Steps, product, split, transform, transposed
+from ..powers.tables import Base
+from .baby_step_giant_step import Factors, Steps, product, split, steps_of, transform, transposed
 from .exponential_sums import SECOND_DERIVATIVE
 
 _CACHE = 1 << 22  # bytes of tables and products at a time
 
 
-def power_sums(weights: Any, base: Base, direct: Any, length: int, max_bytes: int) -> Any:
+def power_sums(
+    weights: Any,
+    base: Base,
+    direct: Any,
+    length: int,
+    max_bytes: int,
+) -> Any:
     """`baby_step_giant_step.power_sums` with a derivative.
 
     Args:
@@ -44,7 +50,8 @@ def power_sums(weights: Any, base: Base, direct: Any, length: int, max_bytes: in
         >>> power_sums(one, number(one[0] / 2), jnp.zeros((1, 1)), 3, 1 << 25).tolist()
         [[[1.0, 0.5, 0.25]]]
     """
-    K: Any = _power_sums(length, base.exponential, max_bytes, weights, base.value, base.words)
+    value, words, exponential = base
+    K: Any = _power_sums(length, exponential, max_bytes, weights, value, words)
     return K.at[..., :1].add(direct[..., None])
 
 
@@ -67,24 +74,32 @@ def moments(signal: Any, base: Base, max_bytes: int) -> Any:
         >>> moments(jnp.ones((1, 1, 3)), number(jnp.full((1, 1), 0.5 + 0j)), 1 << 25).real.tolist()
         [[[1.75]]]
     """
-    return _moments(base.exponential, max_bytes, signal, base.value, base.words)
+    value, words, exponential = base
+    return _moments(exponential, max_bytes, signal, value, words)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
 def _power_sums(
-    length: int, exponential: bool, max_bytes: int, weights: Any, value: Any, words: DoubleWord
+    length: int,
+    exponential: bool,
+    max_bytes: int,
+    weights: Any,
+    value: Any,
+    words: DoubleWord,
 ) -> Any:
     G, W, n = weights.shape
     if 0 in (G, W, length):
         return jnp.zeros((G, W, length), weights.real.dtype)
     m, rows = split(W, length)
-    giant, baby = _factors(Base(value, words, exponential), m, rows)
+    base = Base(value, words, exponential)
+    steps = steps_of(base, m, rows)
 
     def part(weights: Any, giant: Factors, baby: Factors) -> Any:
-        return product(weights, Steps(giant, baby, m, rows))[..., :length]
+        K = product(weights, Steps(giant, baby, m, rows))
+        return K[..., :length]
 
     each = weights.dtype.itemsize * n * (m + W * rows)
-    return _in_parts(part, each, max_bytes, weights, giant, baby)
+    return _in_parts(part, each, max_bytes, weights, steps.giant, steps.baby)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -102,35 +117,44 @@ def _gradients(
         total = jnp.sum(cotangent, axis=-1, keepdims=True)
         return jnp.zeros_like(weights) + total, jnp.zeros_like(value)
     m, rows = split(W, length - 1)
-    giant, baby = _factors(Base(value, words, exponential), m, rows)
+    base = Base(value, words, exponential)
+    steps = steps_of(base, m, rows)
 
-    def part(cotangent: Any, weights: Any, value: Any, giant: Factors, baby: Factors) -> Any:
+    def part(
+        cotangent: Any,
+        weights: Any,
+        value: Any,
+        giant: Factors,
+        baby: Factors,
+    ) -> Any:
         whole, slope = transposed(cotangent, weights, Steps(giant, baby, m, rows))
         return cotangent[..., :1] + value[:, None, :] * whole, slope
 
     each = 2 * weights.dtype.itemsize * n * (m + W * rows)
-    return _in_parts(part, each, max_bytes, cotangent, weights, value, giant, baby)
+    return _in_parts(part, each, max_bytes, cotangent, weights, value, steps.giant, steps.baby)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _moments(exponential: bool, max_bytes: int, signal: Any, value: Any, words: DoubleWord) -> Any:
+def _moments(
+    exponential: bool,
+    max_bytes: int,
+    signal: Any,
+    value: Any,
+    words: DoubleWord,
+) -> Any:
     G, W, length = signal.shape
     n = value.shape[-1]
     if 0 in (G, W, length):
         return jnp.zeros((G, W, n), value.dtype)
     m, rows = split(W, length)
-    giant, baby = _factors(Base(value, words, exponential), m, rows)
+    base = Base(value, words, exponential)
+    steps = steps_of(base, m, rows)
 
     def part(signal: Any, giant: Factors, baby: Factors) -> Any:
         return transform(signal, Steps(giant, baby, m, rows))
 
     each = value.dtype.itemsize * n * (m + W * rows)
-    return _in_parts(part, each, max_bytes, signal, giant, baby)
-
-
-def _factors(base: Base, m: int, rows: int) -> tuple[Factors, Factors]:
-    """Those of giant and of baby steps."""
-    return factors(base, m, rows), factors(base, 1, m)
+    return _in_parts(part, each, max_bytes, signal, steps.giant, steps.baby)
 
 
 def _in_parts(function: Callable[..., Any], each: int, max_bytes: int, *arrays: Any) -> Any:
@@ -156,7 +180,11 @@ def _sums_forward(length: int, exponential: bool, max_bytes: int, *arguments: An
 
 
 def _sums_backward(
-    length: int, exponential: bool, max_bytes: int, kept: Any, cotangent: Any
+    length: int,
+    exponential: bool,
+    max_bytes: int,
+    kept: Any,
+    cotangent: Any,
 ) -> Any:
     found: Any = _gradients(exponential, max_bytes, cotangent, *kept)
     s, r = found

@@ -57,10 +57,13 @@ def causal(k: Array) -> Array:
     # No indices: rows of 2 L numbers, read as rows of 2 L - 1, are shifted by one each.
     xp = backend.library(k)
     *batch, length = k.shape
-    row = xp.concat([k, xp.zeros_like(k)], axis=-1)[..., None, :]
-    rows = xp.broadcast_to(row, (*batch, length, 2 * length))
-    flat = xp.reshape(rows, (*batch, 2 * length * length))[..., : length * (2 * length - 1)]
-    return xp.reshape(flat, (*batch, length, 2 * length - 1))[..., :length]
+    width = 2 * length
+    padded = backend.row(xp.concat([k, xp.zeros_like(k)], axis=-1))
+    rows = xp.broadcast_to(padded, (*batch, length, width))
+    flat = xp.reshape(rows, (*batch, length * width))
+    flat = flat[..., : length * (width - 1)]
+    shifted = xp.reshape(flat, (*batch, length, width - 1))
+    return shifted[..., :length]
 
 
 def accumulate(a: Array, x: Array) -> Array:
@@ -90,16 +93,19 @@ def accumulate(a: Array, x: Array) -> Array:
     pairs = x.shape[-2] // 2
     if not pairs:
         return x
-    even = slice(0, 2 * pairs, 2)
-    a0 = a[..., even, :]
-    a1 = a[..., 1::2, :]
-    odd = accumulate(a1 * a0, a1 * x[..., even, :] + x[..., 1::2, :])
-    later = a[..., 2::2, :] * odd[..., : (x.shape[-2] - 1) // 2, :] + x[..., 2::2, :]
-    return _interleave(x[..., :1, :], later, odd)
+    first_a, second_a, later_a = _samples(a, pairs)
+    first, second, later = _samples(x, pairs)
+    odd = accumulate(second_a * first_a, second_a * first + second)
+    before = odd[..., : later.shape[-2], :]
+    even = later_a * before + later
+    return _interleave(x[..., :1, :], even, odd)
 
 
 def geometric(
-    A: Array, x: Array, apply: Callable[[Array, Array], Array], square: Callable[[Array], Array]
+    A: Array,
+    x: Array,
+    apply: Callable[[Array, Array], Array],
+    square: Callable[[Array], Array],
 ) -> Array:
     """The states of the linear recurrence x_l <- A x_{l-1} + x_l, from zero, with one A.
 
@@ -126,10 +132,11 @@ def geometric(
     pairs = x.shape[-2] // 2
     if not pairs:
         return x
-    both = apply(A, x[..., : 2 * pairs : 2, :]) + x[..., 1::2, :]
-    odd = geometric(square(A), both, apply, square)
-    later = apply(A, odd[..., : (x.shape[-2] - 1) // 2, :]) + x[..., 2::2, :]
-    return _interleave(x[..., :1, :], later, odd)
+    first, second, later = _samples(x, pairs)
+    odd = geometric(square(A), apply(A, first) + second, apply, square)
+    before = odd[..., : later.shape[-2], :]
+    even = apply(A, before) + later
+    return _interleave(x[..., :1, :], even, odd)
 
 
 def states_of_inputs(u: Array, table: Array) -> Array:
@@ -151,7 +158,8 @@ def states_of_inputs(u: Array, table: Array) -> Array:
     if not backend.is_complex(table):
         return xp.matmul(u, table)
     n = table.shape[-1]
-    product = xp.matmul(u, xp.concat([xp.real(table), xp.imag(table)], axis=-1))
+    parts = xp.concat([xp.real(table), xp.imag(table)], axis=-1)
+    product = xp.matmul(u, parts)
     return backend.complex_of(product[..., :n], product[..., n:])
 
 
@@ -178,11 +186,20 @@ def output_of_states(x: Array, table: Array) -> Array:
     return xp.matmul(left, right)
 
 
+def _samples(x: Array, pairs: int) -> tuple[Array, Array, Array]:
+    """The first and the second of each pair of samples, and the first of each pair but one."""
+    first = x[..., : 2 * pairs : 2, :]
+    second = x[..., 1::2, :]
+    later = x[..., 2::2, :]
+    return first, second, later
+
+
 def _interleave(first: Array, later: Array, odd: Array) -> Array:
     """States 0, 2, 4, ... in `first` and `later`, 1, 3, 5, ... in `odd`, in the order of time."""
     xp = backend.library(odd)
     *batch, pairs, n = odd.shape
-    even = xp.concat([xp.broadcast_to(first, (*batch, 1, n)), later], axis=-2)
+    first = xp.broadcast_to(first, (*batch, 1, n))
+    even = xp.concat([first, later], axis=-2)
     both = xp.stack([even[..., :pairs, :], odd], axis=-2)
     both = xp.reshape(both, (*batch, 2 * pairs, n))
     return xp.concat([both, even[..., pairs:, :]], axis=-2)

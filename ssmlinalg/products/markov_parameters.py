@@ -8,6 +8,7 @@ import numpy as np
 
 from ..ground import backend
 from ..ground.backend import Array
+from .linear_recurrences import output_of_states
 
 
 def krylov(A: Array, B: Array, C: Array, length: int) -> Array:
@@ -52,49 +53,48 @@ def krylov(A: Array, B: Array, C: Array, length: int) -> Array:
     low = _baby_bits(A, B, C, bits)
     baby = 1 << low
     giant = -(-length // baby)
-    columns = B[..., None]
-    rows = C[..., None]
+    columns = backend.column(B)
+    rows = backend.column(C)
+    power = A
     for k in range(bits):
-        A = xp.matmul(A, A) if k else A
+        if k:
+            power = xp.matmul(power, power)
         if k < low:
-            columns = _doubled(A, columns, baby)
+            columns = _doubled(power, columns, baby)
         else:
-            rows = _doubled(xp.matrix_transpose(A), rows, giant)
-    K = _real_product(rows, columns)
-    K = xp.reshape(K, (*K.shape[:-2], giant * baby))[..., :length]
+            rows = _doubled(xp.matrix_transpose(power), rows, giant)
+    K = output_of_states(xp.matrix_transpose(rows), columns)
+    K = xp.reshape(K, (*K.shape[:-2], giant * baby))
     # Without one power no product has met the leading axes of A.
-    return xp.broadcast_to(K, (*np.broadcast_shapes(A.shape[:-2], K.shape[:-1]), length))
+    lead = np.broadcast_shapes(A.shape[:-2], K.shape[:-1])
+    return xp.broadcast_to(K[..., :length], (*lead, length))
 
 
 def _one_field(A: Array, B: Array, C: Array) -> tuple[Array, Array, Array]:
     """All complex if A is, or B and C both are; else real, for only the real part is read."""
-    if backend.is_complex(A) or (backend.is_complex(B) and backend.is_complex(C)):
-        return backend.as_complex(A), backend.as_complex(B), backend.as_complex(C)
+    both_ports = backend.is_complex(B) and backend.is_complex(C)
+    if backend.is_complex(A) or both_ports:
+        A = backend.as_complex(A)
+        return A, backend.as_complex(B), backend.as_complex(C)
     return A, backend.real(B), backend.real(C)
 
 
 def _baby_bits(A: Array, B: Array, C: Array, bits: int) -> int:
     """log2 of the number m of baby steps: half of the `bits` of L, more where C outnumber B."""
-    outputs = math.prod(np.broadcast_shapes(A.shape[:-2], C.shape[:-1]))
-    inputs = math.prod(np.broadcast_shapes(A.shape[:-2], B.shape[:-1]))
+    lead = A.shape[:-2]
+    outputs = math.prod(np.broadcast_shapes(lead, C.shape[:-1]))
+    inputs = math.prod(np.broadcast_shapes(lead, B.shape[:-1]))
     if not outputs * inputs:
         return 0
-    balanced = (bits + round(math.log2(outputs / inputs))) // 2
-    return min(bits, max(0, balanced))
+    ratio = round(math.log2(outputs / inputs))
+    return min(bits, max(0, (bits + ratio) // 2))
 
 
 def _doubled(power: Array, block: Array, most: int) -> Array:
     """[block, power block], cut at `most` columns."""
     xp = backend.library(block)
     width = block.shape[-1]
-    more = xp.matmul(power, block[..., : min(width, most - width)])
-    return xp.concat([xp.broadcast_to(block, (*more.shape[:-1], width)), more], axis=-1)
-
-
-def _real_product(rows: Array, columns: Array) -> Array:
-    """Re(rows^T columns), as one real product of twice the inner size: half the operations."""
-    xp = backend.library(rows)
-    if backend.is_complex(rows):
-        columns = xp.concat([xp.real(columns), xp.imag(columns)], axis=-2)
-        rows = xp.concat([xp.real(rows), -xp.imag(rows)], axis=-2)
-    return xp.matmul(xp.matrix_transpose(rows), columns)
+    missing = min(width, most - width)
+    more = xp.matmul(power, block[..., :missing])
+    block = xp.broadcast_to(block, (*more.shape[:-1], width))
+    return xp.concat([block, more], axis=-1)

@@ -19,7 +19,11 @@ from .exponential_sums import SECOND_DERIVATIVE
 
 
 def power_sums(
-    weights: torch.Tensor, base: Base, direct: torch.Tensor, length: int, max_bytes: int
+    weights: torch.Tensor,
+    base: Base,
+    direct: torch.Tensor,
+    length: int,
+    max_bytes: int,
 ) -> torch.Tensor:
     """`baby_step_giant_step.power_sums` with a derivative in reverse mode.
 
@@ -112,14 +116,32 @@ def _mapped(operator: Callable[..., Any]) -> None:
     schema="(Tensor weights, Tensor value, Tensor hi, Tensor lo, Tensor direct,"
     " bool exponential, int length, int max_bytes) -> Tensor",
 )
-def _sums(weights, value, hi, lo, direct, exponential, length, max_bytes):
+def _sums(
+    weights,
+    value,
+    hi,
+    lo,
+    direct,
+    exponential,
+    length,
+    max_bytes,
+):
     base = Base(value, DoubleWord(hi, lo), exponential)
     K = body_of(weights).power_sums(weights, base, direct, length, max_bytes)
     return K.contiguous()
 
 
 @_sums.register_fake
-def _(weights, value, hi, lo, direct, exponential, length, max_bytes):
+def _(
+    weights,
+    value,
+    hi,
+    lo,
+    direct,
+    exponential,
+    length,
+    max_bytes,
+):
     return direct.new_empty((*weights.shape[:-1], length))
 
 
@@ -129,14 +151,30 @@ def _(weights, value, hi, lo, direct, exponential, length, max_bytes):
     schema="(Tensor cotangent, Tensor weights, Tensor value, Tensor hi, Tensor lo,"
     " bool exponential, int max_bytes) -> (Tensor, Tensor)",
 )
-def _gradient(cotangent, weights, value, hi, lo, exponential, max_bytes):
+def _gradient(
+    cotangent,
+    weights,
+    value,
+    hi,
+    lo,
+    exponential,
+    max_bytes,
+):
     base = Base(value, DoubleWord(hi, lo), exponential)
     s, r = body_of(weights).gradients(cotangent, weights, base, max_bytes)
     return s.conj().resolve_conj().contiguous(), r.conj().resolve_conj().contiguous()
 
 
 @_gradient.register_fake
-def _(cotangent, weights, value, hi, lo, exponential, max_bytes):
+def _(
+    cotangent,
+    weights,
+    value,
+    hi,
+    lo,
+    exponential,
+    max_bytes,
+):
     s = torch.empty_like(weights, memory_format=torch.contiguous_format)
     return s, value.new_empty(value.shape)
 
@@ -147,13 +185,27 @@ def _(cotangent, weights, value, hi, lo, exponential, max_bytes):
     schema="(Tensor signal, Tensor value, Tensor hi, Tensor lo,"
     " bool exponential, int max_bytes) -> Tensor",
 )
-def _moments(signal, value, hi, lo, exponential, max_bytes):
+def _moments(
+    signal,
+    value,
+    hi,
+    lo,
+    exponential,
+    max_bytes,
+):
     base = Base(value, DoubleWord(hi, lo), exponential)
     return body_of(signal).moments(signal, base, max_bytes).contiguous()
 
 
 @_moments.register_fake
-def _(signal, value, hi, lo, exponential, max_bytes):
+def _(
+    signal,
+    value,
+    hi,
+    lo,
+    exponential,
+    max_bytes,
+):
     return value.new_empty((*signal.shape[:-1], value.shape[-1]))
 
 

@@ -24,7 +24,8 @@ def multiply(f: Array, g: Array) -> Array:
     fft = backend.library(f).fft
     length = f.shape[-1]
     n = 1 << (2 * length - 1).bit_length()
-    return fft.ifft(fft.fft(f, n=n) * fft.fft(g, n=n), n=n)[..., :length]
+    product = fft.fft(f, n=n) * fft.fft(g, n=n)
+    return fft.ifft(product, n=n)[..., :length]
 
 
 def delayed(f: Array) -> Array:
@@ -42,7 +43,8 @@ def delayed(f: Array) -> Array:
         array([0., 1.])
     """
     xp = backend.library(f)
-    return xp.concat([xp.zeros_like(f[..., :1]), f[..., :-1]], axis=-1)
+    zero = xp.zeros_like(f[..., :1])
+    return xp.concat([zero, f[..., :-1]], axis=-1)
 
 
 def closed_loop(f: Array) -> Array:
@@ -76,8 +78,10 @@ def closed_loop(f: Array) -> Array:
         g_hat = fft.fft(g, n=n)
         # Of the n coefficients of divisor g the first half are 1 and zeros. So a cyclic product may
         # wrap around into them, and n points are enough.
-        product = fft.ifft(fft.fft(divisor[..., : min(n, length)], n=n) * g_hat, n=n)
-        correction = fft.ifft(fft.fft(product[..., known:], n=n) * g_hat, n=n)
+        divisor_hat = fft.fft(divisor[..., : min(n, length)], n=n)
+        product = fft.ifft(divisor_hat * g_hat, n=n)
+        rest_hat = fft.fft(product[..., known:], n=n)
+        correction = fft.ifft(rest_hat * g_hat, n=n)
         g = xp.concat([g, -correction[..., :known]], axis=-1)
         known = n
     return g[..., :length]

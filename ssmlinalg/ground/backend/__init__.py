@@ -38,3 +38,6 @@ from .transformations import fold as fold
 from .transformations import iterate as iterate
 from .transformations import quietly as quietly
 from .transformations import readable as readable
+from .vectors import column as column
+from .vectors import matvec as matvec
+from .vectors import row as row
