@@ -67,8 +67,8 @@ def reduced(step: Array, A: Array) -> Array:
 
     Example:
         >>> import numpy as np
-        >>> reduced(np.array([1.0]), np.array([-1 + 2e9j * np.pi])).round(6)
-        array([-1.+0.j])
+        >>> reduced(np.array([1.0]), np.array([-1 + 8.5j * np.pi])).round(6)
+        array([-1.+1.570796j])
     """
     return _with_derivative(double_words.turned(step, A), step * A)
 

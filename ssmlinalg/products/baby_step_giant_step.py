@@ -79,8 +79,7 @@ def power_sums(
     # Powers beyond the last sample may overflow; none of them is read.
     with backend.quietly(weights):
         for groups, sums, steps in _parts(base, W, length, max_bytes):
-            found = product(weights[groups, sums, ...], steps)
-            K[groups, sums, ...] = found[..., :length]
+            K[groups, sums, ...] = product(weights[groups, sums, ...], steps)[..., :length]
     K[..., :1] += direct[..., None]
     return K
 
@@ -186,9 +185,8 @@ def transform(signal: Array, steps: Steps) -> Array:
     """
     giant = tables.outer(steps.giant, steps.rows)
     baby = tables.outer(steps.baby, steps.m)
-    h = _folded(signal, steps)
-    by_rows = giant[:, None, :, :] * _by_row(h, baby, steps.rows)
-    return backend.library(by_rows).sum(by_rows, axis=-2)
+    terms = giant[:, None, :, :] * _row_sums(_folded(signal, steps), baby, steps.rows)
+    return backend.library(terms).sum(terms, axis=-2)
 
 
 def transposed(g: Array, weights: Array, steps: Steps) -> tuple[Array, Array]:
@@ -207,23 +205,12 @@ def transposed(g: Array, weights: Array, steps: Steps) -> tuple[Array, Array]:
         >>> transposed(np.ones((1, 1, 3)), np.ones((1, 1, 1)) + 0j, steps_of(half, 2, 2))
         (array([[[1.5+0.j]]]), array([[2.+0.j]]))
     """
-    xp = backend.library(g)
-    G, W, n = weights.shape
     giant = tables.outer(steps.giant, steps.rows)
     baby = tables.outer(steps.baby, steps.m)
     h = _folded(g[..., 1:], steps)
-    a = backend.arange(steps.rows, g) * steps.m
-    b = backend.arange(steps.m, g)
-    by_rows = giant[:, None, :, :] * _by_row(h, baby, steps.rows)
-    counts = xp.stack([xp.ones_like(a), 1 + a])
-    whole_and_rising = xp.matmul(counts, backend.pairs(by_rows))
-    whole = backend.from_pairs(whole_and_rising[..., 0, :])
-    rising_rows = backend.from_pairs(whole_and_rising[..., 1, :])
-    weighted = backend.row(weights) * giant[:, None, :, :]
-    weighted = xp.reshape(weighted, (G, W * steps.rows, n))
-    by_columns = baby * _real_times(xp.matrix_transpose(h), weighted)
-    rising_columns = _real_times(b, by_columns)
-    return whole, xp.sum(weights * rising_rows, axis=1) + rising_columns
+    whole, rising_rows = _by_rows(h, giant, baby)
+    slope = backend.library(g).sum(weights * rising_rows, axis=1)
+    return whole, slope + _by_columns(h, weights, giant, baby)
 
 
 def split(shared: int, length: int) -> tuple[int, int]:
@@ -273,12 +260,33 @@ def _real_times(x: Array, y: Array) -> Array:
     return backend.from_pairs(product)
 
 
-def _by_row(h: Array, baby: Array, rows: int) -> Array:
+def _row_sums(h: Array, baby: Array, rows: int) -> Array:
     """sum_b h_{am+b} z^b, (G, W, rows, n), of a folded signal and a table (G, m, n) of z^b."""
     G, count, _ = h.shape
     sums = _real_times(h, baby)
     n = sums.shape[-1]
     return backend.library(h).reshape(sums, (G, count // rows, rows, n))
+
+
+def _by_rows(h: Array, giant: Array, baby: Array) -> tuple[Array, Array]:
+    """sum_l h_l z^l, and sum_l (1 + a m) h_l z^l with l = a m + b: both (G, W, n)."""
+    xp = backend.library(h)
+    rows = giant.shape[1]
+    a = backend.arange(rows, h) * h.shape[-1]
+    counts = xp.stack([xp.ones_like(a), 1 + a])
+    terms = giant[:, None, :, :] * _row_sums(h, baby, rows)
+    sums = _real_times(counts, terms)
+    return sums[..., 0, :], sums[..., 1, :]
+
+
+def _by_columns(h: Array, weights: Array, giant: Array, baby: Array) -> Array:
+    """sum_w w sum_l b h_l z^l with l = a m + b, (G, n)."""
+    xp = backend.library(h)
+    G, W, n = weights.shape
+    weighted = backend.row(weights) * giant[:, None, :, :]
+    weighted = xp.reshape(weighted, (G, W * giant.shape[1], n))
+    b = backend.arange(h.shape[-1], h)
+    return _real_times(b, baby * _real_times(xp.matrix_transpose(h), weighted))
 
 
 def _folded(signal: Array, steps: Steps) -> Array:

@@ -251,8 +251,7 @@ def power_series(
     weights = _all_pairs(left, right)
     both = xp.stack([weights, -1j * weights], axis=-2)
     parts = vandermonde(both, D, length)  # real and imaginary parts of complex sums
-    sums = backend.complex_of(parts[..., 0, :], parts[..., 1, :])
-    return _closed_series(sums)
+    return _closed_series(backend.complex_of(parts[..., 0, :], parts[..., 1, :]))
 
 
 def _closed_at(sums: Array, back: Array) -> Array:
@@ -275,8 +274,8 @@ def _closed_series(k: Array) -> Array:
     for last in range(k.shape[-2] - 1, 0, -1):
         inward = k[..., :last, last, :]
         outward = k[..., None, last, :last, :]
-        loop = truncated_series.closed_loop(k[..., last, last, :])
-        through = truncated_series.multiply(inward, row(loop))
+        pivot = k[..., last, last, :]
+        through = truncated_series.multiply(inward, row(truncated_series.closed_loop(pivot)))
         around = truncated_series.multiply(through[..., :, None, :], outward)
         k = k[..., :last, :last, :] + truncated_series.delayed(around)
     kernel = k[..., 0, 0, :]

@@ -158,8 +158,7 @@ def states_of_inputs(u: Array, table: Array) -> Array:
     if not backend.is_complex(table):
         return xp.matmul(u, table)
     n = table.shape[-1]
-    parts = xp.concat([xp.real(table), xp.imag(table)], axis=-1)
-    product = xp.matmul(u, parts)
+    product = xp.matmul(u, real_left(table))  # real and imaginary parts side by side
     return backend.complex_of(product[..., :n], product[..., n:])
 
 
@@ -178,12 +177,49 @@ def output_of_states(x: Array, table: Array) -> Array:
         >>> output_of_states(np.array([[1j, 1.0]]), np.array([[1j], [3.0 + 0j]]))
         array([[2.]])
     """
-    xp = backend.library(x)
+    return backend.library(x).matmul(real_left(x), real_right(table))
+
+
+def real_left(x: Array) -> Array:
+    """The left factor of a complex product of which only the real part is asked.
+
+    Re(x y) = real_left(x) real_right(y), in half the operations of the complex product.
+
+    Args:
+        x: (..., M, n).
+
+    Returns:
+        [Re x, Im x], (..., M, 2 n); of a real x, itself.
+
+    Example:
+        >>> import numpy as np
+        >>> real_left(np.array([[1j, 1.0]]))
+        array([[0., 1., 1., 0.]])
+    """
     if not backend.is_complex(x):
-        return xp.matmul(x, table)
-    left = xp.concat([xp.real(x), xp.imag(x)], axis=-1)
-    right = xp.concat([xp.real(table), -xp.imag(table)], axis=-2)
-    return xp.matmul(left, right)
+        return x
+    xp = backend.library(x)
+    return xp.concat([xp.real(x), xp.imag(x)], axis=-1)
+
+
+def real_right(y: Array) -> Array:
+    """The right factor of a complex product of which only the real part is asked.
+
+    Args:
+        y: (..., n, L).
+
+    Returns:
+        [Re y; -Im y], (..., 2 n, L); of a real y, itself.
+
+    Example:
+        >>> import numpy as np
+        >>> real_left(np.array([[1j, 1.0]])) @ real_right(np.array([[1j], [3.0 + 0j]]))
+        array([[2.]])
+    """
+    if not backend.is_complex(y):
+        return y
+    xp = backend.library(y)
+    return xp.concat([xp.real(y), -xp.imag(y)], axis=-2)
 
 
 def _samples(x: Array, pairs: int) -> tuple[Array, Array, Array]:

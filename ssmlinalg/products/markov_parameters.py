@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ground import backend
 from ..ground.backend import Array
-from .linear_recurrences import output_of_states
+from .linear_recurrences import real_left, real_right
 
 
 def krylov(A: Array, B: Array, C: Array, length: int) -> Array:
@@ -55,15 +55,15 @@ def krylov(A: Array, B: Array, C: Array, length: int) -> Array:
     giant = -(-length // baby)
     columns = backend.column(B)
     rows = backend.column(C)
-    power = A
     for k in range(bits):
-        if k:
-            power = xp.matmul(power, power)
+        A = xp.matmul(A, A) if k else A
         if k < low:
-            columns = _doubled(power, columns, baby)
+            columns = _doubled(A, columns, baby)
         else:
-            rows = _doubled(xp.matrix_transpose(power), rows, giant)
-    K = output_of_states(xp.matrix_transpose(rows), columns)
+            rows = _doubled(xp.matrix_transpose(A), rows, giant)
+    columns = real_right(columns)
+    rows = real_left(xp.matrix_transpose(rows))
+    K = xp.matmul(rows, columns)
     K = xp.reshape(K, (*K.shape[:-2], giant * baby))
     # Without one power no product has met the leading axes of A.
     lead = np.broadcast_shapes(A.shape[:-2], K.shape[:-1])

@@ -67,7 +67,6 @@ def closed_loop(f: Array) -> Array:
         array([1., 2., 4., 8.])
     """
     xp = backend.library(f)
-    fft = xp.fft
     length = f.shape[-1]
     one = xp.ones_like(f[..., :1])
     divisor = xp.concat([one, -f[..., : length - 1]], axis=-1)
@@ -75,13 +74,18 @@ def closed_loop(f: Array) -> Array:
     known = 1
     while known < length:
         n = 2 * known
-        g_hat = fft.fft(g, n=n)
+        g_hat = xp.fft.fft(g, n=n)
         # Of the n coefficients of divisor g the first half are 1 and zeros. So a cyclic product may
         # wrap around into them, and n points are enough.
-        divisor_hat = fft.fft(divisor[..., : min(n, length)], n=n)
-        product = fft.ifft(divisor_hat * g_hat, n=n)
-        rest_hat = fft.fft(product[..., known:], n=n)
-        correction = fft.ifft(rest_hat * g_hat, n=n)
+        product = _cyclic(divisor[..., : min(n, length)], g_hat)
+        correction = _cyclic(product[..., known:], g_hat)
         g = xp.concat([g, -correction[..., :known]], axis=-1)
         known = n
     return g[..., :length]
+
+
+def _cyclic(f: Array, g_hat: Array) -> Array:
+    """The cyclic product of f with a series of which `g_hat` is the transform."""
+    fft = backend.library(f).fft
+    n = g_hat.shape[-1]
+    return fft.ifft(fft.fft(f, n=n) * g_hat, n=n)
