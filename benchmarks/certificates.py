@@ -5,8 +5,8 @@ stability, for HiPPO-LegS.
 
 One line an order, of `legs` against `legs` + E at tau = 0.2: seconds of norms.hinf_distance, the
 relative error of its lower bound against the closed form of the deviation, and upper/lower - 1;
-seconds of eigen.proved_abscissa and how far its bound lies above the largest computed real part;
-seconds and largest radius of eigen.enclose (python-flint), up to order 128.
+seconds of enclosures.proved_abscissa and how far its bound lies above the largest computed real part;
+seconds and largest radius of enclosures.enclose (python-flint), up to order 128.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ssmlinalg import hippo, perturb
-from ssmlinalg.matrices import eigen, h_infinity
+from ssmlinalg.matrices import eigen, enclosures, h_infinity
 
 
 def timed(make: Callable[[], Any]) -> tuple[float, Any]:
@@ -46,10 +46,10 @@ def main() -> None:
         pair = (M, 0.9 * legs.B, unit), (legs.A, legs.B, unit)
         seconds, both = timed(lambda pair=pair: h_infinity.hinf_distance(*pair))
         error = abs(both.lower / found.transfer_error - 1)
-        proof, bound = timed(lambda M=M: eigen.proved_abscissa(M))
+        proof, bound = timed(lambda M=M: enclosures.proved_abscissa(M))
         cells = [seconds, error, both.upper / both.lower - 1, proof, bound - found.abscissa]
         if order <= 128:
-            flint, enclosure = timed(lambda M=M: eigen.enclose(M))
+            flint, enclosure = timed(lambda M=M: enclosures.enclose(M))
             cells += [flint, enclosure.radius.max()]
         print(
             f"| {order} | "

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr, orders, seeds, taus
 
 from ssmlinalg import hippo, perturb, reference
-from ssmlinalg.matrices import eigen
+from ssmlinalg.matrices import eigen, enclosures
 
 mp = mpmath.MPContext()
 mp.dps = 60
@@ -359,7 +359,7 @@ def test_a_singular_matrix_has_an_infinite_condition(V: np.ndarray) -> None:
 # proofs
 
 
-def sound(found: eigen.Enclosure, exact: eigen.Enclosure) -> None:
+def sound(found: enclosures.Enclosure, exact: enclosures.Enclosure) -> None:
     """The discs of `found` hold the spectrum that `exact` knows better, and an isolated one holds
     one eigenvalue.
     """
@@ -373,7 +373,7 @@ def sound(found: eigen.Enclosure, exact: eigen.Enclosure) -> None:
 @given(zoo)
 def test_discs_hold_the_exact_spectrum(A: np.ndarray) -> None:
     Lambda, V = np.linalg.eig(A)
-    sound(eigen.discs(A, V, Lambda), eigen.enclose(A))
+    sound(enclosures.discs(A, V, Lambda), enclosures.enclose(A))
 
 
 @given(seeds, small, kinds, st.floats(1e-12, 1))
@@ -383,7 +383,7 @@ def test_discs_are_right_whatever_eigenvectors_they_are_given(
     A = random(seed, order, kind)
     Lambda, V = np.linalg.eig(A)
     V, Lambda = V + wrong * random(seed + 1, order), Lambda + wrong * random(seed + 2, order)[0]
-    sound(eigen.discs(A, V, Lambda), eigen.enclose(A))
+    sound(enclosures.discs(A, V, Lambda), enclosures.enclose(A))
 
 
 def test_discs_hold_what_rounding_hides() -> None:
@@ -391,14 +391,14 @@ def test_discs_hold_what_rounding_hides() -> None:
     tiny = 2.0**-60
     A, V = np.array([[1, tiny], [tiny, 1]]), np.array([[1.0, 1], [1, -1]])
     assert not (A @ V - V).any()
-    found = eigen.discs(A, V, np.ones(2))
+    found = enclosures.discs(A, V, np.ones(2))
     assert np.all(found.radius >= tiny)
-    sound(found, eigen.enclose(A))
+    sound(found, enclosures.enclose(A))
 
 
 def test_discs_hold_what_underflow_hides() -> None:
     """Here every product is zero, as computed, and the eigenvalues are 2^-1074."""
-    found = eigen.discs(5e-324 * np.eye(2), 0.4 * np.eye(2), np.zeros(2))
+    found = enclosures.discs(5e-324 * np.eye(2), 0.4 * np.eye(2), np.zeros(2))
     assert np.all(found.radius >= 5e-324)
 
 
@@ -411,7 +411,7 @@ def test_radii_are_not_below_the_row_sums_they_stand_for(
     V = unitary(seed + 2, order) * np.geomspace(1, least, order) @ unitary(seed + 3, order)
     exact = mp.matrix(V.tolist())
     F = mp.inverse(exact) * mp.matrix(A.tolist()) * exact - mp.diag(wrong.tolist())
-    for j, radius in enumerate(eigen.discs(A, V, wrong).radius):
+    for j, radius in enumerate(enclosures.discs(A, V, wrong).radius):
         assert mp.fsum(abs(F[j, k]) for k in range(order)) <= radius
 
 
@@ -420,8 +420,8 @@ def test_discs_hold_what_an_approximate_inverse_hides() -> None:
     A = np.array([[1.0, 1e-6], [0, 2]])
     for nearly in (1e-15, 1e-13, 1e-10):
         sound(
-            eigen.discs(A, np.array([[1.0, 1], [1, 1 + nearly]]), np.array([1.0, 2])),
-            eigen.enclose(A),
+            enclosures.discs(A, np.array([[1.0, 1], [1, 1 + nearly]]), np.array([1.0, 2])),
+            enclosures.enclose(A),
         )
 
 
@@ -430,7 +430,7 @@ def test_discs_are_as_small_as_stated(seed: int, order: int, kind: str) -> None:
     A = random(seed, order, kind)
     Lambda, V = np.linalg.eig(A)
     size = 16 * (order + 4) ** 2.5 * EPS * np.linalg.norm(A)
-    assert np.all(eigen.discs(A, V, Lambda).radius <= size * eigen.condition_numbers(V))
+    assert np.all(enclosures.discs(A, V, Lambda).radius <= size * eigen.condition_numbers(V))
 
 
 @pytest.mark.parametrize(
@@ -438,7 +438,7 @@ def test_discs_are_as_small_as_stated(seed: int, order: int, kind: str) -> None:
     [np.zeros((2, 2)), np.ones((2, 2)), np.array([[1, 1], [1, 1 + EPS]]), 1e308 / 2 * np.eye(2)],
 )
 def test_discs_without_eigenvectors_prove_nothing(V: np.ndarray) -> None:
-    found = eigen.discs(np.diag([1e300, 2.0]), V, np.array([1.0, 2.0]))
+    found = enclosures.discs(np.diag([1e300, 2.0]), V, np.array([1.0, 2.0]))
     np.testing.assert_array_equal(found.radius, np.inf)
     assert found.abscissa == np.inf
     assert not found.isolated.any()
@@ -446,19 +446,19 @@ def test_discs_without_eigenvectors_prove_nothing(V: np.ndarray) -> None:
 
 def test_discs_that_touch_are_not_isolated() -> None:
     A = np.diag([0.0, 1, 5])
-    found = eigen.discs(A, np.eye(3), np.array([0.25, 0.75, 5]) + 0j)
+    found = enclosures.discs(A, np.eye(3), np.array([0.25, 0.75, 5]) + 0j)
     np.testing.assert_allclose(found.radius, [0.25, 0.25, 0], atol=1e3 * EPS)
     np.testing.assert_array_equal(
-        eigen.discs(A, np.eye(3), np.array([0.5, 0.5, 5]) + 0j).isolated, [False, False, True]
+        enclosures.discs(A, np.eye(3), np.array([0.5, 0.5, 5]) + 0j).isolated, [False, False, True]
     )
-    np.testing.assert_array_equal(eigen.discs(A, np.eye(3), np.diag(A)).isolated, True)
+    np.testing.assert_array_equal(enclosures.discs(A, np.eye(3), np.diag(A)).isolated, True)
 
 
 @given(seeds, st.integers(1, 24), kinds)
 def test_a_triangular_matrix_has_its_diagonal_as_spectrum(seed: int, order: int, kind: str) -> None:
     A = np.triu(random(seed, order, kind))
     A[0, 0] = A[-1, -1]
-    found = eigen.enclose(A)
+    found = enclosures.enclose(A)
     held = np.abs(np.diag(A)[:, None] - found.center) <= found.radius
     assert held.any(axis=0).all()
     assert held.any(axis=1).all()
@@ -470,7 +470,7 @@ def test_a_triangular_matrix_has_its_diagonal_as_spectrum(seed: int, order: int,
 @given(seeds, small, kinds)
 def test_enclosures_hold_the_eigenvalues_of_the_reference(seed: int, order: int, kind: str) -> None:
     A = random(seed, order, kind)
-    found = eigen.enclose(A)
+    found = enclosures.enclose(A)
     for value in reference.eigenvalues(A):
         away = [abs(value - mp.convert(complex(c))) for c in found.center]
         assert (
@@ -482,7 +482,7 @@ def test_enclosures_hold_the_eigenvalues_of_the_reference(seed: int, order: int,
 
 @given(zoo)
 def test_enclosures_are_as_small_as_stated(A: np.ndarray) -> None:
-    found = eigen.enclose(A)
+    found = enclosures.enclose(A)
     assert np.all(found.radius <= 4 * EPS * np.abs(found.center) + 2.0**-200 * np.linalg.norm(A))
     assert len(found.center) == len(A)
     assert np.all(np.diff(found.center.imag) >= 0)
@@ -496,7 +496,7 @@ def test_a_jordan_block_has_one_eigenvalue_as_often_as_its_order(
     order: int, value: complex
 ) -> None:
     for A in (jordan(order, value), jordan(order, value).T):
-        found = eigen.enclose(A)
+        found = enclosures.enclose(A)
         assert len(found.center) == order
         assert np.all(np.abs(found.center - value) <= found.radius)
         assert np.all(found.radius <= 4 * EPS * abs(value) + 2.0**-200 * order)
@@ -509,7 +509,7 @@ def test_a_jordan_block_has_one_eigenvalue_as_often_as_its_order(
 def test_a_toeplitz_matrix_has_cosines_as_spectrum_however_far_from_normal(
     order: int, turn: complex
 ) -> None:
-    found = eigen.enclose(turn * toeplitz(order))
+    found = enclosures.enclose(turn * toeplitz(order))
     turn = mp.convert(turn)
     for k in range(1, order + 1):
         value = turn * (2 * mp.cospi(mp.mpf(k) / (order + 1)) - 1)
@@ -522,16 +522,16 @@ def test_a_toeplitz_matrix_has_cosines_as_spectrum_however_far_from_normal(
 
 def test_no_eigenvalue_is_lost_however_far_apart_the_entries_are() -> None:
     A = np.array([[1e-300 - 1e10j, 1.0], [0, 1e200 - 1j]])
-    found = eigen.enclose(A)
+    found = enclosures.enclose(A)
     assert np.all(np.abs(found.center - np.diag(A)) <= found.radius)
     assert np.all(found.radius <= 4 * EPS * np.abs(found.center) + 2.0**-200 * 1e200)
-    assert np.abs(eigen.enclose(A[:1, :1]).center - A[0, 0]) <= eigen.enclose(A[:1, :1]).radius
+    assert np.abs(enclosures.enclose(A[:1, :1]).center - A[0, 0]) <= enclosures.enclose(A[:1, :1]).radius
 
 
 @pytest.mark.parametrize("order", [1, 2, 8, 15])
 def test_a_companion_matrix_has_the_roots_it_was_made_of(order: int) -> None:
     roots = np.arange(1, order + 1)
-    found = eigen.enclose(companion(roots))
+    found = enclosures.enclose(companion(roots))
     assert np.all(np.abs(np.sort(found.center.real) - roots) <= found.radius)
     assert found.isolated.all()
     assert order <= found.abscissa <= order * (1 + EPS)
@@ -539,7 +539,7 @@ def test_a_companion_matrix_has_the_roots_it_was_made_of(order: int) -> None:
 
 @pytest.mark.parametrize("order", [2, 7, 16])
 def test_eigenvalues_of_frank_are_reciprocal_in_pairs(order: int) -> None:
-    found = eigen.enclose(frank(order))
+    found = enclosures.enclose(frank(order))
     np.testing.assert_allclose(found.center[::-1].real * found.center.real, 1, rtol=16 * EPS)
     assert np.all(np.abs(found.center.imag) <= found.radius)
 
@@ -547,15 +547,15 @@ def test_eigenvalues_of_frank_are_reciprocal_in_pairs(order: int) -> None:
 @given(seeds, small)
 def test_undamped_systems_have_abscissa_zero_however_fast_they_are(seed: int, order: int) -> None:
     S = 2.0**40 * random(seed, order, "real")
-    found = eigen.enclose(S - S.T)
+    found = enclosures.enclose(S - S.T)
     assert 0 <= found.abscissa <= 2.0**-200
 
 
 @given(zoo)
 def test_no_eigenvalue_is_to_the_right_of_a_proved_abscissa(A: np.ndarray) -> None:
-    exact = eigen.enclose(A)
+    exact = enclosures.enclose(A)
     assert exact.center.real.max() - exact.radius.max() <= exact.abscissa
-    assert exact.center.real.max() - exact.radius.max() <= eigen.proved_abscissa(A)
+    assert exact.center.real.max() - exact.radius.max() <= enclosures.proved_abscissa(A)
 
 
 @given(seeds, orders, kinds)
@@ -566,19 +566,19 @@ def test_a_proved_abscissa_is_sharp_where_eigenvectors_are_well_conditioned(
     lost = (
         16 * (order + 4) ** 2.5 * EPS * float(np.linalg.norm(A)) * eigen.condeig(A).condition.max()
     )
-    assert eigen.proved_abscissa(A) <= eigen.enclose(A).abscissa + lost
+    assert enclosures.proved_abscissa(A) <= enclosures.enclose(A).abscissa + lost
 
 
 @pytest.mark.parametrize("order", [2, 16, 64, 256])
 def test_legs_is_proved_stable_by_its_numerical_range(order: int) -> None:
     A = hippo.legs(order).A
     lost = 16 * (order + 4) ** 2.5 * EPS * float(np.linalg.norm(A))
-    assert eigen.proved_abscissa(A) <= -0.5 + lost
+    assert enclosures.proved_abscissa(A) <= -0.5 + lost
     assert (
-        order < 64 or eigen.proved_abscissa(A) >= -0.5 - lost
+        order < 64 or enclosures.proved_abscissa(A) >= -0.5 - lost
     )  # discs give less than -0.5 while they are small
     Q = unitary(order, order)
-    assert eigen.proved_abscissa(Q @ A @ Q.conj().T) <= -0.5 + lost
+    assert enclosures.proved_abscissa(Q @ A @ Q.conj().T) <= -0.5 + lost
 
 
 @given(lossless, orders, taus)
@@ -587,9 +587,9 @@ def test_a_perturbed_model_is_proved_stable(measure: str, order: int, tau: float
     A = found.system.A + found.E
     lost = 16 * (order + 4) ** 2.5 * EPS * float(np.linalg.norm(found.system.A))
     axis = {"legs": -0.5, "tlagt": -0.5}.get(measure, 0.0)
-    assert eigen.proved_abscissa(A) <= axis + lost
-    exact = eigen.enclose(A)
-    sound(eigen.discs(A, found.V, found.Lambda), exact)
+    assert enclosures.proved_abscissa(A) <= axis + lost
+    exact = enclosures.enclose(A)
+    sound(enclosures.discs(A, found.V, found.Lambda), exact)
     assert exact.abscissa == pytest.approx(found.abscissa, abs=lost * found.condition)
 
 
@@ -598,11 +598,11 @@ def test_a_perturbed_model_is_proved_stable(measure: str, order: int, tau: float
 def test_neither_large_nor_small_numbers_make_a_proof_wrong(name: str, size: float) -> None:
     A = ZOO[name](3)
     A = size * (A / np.abs(A).max() if A.any() else A)
-    exact, found = eigen.enclose(A), eigen.condeig(A)
+    exact, found = enclosures.enclose(A), eigen.condeig(A)
     assert not np.isnan(found.condition).any()
     assert np.all(found.condition >= 1)
-    assert exact.center.real.max() - exact.radius.max() <= eigen.proved_abscissa(A)
-    sound(eigen.discs(A, found.V, found.Lambda), exact)
+    assert exact.center.real.max() - exact.radius.max() <= enclosures.proved_abscissa(A)
+    sound(enclosures.discs(A, found.V, found.Lambda), exact)
 
 
 # refusals
@@ -611,10 +611,10 @@ two = np.eye(2)
 CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "a word": (lambda: eigen.condeig("I"), "`A` must hold integers or numbers .*; got str"),
     "objects": (
-        lambda: eigen.enclose(np.eye(2, dtype=object)),
+        lambda: enclosures.enclose(np.eye(2, dtype=object)),
         "`A` must hold integers or numbers of at most double precision; got object",
     ),
-    "NaN": (lambda: eigen.proved_abscissa(two * np.nan), "`A` must be finite; got nan"),
+    "NaN": (lambda: enclosures.proved_abscissa(two * np.nan), "`A` must be finite; got nan"),
     "a row of numbers": (
         lambda: eigen.condition(np.ones(3)),
         r"`V` must have shape \(N, N\) with at least one row; got \(3,\)",
@@ -625,7 +625,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "nothing": (lambda: eigen.condeig(np.ones((0, 0))), r"got \(0, 0\)"),
     "overflow": (
-        lambda: eigen.enclose(1e308 * np.ones((2, 2))),
+        lambda: enclosures.enclose(1e308 * np.ones((2, 2))),
         "must have row sums below 1.8e.308; got some that overflow",
     ),
     "another inverse": (
@@ -633,15 +633,15 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         r"`V_inv` must have shape .* N = 2 from `V`; got \(3, 3",
     ),
     "other eigenvectors": (
-        lambda: eigen.discs(two, np.eye(3), np.ones(2)),
+        lambda: enclosures.discs(two, np.eye(3), np.ones(2)),
         r"`V` must have shape .* N = 2 from `A`; got \(3, 3",
     ),
     "other eigenvalues": (
-        lambda: eigen.discs(two, two, np.ones(3)),
+        lambda: enclosures.discs(two, two, np.ones(3)),
         r"`Lambda` must have shape .* N = 2 from `A`; got \(3,\)",
     ),
     "infinite eigenvalues": (
-        lambda: eigen.discs(two, two, np.array([1, np.inf])),
+        lambda: enclosures.discs(two, two, np.array([1, np.inf])),
         "`Lambda` must be finite; got inf",
     ),
 }
@@ -657,7 +657,7 @@ def test_bad_input_is_refused_in_a_sentence(case: str) -> None:
 def test_single_precision_is_taken_exactly() -> None:
     A = np.array([[0.1, 1.0], [0.0, 0.3]], dtype=np.float32)
     assert np.all(
-        np.abs(eigen.enclose(A).center - np.diag(A).astype(float)) <= eigen.enclose(A).radius
+        np.abs(enclosures.enclose(A).center - np.diag(A).astype(float)) <= enclosures.enclose(A).radius
     )
     for single, double in zip(eigen.condeig(A), eigen.condeig(A.astype(float)), strict=True):
         np.testing.assert_array_equal(single, double)
@@ -668,12 +668,12 @@ def test_enclose_names_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         ImportError, match=r"needs python-flint; got none .*pip install 'ssmlinalg\[flint\]'"
     ):
-        eigen.enclose(two)
+        enclosures.enclose(two)
 
 
 def test_enclose_leaves_the_precision_of_flint_alone() -> None:
     import flint
 
     with flint.ctx.workprec(71):
-        eigen.enclose(two)
+        enclosures.enclose(two)
         assert flint.ctx.prec == 71

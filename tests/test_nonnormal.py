@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from strategies import EPS, measures, orders, seeds
 
 from ssmlinalg import hippo, reference
+from ssmlinalg.matrices import kreiss, pseudospectral_abscissa, transient_growth
 from ssmlinalg.matrices.eigen import condition
-from ssmlinalg.matrices.growth import _between, kreiss, pseudospectral_abscissa, transient_growth
+from ssmlinalg.matrices.growth import bounds_between
 from ssmlinalg.matrices.nonnormality import departure, numerical_abscissa, numerical_range
 
 mp = mpmath.MPContext()
@@ -403,7 +404,7 @@ def test_between_two_times_a_sinusoid_reaches_its_crest(
 ) -> None:
     """n^2 = cos(k t - phi) attains 1 inside, and the bound is 1."""
     t, phi = np.array([0.0, angle / k]), part * angle
-    bound = _between(k, 1e3 * k / angle, t, np.sqrt(np.cos(k * t - phi)))
+    bound = bounds_between(k, 1e3 * k / angle, t, np.sqrt(np.cos(k * t - phi)))
     np.testing.assert_allclose(bound, 1, rtol=64 * EPS / angle)
 
 

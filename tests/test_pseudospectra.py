@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from strategies import EPS, measures, seeds
 
 from ssmlinalg import hippo
-from ssmlinalg.matrices import pseudospectra
+from ssmlinalg.matrices import inverse_lanczos, pseudospectra
 from ssmlinalg.matrices.pseudospectra import pseudospectrum, window
 
 TOLERANCE = 1e-3  # the default
@@ -216,8 +216,8 @@ def test_the_ritz_value_followed_from_step_to_step_is_the_largest(
     theta: Any = np.ones(6)
     ahead = theta
     for k in range(1, order + 1):
-        theta, ahead, residual = pseudospectra._ritz(a[:k], b[:k], theta, ahead)
-        dense, _ = pseudospectra._ritz_dense(a[:k], b[:k])
+        theta, ahead, residual = inverse_lanczos.ritz(a[:k], b[:k], theta, ahead)
+        dense, _ = inverse_lanczos.dense_ritz(a[:k], b[:k])
         for n in range(6):
             off = [c[n] for c in b[: k - 1]]
             H = np.diag([c[n] for c in a[:k]]) + np.diag(off, 1) + np.diag(off, -1)
@@ -226,7 +226,7 @@ def test_the_ritz_value_followed_from_step_to_step_is_the_largest(
             assert (
                 np.min(np.abs(Lambda - theta[n])) <= residual[n] + 64 * EPS * k
             )  # whichever was followed
-            above = pseudospectra._exceeds(
+            above = inverse_lanczos.exceeds(
                 [c[n : n + 1] for c in a[:k]],
                 [c[n : n + 1] for c in b[:k]],
                 theta[n : n + 1] + 1e-6,
@@ -246,14 +246,14 @@ class Interrupted(KeyboardInterrupt):
 def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of points that are computed, tile by tile."""
     sizes: list[int] = []
-    smallest = pseudospectra._smallest
+    smallest = pseudospectra.smallest_singular_values
 
     def counted(T: np.ndarray, z: np.ndarray, tolerance: float) -> np.ndarray:
         sizes.append(len(z))
         time.sleep(2e-3)  # so that an interrupt finds something left to do
         return smallest(T, z, tolerance)
 
-    monkeypatch.setattr(pseudospectra, "_smallest", counted)
+    monkeypatch.setattr(pseudospectra, "smallest_singular_values", counted)
     monkeypatch.setattr(pseudospectra, "_TILE", 0)
     monkeypatch.setattr(pseudospectra, "_NARROW", 16)
     return sizes

@@ -1,33 +1,27 @@
-"""Bare matrices (N, N): how well an eigenproblem is posed, how far from normal, how large over all
-frequencies.
+"""Bare matrices (N, N): conditioning of eigenproblems, non-normality, growth, H-infinity norms.
 
-=============================  =======================================================================
-question                       functions
-=============================  =======================================================================
-how exact are eigenvalues      `condeig`, `condition`, `proved_abscissa`
-how far from normal            `departure`, `numerical_abscissa`, `numerical_range`, `pseudospectrum`,
-                               `window`
-what that does in time         `pseudospectral_abscissa`, `kreiss`, `transient_growth`
-how large, how far apart       `hinf`, `hinf_distance`
-=============================  =======================================================================
+===============================  ================================================================
+question                         functions
+===============================  ================================================================
+how well posed are eigenvalues   `condeig`, `condition_numbers`, `condition`, `scaled_condition`
+where are they, with proof       `discs`, `proved_abscissa`, `enclose`
+how far from normal              `departure`, `numerical_abscissa`, `numerical_range`
+where a perturbation moves them  `pseudospectrum`, `window`, `pseudospectral_abscissa`
+how large before it decays       `kreiss`, `transient_growth`
+how large, how far apart         `hinf`, `hinf_distance`
+===============================  ================================================================
+
+A matrix may be a NumPy array, an array of any other library on any device, or a nested list, of
+integers or numbers of at most double precision; `gate` makes all of them alike.
 """
 
 from ..ground.bounds import Bounds
-from .eigen import (
-    Condeig,
-    Enclosure,
-    condeig,
-    condition,
-    condition_numbers,
-    discs,
-    enclose,
-    proved_abscissa,
-    scaled_condition,
-)
-from .growth import kreiss, pseudospectral_abscissa, transient_growth
+from .eigen import Condeig, condeig, condition, condition_numbers, scaled_condition
+from .enclosures import Enclosure, discs, enclose, proved_abscissa
+from .growth import kreiss, transient_growth
 from .h_infinity import hinf, hinf_distance
 from .nonnormality import Departure, NumericalRange, departure, numerical_abscissa, numerical_range
-from .pseudospectra import pseudospectrum, window
+from .pseudospectra import pseudospectral_abscissa, pseudospectrum, window
 
 __all__ = [
     "Bounds",

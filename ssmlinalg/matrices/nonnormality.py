@@ -1,10 +1,8 @@
-r"""How far a matrix is from normal: Henrici's departure, the numerical range and its rightmost
-point.
+r"""Distance of a matrix from normality: Henrici's departure, the numerical range and its abscissa.
 
 Of a normal matrix the eigenvalues say everything that norms can. Of others they say what happens in
-the end, the numerical range what happens at first, and `growth` what happens in between. Bare
-matrices on the host, in double precision; they are scaled by powers of two, so that no square
-overflows or underflows.
+the end, the numerical range what happens at first, and `growth` what happens in between. Matrices
+are scaled by powers of two, so that no square overflows or underflows.
 """
 
 from __future__ import annotations
@@ -20,12 +18,17 @@ from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS
 from . import shifted
 from .gate import summable
-from .units import exponent_of, times_power
+from .scaling import in_units, scaled, times_power
 
 
 class Departure(NamedTuple):
-    """`departure` from the Schur form, of `residual` |A - Q T Q^*|_F/|A|_F; bounds `lower` and
-    `upper` without that form.
+    """Henrici's departure from normality, and what certifies it.
+
+    Attributes:
+        departure: from the Schur form.
+        lower: a bound without that form.
+        upper: a bound without that form.
+        residual: |A - Q T Q^*|_F/|A|_F of the Schur form.
     """
 
     departure: float
@@ -35,8 +38,12 @@ class Departure(NamedTuple):
 
 
 class NumericalRange(NamedTuple):
-    """For each `angle` (K,) the `support` (K,) of the numerical range in that direction and the
-    `boundary` point (K,) there.
+    """The numerical range, between two polygons.
+
+    Attributes:
+        angle: directions, (K,).
+        support: the largest extent in each direction, (K,).
+        boundary: a point of the range where it is attained, (K,).
     """
 
     angle: Real
@@ -45,128 +52,155 @@ class NumericalRange(NamedTuple):
 
 
 def departure(A: Array) -> Departure:
-    r"""Henrici's departure of A (N, N) from normality: what the Schur form T = Q^* A Q has above
-    its diagonal.
+    r"""Henrici's departure from normality: what the Schur form has above its diagonal.
 
-    .. math::  \operatorname{dep}(A)^2 = |A|_F^2 - \sum_j |\lambda_j|^2 = \sum_{i < j} |t_{ij}|^2.
+    .. math::  \operatorname{dep}(A)^2 = |A|_F^2 - \sum_j |\lambda_j|^2 = \sum_{i < j} |t_{ij}|^2,
+               \qquad T = Q^* A Q.
 
-    It is summed from the triangle, so near a normal matrix no digits cancel: it is exact for a
-    matrix within a few N eps |A| of A, which `residual` makes visible, and for A itself where that
-    is triangular. But what rounding does to defective eigenvalues it does to the departure too.
-    Independent of these, with c = |A^* A - A A^*|_F and a = |A - (tr A / N) I|_F,
+    It is summed from the triangle, so near a normal matrix no digits cancel. Independent of the
+    Schur form, with c = |A^* A - A A^*|_F and a = |A - (tr A / N) I|_F,
 
     .. math::  a^2 - \sqrt{a^4 - c^2/2} \;\le\; \operatorname{dep}(A)^2 \;\le\;
-               \min\left(a^2,\; \sqrt{(N^3 - N)/12}\; c\right),
+               \min\left(a^2,\; \sqrt{(N^3 - N)/12}\; c\right).
 
-    which are `lower` and `upper`, the rounding of c allowed for: sqrt(eps) |A| at least where N >
-    1.
+    Args:
+        A: a square matrix, (N, N).
 
-    Raises TypeError or ValueError for what is no finite square matrix. What exceeds the largest
-    double is inf. Cost: the Schur form, O(N^3).
+    Returns:
+        A `Departure`. A figure above the largest double is inf.
 
-    Sources: Henrici 1962 (Numer. Math. 4), Theorem 1 for `upper`; Kress, de Vries & Wegmann 1974
-    (Linear Algebra Appl. 8) for `lower`.
+    Raises:
+        TypeError: if `A` holds no numbers of at most double precision.
+        ValueError: if `A` is not square, not finite, or has row sums that overflow.
 
-    >>> import numpy as np
-    >>> departure(np.array([[1.0, 3.0], [0.0, 2.0]])).departure
-    3.0
+    Accuracy:
+        `departure` is exact for a matrix within a few N eps |A| of A, which `residual` shows, and
+        for A itself where that is triangular. But what rounding does to defective eigenvalues it
+        does to the departure too. The bounds allow for the rounding of c: sqrt(eps) |A| at least
+        where N > 1.
+
+    Cost:
+        The Schur form, O(N^3).
+
+    Source:
+        Henrici 1962 (Numer. Math. 4), Theorem 1 for `upper`; Kress, de Vries & Wegmann 1974 (Linear
+        Algebra Appl. 8) for `lower`.
+
+    Example:
+        >>> departure([[1, 3], [0, 2]]).departure
+        3.0
     """
-    A, exponent = unit_of(A)
-    N = len(A)
+    A, exponent = in_units(summable("A", A))
     T, Q = shifted.triangular(A)
-    residual = float(np.linalg.norm(A - Q @ T @ Q.conj().T) / (np.linalg.norm(A) or 1.0))
-    centred = A - np.trace(A) / N * np.eye(N)
-    a = float(np.linalg.norm(centred)) * (1 + N * EPS)
-    commutator = float(np.linalg.norm(centred.conj().T @ centred - centred @ centred.conj().T))
-    rounding = 4 * N * EPS * a * (a + float(np.linalg.norm(A)))
-    least, most = max(commutator - rounding, 0.0), commutator + rounding
-    # a^2 - sqrt(a^4 - c^2/2) without cancellation; c <= sqrt(2) a^2, so the root is real but for
-    # rounding.
-    root = math.sqrt(max(a**4 - least**2 / 2, 0.0))
-    lower = least / math.sqrt(2 * (a**2 + root)) if least else 0.0
-    upper = min(a, ((N**3 - N) / 12) ** 0.25 * math.sqrt(most))
     found = float(np.linalg.norm(np.triu(T, 1)))
+    rest = np.linalg.norm(A - Q @ T @ Q.conj().T)
+    residual = float(rest / (np.linalg.norm(A) or 1.0))
+    lower, upper = _departure_bounds(A)
     return Departure(
-        scaled(found, exponent), scaled(lower, exponent), scaled(upper, exponent), residual
+        departure=scaled(found, exponent),
+        lower=scaled(lower, exponent),
+        upper=scaled(upper, exponent),
+        residual=residual,
     )
 
 
 def numerical_abscissa(A: Array) -> float:
-    r"""The largest real part of the numerical range of A (N, N): the rate at which the norm of
-    e^{tA} starts to grow.
+    r"""The numerical abscissa: the rate at which the norm of e^{tA} starts to grow.
 
     .. math::  \omega(A) = \lambda_{\max}\!\left(\frac{A + A^*}{2}\right)
-               = \left.\frac{d}{dt}\right|_{t = 0^+} |e^{tA}|_2, \qquad |e^{tA}|_2 \le e^{t\,\omega(A)}.
+               = \left.\frac{d}{dt}\right|_{t = 0^+} |e^{tA}|_2, \qquad
+               |e^{tA}|_2 \le e^{t\,\omega(A)}.
 
-    No eigenvalue has a larger real part. Raises TypeError or ValueError for what is no finite
-    square matrix. Accuracy: N eps
-    |A|; a proved bound is `eigen.proved_abscissa`. Cost: eigenvalues of a Hermitian matrix, O(N^3).
+    It is the largest real part of the numerical range. No eigenvalue has a larger one.
 
-    Source: Trefethen & Embree 2005, Spectra and Pseudospectra, section 17.
+    Args:
+        A: a square matrix, (N, N).
 
-    >>> from ssmlinalg import hippo
-    >>> round(numerical_abscissa(hippo.legs(32).A), 12)
-    -0.5
+    Returns:
+        omega(A).
+
+    Raises:
+        TypeError: if `A` holds no numbers of at most double precision.
+        ValueError: if `A` is not square, not finite, or has row sums that overflow.
+
+    Accuracy:
+        N eps |A|; a proved bound of the eigenvalues is `proved_abscissa`.
+
+    Cost:
+        The eigenvalues of a Hermitian matrix, O(N^3).
+
+    Source:
+        Trefethen & Embree 2005, Spectra and Pseudospectra, section 17.
+
+    Example:
+        >>> from ssmlinalg import hippo
+        >>> round(numerical_abscissa(hippo.legs(32).A), 12)
+        -0.5
     """
-    A, exponent = unit_of(A)
+    A, exponent = in_units(summable("A", A))
     return scaled(rightmost_of_field(A), exponent)
 
 
 def numerical_range(A: Array, points: int = 128) -> NumericalRange:
-    r"""The numerical range of A (N, N), a convex set that holds the eigenvalues, between two
-    polygons.
+    r"""The numerical range, a convex set that holds the eigenvalues, between two polygons.
 
     .. math::  W(A) = \{x^* A x : |x| = 1\}, \qquad
                h(\theta) = \max_{z \in W(A)} \operatorname{Re}(e^{-i\theta} z)
                = \lambda_{\max}\!\left(\frac{e^{-i\theta} A + e^{i\theta} A^*}{2}\right).
 
-    At `points` angles theta_k = 2 pi k/K, at least 3: `support` is h(theta_k), and `boundary` x^* A
-    x for a unit eigenvector x, a point of W(A) where the support is attained. So the convex hull of
-    `boundary` lies inside of W(A), and
+    At the angles theta_k = 2 pi k/K, `support` is h(theta_k), and `boundary` x^* A x for a unit
+    eigenvector x, a point of W(A) where the support is attained. So the convex hull of `boundary`
+    lies inside of W(A), and
 
-    .. math::  W(A) \subset \{z : \operatorname{Re}(e^{-i\theta_k} z) \le h(\theta_k) \text{ for all } k\}.
+    .. math::  W(A) \subset \{z : \operatorname{Re}(e^{-i\theta_k} z) \le h(\theta_k)
+               \text{ for all } k\}.
 
     For a real A the points come in conjugate pairs. Where the boundary is straight, any point of
-    the edge may be returned. Raises TypeError or ValueError for what is no finite square matrix and
-    for fewer than 3 points. Accuracy: N eps |A|. Cost: an eigenvector of a Hermitian matrix an
-    angle, O(K N^3).
+    the edge may be returned.
 
-    Source: Johnson 1978 (SIAM J. Numer. Anal. 15).
+    Args:
+        A: a square matrix, (N, N).
+        points: K, the number of angles, at least 3.
 
-    >>> import numpy as np
-    >>> numerical_range(np.array([[0.0, 2.0], [0.0, 0.0]]), 4).support  # the unit disc
-    array([1., 1., 1., 1.])
+    Returns:
+        A `NumericalRange`.
+
+    Raises:
+        TypeError: if `A` holds no numbers of at most double precision, or `points` is no integer.
+        ValueError: if `A` is not square, not finite, or has row sums that overflow; if `points` is
+            below 3 or more than memory holds.
+
+    Accuracy:
+        N eps |A|.
+
+    Cost:
+        An eigenvector of a Hermitian matrix an angle, O(K N^3).
+
+    Source:
+        Johnson 1978 (SIAM J. Numer. Anal. 15).
+
+    Example:
+        >>> numerical_range([[0, 2], [0, 0]], 4).support  # the unit disc
+        array([1., 1., 1., 1.])
     """
-    A, exponent = unit_of(A)
-    K, N = require.integer("points", points, least=3), len(A)
-    require.room("the numerical range", 16 * N * K, host=True)
+    A, exponent = in_units(summable("A", A))
+    K = require.integer("points", points, least=3)
+    require.room("the numerical range", 16 * len(A) * K, host=True)
     angle = 2 * np.pi * np.arange(K) / K
-    turn = np.exp(-1j * angle[: K // 2 + 1 if not np.iscomplexobj(A) else K])
-    extremes = [
-        scipy.linalg.eigh(hermitian_part(A * z), subset_by_index=[N - 1, N - 1]) for z in turn
-    ]
-    support = np.array([d[0] for d, _ in extremes])
+    turn = np.exp(-1j * angle)
+    if np.isrealobj(A):
+        turn = turn[: K // 2 + 1]
+    extremes = [_support(A * z) for z in turn]
+    support = np.array([value for value, _ in extremes])
     boundary = np.array([np.vdot(x, A @ x) / np.vdot(x, x).real for _, x in extremes])
     if len(turn) < K:  # the lower half mirrors the upper one
         mirrored = np.arange(K - len(turn), 0, -1)
-        support, boundary = (np.append(half, half[mirrored].conj()) for half in (support, boundary))
+        support = np.append(support, support[mirrored])
+        boundary = np.append(boundary, boundary[mirrored].conj())
     with np.errstate(over="ignore", under="ignore"):
-        return NumericalRange(
-            angle, np.ldexp(support, exponent), times_power(boundary + 0j, exponent)
-        )
-
-
-def unit_of(A: Array) -> tuple[np.ndarray, int]:
-    """A over the power of two 2^e that brings its largest entry below 1, and e."""
-    A = summable("A", A)
-    exponent = exponent_of(A)
-    return times_power(A, -exponent), exponent
-
-
-def scaled(value: float, exponent: int) -> float:
-    """2^exponent value, inf where that overflows."""
-    with np.errstate(over="ignore", under="ignore"):
-        return float(np.ldexp(value, exponent))
+        support = np.ldexp(support, exponent)
+        boundary = times_power(boundary + 0j, exponent)
+    return NumericalRange(angle, support, boundary)
 
 
 def hermitian_part(A: np.ndarray) -> np.ndarray:
@@ -177,3 +211,28 @@ def hermitian_part(A: np.ndarray) -> np.ndarray:
 def rightmost_of_field(A: np.ndarray) -> float:
     """The numerical abscissa of a matrix that was checked."""
     return float(np.linalg.eigvalsh(hermitian_part(A))[-1])
+
+
+def _departure_bounds(A: np.ndarray) -> tuple[float, float]:
+    """The bounds of `departure` from the commutator of A and A^*, rounded against us."""
+    N = len(A)
+    centred = A - np.trace(A) / N * np.eye(N)
+    a = float(np.linalg.norm(centred)) * (1 + N * EPS)
+    commutator = centred.conj().T @ centred - centred @ centred.conj().T
+    c = float(np.linalg.norm(commutator))
+    rounding = 4 * N * EPS * a * (a + float(np.linalg.norm(A)))
+    least = max(c - rounding, 0.0)
+    most = c + rounding
+    # a^2 - sqrt(a^4 - c^2/2) without cancellation; c <= sqrt(2) a^2, so the root is real but for
+    # rounding.
+    root = math.sqrt(max(a**4 - least**2 / 2, 0.0))
+    lower = least / math.sqrt(2 * (a**2 + root)) if least else 0.0
+    upper = min(a, ((N**3 - N) / 12) ** 0.25 * math.sqrt(most))
+    return lower, upper
+
+
+def _support(A: np.ndarray) -> tuple[float, np.ndarray]:
+    """The largest eigenvalue of the Hermitian part, and its eigenvector (N, 1)."""
+    last = len(A) - 1
+    values, vectors = scipy.linalg.eigh(hermitian_part(A), subset_by_index=[last, last])
+    return values[0], vectors

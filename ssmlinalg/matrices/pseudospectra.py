@@ -1,10 +1,15 @@
-r"""Pseudospectra: how near to singular z I - A is, on a grid of z.
+r"""Pseudospectra: the eigenvalues of all matrices near A, by the least singular value of z I - A.
 
 The set where sigma_min(z I - A) <= epsilon is the set of all eigenvalues of all A + E with |E|_2 <=
-epsilon. sigma_min is the inverse of the norm of the resolvent R = (z I - A)^{-1}, found by Lanczos'
-method on R^* R: with A in triangular form a step is two triangular solves, O(N^2) where a singular
-value decomposition is O(N^3) (Lui 1997; Trefethen & Embree 2005, Section 39). Here a thousand
-points take each step together, so that the solves are matrix products.
+epsilon.
+
+=========================  ================================================================
+function                   gives
+=========================  ================================================================
+`pseudospectrum`           sigma_min(z I - A) on a grid of z
+`window`                   a grid that holds the spectrum and a pseudospectrum
+`pseudospectral_abscissa`  how far right a perturbation moves an eigenvalue, from both sides
+=========================  ================================================================
 """
 
 from __future__ import annotations
@@ -14,111 +19,147 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import scipy.optimize
 
 from ..ground import require
-from ..ground.backend import Complex, Real
-from ..ground.formats import EPS
+from ..ground.backend import Array, Complex, Real
+from ..ground.bounds import Bounds
+from ..ground.formats import EPS, TINY
 from . import shifted
-from .gate import real_numbers, square
+from .eigen import eigenvalue_rounding
+from .gate import real_numbers, square, summable
+from .inverse_lanczos import smallest_singular_values
+from .nonnormality import rightmost_of_field
+from .scaling import exponent_of, in_units, scaled, scaled_point, times_power
+from .vertical_search import candidates, hamiltonian_rounding, least_singular_values, poles
 
-_FAILURE = 1e-6  # probability, over start vectors, with which a point may exceed the tolerance at the last step
 _TILE = 2**17  # entries of an array (N, points) of one tile, 2 MiB, but where N is large:
 _NARROW = 128  # points are enough for matrix products
-_NEWTON = 20  # steps from one Ritz value to the next at most; two or three are usual
+_LEAST_EXPONENT = -1000  # of a unit, whose inverse would overflow
 
 
 def pseudospectrum(
-    A: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
+    A: Array,
+    x: Array,
+    y: Array,
     *,
     tolerance: float = 1e-3,
     progress: Callable[..., object] | None = None,
     out: np.ndarray | None = None,
 ) -> Real:
-    r"""The smallest singular value of z I - A on the grid z = x + i y: an array (Y, X).
+    r"""The smallest singular value of z I - A on the grid z = x + i y.
 
     .. math::  \sigma_{\min}(z I - A) = |(z I - A)^{-1}|_2^{-1}.
 
-    A (N, N), real or complex; x (X,) and y (Y,) rising. `out` (Y, X), float64, for example a
-    `numpy.memmap`: each finished tile of the grid is written into it, what is not NaN in it is
-    kept, and it is returned. So a grid that was interrupted is resumed by a second call with the
-    same `out`; without one an interrupt loses what was done. `progress` is called with the
-    `fraction` done after each tile. What it raises goes through, as a KeyboardInterrupt does.
+    Args:
+        A: a square matrix, (N, N).
+        x: real parts, rising, (X,).
+        y: imaginary parts, rising, (Y,).
+        tolerance: relative, between 0 and 1.
+        progress: called as progress(fraction=0.5) after each tile of the grid. An exception that it
+            raises goes through, as a KeyboardInterrupt does.
+        out: (Y, X) of float64, for example a `numpy.memmap`. Each finished tile is written into it,
+            and entries that are not NaN are kept: a grid that was interrupted is resumed by a
+            second call with the same `out`. Without one an interrupt loses what was done.
 
-    Accuracy: Lanczos' method gives an upper bound of sigma_min. A point is finished when the
-    residual shows that a singular value is at most `tolerance`/4, relative, below what was found.
-    That is the smallest, for the start vector is random (always the same), but where another is as
-    near as that and the start vector favours it 16 to 1: of 60 000 points about the spectra of
-    random normal matrices two exceeded the tolerance, the worse 3.6 times. At the latest it ends
-    after 4 N steps, or k:
+    Returns:
+        An array (Y, X), `out` if it was given.
 
-    .. math::  \cosh\frac{\operatorname{arsinh} \tan\phi}{2 k - 1} = 1 + \mathrm{tolerance}.
+    Raises:
+        TypeError: if `A`, `x` or `y` hold no numbers of at most double precision, if `x` or `y` are
+            complex, and for an `out` or `progress` of another type.
+        ValueError: if `A` is not square, if `x` or `y` are empty or do not rise, for NaN and
+            infinities, for an `out` of another shape or read-only, and a tolerance outside.
 
-    The left side bounds the ratio of value to sigma_min, phi being the angle between start vector
-    and singular vector, and k is made for tan(phi) = 1000 sqrt(N), which is exceeded with a
-    probability below 1e-6. The Schur form adds an absolute error of about N eps |A|_2, and values
-    below it mean nothing. Triangular A (`legs`, `lagt`, `tlagt`) need none: of `legs` to order 20
-    values were right to 2e-14 relative, however small. Below about 1e-305 of the largest |A_ij| or
-    |z| the value is 0, as it is where z equals an eigenvalue.
+    Accuracy:
+        Lanczos' method gives an upper bound of sigma_min. A point is finished when the residual
+        shows that a singular value is at most `tolerance`/4, relative, below the value found. That
+        is the smallest, for the start vector is random (always the same), but where another is as
+        near as that and the start vector favours it 16 to 1: of 60 000 points about the spectra of
+        random normal matrices two exceeded the tolerance, the worse 3.6 times. At the latest it
+        ends after 4 N steps, or k:
 
-    Raises TypeError for what is no array of numbers on the host; ValueError for shapes that do not
-    fit, NaN and infinities, x or y that are empty or do not rise, and a tolerance not between 0 and
-    1. Cost: a Schur form; for each point and step 8 N^2 flops, 4 N^2 where A is triangular and
-    real; 3 to 30 steps. Of real A and y symmetric about 0 half the grid is computed. Memory: the
-    result, up to 9 copies of A, and about eight arrays of 2 MiB, or of 128 N complex numbers.
+        .. math::  \cosh\frac{\operatorname{arsinh} \tan\phi}{2 k - 1} = 1 + \mathrm{tolerance}.
 
-    Sources: Lui 1997 and Trefethen & Embree 2005, Section 39, for the method; derived here: the
-    residual for any shift, and the bound by k (compare Kuczynski & Wozniakowski 1992 on Lanczos'
-    method from random start vectors).
+        The left side bounds the ratio of value to sigma_min, phi being the angle between start
+        vector and singular vector, and k is made for tan(phi) = 1000 sqrt(N), which is exceeded
+        with a probability below 1e-6.
 
-    >>> pseudospectrum(np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([0.0, 1.0]), np.array([0.0])).round(3)
-    array([[0.   , 0.618]])
+        The Schur form adds an absolute error of about N eps |A|_2, and values below it mean
+        nothing. Triangular A (`legs`, `lagt`, `tlagt`) need none: of `legs` to order 20 values were
+        right to 2e-14 relative, however small. Below about 1e-305 of the largest |A_ij| or |z| the
+        value is 0, as it is where z equals an eigenvalue.
+
+    Cost:
+        A Schur form; for each point and step 8 N^2 flops, 4 N^2 where A is triangular and real; 3
+        to 30 steps. Of real A and y symmetric about 0 half the grid is computed.
+        Memory: the result, up to 9 copies of A, and about eight arrays of 2 MiB, or of 128 N
+        complex numbers.
+
+    Source:
+        Lui 1997 and Trefethen & Embree 2005, section 39, for the method; derived here: the residual
+        for any shift, and the bound by k (compare Kuczynski & Wozniakowski 1992 on Lanczos' method
+        from random start vectors).
+
+    Example:
+        >>> pseudospectrum([[0, 1], [0, 0]], [0, 1], [0]).round(3)
+        array([[0.   , 0.618]])
     """
-    A, x, y = square("A", A), _axis("x", x), _axis("y", y)
+    A = square("A", A)
+    x = _axis("x", x)
+    y = _axis("y", y)
     tolerance = require.real("tolerance", tolerance, above=0, below=1)
     if progress is not None and not callable(progress):
-        raise TypeError(
-            f"`progress` must be a function or None; got {progress!r}. It is called as progress(fraction=0.5)."
-        )
-    sigma = _target(out, (len(y), len(x)))
+        rule = "`progress` must be a function or None"
+        raise TypeError(f"{rule}; got {progress!r}. It is called as progress(fraction=0.5).")
+    sigma = _to_be_filled(out, (len(y), len(x)))
     unit = _unit(A, x, y)
     T = shifted.triangular(A / unit)[0]
-    # Row i of the grid is row[i] of those computed: conjugate points of a real matrix share a
-    # value.
-    row = np.arange(len(y))
-    if np.isrealobj(A) and np.all(np.abs(y + y[::-1]) <= 4 * EPS * np.max(np.abs(y))):
-        row = np.maximum(row, row[::-1])
+    row = _computed_rows(A, y)
     tiles = list(_tiles(len(A), row, sigma))
-    done, total = 0, sum(len(tile) for tile in tiles)
+    total = sum(len(tile) for tile in tiles)
+    done = 0
     for tile in tiles:
         i, j = np.divmod(tile, len(x))
         with np.errstate(over="ignore"):
-            _write(
-                sigma, row, tile, unit * _smallest(T, x[j] / unit + 1j * (y[i] / unit), tolerance)
-            )
+            z = x[j] / unit + 1j * (y[i] / unit)
+            values = unit * smallest_singular_values(T, z, tolerance)
+        _write(sigma, row, tile, values)
         done += len(tile)
         if progress:
             progress(fraction=done / total)
     return sigma
 
 
-def window(A: np.ndarray, points: int = 200, *, level: float = 1e-3) -> tuple[Real, Real]:
-    r"""A grid (x, y), each (points,), that holds the spectrum and the pseudospectrum of epsilon =
-    `level` |A|_2.
+def window(A: Array, points: int = 200, *, level: float = 1e-3) -> tuple[Real, Real]:
+    r"""A grid that holds the spectrum and the pseudospectrum of epsilon = `level` |A|_2.
 
     The box around the spectrum, widened equally on all sides by |A|_2/1024, or by a tenth of its
     larger side, and on by factors of sqrt(2) until sigma_min exceeds epsilon at 64 points of its
-    border. Those are no proof, but what lies between them is narrow. For real A y is symmetric
-    about 0. Of A = 0 it is the square of side 2 about 0.
+    border. Those are no proof, but the gaps between them are narrow.
 
-    Raises what `pseudospectrum` raises of A, and TypeError or ValueError for what is no number of
-    at least 2 points and no positive level. Cost: two Schur forms, a norm, and 64 values of
-    sigma_min for each widening, at most 24.
+    Args:
+        A: a square matrix, (N, N).
+        points: of the grid in each direction, at least 2.
+        level: epsilon over |A|_2, between 0 and 1.
 
-    >>> x, y = window(np.array([[0.0, 1.0], [0.0, 0.0]]), 5)
-    >>> x.round(2), y.round(2)
-    (array([-0.04, -0.02,  0.  ,  0.02,  0.04]), array([-0.04, -0.02,  0.  ,  0.02,  0.04]))
+    Returns:
+        x and y, each (points,). For real A y is symmetric about 0. Of A = 0 it is the square of
+        side 2 about 0.
+
+    Raises:
+        TypeError: if `A` holds no numbers of at most double precision, `points` is no integer or
+            `level` no number.
+        ValueError: if `A` is not square or not finite, for fewer than 2 points or more than memory
+            holds, a level outside, and a window that overflows.
+
+    Cost:
+        Two Schur forms, a norm, and 64 values of sigma_min for each widening, at most 24.
+
+    Example:
+        >>> x, y = window([[0, 1], [0, 0]], 5)
+        >>> x.round(2), y.round(2)
+        (array([-0.04, -0.02,  0.  ,  0.02,  0.04]), array([-0.04, -0.02,  0.  ,  0.02,  0.04]))
     """
     A = square("A", A)
     points = require.integer("points", points, least=2)
@@ -126,191 +167,157 @@ def window(A: np.ndarray, points: int = 200, *, level: float = 1e-3) -> tuple[Re
     level = require.real("level", level, above=0, below=1)
     unit = _unit(A)
     T = shifted.triangular(A / unit)[0]
-    Lambda, size = np.diag(T), float(np.linalg.norm(T, 2))
-    parts = np.stack([Lambda.real, Lambda.imag])
-    low, high = np.min(parts, axis=1), np.max(parts, axis=1)
-    centre = (
-        (low + high) / 2 * (1, np.iscomplexobj(A))
-    )  # rounding moves a real spectrum off the axis
-    margin = max(size / 1024, float(np.max(high - low)) / 10) or 1.0
-    edge = np.linspace(-1, 1, 17)[:-1]
-    border = np.concatenate([edge - 1j, 1 + 1j * edge, 1j - edge, -1 - 1j * edge])
-    while True:
-        width, height = (high - low) / 2 + margin
-        if np.all(
-            _smallest(T, complex(*centre) + width * border.real + 1j * height * border.imag, 0.1)
-            > level * size
-        ):
-            break
-        margin *= math.sqrt(2)
+    centre, half = _box(T, level, real=np.isrealobj(A))
     t = np.linspace(-1, 1, points)
     t = (t - t[::-1]) / 2  # symmetric to the last bit
     with np.errstate(over="ignore"):
-        x, y = unit * (centre[0] + width * t), unit * (centre[1] + height * t)
-    if not (np.isfinite(x[-1]) and np.isfinite(y[-1]) and np.isfinite(x[0])):
-        raise ValueError(
-            "the window must fit double precision; got one that overflows. Scale `A` by a power of two."
-        )
+        x = unit * (centre.real + half.real * t)
+        y = unit * (centre.imag + half.imag * t)
+    if not np.all(np.isfinite([x[0], x[-1], y[0], y[-1]])):
+        rule = "the window must fit double precision"
+        raise ValueError(f"{rule}; got one that overflows. Scale `A` by a power of two.")
     return x, y
 
 
-@np.errstate(all="ignore")  # `overflow` tells where R does, at eigenvalues above all
-def _smallest(T: Complex, z: Complex, tolerance: float) -> Real:
-    """sigma_min(z I - T) for each z (S,): Lanczos' method for all of them at once."""
-    N, last = len(T), _steps(len(T), tolerance)
-    slack = tolerance * (2 + tolerance)  # of 1/sigma^2
-    enough = max(slack / 4, 16 * N * EPS)
-    upward, downward = (
-        shifted.plain(T),
-        shifted.plain(T.conj().T[::-1, ::-1]),
-    )  # R, and R^* upside down
-    sigma = np.zeros(len(z))
-    point = np.arange(len(z))
-    inverse = 1 / (z - np.diag(T)[:, None])
-    v = np.repeat(_start(N)[:, None], len(point), axis=1)
-    previous = np.zeros_like(v)
-    ahead = alpha = beta = unit = np.ones(len(point))
-    theta = np.zeros(len(point))
-    a: list[Real] = []
-    b: list[Real] = []
-    live = np.ones(len(point), dtype=bool)
-    for k in range(1, last + 1):
-        # R^* R v_k = b_(k-1) v_(k-1) + a_k v_k + b_k v_(k+1), here over alpha = |R v_k|: nothing is
-        # as large as |R|^2.
-        w = v.copy()
-        shifted.substitute(upward, w, inverse)
-        alpha, alpha_before = _norms(w), alpha
-        w = np.ascontiguousarray(w[::-1] / alpha)
-        shifted.substitute(downward, w, inverse[::-1].conj())
-        previous *= alpha_before / alpha * beta
-        previous += alpha * v
-        w = w[::-1] - previous
-        beta = _norms(w)
-        unit = alpha if k == 1 else unit
-        a.append((alpha / unit) ** 2)
-        b.append(alpha / unit * (beta / unit))
-        (theta, ahead, residual), before = _ritz(a, b, theta, ahead), theta
-        overflow = ~np.isfinite(beta)
-        # Finished, if it is the largest; Ritz values rise, and one that fell, or is NaN, has been
-        # lost.
-        doubtful = ~(residual > enough * theta) | ~(theta >= before * (1 - 64 * EPS)) | (k == last)
-        astray = np.flatnonzero(live & doubtful & ~overflow & ~_exceeds(a, b, theta * (1 + slack)))
-        if len(astray):
-            theta[astray], ahead[astray] = _ritz_dense(
-                [c[astray] for c in a], [c[astray] for c in b]
-            )
-            residual[astray] = ahead[astray]
-        ready = live & ((residual <= enough * theta) | overflow | (k == last))
-        sigma[point[ready]] = np.where(overflow, 0.0, 1 / (unit * np.sqrt(theta)))[ready]
-        live = live & ~ready
-        if not np.any(live):
-            break
-        previous, v = v, w / beta
-        if np.count_nonzero(live) < 0.9 * len(live):
-            point, inverse, v, previous = (
-                point[live],
-                inverse[:, live],
-                v[:, live],
-                previous[:, live],
-            )
-            theta, ahead, alpha, beta, unit = (c[live] for c in (theta, ahead, alpha, beta, unit))
-            a, b, live = [c[live] for c in a], [c[live] for c in b], live[live]
-    return sigma
+def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) -> Bounds:
+    r"""How far right a perturbation of norm `eps` can move an eigenvalue, from both sides.
 
+    .. math::  \alpha_\epsilon(A) = \max_{|E|_2 \le \epsilon} \alpha(A + E)
+               = \max \{\operatorname{Re} z : \sigma_{\min}(z I - A) \le \epsilon\}.
 
-def _ritz(a: list[Real], b: list[Real], theta: Real, ahead: Real) -> tuple[Real, Real, Real]:
-    """The largest eigenvalue theta of Lanczos' matrix H of order k, b_k p_k/|p|, and how far R^* R
-    may be from it.
+    alpha + eps for a normal matrix, about alpha + eps^{1/N} for a Jordan block.
 
-    Given are the first two for k - 1. The vector p (k,) of `_polynomials` satisfies H p = theta p
-    but in row k, and R^* R, of which H is a corner, adds b_k p_k in row k + 1: an eigenvalue of R^*
-    R lies within the residual of any theta. Newton's next theta is the Rayleigh quotient of p, a
-    lower bound.
+    Args:
+        A: a square matrix, (N, N).
+        eps: the norm of the perturbation, above 0.
+        tolerance: relative to the distance of `lower` from the spectral abscissa alpha.
+
+    Returns:
+        A `Bounds`. `lower` is attained at the point `at` of the plane (of nonnegative imaginary
+        part for a real A), where sigma_min is `eps` but for its rounding, N u |A| with u = 2^{-52}.
+        On the line through `upper`, and right of it, sigma_min is at least `eps`.
+
+    Raises:
+        TypeError: if `A` holds no numbers of at most double precision, or `eps` or `tolerance` is
+            no number.
+        ValueError: if `A` is not square, not finite, or has row sums that overflow; if `eps` or
+            `tolerance` is not positive.
+
+    Accuracy:
+        `upper` - `lower` is `tolerance` (`lower` - alpha), or 4 or 16 times that where sigma_min
+        rises slowly to the right, unless rounding forbids. It does where `eps` nears N u |A|: then
+        the gap grows, at most to `upper` = omega + eps of the numerical range, and for `eps` below
+        that `lower` is little more than the abscissa as LAPACK finds it.
+
+    Cost:
+        Three to six Schur forms of order 2N, and some ten singular value decompositions each.
+
+    Source:
+        Burke, Lewis & Overton 2003 (IMA J. Numer. Anal. 23) for the criss-cross search;
+        `vertical_search` for the certificate.
+
+    Example:
+        >>> found = pseudospectral_abscissa([[-1, 0], [0, -2]], 0.25)
+        >>> round(found.lower, 6), round(found.upper, 5)
+        (-0.75, -0.75)
     """
-    theta = (
-        (theta + a[-1]) / 2 + np.hypot((theta - a[-1]) / 2, ahead) if len(a) > 1 else a[0].copy()
-    )
-    p, defect, square, _ = _polynomials(a, b, theta)
-    move = defect * p / square
-    for _ in range(_NEWTON):
-        far = np.flatnonzero(np.abs(move) > 16 * EPS * theta)
-        if len(far) == 0:
-            break
-        theta[far] += move[far]
-        p[far], defect[far], square[far], _ = _polynomials(
-            [c[far] for c in a], [c[far] for c in b], theta[far]
-        )
-        move[far] = defect[far] * p[far] / square[far]
-    ahead = b[-1] * np.abs(p) / np.sqrt(square)
-    return theta + move, ahead, np.sqrt(np.maximum(defect**2 / square - move**2, 0) + ahead**2)
+    A, exponent = in_units(summable("A", A))
+    eps = require.real("eps", eps, above=0)
+    tolerance = require.real("tolerance", tolerance, above=0)
+    larger = max(exponent, math.frexp(eps)[1])  # in units of which neither A nor eps overflows
+    A = times_power(A, exponent - larger)
+    eps = max(math.ldexp(eps, -larger), TINY)
+    upper, at = _criss_cross(A, eps, tolerance)
+    if np.isrealobj(A):
+        at = complex(at.real, abs(at.imag))
+    at = scaled_point(at, larger)
+    return Bounds(at.real, scaled(upper, larger), at)
 
 
-def _ritz_dense(a: list[Real], b: list[Real]) -> tuple[Real, Real]:
-    """The same theta and b_k p_k/|p| by an eigensolver: for those that Newton led to a lower
-    eigenvalue, one in thousands.
+def _criss_cross(A: np.ndarray, eps: float, tolerance: float) -> tuple[float, complex]:
+    """A line that the pseudospectrum does not reach, and a point of it near that line."""
+    found = poles(A)
+    right = found[np.argmax(found.real)]
+    alpha = float(right.real)
+    point = complex(alpha + eps, right.imag)
+    rounding = eigenvalue_rounding(len(A)) * float(np.linalg.norm(A))
+    far = rightmost_of_field(A) + eps + rounding
+    step = 0.0
+    least = rounding / 64  # steps below the rounding lead nowhere, and ever longer ones to an end
+    while True:
+        step = max(step, tolerance * max(point.real - alpha, eps), least)
+        least = 2 * least
+        x = point.real + step
+        if x >= far:
+            return max(far, point.real), point
+        depth = max(tolerance * eps / 4, 4 * hamiltonian_rounding(A, x, eps), TINY)
+        w = candidates(A, x, eps + depth, depth)
+        sigma = least_singular_values(A, x + 1j * w)
+        inside = sigma <= eps
+        if np.any(inside):
+            ends = [_rightmost(A, eps, complex(x, v), far) for v in w[inside]]
+            point = max(ends, key=lambda z: z.real)
+            step = 0.0
+        elif np.all(sigma >= eps + depth):
+            return x, point
+        else:
+            step *= 4
+
+
+def _rightmost(A: np.ndarray, eps: float, start: complex, far: float) -> complex:
+    """A point where sigma_min becomes `eps`, right of `start` on its horizontal line."""
+
+    def excess(x: float) -> float:
+        z = np.array([complex(x, start.imag)])
+        return float(least_singular_values(A, z)[0]) - eps
+
+    if excess(far) <= 0:
+        return complex(far, start.imag)
+    accuracy = np.float64(1e-14)
+    end: Any = scipy.optimize.brentq(excess, start.real, far, xtol=1e-300, rtol=accuracy)
+    return complex(max(start.real, float(end)), start.imag)
+
+
+def _box(T: Complex, level: float, *, real: bool) -> tuple[complex, complex]:
+    """Centre, and half width and height, of a box about the spectrum of triangular T.
+
+    sigma_min exceeds level |T|_2 at 64 points of its border.
     """
-    j = np.arange(len(a))
-    H = np.zeros((len(a[0]), len(j), len(j)))
-    H[:, j, j] = np.stack(a, axis=-1)
-    H[:, j[1:], j[:-1]] = np.stack(b, axis=-1)[:, :-1]
-    theta, p = np.linalg.eigh(H)
-    return theta[:, -1], b[-1] * np.abs(p[:, -1, -1])
+    Lambda = np.diag(T)
+    size = float(np.linalg.norm(T, 2))
+    low = complex(Lambda.real.min(), Lambda.imag.min())
+    high = complex(Lambda.real.max(), Lambda.imag.max())
+    centre = (low + high) / 2
+    if real:  # rounding moves a real spectrum off the axis
+        centre = complex(centre.real, 0.0)
+    extent = (high - low) / 2
+    margin = max(size / 1024, max(extent.real, extent.imag) / 5) or 1.0
+    edge = np.linspace(-1, 1, 17)[:-1]
+    border = np.concatenate([edge - 1j, 1 + 1j * edge, 1j - edge, -1 - 1j * edge])
+    while True:
+        half = complex(extent.real + margin, extent.imag + margin)
+        z = centre + half.real * border.real + 1j * half.imag * border.imag
+        if np.all(smallest_singular_values(T, z, 0.1) > level * size):
+            return centre, half
+        margin *= math.sqrt(2)
 
 
-def _exceeds(a: list[Real], b: list[Real], level: Real) -> np.ndarray:
-    """Whether `level` is above all eigenvalues of H: Sturm's sequence keeps its sign."""
-    _, defect, _, positive = _polynomials(a, b, level)
-    return positive & (defect < 0)
+def _computed_rows(A: np.ndarray, y: Real) -> np.ndarray:
+    """For each row of the grid the row that is computed (Y,).
 
-
-def _polynomials(a: list[Real], b: list[Real], theta: Real) -> tuple[Real, Real, Real, np.ndarray]:
-    """p_k, row k of (H - theta) p, |p|^2, and whether p > 0, for b_j p_(j+1) = (theta - a_j) p_j -
-    b_(j-1) p_(j-1), p_1 = 1.
+    Conjugate points of a real matrix share a value.
     """
-    p, coupled = np.ones_like(theta), np.zeros_like(theta)  # coupled = b_(j-1) p_(j-1)
-    square, positive = np.ones_like(theta), np.ones(len(theta), dtype=bool)
-    for j in range(len(a) - 1):
-        p, coupled = ((theta - a[j]) * p - coupled) / b[j], b[j] * p
-        square += p * p
-        positive &= p > 0
-    return p, (a[-1] - theta) * p + coupled, square, positive
-
-
-def _norms(X: Complex) -> Real:
-    """|X| along the first axis, without over- or underflow of the squares."""
-    parts = X.view(np.float64)
-    squares = np.einsum("ns,ns->s", parts, parts)
-    norms = np.sqrt(squares[::2] + squares[1::2])
-    extreme = np.flatnonzero(~((norms > 1e-140) & (norms < 1e140)))
-    if len(extreme):
-        size = np.abs(X[:, extreme])
-        largest = np.max(size, axis=0)
-        norms[extreme] = largest * np.linalg.norm(size / np.where(largest > 0, largest, 1), axis=0)
-    return norms
-
-
-def _start(N: int) -> Complex:
-    """A unit vector (N,), uniform on the complex sphere, the same each time."""
-    parts = np.random.default_rng(0).standard_normal((2, N))
-    v = parts[0] + 1j * parts[1]
-    return v / np.linalg.norm(v)
-
-
-def _steps(N: int, tolerance: float) -> int:
-    """The k of the docstring of `pseudospectrum`, tan(phi) = sqrt(N/failure); without rounding N
-    would do.
-    """
-    return min(
-        4 * N,
-        math.ceil(
-            (1 + math.asinh(math.sqrt(N / _FAILURE)) / max(math.acosh(1 + tolerance), EPS)) / 2
-        ),
-    )
+    row = np.arange(len(y))
+    symmetric = np.all(np.abs(y + y[::-1]) <= 4 * EPS * np.max(np.abs(y)))
+    if np.isrealobj(A) and symmetric:
+        return np.maximum(row, row[::-1])
+    return row
 
 
 def _tiles(order: int, row: np.ndarray, sigma: Real) -> Iterator[np.ndarray]:
-    """What is left to be computed, a tile at a time, as indices into the flat grid: the same tiles
-    whatever is left.
+    """Points left to be computed, a tile at a time, as indices into the flat grid.
+
+    The tiles are the same whatever is left.
     """
     missing = np.zeros(sigma.shape, dtype=bool)
     np.logical_or.at(missing, row, np.isnan(sigma))
@@ -324,7 +331,7 @@ def _tiles(order: int, row: np.ndarray, sigma: Real) -> Iterator[np.ndarray]:
 
 
 def _write(sigma: Real, row: np.ndarray, tile: np.ndarray, values: Real) -> None:
-    """Enter what was computed wherever it belongs and nothing is yet."""
+    """Enter the values of a tile wherever they belong and nothing is yet."""
     i, j = np.divmod(tile, sigma.shape[1])
     for target in np.flatnonzero(np.isin(row, i)):
         here = i == row[target]
@@ -333,21 +340,19 @@ def _write(sigma: Real, row: np.ndarray, tile: np.ndarray, values: Real) -> None
 
 
 def _unit(*arrays: np.ndarray) -> float:
-    """The power of two beneath the largest part of any entry; 2^-1000 if that is smaller still,
-    whose inverse overflows.
-    """
-    largest = max(float(np.max(np.abs([np.real(array), np.imag(array)]))) for array in arrays)
-    return 2.0 ** max(math.frexp(largest)[1] - 1, -1000) if largest else 1.0
+    """The power of two beneath the largest part of any entry, or the least with an inverse."""
+    exponent = max(exponent_of(array) for array in arrays)
+    anything = any(np.any(array) for array in arrays)
+    return 2.0 ** max(exponent - 1, _LEAST_EXPONENT) if anything else 1.0
 
 
 def _axis(name: str, values: Any) -> Real:
-    """`values` as floats, once they are known to be finite and to rise."""
+    """`values` (X,), once it is known that they are finite and rise."""
     values = real_numbers(name, values)
     require.shape(name, values.shape, f"({name.upper()},)", values.ndim == 1)
     if len(values) == 0:
-        raise ValueError(
-            f"`{name}` must hold at least one value; got none. Take one from window(A)."
-        )
+        remedy = "Take one from window(A)."
+        raise ValueError(f"`{name}` must hold at least one value; got none. {remedy}")
     falls = values[1:] <= values[:-1]
     if np.any(falls):
         where = int(np.argmax(falls))
@@ -356,19 +361,17 @@ def _axis(name: str, values: Any) -> Real:
     return values
 
 
-def _target(out: Any, shape: tuple[int, int]) -> Real:
-    """Where the values go: `out`, or a new array of NaN."""
+def _to_be_filled(out: Any, shape: tuple[int, int]) -> Real:
+    """The array for the values: `out`, or a new one of NaN."""
     if out is None:
         require.room("the grid", 8 * shape[0] * shape[1], host=True)
         return np.full(shape, np.nan)
     if not isinstance(out, np.ndarray) or out.dtype != np.float64:
         got = f"{out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise TypeError(
-            f"`out` must be a NumPy array of float64; got {got}. Make it with numpy.full(shape, numpy.nan)."
-        )
+        remedy = "Make it with numpy.full(shape, numpy.nan)."
+        raise TypeError(f"`out` must be a NumPy array of float64; got {got}. {remedy}")
     require.shape("out", out.shape, f"(Y, X) = {shape} of `y` and `x`", out.shape == shape)
     if not out.flags.writeable:
-        raise ValueError(
-            "`out` must be writable; got a read-only array. Give a copy, or open the file with mode 'r+'."
-        )
+        remedy = "Give a copy, or open the file with mode 'r+'."
+        raise ValueError(f"`out` must be writable; got a read-only array. {remedy}")
     return out

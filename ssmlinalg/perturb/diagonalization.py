@@ -16,7 +16,7 @@ from ..ground import require
 from ..ground.backend import Array, Complex
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS
-from ..matrices import eigen, gate, h_infinity
+from ..matrices import eigen, gate, h_infinity, proved_abscissa
 
 # What can be perturbed: a continuous form with one input, or a square matrix of any origin.
 System = NPLR | Dense | Array
@@ -170,7 +170,7 @@ class Diagonalization:
 
         Below 0 it proves stability.
         """
-        return eigen.proved_abscissa(np.asarray(self.A) + np.asarray(self.E))
+        return proved_abscissa(np.asarray(self.A) + np.asarray(self.E))
 
     @cached_property
     def _deviation(self) -> Bounds:

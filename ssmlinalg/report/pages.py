@@ -16,7 +16,7 @@ from .. import forms, perturb
 from ..comparison.robustness import Sweep
 from ..comparison.table import Row
 from ..discretize import Rule
-from ..matrices import eigen
+from ..matrices import enclose
 from ..verification.laws import Check
 from ..verification.time_scales import Timescales
 from ..verification.verdict import Verification
@@ -110,7 +110,7 @@ def ptd(
         ("N", str(len(found.Lambda)), "order of the state"),
     ]
     if len(found.Lambda) <= _ENCLOSED and importlib.util.find_spec("flint"):
-        radius = float(eigen.enclose(found.A + found.E).radius.max())
+        radius = float(enclose(found.A + found.E).radius.max())
         numbers.insert(
             5,
             (

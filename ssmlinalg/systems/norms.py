@@ -28,7 +28,7 @@ from ..ground import require
 from ..ground.backend import Complex
 from ..ground.bounds import Bounds
 from ..matrices import h_infinity
-from ..matrices.units import exponent_of, times_power
+from ..matrices.scaling import exponent_of, times_power
 from . import absolute_integral
 from .gramians import lyapunov_factor, triangular
 from .realization import (

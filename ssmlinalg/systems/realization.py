@@ -17,7 +17,8 @@ from .. import forms
 from ..forms import NPLR, Delayed
 from ..ground import require
 from ..ground.backend import Array
-from ..matrices.units import eigenvalue_rounding, exponent_of, times_power
+from ..matrices.eigen import eigenvalue_rounding
+from ..matrices.scaling import exponent_of, times_power
 
 
 class Realization(NamedTuple):

@@ -23,7 +23,7 @@ from ..ground import backend
 from ..ground.backend import Complex, Real
 from ..ground.formats import EPS, TINY
 from ..kernels import kernel, scan, step
-from ..matrices.eigen import proved_abscissa
+from ..matrices import proved_abscissa
 from ..systems import transfer
 from .kernel_bounds import radius_bound, radius_bounds, size, tail
 from .model import AnyForm, Model, admit

@@ -1,0 +1,284 @@
+r"""Proofs of where a spectrum lies: of the matrix that the doubles are, rounding included.
+
+=================  =======================================================================
+function           proves
+=================  =======================================================================
+`discs`            that discs hold the eigenvalues: floating point, for a diagonalizable A
+`proved_abscissa`  a bound of the real parts: negative is a proof of stability
+`enclose`          discs of a few eps, for every A, repeated eigenvalues included
+=================  =======================================================================
+
+`enclose` finds the roots of the exact characteristic polynomial, with python-flint.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ground import require
+from ..ground.backend import Array, Complex, Real
+from ..ground.formats import EPS, TINY
+from .gate import summable, vector
+
+
+class Enclosure(NamedTuple):
+    """Discs |z - center_j| <= radius_j that together hold the whole spectrum.
+
+    There are as many discs as eigenvalues. A group of discs that touches no other disc holds as
+    many eigenvalues as it has discs. An infinite radius proves nothing.
+
+    Attributes:
+        center: (N,).
+        radius: (N,).
+        abscissa: no eigenvalue has a larger real part.
+        isolated: (N,), whether a disc touches no other, and so holds exactly one eigenvalue.
+    """
+
+    center: Complex
+    radius: Real
+    abscissa: float
+    isolated: np.ndarray
+
+
+def discs(A: Array, V: Array, Lambda: Array) -> Enclosure:
+    r"""Discs around approximate eigenvalues that hold the exact ones: proved in double precision.
+
+    With W about V^{-1} and R = I - W V of norm below 1, V is regular and
+
+    .. math::  V^{-1} A V = \Lambda + (I - R)^{-1}\, W (A V - V \Lambda),
+
+    so Gershgorin's discs have the row sums of the last term as radii. Those are bounded with all
+    rounding errors added, each product of matrices assumed to be summed in any order, also with
+    three real products for a complex one, but not by Strassen's method.
+
+    Args:
+        A: a square matrix, (N, N).
+        V: approximate eigenvectors, the columns, (N, N).
+        Lambda: approximate eigenvalues, (N,).
+
+    Returns:
+        An `Enclosure` in the order of `Lambda`.
+
+    Raises:
+        TypeError: if the arrays hold no numbers of at most double precision.
+        ValueError: if they are not finite or do not fit together, and if row sums overflow.
+
+    Accuracy:
+        The discs are right whatever V and Lambda are, and small where they diagonalize A: at most
+        about N^{5/2} eps |A|_F kappa_j for unit columns. They are infinite where V is too near to
+        singular, N^2 eps kappa(V) > 1.
+
+    Cost:
+        An inverse and three products, O(N^3).
+
+    Source:
+        Rump 2010 (Acta Numerica 19), sections 10 and 13, for the method; Higham 2002, sections 3.5
+        and 3.6, for rounding.
+
+    Example:
+        >>> found = discs([[0, 1], [-2, -3]], [[1, 1], [-1, -2]], [-1, -2])
+        >>> found.abscissa < -1 + 1e-13, found.isolated
+        (True, array([ True,  True]))
+    """
+    A = summable("A", A)
+    V = summable("V", V)
+    Lambda = vector("Lambda", Lambda)
+    N = len(A)
+    require.shape("V", V.shape, f"(N, N) with N = {N} from `A`", len(V) == N)
+    require.shape("Lambda", Lambda.shape, f"(N,) with N = {N} from `A`", len(Lambda) == N)
+    return _discs(A, V, Lambda.astype(np.complex128))
+
+
+def proved_abscissa(A: Array) -> float:
+    r"""A number that no eigenvalue has a real part above: negative is a proof of stability.
+
+    The smaller of two bounds, each right for every A: the rightmost of the `discs` around the
+    eigenvalues that LAPACK finds, sharp where A can be diagonalized, and that of the numerical
+    range,
+
+    .. math::  \operatorname{Re} \lambda \le \lambda_{\max}\!\left(\frac{A + A^*}{2}\right),
+
+    sharp for dissipative matrices however far from normal, -1/2 for `hippo.legs`. Neither is sharp
+    for a stable matrix that is badly conditioned and not dissipative; `enclose` is.
+
+    Args:
+        A: a square matrix, (N, N).
+
+    Returns:
+        The bound, proved in double precision.
+
+    Raises:
+        TypeError: if `A` holds no numbers of at most double precision.
+        ValueError: if `A` is not square, not finite, or has row sums that overflow.
+
+    Accuracy:
+        The rounding errors allowed for add up to about N^{5/2} eps |A|_F.
+
+    Cost:
+        O(N^3), twice the eigenvalues and eigenvectors.
+
+    Example:
+        >>> from ssmlinalg import hippo
+        >>> round(proved_abscissa(hippo.legs(64).A), 6)
+        -0.5
+    """
+    A = summable("A", A)
+    with np.errstate(all="ignore"):
+        H = A / 2 + A.conj().T / 2
+        d, Q = np.linalg.eigh(H)
+        rounding_of_H = EPS * np.abs(H).sum(axis=1).max() + 4 * len(A) * TINY  # half at worst
+        dissipation = np.nextafter(_discs(H, Q, d + 0j).abscissa + rounding_of_H, np.inf)
+        Lambda, V = np.linalg.eig(A)
+        diagonalized = _discs(A, V, Lambda + 0j).abscissa
+    return float(min(dissipation, diagonalized))
+
+
+def enclose(A: Array) -> Enclosure:
+    r"""Discs that hold the eigenvalues and are about as small as double precision allows.
+
+    A is an integer matrix M over a power of two, and the roots of the characteristic polynomial of
+    M are isolated with their multiplicities. A complex A = X + iY is first moved into the upper
+    half plane by s > 2 |A|: with Y' = Y + s I, the real matrix
+
+    .. math::  \begin{pmatrix} X & -Y' \\ Y' & X \end{pmatrix}
+
+    has the eigenvalues of A + i s I, above the real axis, and their conjugates, below.
+
+    Args:
+        A: a square matrix, (N, N), of any condition.
+
+    Returns:
+        An `Enclosure` by rising imaginary part, then real part. A repeated eigenvalue, defective or
+        not, is listed as often as it occurs, with the same disc.
+
+    Raises:
+        ImportError: if python-flint is missing.
+        TypeError: if `A` holds no numbers of at most double precision.
+        ValueError: if `A` is not square, not finite, or has row sums that overflow.
+
+    Accuracy:
+        The radius is at most 4 eps |center| + 2^{-200} |A|. `abscissa` is the largest real part but
+        for its last digit, relative to itself, not to |center|.
+
+    Cost:
+        Exact integers, N times as long as those of M.
+
+        ====================================  ============================================
+        matrix                                seconds
+        ====================================  ============================================
+        a HiPPO matrix, N = 64                0.1
+        a HiPPO matrix, N = 128               1
+        entries from 1e-300 to 1e300, N = 64  1
+        a complex matrix                      about those of a real one of twice the order
+        ====================================  ============================================
+
+    Source:
+        Johansson 2017 (IEEE Trans. Comput. 66, Arb), now in FLINT 3.
+
+    Example:
+        >>> jordan_block = [[0, 1, 0], [0, 0, 1], [0, 0, 0]]  # LAPACK's eigenvalues are 1e-5 away
+        >>> enclose(jordan_block).abscissa
+        0.0
+    """
+    A = summable("A", A)
+    try:
+        import flint
+    except ImportError as error:
+        remedy = "Install it with: pip install 'ssmlinalg[flint]'."
+        raise ImportError(f"`enclose` needs python-flint; got none ({error}). {remedy}") from error
+    with flint.ctx.workprec(256):
+        exact = _exact_eigenvalues(flint, A)
+        nearest = [complex(float(root.real), float(root.imag)) for root in exact]
+        center: Complex = np.array(nearest, dtype=np.complex128)
+        radius = np.array(
+            [
+                _above((root - flint.acb(c.real, c.imag)).abs_upper())
+                for root, c in zip(exact, center, strict=True)
+            ]
+        )
+        abscissa = max(_above(root.real.upper()) for root in exact)
+    rising = np.lexsort((center.real, center.imag))
+    with np.errstate(all="ignore"):
+        isolated = _isolated(center[rising], radius[rising])
+    return Enclosure(center[rising], radius[rising], abscissa, isolated)
+
+
+def _discs(A: np.ndarray, V: np.ndarray, Lambda: Complex) -> Enclosure:
+    with np.errstate(all="ignore"):  # a bound that overflows is infinite, and proves nothing
+        radius = _radii(A, V, Lambda)
+        right = np.where(np.isinf(radius), np.inf, Lambda.real + radius)
+        abscissa = float(np.nextafter(right, np.inf).max())
+        return Enclosure(Lambda, radius, abscissa, _isolated(Lambda, radius))
+
+
+def _radii(A: np.ndarray, V: np.ndarray, Lambda: Complex) -> Real:
+    """Row sums of |V^{-1} A V - Lambda| (N,), bounded from above; inf where V may be singular."""
+    N = len(A)
+    # |fl(X Y) - X Y| <= g |X| |Y|: of three real products for a complex one at most sqrt(10)
+    # gamma_{N+4}, of four less; the other half is for subtractions.
+    g = 2 * (N + 4) * EPS
+    # Underflow costs each of the few N operations of an entry the least normal number.
+    underflow = 64 * N**2 * TINY
+    # Sums of three levels of sums of N positive terms, moduli a few eps wrong.
+    upward = 1 + (2 * N + 32) * EPS
+    try:
+        W = np.linalg.inv(V)
+    except np.linalg.LinAlgError:
+        return np.full(N, np.inf)
+    T = A @ V - V * Lambda
+    R = np.eye(N) - W @ V
+    lengths = np.abs(V).sum(axis=1)
+    products = np.abs(A) @ lengths + np.abs(V) @ np.abs(Lambda)
+    rounding_of_T = g * (products + np.abs(T).sum(axis=1)) + underflow
+    u = upward * (np.abs(W @ T).sum(axis=1) + np.abs(W) @ rounding_of_T + underflow)
+    rounding_of_R = g * (1 + np.abs(W) @ lengths) + underflow
+    r = upward * (np.abs(R).sum(axis=1) + rounding_of_R)
+    radius = (u + r * (u.max() / (1 - r.max()))) * (1 + 8 * EPS)
+    regular = r.max() < 1 and np.all(np.isfinite(radius))
+    return radius if regular else np.full(N, np.inf)
+
+
+def _isolated(center: Complex, radius: Real) -> np.ndarray:
+    """Which discs (N,) touch no other, rounded against us."""
+    distance = np.abs(center[:, None] - center) * (1 - 8 * EPS)
+    reach = (radius[:, None] + radius) * (1 + EPS)
+    itself = np.eye(len(center), dtype=bool)
+    return np.all((distance > reach) | itself, axis=1)
+
+
+def _exact_eigenvalues(flint: Any, A: np.ndarray) -> list[Any]:
+    """The eigenvalues of A in FLINT's balls, each as often as it occurs."""
+    X, Y, scale = _integers(A)
+    if np.iscomplexobj(A):
+        # Far above the axis, so that there is no doubt on which side of it a root is.
+        s = 1 + 2 * int((abs(X) + abs(Y)).sum(axis=1).max())
+        Y = Y + s * np.eye(len(A), dtype=object)
+        found = _roots(flint, np.block([[X, -Y], [Y, X]]))
+        found = [(root - flint.acb(0, s), times) for root, times in found if root.imag > 0]
+    else:
+        found = _roots(flint, X)
+    return [root / scale for root, times in found for _ in range(times)]
+
+
+def _roots(flint: Any, M: np.ndarray) -> list[tuple[Any, int]]:
+    """The eigenvalues of an integer matrix, with their multiplicities."""
+    return flint.fmpz_mat(M.tolist()).charpoly().complex_roots()
+
+
+def _integers(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """X, Y and a power of two, of Python's integers, with A = (X + iY) / scale exactly."""
+    entries = (*np.real(A).ravel(), *np.imag(A).ravel())
+    ratios = [float(entry).as_integer_ratio() for entry in entries]
+    scale = max(denominator for _, denominator in ratios)
+    multiples = [numerator * (scale // denominator) for numerator, denominator in ratios]
+    X, Y = np.array(multiples, dtype=object).reshape(2, *A.shape)
+    return X, Y, scale
+
+
+def _above(number: Any) -> float:
+    """The least float not below an exact number of python-flint, or the next one."""
+    nearest = float(number)
+    exact = type(number)(nearest)
+    return nearest if exact >= number else float(np.nextafter(nearest, np.inf))

@@ -1,0 +1,40 @@
+"""Scaling by powers of two, which rounds nothing and keeps squares from over- and underflow."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def exponent_of(X: np.ndarray) -> int:
+    """The least e with |Re X|, |Im X| < 2^e."""
+    parts = np.abs([np.real(X), np.imag(X)])
+    largest = float(np.max(parts, initial=0.0))
+    return math.frexp(largest)[1]
+
+
+def times_power(X: np.ndarray, exponent: int) -> np.ndarray:
+    """2^exponent X, where the power itself may overflow."""
+    if np.iscomplexobj(X):
+        real = np.ldexp(np.real(X), exponent)
+        imag = np.ldexp(np.imag(X), exponent)
+        return real + 1j * imag
+    return np.ldexp(X, exponent)
+
+
+def in_units(X: np.ndarray) -> tuple[np.ndarray, int]:
+    """X over the power of two 2^e that brings its largest entry below 1, and e."""
+    exponent = exponent_of(X)
+    return times_power(X, -exponent), exponent
+
+
+def scaled(value: float, exponent: int) -> float:
+    """2^exponent value, inf where that overflows."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.ldexp(value, exponent))
+
+
+def scaled_point(value: complex, exponent: int) -> complex:
+    """2^exponent value, both parts inf where they overflow."""
+    return complex(scaled(value.real, exponent), scaled(value.imag, exponent))
