@@ -5,6 +5,7 @@ Each function of an order returns the figure of one of `CLAIMS` as `ClaimedFigur
 
 from __future__ import annotations
 
+import cmath
 import math
 
 import numpy as np
@@ -26,9 +27,15 @@ def pade(order: int) -> ClaimedFigure:
     A, B, _ = hippo.legt(order, window=1.0)
     s = 1j * np.arange(1.0, 9.0)
     C = B * (-1.0) ** np.arange(order)
-    G = transfer(Dense(np.asarray(A), B, C, np.asarray(0.0), np.asarray(1.0)), s)
-    exact = _pade_series(order - 1, order, -s) / _pade_series(order, order - 1, s)
-    return ClaimedFigure(float(np.max(np.abs(G - exact))), 0.0, 16 * EPS * order)
+    G = transfer(Dense(np.asarray(A), B, C, D=np.asarray(0.0), step=np.asarray(1.0)), s)
+    p = _pade_series(order - 1, order, -s)
+    q = _pade_series(order, order - 1, s)
+    error = float(np.max(np.abs(G - p / q)))
+    return ClaimedFigure(
+        value=error,
+        low=0.0,
+        high=16 * EPS * order,
+    )
 
 
 def all_pass_limit(order: int, s: complex = 1 + 2j) -> ClaimedFigure:
@@ -40,10 +47,11 @@ def all_pass_limit(order: int, s: complex = 1 + 2j) -> ClaimedFigure:
     M = 2 * ((order - 1) // 2) + 1
     structure = recognize(A, P)
     assert structure is not None
-    Phi = np.exp(structure.log_phi(np.array([s]))[0][0])
-    error = abs(Phi + np.exp(-s))
-    tail = abs(s * (1 - np.exp(-s)) ** 2) / (math.pi**2 * M)
-    return around(float(error / tail), 1.0, 0.2 / M)
+    log_phi, _ = structure.log_phi(np.array([s]))
+    delay = cmath.exp(-s)
+    error = abs(cmath.exp(log_phi[0]) + delay)
+    tail = abs(s * (1 - delay) ** 2) / (math.pi**2 * M)
+    return around(value=error / tail, predicted=1.0, slack=0.2 / M)
 
 
 def _pade_series(degree: int, other: int, s: Complex) -> Complex:

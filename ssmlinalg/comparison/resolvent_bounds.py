@@ -19,7 +19,11 @@ from .claimed_figure import ClaimedFigure
 def published_bound(order: int, size: float = 1e-2, seed: int = 0) -> ClaimedFigure:
     """sup |(iw - A - E)^{-1} - (iw - A)^{-1}|/|E| for a random E of norm `size`."""
     error = _resolvent_error(order, _random(order, size, seed))
-    return ClaimedFigure(error / size, 0.0, 2 * math.log(order) + 4)
+    return ClaimedFigure(
+        value=error / size,
+        low=0.0,
+        high=2 * math.log(order) + 4,
+    )
 
 
 def resolvent_bound(order: int, size: float = 0.1) -> ClaimedFigure:
@@ -31,9 +35,14 @@ def resolvent_bound(order: int, size: float = 0.1) -> ClaimedFigure:
     U, s, Vh = np.linalg.svd(np.asarray(hippo.legs(order).A))
     R = 1 / float(s[-1])
     rounding = 64 * EPS * order**2
-    error = _resolvent_error(order, -size * np.outer(U[:, -1], Vh[-1]))
+    direction = -np.outer(U[:, -1], Vh[-1])
+    error = _resolvent_error(order, size * direction)
     low = R**2 / (1 - R * size)
-    return ClaimedFigure(error / size, low - rounding, 4 / (1 - 2 * size))
+    return ClaimedFigure(
+        value=error / size,
+        low=low - rounding,
+        high=4 / (1 - 2 * size),
+    )
 
 
 def driven_bound(order: int, size: float = 0.1, seed: int = 0) -> ClaimedFigure:
@@ -44,8 +53,13 @@ def driven_bound(order: int, size: float = 0.1, seed: int = 0) -> ClaimedFigure:
     A, b, _ = hippo.legs(order)
     unit = np.eye(order)
     E = _random(order, size, seed)
-    error = h_infinity.hinf_distance((A + E, b, unit), (A, b, unit)).lower
-    return ClaimedFigure(error / size, 0.0, 2 / (1 - 2 * size))
+    moved = A + E, b, unit
+    error = h_infinity.hinf_distance(moved, (A, b, unit)).lower
+    return ClaimedFigure(
+        value=error / size,
+        low=0.0,
+        high=2 / (1 - 2 * size),
+    )
 
 
 def lossless_law(order: int, tau: float = 0.2) -> ClaimedFigure:
@@ -57,7 +71,11 @@ def lossless_law(order: int, tau: float = 0.2) -> ClaimedFigure:
     c = 2 / tau - 1
     law = c * found.transfer_bound
     value = found.condition * found.transfer_error
-    return ClaimedFigure(value, law * c ** (-1 / order) * (1 - 1 / order), law)
+    return ClaimedFigure(
+        value=value,
+        low=law * c ** (-1 / order) * (1 - 1 / order),
+        high=law,
+    )
 
 
 def _random(order: int, size: float, seed: int) -> Real:
@@ -69,4 +87,5 @@ def _resolvent_error(order: int, E: Real) -> float:
     """sup |(iw - A - E)^{-1} - (iw - A)^{-1}|_2."""
     A = np.asarray(hippo.legs(order).A)
     unit = np.eye(order)
-    return h_infinity.hinf_distance((A + E, unit, unit), (A, unit, unit)).lower
+    moved = A + E, unit, unit
+    return h_infinity.hinf_distance(moved, (A, unit, unit)).lower

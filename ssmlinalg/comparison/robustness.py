@@ -17,7 +17,8 @@ becomes 1 - tau/2 + (tau/2) h.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
 from ..hippo import legs_state
 from ..kernels.irregular import in_pieces
+from ..systems.realization import shared_axes
 from .states import Approximation, Worst, approximations, legs_spectrum, worst_error
 
 _PART = 512  # frequencies at a time: no table of all states
@@ -126,7 +128,8 @@ def fourier_sweep(
     w = None if frequencies is None else _checked(frequencies)
     require.room("the sweep", 8 * require.integer("order", order) ** 2, host=True)
     models = approximations(order, conditioning, perturbations)
-    return [_exact(order, w), *(_swept(model, order, w) for model in models)]
+    swept = [_swept(model, order, w) for model in models]
+    return [_exact(order, w), *swept]
 
 
 def _checked(frequencies: Array | Sequence[float]) -> Real:
@@ -166,7 +169,8 @@ def _swept(model: Approximation, order: int, w: Real | None) -> Sweep:
         gain = np.full(len(w), math.inf)
         error = gain
     else:
-        found = [model.amplitudes(part) for part in np.array_split(w, 1 + len(w) // _PART)]
+        parts = np.array_split(w, 1 + len(w) // _PART)
+        found = [model.amplitudes(part) for part in parts]
         gain = np.concatenate([part.state for part in found])
         error = np.concatenate([part.error for part in found])
         top = int(np.argmax(error))
@@ -185,8 +189,10 @@ def _grid(Lambda: Complex, order: int) -> Real:
     """A logarithmic grid, and about every eigenvalue a cluster as wide as that is deep."""
     depth = np.abs(Lambda.real)[:, None]
     height = np.abs(Lambda.imag)[:, None]
-    near = np.abs(height + depth * np.tan(np.linspace(-1.5, 1.5, 15))).ravel()
-    return np.union1d(np.geomspace(0.1, 10 * order**2, 400), near[near > 0])
+    spread = np.tan(np.linspace(-1.5, 1.5, 15))
+    near = np.abs(height + depth * spread).ravel()
+    grid = np.geomspace(0.1, 10 * order**2, 400)
+    return np.union1d(grid, near[near > 0])
 
 
 def noise_gain(form: Continuous, frequencies: Array, *, rule: Rule = "zoh") -> Array:
@@ -234,13 +240,24 @@ def noise_gain(form: Continuous, frequencies: Array, *, rule: Rule = "zoh") -> A
         system = discretize(form, rule=rule)
     _check_room(system, angle)
     _refuse_unsettled(inner(system))
-    gain = _gain(system)
+    recurrence = inner(system)
+    respond = partial(_of_matrix if kind(system).matrix else _of_modes, view(recurrence))
+    late = isinstance(system, Delayed)
+
+    def piece(_: tuple[()], angle: Array) -> tuple[tuple[()], Array]:
+        xp = backend.namespace(angle=angle)
+        delay = backend.complex_of(xp.cos(angle), -xp.sin(angle))  # 1/z
+        G = respond(delay)
+        G = delay * G if late else G
+        return (), xp.abs(G + system.D[..., None])
+
     if not angle.shape[-1]:
-        return gain((), angle)[1]
-    A = inner(system).A
-    held = math.prod(batch(system)) * math.prod(A.shape[-1 - kind(system).matrix :])
+        return piece((), angle)[1]
+    core = 1 + kind(system).matrix
+    held = math.prod((*batch(system), *recurrence.A.shape[-core:]))
     with backend.quietly(angle):
-        return backend.fitting(in_pieces(gain, (), (angle,), held)[1])
+        _, gain = in_pieces(piece, (), (angle,), held)
+    return backend.fitting(gain)
 
 
 def _single_port(form: Any) -> Any:
@@ -284,25 +301,10 @@ def _refuse_unsettled(system: Any) -> None:
 
 
 def _check_room(system: Any, angle: Array) -> None:
-    lead = np.broadcast_shapes(tuple(angle.shape[:-1]), batch(system))
+    lead = np.broadcast_shapes(angle.shape[:-1], batch(system))
     entries = math.prod((*lead, angle.shape[-1]))
     size = entries * np.dtype(backend.precision(angle)).itemsize
     require.room("the gain", size, host=backend.is_numpy(angle))
-
-
-def _gain(system: Any) -> Callable[[tuple[()], Array], tuple[tuple[()], Array]]:
-    """|G_d| of a discrete form at angles (..., S), as `in_pieces` calls it."""
-    late = isinstance(system, Delayed)
-    respond = _of_matrix if kind(system).matrix else _of_modes
-    recurrence = view(inner(system))
-
-    def piece(_: tuple[()], angle: Array) -> tuple[tuple[()], Array]:
-        xp = backend.namespace(angle=angle)
-        delay = backend.complex_of(xp.cos(angle), -xp.sin(angle))  # 1/z
-        G = respond(recurrence, delay)
-        return (), xp.abs((delay * G if late else G) + system.D[..., None])
-
-    return piece
 
 
 def _of_modes(system: View, delay: Array) -> Array:
@@ -311,8 +313,9 @@ def _of_modes(system: View, delay: Array) -> Array:
     A = system.A[..., None, :]
     weights = system.C * xp.matrix_transpose(system.B)
     delay = delay[..., None]
-    terms = weights / (1 - A * delay) + xp.conj(weights) / (1 - xp.conj(A) * delay)
-    return xp.sum(terms, axis=-1) / 2
+    terms = weights / (1 - A * delay)
+    conjugates = xp.conj(weights) / (1 - xp.conj(A) * delay)
+    return xp.sum(terms + conjugates, axis=-1) / 2
 
 
 def _of_matrix(system: View, delay: Array) -> Array:
@@ -321,15 +324,17 @@ def _of_matrix(system: View, delay: Array) -> Array:
     if not any(map(backend.is_complex, (system.A, system.B, system.C))):
         return G
     xp = backend.namespace(delay=delay)
-    return (G + xp.conj(_solved(system, xp.conj(delay)))) / 2
+    mirrored = xp.conj(_solved(system, xp.conj(delay)))
+    return (G + mirrored) / 2
 
 
 def _solved(system: View, delay: Array) -> Array:
     xp = backend.namespace(delay=delay)
     N = system.A.shape[-1]
-    moved = backend.eye(N, delay) - delay[..., None, None] * system.A[..., None, :, :]
+    A = delay[..., None, None] * system.A[..., None, :, :]
     B = backend.as_complex(system.B)[..., None, :, :]
-    lead = np.broadcast_shapes(tuple(moved.shape[:-2]), tuple(B.shape[:-2]))
-    moved = xp.broadcast_to(moved, (*lead, N, N))
-    x = xp.linalg.solve(moved, xp.broadcast_to(B, (*lead, N, 1)))[..., 0]
+    lead = shared_axes((A, 2), (B, 2))
+    moved = xp.broadcast_to(backend.eye(N, delay) - A, (*lead, N, N))
+    right = xp.broadcast_to(B, (*lead, N, 1))
+    x = xp.linalg.solve(moved, right)[..., 0]
     return xp.sum(system.C * x, axis=-1)

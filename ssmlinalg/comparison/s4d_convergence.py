@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import scipy.linalg
@@ -54,7 +55,11 @@ def fixed_frequency(order: int, w: float = 1.0) -> ClaimedFigure:
     r = math.hypot(w, order)  # |Phi| = w/r
     rounding = 64 * EPS * order
     error = float(_relative_error(order, np.array([w]))[0])
-    return ClaimedFigure(order / w * error, order / (r + w) - rounding, order / (r - w) + rounding)
+    return ClaimedFigure(
+        value=order / w * error,
+        low=order / (r + w) - rounding,
+        high=order / (r - w) + rounding,
+    )
 
 
 def decaying_input(order: int) -> ClaimedFigure:
@@ -62,10 +67,13 @@ def decaying_input(order: int) -> ClaimedFigure:
 
     Its square is the mean of w^2/(1 + w^2)^2, 1/4 + F'(1)/2, and F'(1) = -Phi'(1).
     """
-    exact = math.sqrt(0.25 - (-1) ** order / (2 * order * (order**2 - 1)))
+    slope = -((-1) ** order) / (order * (order**2 - 1))  # F'(1)
     residues, poles = _error_modes(order)
-    value = order * math.sqrt(_filtered_energy(residues, poles))
-    return around(value, exact, 8 * EPS * order**2)
+    return around(
+        value=order * math.sqrt(_filtered_energy(residues, poles)),
+        predicted=math.sqrt(0.25 + slope / 2),
+        slack=8 * EPS * order**2,
+    )
 
 
 def impulse(order: int) -> ClaimedFigure:
@@ -74,7 +82,11 @@ def impulse(order: int) -> ClaimedFigure:
     The residues of F sum to N^2/4, and F(1) = 1.
     """
     residues, poles = _error_modes(order)
-    return around(_energy(residues, poles), 0.25 - 0.5 / order**2, 64 * EPS)
+    return around(
+        value=_energy(residues, poles),
+        predicted=0.25 - 0.5 / order**2,
+        slack=64 * EPS,
+    )
 
 
 def impulse_state(order: int) -> ClaimedFigure:
@@ -84,11 +96,17 @@ def impulse_state(order: int) -> ClaimedFigure:
     """
     A, b, _ = hippo.legs(order)
     A = np.asarray(A)
-    S = A + np.outer(b, b) / 2
-    inner = np.trace(scipy.linalg.solve_sylvester(A, S.T, -np.outer(b, b) / 2))
-    value = 1 + order / 2 - 4 / order * float(inner)  # |x~|^2 = |b/2|^2, for S + I/2 is skew
-    F = 1 / (1 + 1 / math.comb(2 * order, order))
-    return around(value, order / 2 + 1 - 2 * F, 64 * EPS * order**2)
+    half = np.outer(b, b) / 2
+    S = A + half
+    products = scipy.linalg.solve_sylvester(A, S.T, -half)  # int x x~^T dt
+    inner = float(np.trace(products))
+    Phi = 1 / math.comb(2 * order, order)
+    F = 1 / (1 + Phi)
+    return around(
+        value=1 + order / 2 - 4 / order * inner,  # |x~|^2 = |b/2|^2, for S + I/2 is skew
+        predicted=order / 2 + 1 - 2 * F,
+        slack=64 * EPS * order**2,
+    )
 
 
 def state_spike(order: int) -> ClaimedFigure:
@@ -97,9 +115,17 @@ def state_spike(order: int) -> ClaimedFigure:
     At the last frequency mu of S, where Phi is near -w/r, it is w (r + w)/(N r).
     """
     rounding = EPS * order**2
-    height = _highest(lambda w: order / np.hypot(w, order) * _relative_error(order, w), order)
+
+    def error(w: Real) -> Real:
+        return order / np.hypot(w, order) * _relative_error(order, w)
+
+    height = _highest(error, order)
     low = 1 - 5 * math.pi**2 / (12 * order**2)
-    return ClaimedFigure(height * math.pi / (2 * order), low - rounding, 1 + rounding)
+    return ClaimedFigure(
+        value=height * math.pi / (2 * order),
+        low=low - rounding,
+        high=1 + rounding,
+    )
 
 
 def spike(order: int) -> ClaimedFigure:
@@ -108,9 +134,13 @@ def spike(order: int) -> ClaimedFigure:
     At the last frequency mu of S it is (r + w)/N^2, so 1 + pi^2/(12 N^2).
     """
     rounding = EPS * order**2
-    height = _highest(lambda w: _relative_error(order, w) / np.hypot(1, w), order)
+    height = _highest(partial(_first_error, order), order)
     high = 1 + math.pi**2 / (12 * order**2)
-    return ClaimedFigure(height * math.pi / 2, 1 - rounding, high + rounding)
+    return ClaimedFigure(
+        value=height * math.pi / 2,
+        low=1 - rounding,
+        high=high + rounding,
+    )
 
 
 def third_spike(order: int, m: int = 2) -> ClaimedFigure:
@@ -118,42 +148,63 @@ def third_spike(order: int, m: int = 2) -> ClaimedFigure:
     rounding = EPS * order**2
     odd = 2 * m + 1
     w = frequencies(order)[m : m + 1]
-    height = float((_relative_error(order, w) / np.hypot(1, w))[0])
+    height = float(_first_error(order, w)[0])
     high = 1 + (math.pi * odd / order) ** 2 / 12
-    return ClaimedFigure(height * math.pi * odd / 2, 1 - rounding, high + rounding)
+    return ClaimedFigure(
+        value=height * math.pi * odd / 2,
+        low=1 - rounding,
+        high=high + rounding,
+    )
 
 
 def weak_limit(order: int, s: complex = 0.25 + 1j) -> ClaimedFigure:
     """|1 - g~/g| N^{2 Re s + 1} over |Gamma(s+1)/Gamma(-s)|: Phi is a quotient of four Gammas."""
-    Phi = _phi(order, np.array([s]))
-    gammas = abs(scipy.special.gamma(s + 1) / scipy.special.gamma(-s))
-    limit = gammas * order ** (-2 * s.real - 1)
-    return around(float(np.abs(Phi / (1 + Phi))[0] / limit), 1.0, 1 / order)
+    Phi = complex(_phi(order, np.array([s]))[0])
+    gamma = scipy.special.gamma
+    limit = abs(gamma(s + 1) / gamma(-s)) * order ** (-2 * s.real - 1)
+    error = abs(Phi / (1 + Phi))
+    return around(value=error / limit, predicted=1.0, slack=1 / order)
 
 
 def pointwise(order: int) -> ClaimedFigure:
     """max |K - K~| for 1/2 <= t <= 5/2, K = e^{-t}, at eight points to a period of the top mode."""
-    t = np.linspace(0.5, 2.5, 100 + int(8 * frequencies(order)[0] / math.pi))
-    error = np.abs(kernel_at(pair(_s4d(order)), t) - np.exp(-t))
-    return ClaimedFigure(float(np.max(error)), 0.5, 1.0)
+    top = float(frequencies(order)[0])
+    t = np.linspace(0.5, 2.5, 100 + int(8 * top / math.pi))
+    K = kernel_at(pair(_s4d(order)), t)
+    error = np.abs(K - np.exp(-t))
+    return ClaimedFigure(
+        value=float(np.max(error)),
+        low=0.5,
+        high=1.0,
+    )
 
 
 def averaged(order: int, step: float = 1e-2) -> ClaimedFigure:
     """max |K_l - K~_l|/step under zoh, times sqrt(N^2 step/pi)."""
     scale = order * math.sqrt(step / math.pi)
-    return ClaimedFigure(sampled_error(order, step) * scale, 0.0, 1.6)
+    return ClaimedFigure(
+        value=sampled_error(order, step) * scale,
+        low=0.0,
+        high=1.6,
+    )
 
 
 def resolved(order: int, step: float = 1e-3) -> ClaimedFigure:
     """max |K_l - K~_l|/step under zoh, where N^2/pi < 1/step, so that all modes are resolved."""
-    return ClaimedFigure(sampled_error(order, step), 0.45, 0.95)
+    return ClaimedFigure(
+        value=sampled_error(order, step),
+        low=0.45,
+        high=0.95,
+    )
 
 
 def sampled_error(order: int, step: float) -> float:
     """max |K_l - K~_l|/step under zoh for t <= 5, where K_l = e^{-l step} (1 - e^{-step})."""
     t = step * np.arange(round(_HORIZON / step))
     K = kernel(pair(_s4d(order, step)), len(t), rule="zoh")
-    return float(np.max(np.abs(K + np.exp(-t) * math.expm1(-step)))) / step
+    exact = -np.exp(-t) * math.expm1(-step)
+    error = np.abs(K - exact)
+    return float(np.max(error)) / step
 
 
 def _chain(order: int) -> Real:
@@ -164,13 +215,19 @@ def _chain(order: int) -> Real:
 def _phi(order: int, s: Complex) -> Complex:
     """Phi of LegS at s (S,), Im s > 0."""
     evaluate = chain.evaluator(_chain(order))
-    return np.exp(evaluate(s + 0.5, np.zeros(len(s), dtype=bool)).value)
+    below = np.zeros(len(s), dtype=bool)
+    return np.exp(evaluate(s + 0.5, below).value)
 
 
 def _relative_error(order: int, w: Real) -> Real:
-    """|g_k - g~_k|/|g_k| at i w, the same for all k; |g_0| = 1/|1 + i w|."""
+    """|g_k - g~_k|/|g_k| at i w, the same for all k."""
     Phi = _phi(order, 1j * w)
     return np.abs(Phi / (1 + Phi))
+
+
+def _first_error(order: int, w: Real) -> Real:
+    """|g_0 - g~_0| at i w, where |g_0| = 1/|1 + i w|."""
+    return _relative_error(order, w) / np.hypot(1, w)
 
 
 def _highest(size: Callable[[Real], Real], order: int) -> float:
@@ -181,19 +238,27 @@ def _highest(size: Callable[[Real], Real], order: int) -> float:
 def _s4d(order: int, step: float = 1.0) -> Diagonal:
     """S4D-LegS with its first coefficient as output: (Lambda, V^{-1} b/2, first row of V)."""
     form = decompose.diagonalize(hippo.legs(order))
-    return Diagonal(form.Lambda, form.B / 2, form.C, form.D, np.asarray(step))
+    return Diagonal(
+        A=form.Lambda,
+        B=form.B / 2,
+        C=form.C,
+        D=form.D,
+        step=np.asarray(step),
+    )
 
 
 def _error_modes(order: int) -> tuple[Complex, Complex]:
     """Residues and poles of g_0 - g~_0."""
     system = _s4d(order)
-    return np.append(-system.C * system.B, 1.0), np.append(system.A, -1.0)
+    residues = np.append(-system.C * system.B, 1.0)
+    poles = np.append(system.A, -1.0)
+    return residues, poles
 
 
 def _energy(residues: Complex, poles: Complex) -> float:
     """The integral of |y|^2, y = sum c e^{zt}: c^T W conj(c), W_jk = -1/(z_j + z_k^*)."""
     W = 1 / -(poles[:, None] + poles.conj())
-    return float(np.real(residues @ W @ residues.conj()))
+    return _quadratic(residues, W)
 
 
 def _filtered_energy(residues: Complex, poles: Complex) -> float:
@@ -204,4 +269,8 @@ def _filtered_energy(residues: Complex, poles: Complex) -> float:
     filtered = 1 / (1 - poles)
     W = 1 / -(poles[:, None] + poles.conj())
     W = W * (filtered[:, None] + filtered.conj()) / 2
-    return float(np.real(residues @ W @ residues.conj()))
+    return _quadratic(residues, W)
+
+
+def _quadratic(x: Complex, W: Complex) -> float:
+    return float(np.real(x @ W @ x.conj()))

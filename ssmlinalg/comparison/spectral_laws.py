@@ -24,13 +24,22 @@ def largest_frequency(order: int) -> ClaimedFigure:
     rounding = 4 * EPS * order**2
     limit = -math.pi / 6
     term = (math.pi**3 / 90 + math.pi / 12) / order**2
-    value = float(frequencies(order)[0]) - order**2 / math.pi
-    return ClaimedFigure(value, limit - rounding, limit + term + rounding)
+    top = float(frequencies(order)[0])
+    value = top - order**2 / math.pi
+    return ClaimedFigure(
+        value=value,
+        low=limit - rounding,
+        high=limit + term + rounding,
+    )
 
 
 def inverse_law(order: int) -> ClaimedFigure:
     """The median of |w~/w - 1| for the frequencies w~ of S4D-Inv."""
-    return around(float(np.median(_inverse_error(order))), 0.178, 0.4 / order + 0.001)
+    return around(
+        value=float(np.median(_inverse_error(order))),
+        predicted=0.178,
+        slack=0.4 / order + 0.001,
+    )
 
 
 def inverse_law_worst(order: int) -> ClaimedFigure:
@@ -38,7 +47,11 @@ def inverse_law_worst(order: int) -> ClaimedFigure:
 
     It is that of the smallest, 1/pi in place of pi/(2 log N + ...).
     """
-    return ClaimedFigure(float(np.max(_inverse_error(order))), 0.2, 1.0)
+    return ClaimedFigure(
+        value=float(np.max(_inverse_error(order))),
+        low=0.2,
+        high=1.0,
+    )
 
 
 def bulk_law(order: int) -> ClaimedFigure:
@@ -48,11 +61,17 @@ def bulk_law(order: int) -> ClaimedFigure:
     """
     w = frequencies(order)
     t = w / order
-    goal = math.pi * (2 * np.arange(len(w)) + 1) / (2 * order)
+    odd = 2 * np.arange(len(w)) + 1
+    goal = math.pi * odd / (2 * order)
     for _ in range(_NEWTON):  # the left side is convex and falls
         slope = np.log1p(t**-2.0) / 2
-        t = t + (np.arctan(1 / t) - t * slope - goal) / slope
-    return ClaimedFigure(float(np.max(np.abs(order * t - w))), 0.0, 0.05)
+        phase = np.arctan(1 / t) - t * slope
+        t = t + (phase - goal) / slope
+    return ClaimedFigure(
+        value=float(np.max(np.abs(order * t - w))),
+        low=0.0,
+        high=0.05,
+    )
 
 
 def sensitivity(order: int) -> ClaimedFigure:
@@ -61,13 +80,16 @@ def sensitivity(order: int) -> ClaimedFigure:
     Stirling at j = N/sqrt 2.
     """
     j = np.arange(order)
-    log = scipy.special.gammaln
-    size = log(order + j + 1) - log(order - j) - np.log(2 * j + 1) - 2 * log(j + 1)
-    law = 2 * order * math.log(1 + math.sqrt(2)) - math.log(2 * math.sqrt(2) * math.pi * order)
-    return around(math.exp(float(np.max(size)) - law), 1.0, 0.5 / order)
+    log_gamma = scipy.special.gammaln
+    binomials = log_gamma(order + j + 1) - log_gamma(order - j) - 2 * log_gamma(j + 1)
+    size = float(np.max(binomials - np.log(2 * j + 1)))
+    root = math.sqrt(2)
+    law = 2 * order * math.log(1 + root) - math.log(2 * root * math.pi * order)
+    return around(value=math.exp(size - law), predicted=1.0, slack=0.5 / order)
 
 
 def _inverse_error(order: int) -> Real:
     """|w~/w - 1| of S4D-Inv, mode by mode."""
     Lambda: Complex = s4d_inv_init(order).A
-    return np.abs(Lambda.imag[Lambda.imag > 0] / frequencies(order) - 1)
+    w = Lambda.imag[Lambda.imag > 0]
+    return np.abs(w / frequencies(order) - 1)

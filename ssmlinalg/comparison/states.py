@@ -123,24 +123,36 @@ def _diagonal(name: str, found: perturb.Diagonalization, B: Complex) -> Approxim
 
 
 def _modal_amplitudes(Lambda: Complex, V: Complex, B: Complex, w: Real) -> Amplitudes:
-    return _compared(V @ (B[:, None] / (1j * w - Lambda[:, None])), w)
+    modes = B[:, None] / (1j * w - Lambda[:, None])
+    return _compared(V @ modes, w)
 
 
 def _of_both_signs(amplitudes: Callable[[Real], Amplitudes], w: Real) -> Amplitudes:
     """The larger amplitudes of w and -w, which differ where A + E is complex."""
     forth = amplitudes(w)
     back = amplitudes(-w)
-    return Amplitudes(np.maximum(forth.state, back.state), np.maximum(forth.error, back.error))
+    return Amplitudes(
+        state=np.maximum(forth.state, back.state),
+        error=np.maximum(forth.error, back.error),
+    )
 
 
 def _clipped(order: int, normal: perturb.Lossless) -> Approximation:
     """With B as released, in the basis in which it was cut: the first row of V is positive."""
     V = normal.V * np.exp(-1j * np.angle(normal.V[0]))
-    half = pair(Diagonal(normal.Lambda, np.ones(order) + 0j, V, np.zeros(order), np.asarray(1.0)))
+    whole = Diagonal(
+        A=normal.Lambda,
+        B=np.ones(order) + 0j,
+        C=V,
+        D=np.zeros(order),
+        step=np.asarray(1.0),
+    )
+    half = pair(whole)
     B = s4d_legs_clipped_init(order).B
     full = unpair(half._replace(B=np.broadcast_to(B, half.B.shape)))
-    amplitudes = partial(_modal_amplitudes, full.A[0], full.C, full.B[0])
-    return Approximation("s4d-legs-clipped", full.A[0], amplitudes, normal)
+    Lambda = full.A[0]
+    amplitudes = partial(_modal_amplitudes, Lambda, full.C, full.B[0])
+    return Approximation("s4d-legs-clipped", Lambda, amplitudes, normal)
 
 
 def _s4(order: int) -> Approximation:
@@ -153,8 +165,10 @@ def _s4(order: int) -> Approximation:
 
     def amplitudes(w: Real) -> Amplitudes:
         R = 1 / (1j * w - Lambda[:, None])
-        feedback = (P.conj() * B) @ R / (1 + np.abs(P) ** 2 @ R)
-        return _compared(V @ (R * (B[:, None] - P[:, None] * feedback)), w)
+        loop = 1 + np.abs(P) ** 2 @ R
+        feedback = (P.conj() * B) @ R / loop
+        modes = R * (B[:, None] - P[:, None] * feedback)
+        return _compared(V @ modes, w)
 
     return Approximation("s4", Lambda, amplitudes, None)
 
@@ -170,16 +184,20 @@ def _drawn(name: str, found: perturb.Lossless) -> Approximation:
     """
     order = len(found.Lambda)
     t = found.tau / 2
-    gram = (found.V.conj().T @ found.V) * (found.V_inv @ found.V_inv.conj().T).T
+    right = found.V.conj().T @ found.V
+    left = found.V_inv @ found.V_inv.conj().T
+    gram = right * left.T
 
     def amplitudes(w: Real) -> Amplitudes:
         r = 1 / (1j * w - found.Lambda[:, None])
-        state = np.sqrt(np.sum(r.conj() * (gram @ r), axis=0).real / order)
+        squares = np.sum(r.conj() * (gram @ r), axis=0).real
         x = legs_state(order, 1j * w)
         h = (1j * w - order + 1) * x[-1] / math.sqrt(2 * order - 1)
-        square = np.sum(np.abs(x) ** 2, axis=0)
-        error = t * square / np.abs(1 - t + t * h) / math.sqrt(order)
-        return Amplitudes(state, error)
+        difference = t * np.sum(np.abs(x) ** 2, axis=0) / np.abs(1 - t + t * h)
+        return Amplitudes(
+            state=np.sqrt(squares / order),
+            error=difference / math.sqrt(order),
+        )
 
     return Approximation(name, found.Lambda, amplitudes, found)
 
@@ -187,4 +205,7 @@ def _drawn(name: str, found: perturb.Lossless) -> Approximation:
 def _compared(state: Complex, w: Real) -> Amplitudes:
     """The amplitudes of a state (N, S) at i w."""
     exact = legs_state(len(state), 1j * w)
-    return Amplitudes(np.linalg.norm(state, axis=0), np.linalg.norm(state - exact, axis=0))
+    return Amplitudes(
+        state=np.linalg.norm(state, axis=0),
+        error=np.linalg.norm(state - exact, axis=0),
+    )

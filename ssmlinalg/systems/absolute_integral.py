@@ -49,24 +49,26 @@ def bounds(system: Realization, output: int, input: int, tolerance: float) -> tu
     C = system.C[output]
     if not (np.any(B) and np.any(C)):
         return 0.0, 0.0
-    if system.discrete:
-        if system.modal:
-            return _sum(ModalSequence(*_merged(system.A, C * B)), tolerance)
-        return _sum(MatrixSequence(system.A, B, C, _falling_norm(system)), tolerance)
     if system.modal:
-        return _integral(ModalResponse(*_merged(system.A, C * B)), tolerance)
-    return _integral(MatrixResponse(system.A, B, C, _falling_norm(system)), tolerance)
+        modes, weights = _merged(system.A, C * B)
+        if system.discrete:
+            return _sum(ModalSequence(modes, weights), tolerance)
+        return _integral(ModalResponse(modes, weights), tolerance)
+    norm = _falling_norm(system)
+    if system.discrete:
+        return _sum(MatrixSequence(system.A, B, C, norm), tolerance)
+    return _integral(MatrixResponse(system.A, B, C, norm), tolerance)
 
 
 def _merged(A: Complex, weights: Complex) -> tuple[Complex, Complex]:
-    """The distinct modes with Im A >= 0 and the sums of their weights: Re w e^{At} is the same for
-    both conjugates.
-    """
+    """The distinct modes with Im A >= 0 and their weights; Re w e^{At} is that of its conjugate."""
     upper = A.imag >= 0
-    poles, place = np.unique(np.where(upper, A, A.conj()), return_inverse=True)
-    merged = np.zeros(len(poles), complex)
-    np.add.at(merged, place, np.where(upper, weights, weights.conj()))
-    return poles, merged
+    A = np.where(upper, A, A.conj())
+    weights = np.where(upper, weights, weights.conj())
+    modes, place = np.unique(A, return_inverse=True)
+    merged = np.zeros(len(modes), complex)
+    np.add.at(merged, place, weights)
+    return modes, merged
 
 
 class FallingNorm(NamedTuple):
@@ -91,10 +93,14 @@ class FallingNorm(NamedTuple):
 
 def _falling_norm(system: Realization) -> FallingNorm:
     N = len(system.A)
-    whole = continuous(system._replace(C=np.eye(N), D=np.zeros((N, system.B.shape[1]))))
-    T, C, Q = triangular(whole.A.conj().T, whole.C.conj().T + 0j)
+    none = np.zeros((N, system.B.shape[1]))
+    whole = continuous(system._replace(C=np.eye(N), D=none))
+    adjoint = whole.A.conj().T
+    read = whole.C.conj().T + 0j
+    T, C, Q = triangular(adjoint, read)
     L = Q @ lyapunov_factor(T, C)
-    return FallingNorm(L, 2 * float(np.linalg.norm(L, 2)) ** 2)
+    size = float(np.linalg.norm(L, 2))
+    return FallingNorm(L, slowness=2 * size**2)
 
 
 class Cells(NamedTuple):
@@ -125,25 +131,33 @@ class ModalResponse:
 
     def cells(self, width: float) -> Cells:
         """The panel with cells of one width."""
-        values = np.exp(self.A[:, None] * (width * np.arange(_CELLS + 1)))
+        ends = width * np.arange(_CELLS + 1)
+        values = np.exp(self.A[:, None] * ends)
         over_first = np.expm1(self.A * width) / self.A
         half = np.exp(self.A * (width * _CELLS / 2))
-        return Cells(values, values[:, :-1] * over_first[:, None], lambda states: states * half)
+        return Cells(
+            values=values,
+            integrals=values[:, :-1] * over_first[:, None],
+            halfway=lambda states: states * half,
+        )
 
     def curvature(self, states: States, width: float) -> Real:
         """A bound on |K''| over each cell of a panel, (S, 64)."""
-        decay = np.exp(np.real(self.A)[:, None] * (width * np.arange(_CELLS)))
-        return (np.abs(states) * np.abs(self.A) ** 2) @ decay
+        starts = width * np.arange(_CELLS)
+        decay = np.exp(self.A.real[:, None] * starts)
+        bends = np.abs(states) * np.abs(self.A) ** 2
+        return bends @ decay
 
     def rounding(self, states: States, until: Real) -> Real:
         """A bound on the rounding of K up to the times `until` (S,)."""
-        x = np.abs(states)
-        each = np.full(len(self.A), float(_NOISE))
-        return EPS * (x @ each + 2 * until * (x @ np.abs(self.A)))
+        sizes = np.abs(states)
+        constant = sizes @ np.full(len(self.A), float(_NOISE))
+        growing = 2 * until * (sizes @ np.abs(self.A))
+        return EPS * (constant + growing)
 
     def rest(self, states: States) -> Real:
         """A bound on the integral of |K| from here on, (S,)."""
-        return np.abs(states) @ (1 / np.abs(np.real(self.A)))
+        return np.abs(states) @ (1 / np.abs(self.A.real))
 
 
 @dataclass(frozen=True)
@@ -172,14 +186,16 @@ class MatrixResponse:
 
     def cells(self, width: float) -> Cells:
         """The panel with cells of one width, by the exponential of (0 C; 0 A)."""
-        N = len(self.A)
-        bordered = np.block([[np.zeros((1, 1)), self.C[None]], [np.zeros((N, 1)), self.A]])
-        F = backend.expm(width * bordered)
+        top = np.append(0.0, self.C)
+        below = np.pad(self.A, ((0, 0), (1, 0)))
+        F = backend.expm(width * np.concatenate([top[None], below]))
         E = F[1:, 1:]
         half = np.linalg.matrix_power(E, _CELLS // 2)
-        values = _krylov(self.C, E, _CELLS + 1)
-        integrals = _krylov(F[0, 1:], E, _CELLS)
-        return Cells(values, integrals, lambda states: states @ half.T)
+        return Cells(
+            values=_krylov(self.C, E, _CELLS + 1),
+            integrals=_krylov(F[0, 1:], E, _CELLS),
+            halfway=lambda states: states @ half.T,
+        )
 
     def curvature(self, states: States, width: float) -> Real:
         """A bound on |K''| over each cell of a panel, (S, 1)."""
@@ -208,11 +224,13 @@ class ModalSequence:
     def rounding(self) -> float:
         """A bound on the rounding of the sum of all |K_l|."""
         rest = 1 - np.abs(self.A)
-        return float(EPS * (np.abs(self.start) @ ((_NOISE + 2 / rest) / rest)))
+        each = (_NOISE + 2 / rest) / rest
+        return EPS * float(np.abs(self.start) @ each)
 
     def rest(self, state: np.ndarray) -> float:
         """A bound on the sum of |K_l| from here on."""
-        return float(np.abs(state) @ (1 / (1 - np.abs(self.A))))
+        geometric = 1 / (1 - np.abs(self.A))
+        return float(np.abs(state) @ geometric)
 
 
 @dataclass(frozen=True)
@@ -251,6 +269,9 @@ def _krylov(row: np.ndarray, E: np.ndarray, count: int) -> np.ndarray:
     return np.stack(found, axis=-1)
 
 
+Response = ModalResponse | MatrixResponse
+
+
 class Panels(NamedTuple):
     """Stretches of 64 cells, S of them, and the integral of |K| over each from both sides.
 
@@ -280,19 +301,19 @@ class Panels(NamedTuple):
 
 
 @np.errstate(over="ignore")  # of modes that hardly decay the rest may exceed the largest double
-def _integral(response: ModalResponse | MatrixResponse, tolerance: float) -> tuple[float, float]:
+def _integral(response: Response, tolerance: float) -> tuple[float, float]:
     """Bounds of the integral of |K| over all t >= 0."""
     cells = cache(response.cells)
-    none = np.zeros(0)
-    panels = Panels(none, none, response.start[None][:0], none, none, none)
-    end = 0.0
     state = response.start[None]
+    panels = _measured(response, cells, np.zeros(0), np.zeros(0), state[:0])
+    end = 0.0
     rest = float(response.rest(state)[0])
     while True:
         lower = float(np.sum(panels.lower))
         upper = float(np.sum(panels.upper)) + rest
         count = len(panels.left)
-        if upper <= (1 + tolerance) * lower or 2 * count > _PANELS or math.isinf(4 * end * end):
+        close = upper <= (1 + tolerance) * lower
+        if close or 2 * count > _PANELS or math.isinf(4 * end * end):
             return lower, upper
         if rest > tolerance * lower / 4:  # another panel, as long as all before it
             width = (end or 1 / response.speed) / _CELLS
@@ -303,29 +324,31 @@ def _integral(response: ModalResponse | MatrixResponse, tolerance: float) -> tup
             end += _CELLS * width
             rest = float(response.rest(state)[0])
         else:  # halve the panels whose gap is above the average allowed, and no rounding
-            allowed = np.maximum(tolerance * lower / 2 / count, 4 * panels.rounding)
+            share = tolerance * lower / 2 / count
+            allowed = np.maximum(share, 4 * panels.rounding)
             good = panels.upper - panels.lower <= allowed
             if np.all(good):
                 return lower, upper
-            panels = panels.among(good).beside(_halved(response, cells, panels.among(~good)))
+            finer = _halved(response, cells, panels.among(~good))
+            panels = panels.among(good).beside(finer)
 
 
-def _halved(
-    response: ModalResponse | MatrixResponse, cells: Callable[[float], Cells], panels: Panels
-) -> Panels:
+def _halved(response: Response, cells: Callable[[float], Cells], panels: Panels) -> Panels:
     """Each panel as two with cells of half the width."""
     middle = np.empty_like(panels.states)
     for width in np.unique(panels.width):
         alike = panels.width == width
-        middle[alike] = cells(float(width)).halfway(panels.states[alike])
+        halfway = cells(float(width)).halfway
+        middle[alike] = halfway(panels.states[alike])
+    length = _CELLS * panels.width
     width = np.tile(panels.width / 2, 2)
-    left = np.concatenate([panels.left, panels.left + _CELLS / 2 * panels.width])
+    left = np.concatenate([panels.left, panels.left + length / 2])
     states = np.concatenate([panels.states, middle])
     return _measured(response, cells, width, left, states)
 
 
 def _measured(
-    response: ModalResponse | MatrixResponse,
+    response: Response,
     cells: Callable[[float], Cells],
     width: Real,
     left: Real,
@@ -333,38 +356,41 @@ def _measured(
 ) -> Panels:
     """Panels of the given widths (S,) that begin at the times `left` in the given states."""
     found = np.empty((3, len(left)))
-    for one in np.unique(width):
-        alike = np.flatnonzero(width == one)
-        panel = cells(float(one))
+    for value in np.unique(width):
+        one = float(value)
+        alike = np.flatnonzero(width == value)
         for part in np.array_split(alike, 1 + len(alike) // _TOGETHER):
-            found[:, part] = _over_cells(response, panel, float(one), left[part], states[part])
-    return Panels(width, left, states, *found)
+            noise = response.rounding(states[part], left[part] + _CELLS * one)
+            bend = one**2 / 8 * response.curvature(states[part], one)
+            found[:, part] = _over_cells(cells(one), one, states[part], bend, noise)
+    lower, upper, rounding = found
+    return Panels(width, left, states, lower=lower, upper=upper, rounding=rounding)
 
 
-def _over_cells(
-    response: ModalResponse | MatrixResponse,
-    panel: Cells,
-    width: float,
-    left: Real,
-    states: States,
-) -> Real:
-    """Lower and upper bounds of the integrals of |K| over S panels, and their rounding, (3, S)."""
+def _over_cells(panel: Cells, width: float, states: States, bend: Real, noise: Real) -> Real:
+    """Lower and upper bounds of the integrals of |K| over S panels, and their rounding, (3, S).
+
+    K is within `bend` (S, 64) of its chords and rounded by at most `noise` (S,).
+    """
     K = (states @ panel.values).real
     integral = np.abs((states @ panel.integrals).real)
-    bend = width**2 / 8 * response.curvature(states, width)  # how far K is from its chord
-    noise = response.rounding(states, left + _CELLS * width)[:, None]
     before = np.abs(K[:, :-1])
     after = np.abs(K[:, 1:])
-    same = np.signbit(K[:, :-1]) == np.signbit(K[:, 1:])
-    certain = same & (np.minimum(before, after) > bend + noise)
+    sign = np.signbit(K)
+    same = sign[:, :-1] == sign[:, 1:]
+    certain = same & (np.minimum(before, after) > bend + noise[:, None])
     both = before + after
     crossing = before / np.maximum(both, TINY)  # where the chord is zero, if the signs differ
-    chord = width * both / 2 * np.where(same, 1.0, crossing**2 + (1 - crossing) ** 2)
+    share = np.where(same, 1.0, crossing**2 + (1 - crossing) ** 2)
+    chord = width * both / 2 * share
     gap = 2 / 3 * width * bend
-    lower = np.where(certain, integral, np.maximum(integral, chord - gap)) - width * noise
-    upper = np.where(certain, integral, chord + gap) + width * noise
-    rounding = 2 * _CELLS * width * noise[:, 0]
-    return np.stack([np.sum(np.maximum(lower, 0), axis=-1), np.sum(upper, axis=-1), rounding])
+    slack = width * noise[:, None]
+    lower = np.where(certain, integral, np.maximum(integral, chord - gap)) - slack
+    upper = np.where(certain, integral, chord + gap) + slack
+    least = np.sum(np.maximum(lower, 0), axis=-1)
+    most = np.sum(upper, axis=-1)
+    rounding = 2 * _CELLS * width * noise
+    return np.stack([least, most, rounding])
 
 
 def _sum(sequence: ModalSequence | MatrixSequence, tolerance: float) -> tuple[float, float]:
@@ -375,7 +401,8 @@ def _sum(sequence: ModalSequence | MatrixSequence, tolerance: float) -> tuple[fl
     lower = 0.0
     seen = 0
     while True:
-        lower += float(np.sum(np.abs((state @ samples).real)))
+        K = np.real(state @ samples)
+        lower += float(np.sum(np.abs(K)))
         state = onward(state)
         seen += _CELLS
         rest = sequence.rest(state)

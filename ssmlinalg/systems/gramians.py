@@ -275,12 +275,13 @@ def observability_factor(system: Realization) -> Real:
 def triangular(A: np.ndarray, B: np.ndarray) -> tuple[Complex, Complex, Complex]:
     """T, Q^* B and Q with A = Q T Q^*; A is a matrix (N, N) or its eigenvalues (N,)."""
     if A.ndim == 1:
-        return np.diag(A) + 0j, np.asarray(B + 0j), np.eye(len(A)) + 0j
+        unit = np.eye(len(A)) + 0j
+        return np.diag(A) + 0j, np.asarray(B + 0j), unit
     T, Q = shifted.triangular(A)
     return T, Q.conj().T @ B, Q
 
 
-def lyapunov_factor(T: Complex, B: Complex) -> Complex:
+def lyapunov_factor(T: np.ndarray, B: np.ndarray) -> Complex:
     r"""L with T P + P T^* + B B^* = 0 for P = L L^*, T (N, N) upper triangular and stable.
 
     With the last row of T split off, T = (T_1, t; 0, \lambda) and B = (B_1; b), the last column of
@@ -302,8 +303,9 @@ def lyapunov_factor(T: Complex, B: Complex) -> Complex:
             beta = damping * B[k].conj() / size
             right = T[:k, k] * L[k, k] + B[:k] @ beta
             moved = T[:k, :k] + T[k, k].conj() * np.eye(k)
-            L[:k, k] = -scipy.linalg.solve_triangular(moved, right, check_finite=False)
-            B[:k] -= np.outer(L[:k, k], beta.conj())
+            u = -scipy.linalg.solve_triangular(moved, right, check_finite=False)
+            L[:k, k] = u
+            B[:k] -= np.outer(u, beta.conj())
     L *= unit
     return L
 
@@ -312,7 +314,9 @@ def _real_factor(L: Complex, scale: float | None) -> Real:
     """F real with F F^T = L L^*; with a `scale` L is of (x, conj(x)) and F of (Re x, Im x)."""
     if scale is not None:
         x, conjugate = np.split(L, 2)
-        L = scale * np.concatenate([x + conjugate, -1j * (x - conjugate)])
+        real = x + conjugate
+        imag = -1j * (x - conjugate)
+        L = scale * np.concatenate([real, imag])
     return np.concatenate([L.real, L.imag], axis=1)
 
 
@@ -330,7 +334,13 @@ def _balance(system: Realization) -> _Balance:
     reached = controllability_factor(system)
     seen = observability_factor(system)
     U, sigma, Vt = np.linalg.svd(seen.T @ reached)
-    return _Balance(reached, seen, U, sigma[: len(reached)], Vt)
+    return _Balance(
+        reached=reached,
+        seen=seen,
+        U=U,
+        sigma=sigma[: len(reached)],
+        Vt=Vt,
+    )
 
 
 def _truncated(system: Realization, order: int) -> tuple[Real, Real, Real]:
@@ -338,8 +348,10 @@ def _truncated(system: Realization, order: int) -> tuple[Real, Real, Real]:
     (system,), units = scaled(system)
     found = _balance(system)
     root = np.sqrt(found.sigma[:order])
-    left = (found.seen @ found.U[:, :order] / root).T
-    right = found.reached @ found.Vt[:order].T / root
+    U = found.U[:, :order]
+    V = found.Vt[:order].T
+    left = (found.seen @ U / root).T
+    right = found.reached @ V / root
     whole = real_blocks(system)
     half = (units.drive + units.readout) // 2
     A = fitted(left @ whole.A @ right, units.rate)

@@ -25,7 +25,6 @@ import scipy.linalg
 
 from ..forms import Continuous, Discrete
 from ..ground import require
-from ..ground.backend import Complex
 from ..ground.bounds import Bounds
 from ..matrices import h_infinity
 from ..matrices.scaling import exponent_of, times_power
@@ -45,8 +44,10 @@ from .realization import (
     with_conjugates,
 )
 
+Readable = Continuous | Discrete  # every form with an output
 
-def h2_norm(form: Continuous | Discrete) -> Any:
+
+def h2_norm(form: Readable) -> Any:
     r"""The H2 norm: the root mean square of the output under white noise.
 
     .. math::  |G|_2^2 = \int_0^\infty |K(t)|_F^2\, dt = |C L|_F^2, \qquad
@@ -84,7 +85,7 @@ def h2_norm(form: Continuous | Discrete) -> Any:
     return over_members(_h2, realize(form))
 
 
-def h2_distance(first: Continuous | Discrete, second: Continuous | Discrete) -> Any:
+def h2_distance(first: Readable, second: Readable) -> Any:
     r"""The H2 norm of the difference of two systems.
 
     Where both have as many states, those of the difference are (x_1 - x_2, x_2), driven and read by
@@ -118,7 +119,7 @@ def h2_distance(first: Continuous | Discrete, second: Continuous | Discrete) -> 
     return over_members(_h2_apart, *_comparable(first, second))
 
 
-def hinf_norm(form: Continuous | Discrete, *, tolerance: float = 1e-6) -> Bounds:
+def hinf_norm(form: Readable, *, tolerance: float = 1e-6) -> Bounds:
     r"""The H-infinity norm: the largest gain at any frequency, from both sides.
 
     .. math::  \sup_w |G(i w)|_2, \qquad\text{discrete:}\quad \sup_\theta |G(e^{i \theta})|_2 .
@@ -160,9 +161,7 @@ def hinf_norm(form: Continuous | Discrete, *, tolerance: float = 1e-6) -> Bounds
     return Bounds(*over_members(norm, realize(form)))
 
 
-def hinf_distance(
-    first: Continuous | Discrete, second: Continuous | Discrete, *, tolerance: float = 1e-6
-) -> Bounds:
+def hinf_distance(first: Readable, second: Readable, *, tolerance: float = 1e-6) -> Bounds:
     r"""The H-infinity norm of the difference of two systems, from both sides.
 
     Args:
@@ -200,7 +199,7 @@ def hinf_distance(
     return Bounds(*over_members(apart, *_comparable(first, second)))
 
 
-def l1_norm(form: Continuous | Discrete, *, tolerance: float = 1e-3) -> Bounds:
+def l1_norm(form: Readable, *, tolerance: float = 1e-3) -> Bounds:
     r"""The L1 norm, or peak-to-peak gain: the largest max |y| of inputs with max |u| <= 1.
 
     .. math::  \max_p \sum_m \Bigl(|D_{pm}| + \int_0^\infty |K_{pm}(t)|\, dt\Bigr),
@@ -249,9 +248,7 @@ def l1_norm(form: Continuous | Discrete, *, tolerance: float = 1e-3) -> Bounds:
     return Bounds(*over_members(norm, realize(form)))
 
 
-def l1_distance(
-    first: Continuous | Discrete, second: Continuous | Discrete, *, tolerance: float = 1e-3
-) -> Bounds:
+def l1_distance(first: Readable, second: Readable, *, tolerance: float = 1e-3) -> Bounds:
     r"""The L1 norm of the difference of two systems, from both sides.
 
     Args:
@@ -293,11 +290,13 @@ def _comparable(first: Any, second: Any) -> tuple[Realization, Realization]:
     one = realize(first)
     other = realize(second)
     if one.discrete != other.discrete:
-        got = " and ".join(f"{type(form).__name__}" for form in (first, second))
+        got = f"{type(first).__name__} and {type(second).__name__}"
         remedy = "Sample the continuous one with discretize."
         raise ValueError(f"both systems must live in one kind of time; got {got}. {remedy}")
-    if one.D.shape[-2:] != other.D.shape[-2:]:
-        got = " and ".join(str(system.D.shape[-2:][::-1]) for system in (one, other))
+    outputs, inputs = one.D.shape[-2:]
+    other_outputs, other_inputs = other.D.shape[-2:]
+    if (outputs, inputs) != (other_outputs, other_inputs):
+        got = f"{(inputs, outputs)} and {(other_inputs, other_outputs)}"
         rule = "both systems must have as many inputs and outputs"
         raise ValueError(f"{rule}; got {got}. Give the missing ones zeros.")
     require.broadcasts("second", other.batch, one.batch, "`first`")
@@ -333,7 +332,7 @@ def _passes_impulses(system: Realization) -> bool:
 
 def _triangular_difference(
     first: Realization, second: Realization
-) -> tuple[Complex, Complex, Complex]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """T, B and C of the difference, of the states (x_1 - x_2, x_2) if both have as many.
 
     Each part is in a triangular basis of its own, so that rounding does not mix the small with the
@@ -344,21 +343,29 @@ def _triangular_difference(
     A2, B2 = with_conjugates(continuous(second))[:2]
     C1 = with_conjugates(first).C
     C2 = with_conjugates(second).C
-    T1, driven, Q1 = triangular(A1, B1)
+    T1, driven1, Q1 = triangular(A1, B1)
     T2, driven2, Q2 = triangular(A2, B2)
+    across = np.zeros((len(T1), len(T2)))
+    read2 = -C2
     if len(T1) == len(T2):
-        full1, full2 = (np.diag(A) if A.ndim == 1 else A for A in (A1, A2))
-        across = Q1.conj().T @ (full1 - full2) @ Q2
-        driven = Q1.conj().T @ (B1 - B2)
-        C = np.concatenate([C1 @ Q1, (C1 - C2) @ Q2], axis=1)
-    else:
-        across = np.zeros((len(T1), len(T2)))
-        C = np.concatenate([C1 @ Q1, -C2 @ Q2], axis=1)
-    T = np.block([[T1, across], [np.zeros((len(T2), len(T1))), T2]])
-    return T, np.concatenate([driven, driven2]), C
+        adjoint = Q1.conj().T
+        across = adjoint @ (_full(A1) - _full(A2)) @ Q2
+        driven1 = adjoint @ (B1 - B2)
+        read2 = C1 - C2
+    top = np.concatenate([T1, across], axis=1)
+    bottom = np.concatenate([np.zeros(across.T.shape), T2], axis=1)
+    T = np.concatenate([top, bottom])
+    B = np.concatenate([driven1, driven2])
+    C = np.concatenate([C1 @ Q1, read2 @ Q2], axis=1)
+    return T, B, C
 
 
-def _energy(CL: Complex, system: Realization, units: Units) -> float:
+def _full(A: np.ndarray) -> np.ndarray:
+    """A matrix, of eigenvalues the diagonal one."""
+    return np.diag(A) if A.ndim == 1 else A
+
+
+def _energy(CL: np.ndarray, system: Realization, units: Units) -> float:
     """The Frobenius norm of C L in the units of the form and, in discrete time, of D.
 
     No square over- or underflows.
@@ -375,8 +382,9 @@ def _hinf(norm: Callable[..., Any], tolerance: float, *systems: Realization) -> 
     for system in systems:
         pole = undamped(system)
         if pole is not None:
-            w = abs(np.angle(pole)) if discrete else unscaled(abs(pole.imag), units.rate)
-            return Bounds(math.inf, math.inf, float(w))
+            angle = abs(np.angle(pole))
+            w = angle if discrete else unscaled(abs(pole.imag), units.rate)
+            return Bounds(lower=math.inf, upper=math.inf, at=float(w))
     direct = max(exponent_of(system.D) for system in systems)
     more = max(0, direct - units.gain)  # D may be much larger than the rest
     matrices = []
@@ -385,10 +393,12 @@ def _hinf(norm: Callable[..., Any], tolerance: float, *systems: Realization) -> 
         D = times_power(system.D, -units.gain - more)
         whole = real_blocks(continuous(system._replace(C=C, D=D)))
         matrices += [np.ascontiguousarray(X) for X in whole[:4]]
-    lower, upper, w = norm(*matrices, tolerance=tolerance)
-    lower, upper = unscaled([lower, upper], units.gain + more).tolist()
-    at = 2 * math.atan(w) if discrete else float(unscaled(w, units.rate))
-    return Bounds(lower, upper, at)
+    found = norm(*matrices, tolerance=tolerance)
+    return Bounds(
+        lower=float(unscaled(found.lower, units.gain + more)),
+        upper=float(unscaled(found.upper, units.gain + more)),
+        at=2 * math.atan(found.at) if discrete else float(unscaled(found.at, units.rate)),
+    )
 
 
 def _l1(system: Realization, tolerance: float) -> tuple[float, float]:
@@ -400,8 +410,9 @@ def _l1(system: Realization, tolerance: float) -> tuple[float, float]:
     for p, m in np.ndindex(*system.D.shape):
         integrals[:, p, m] = absolute_integral.bounds(system, p, m, tolerance)
     with np.errstate(over="ignore"):
-        peaks = unscaled(integrals, units.gain) + np.abs(system.D)
-        lower, upper = np.max(np.sum(peaks, axis=-1), axis=-1)
+        entries = unscaled(integrals, units.gain) + np.abs(system.D)
+        rows = np.sum(entries, axis=-1)
+    lower, upper = np.max(rows, axis=-1)
     return float(lower), float(upper)
 
 
@@ -410,17 +421,23 @@ def _difference(first: Realization, second: Realization) -> Realization:
     with np.errstate(over="ignore"):
         D = first.D - second.D
     if first.modal and second.modal:
-        A = np.concatenate([first.A, second.A])
+        A: Any = np.concatenate([first.A, second.A])
     else:
-        A, other = (np.diag(system.A) if system.modal else system.A for system in (first, second))
-        if np.array_equal(A, other) and np.array_equal(first.B, second.B):
+        A = _full(first.A)
+        other = _full(second.A)
+        alike = np.array_equal(A, other)
+        if alike and np.array_equal(first.B, second.B):
             return first._replace(A=A, C=_apart(first.C, second.C), D=D)
-        if np.array_equal(A, other) and np.array_equal(first.C, second.C):
+        if alike and np.array_equal(first.C, second.C):
             return first._replace(A=A, B=_apart(first.B, second.B), D=D)
-        A: Any = scipy.linalg.block_diag(A, other)
-    B = np.concatenate([first.B, second.B])
-    C = np.concatenate([first.C, -second.C], axis=1)
-    return Realization(A, B, C, D, first.discrete)
+        A = scipy.linalg.block_diag(A, other)
+    return Realization(
+        A=A,
+        B=np.concatenate([first.B, second.B]),
+        C=np.concatenate([first.C, -second.C], axis=1),
+        D=D,
+        discrete=first.discrete,
+    )
 
 
 def _apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -102,8 +102,7 @@ def realization(form: Any) -> Realization:
             remedy = "Scale the form's numbers by powers of two."
             raise ValueError(f"{rule}; got one that overflows. {remedy}")
     core = A.shape[-2:] if known.matrix else A.shape[-1:]
-    own = A.shape[: A.ndim - len(core)]
-    batch = np.broadcast_shapes(own, B.shape[:-2], C.shape[:-2], D.shape[:-2])
+    batch = shared_axes((A, len(core)), (B, 2), (C, 2), (D, 2))
     return Realization(
         A=np.broadcast_to(A, batch + core),
         B=np.broadcast_to(B, batch + B.shape[-2:]),
@@ -111,6 +110,12 @@ def realization(form: Any) -> Realization:
         D=np.broadcast_to(D, batch + D.shape[-2:]),
         discrete=not known.continuous,
     )
+
+
+def shared_axes(*arrays: tuple[Array, int]) -> tuple[int, ...]:
+    """The leading axes to which arrays broadcast, each given beside the number of its core axes."""
+    leads = [array.shape[: len(array.shape) - core] for array, core in arrays]
+    return np.broadcast_shapes(*map(tuple, leads))
 
 
 def over_members(function: Callable[..., Any], *systems: Realization) -> Any:
@@ -132,9 +137,11 @@ def over_members(function: Callable[..., Any], *systems: Realization) -> Any:
 
 def _members(system: Realization, batch: tuple[int, ...]) -> Iterator[Realization]:
     lead = len(system.batch)
-    A, B, C, D = (np.broadcast_to(X, batch + X.shape[lead:]) for X in system[:4])
+    matrices = system.A, system.B, system.C, system.D
+    whole = [np.broadcast_to(X, batch + X.shape[lead:]) for X in matrices]
     for index in np.ndindex(batch):
-        yield Realization(A[index], B[index], C[index], D[index], system.discrete)
+        A, B, C, D = (X[index] for X in whole)
+        yield Realization(A, B, C, D, system.discrete)
 
 
 def _stacked(parts: Any, batch: tuple[int, ...]) -> Any:
@@ -163,8 +170,10 @@ def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], Units]:
 
 def _in_units(system: Realization, units: Units) -> Realization:
     A = times_power(system.A, -units.rate)
-    if system.modal and np.any((np.real(A) == 0) != (np.real(system.A) == 0)):
-        slowest = np.min(np.abs(np.real(system.A)))
+    damping = np.abs(np.real(system.A))
+    lost = (damping > 0) & (np.real(A) == 0)
+    if system.modal and np.any(lost):
+        slowest = np.min(damping)
         fastest = np.max(np.abs(system.A))
         got = f"one of Re {slowest:.3g} beside one of size {fastest:.3g}"
         rule = "modes must lie within the range of a double of each other"
@@ -200,8 +209,10 @@ def real_blocks(system: Realization) -> Realization:
     A: Array = np.diag(system.A) if system.modal else system.A
     if is_real(system):
         return system._replace(A=A)
+    top = np.concatenate([A.real, -A.imag], axis=1)
+    bottom = np.concatenate([A.imag, A.real], axis=1)
     return system._replace(
-        A=np.block([[A.real, -A.imag], [A.imag, A.real]]),
+        A=np.concatenate([top, bottom]),
         B=np.concatenate([system.B.real, system.B.imag]),
         C=np.concatenate([system.C.real, -system.C.imag], axis=1),
     )
@@ -230,18 +241,19 @@ def undamped(system: Realization) -> complex | None:
     4 sqrt(N) eps |A|_F.
     """
     A = system.A
-    exact = system.modal or not np.any(np.tril(A, -1)) or not np.any(np.triu(A, 1))
     margin = 0.0
     if system.modal:
         poles: Array = A
-    elif exact:
+    elif not np.any(np.tril(A, -1)) or not np.any(np.triu(A, 1)):
         poles = np.diag(A)
     else:
         poles = np.linalg.eigvals(A)
         with np.errstate(over="ignore"):  # beyond 1e154 no eigenvalue is known to be damped
             margin = eigenvalue_rounding(len(A)) * float(np.linalg.norm(A))
     growth = np.abs(poles) - 1 if system.discrete else poles.real
-    return complex(poles[np.argmax(growth)]) if np.any(growth >= -margin) else None
+    if np.all(growth < -margin):
+        return None
+    return complex(poles[np.argmax(growth)])
 
 
 def continuous(system: Realization) -> Realization:
@@ -258,16 +270,28 @@ def _modes_continued(system: Realization) -> Realization:
     modes: Array = (-damping + 2j * z.imag) / np.abs(1 + z) ** 2
     C = system.C * root
     D = system.D - np.real(C @ system.B) / math.sqrt(2)
-    return Realization(modes, root[:, None] * system.B, C, D, discrete=False)
+    return Realization(
+        A=modes,
+        B=root[:, None] * system.B,
+        C=C,
+        D=D,
+        discrete=False,
+    )
 
 
 def _matrix_continued(system: Realization) -> Realization:
     N = len(system.A)
-    plus = np.eye(N) + system.A
-    right = np.concatenate([system.A - np.eye(N), system.B], axis=1)
-    both = np.linalg.solve(plus, right)
+    unit = np.eye(N)
+    plus = unit + system.A
+    minus = system.A - unit
+    both = np.linalg.solve(plus, np.concatenate([minus, system.B], axis=1))
     B = both[:, N:]
     C = np.linalg.solve(plus.T, system.C.T).T
-    D = system.D - np.real(system.C @ B)
     root = math.sqrt(2)
-    return Realization(both[:, :N], root * B, root * C, D, discrete=False)
+    return Realization(
+        A=both[:, :N],
+        B=root * B,
+        C=root * C,
+        D=system.D - np.real(system.C @ B),
+        discrete=False,
+    )

@@ -12,6 +12,8 @@ from ..ground import backend, require
 from ..ground.backend import Array
 from ..kernels.irregular import in_pieces, kernel_at
 from ..kernels.sampling import match, real_signal
+from .realization import shared_axes
+from .transfer_functions import read_output
 
 
 def step_response(form: Continuous, times: Array) -> Array:
@@ -86,28 +88,26 @@ def _check_times(times: Array, system: View, matrix: bool) -> None:
         got = f"{float(np.min(times)):g}"
         remedy = "Before its step a system is at rest."
         raise ValueError(f"`times` must not be negative; got {got}. {remedy}")
-    A, B, C, D = (tuple(array.shape) for array in system)
-    own = np.broadcast_shapes(A[: len(A) - 1 - matrix], B[:-2], C[:-2], D[:-2])
+    A, B, C, D = system
+    own = shared_axes((A, 1 + matrix), (B, 2), (C, 2), (D, 2))
     lead = require.broadcasts("times", tuple(times.shape[:-1]), own, "the form")
-    entries = math.prod((*lead, *D[-2:], times.shape[-1]))
+    ports = D.shape[-2:]
+    entries = math.prod((*lead, *ports, times.shape[-1]))
     size = entries * np.dtype(backend.precision(times)).itemsize
     require.room("the step response", size, host=backend.is_numpy(times))
 
 
 def _of_modes(system: View, times: Array) -> Array:
     """Re C x with x = t phi_1(A t) B, (..., P, M, T), at times (..., 1, 1, T)."""
-    xp = backend.namespace(times=times)
-    A, B, C, _ = system
-    A = A[..., None, None]
+    A = system.A[..., None, None]
+    B = system.B[..., None]
 
     def piece(_: tuple[()], t: Array) -> tuple[tuple[()], Array]:
-        x = t * phi1(*modulo_turns(t, A)) * B[..., None]
-        columns = xp.reshape(x, (*x.shape[:-2], x.shape[-2] * x.shape[-1]))
-        S = backend.real(xp.matmul(C, columns))
-        return (), xp.reshape(S, (*S.shape[:-1], *x.shape[-2:]))
+        x = t * phi1(*modulo_turns(t, A)) * B
+        return (), backend.real(read_output(system.C, x))
 
-    each = math.prod(np.broadcast_shapes(tuple(times.shape[:-1]), tuple(A.shape[:-1]), B.shape))
-    return in_pieces(piece, (), (times,), each)[1]
+    held = math.prod(shared_axes((times, 1), (A, 1), (B, 1)))
+    return in_pieces(piece, (), (times,), held)[1]
 
 
 def _of_matrix(system: View, times: Array) -> Array:
@@ -123,13 +123,21 @@ def _of_matrix(system: View, times: Array) -> Array:
     B = xp.matrix_transpose(B)[..., None, :, :]  # (..., 1, M, N)
     C = C[..., None, :]  # (..., P, 1, N)
     N = A.shape[-1]
-    lead = np.broadcast_shapes(tuple(A.shape[:-2]), tuple(B.shape[:-1]))
+    lead = shared_axes((A, 2), (B, 1))
     unit = xp.max(times) * xp.sum(xp.abs(B), axis=-1)
-    unit = match(xp.where(unit > 0, unit, xp.ones_like(unit)), B)[..., None]
+    unit = xp.where(unit > 0, unit, xp.ones_like(unit))
+    unit = match(unit, B)[..., None]
+    A = xp.broadcast_to(A, (*lead, N, N))
     driven = xp.broadcast_to((B / unit)[..., None], (*lead, N, 1))
-    top = xp.concat([xp.broadcast_to(A, (*lead, N, N)), driven], axis=-1)
-    bordered = xp.concat([top, backend.zeros((*lead, 1, N + 1), A)], axis=-2)
-    start = unit * backend.eye(N + 1, A)[N, :]
-    reading = xp.concat([C, backend.zeros((*C.shape[:-1], 1), C)], axis=-1)
+    states = xp.concat([A, driven], axis=-1)
+    input = backend.zeros((*lead, 1, N + 1), A)
+    unread = backend.zeros((*C.shape[:-1], 1), C)
     one = xp.ones_like(times[..., 0])
-    return kernel_at(Dense(bordered, start, reading, 0 * one, one), times)
+    bordered = Dense(
+        A=xp.concat([states, input], axis=-2),
+        B=unit * backend.eye(N + 1, A)[N, :],
+        C=xp.concat([C, unread], axis=-1),
+        D=0 * one,
+        step=one,
+    )
+    return kernel_at(bordered, times)

@@ -40,9 +40,11 @@ from ..kernels.sampling import match
 from ..lossless import chain
 from ..lossless.recognition import recognize
 from ..matrices import shifted
+from ..matrices.units import exponent_of
+from .realization import shared_axes
 
 _BLOCK = 64  # of a matrix on demand, whose diagonal comes in blocks
-_LARGEST = 2.0**500  # entries whose squares, in products of two, do not overflow
+_LARGEST = 500  # exponent of entries whose squares, in sums of them, do not overflow
 
 States = Callable[[Array], Array]
 
@@ -193,23 +195,26 @@ def _system(form: Any) -> _System:
         system = Diagonal(form.Lambda, form.B, form.C, form.D, form.step)
     system = plain(system)
     A, B, C, D = view(system)
-    matrix = kind(system).matrix
-    lead = np.broadcast_shapes(A.shape[: A.ndim - 1 - matrix], B.shape[:-2])
+    known = kind(system)
+    lead = shared_axes((A, 1 + known.matrix), (B, 2))
     numbers = math.prod((*lead, *B.shape[-2:]))
     if isinstance(form, DPLR):
         numbers *= 1 + form.P.shape[-1]
         states: States = partial(_woodbury, form)
-    elif not matrix:
+    elif not known.matrix:
         states = partial(_fractions, A, B)
     elif backend.is_numpy(A):
         states = _on_the_host(A, B)
     else:
         numbers *= A.shape[-1]
         states = partial(_solved, A, B)
-    if not kind(system).continuous:
-        states = partial(_newest, states)
-    real = not any(backend.is_complex(X) for X in (A, B, C))
-    return _System(states, numbers, partial(_read, C), D, real)
+    return _System(
+        states=states if known.continuous else partial(_newest, states),
+        numbers=numbers,
+        read=partial(read_output, C),
+        D=D,
+        real=not any(backend.is_complex(X) for X in (A, B, C)),
+    )
 
 
 def _first_coefficient(form: NPLR) -> _System:
@@ -231,10 +236,14 @@ def _response(form: Any, s: Array) -> Array:
     xp = backend.namespace(s=s)
     system = _system(form)
 
+    def response(s: Array) -> Array:
+        return system.read(system.states(s))
+
     def piece(_: tuple[()], s: Array) -> tuple[tuple[()], Array]:
-        G = system.read(system.states(s))
+        G = response(s)
         if not system.real:
-            G = (G + xp.conj(system.read(system.states(xp.conj(s))))) / 2
+            mirrored = xp.conj(response(xp.conj(s)))
+            G = (G + mirrored) / 2
         return (), G + system.D[..., None]
 
     with _refusing_poles(s):
@@ -251,11 +260,13 @@ def _newest(states: States, z: Array) -> Array:
     return z * states(z)
 
 
-def _read(C: Array, X: Array) -> Array:
+def read_output(C: Array, X: Array) -> Array:
+    """C x for x (..., N, M, S), as (..., P, M, S)."""
     xp = backend.namespace(X=X)
-    columns = xp.reshape(X, (*X.shape[:-2], X.shape[-2] * X.shape[-1]))
+    M, S = X.shape[-2:]
+    columns = xp.reshape(X, (*X.shape[:-2], M * S))
     G = xp.matmul(match(C, X), columns)
-    return xp.reshape(G, (*G.shape[:-1], *X.shape[-2:]))
+    return xp.reshape(G, (*G.shape[:-1], M, S))
 
 
 def _fractions(A: Array, B: Array, s: Array) -> Array:
@@ -283,11 +294,14 @@ def _solved(A: Array, B: Array, s: Array) -> Array:
     xp = backend.namespace(s=s)
     S = s.shape[0]
     N, M = B.shape[-2:]
-    lead = np.broadcast_shapes(tuple(A.shape[:-2]), tuple(B.shape[:-2]))
-    moved = s[:, None, None] * backend.eye(N, s) - match(A, s)[..., None, :, :]
+    lead = shared_axes((A, 2), (B, 2))
+    A = match(A, s)[..., None, :, :]
+    B = match(B, s)[..., None, :, :]
+    moved = s[:, None, None] * backend.eye(N, s) - A
     moved = xp.broadcast_to(moved, (*lead, S, N, N))
-    right = xp.broadcast_to(match(B, s)[..., None, :, :], (*lead, S, N, M))
-    return xp.moveaxis(xp.linalg.solve(moved, right), -3, -1)
+    right = xp.broadcast_to(B, (*lead, S, N, M))
+    X = xp.linalg.solve(moved, right)
+    return xp.moveaxis(X, -3, -1)
 
 
 def _on_the_host(A: Any, B: Real) -> States:
@@ -295,16 +309,16 @@ def _on_the_host(A: Any, B: Real) -> States:
 
     A longer unit of time is taken where squares of A would overflow.
     """
-    if not isinstance(A, OnDemand):
-        largest = float(np.max(np.abs([A.real, A.imag]), initial=0.0))
-        if largest > _LARGEST:
-            unit = 2.0 ** (math.frexp(largest)[1] - 1)
-            scaled = _on_the_host(A / unit, B)
-            return lambda s: scaled(s / unit) / unit
-    zeros = _zeros(A, B[:, 0]) if A.ndim == 2 and B.ndim == 2 and B.shape[1] == 1 else None
-    if zeros is not None:
-        poles = _diagonal(A)
-        return lambda s: chain.states(B[:, 0], poles, zeros, s)[:, None, :]
+    if not isinstance(A, OnDemand) and exponent_of(A) > _LARGEST:
+        unit = 2.0 ** (exponent_of(A) - 1)
+        scaled = _on_the_host(A / unit, B)
+        return lambda s: scaled(s / unit) / unit
+    if A.ndim == 2 and B.shape[1:] == (1,):
+        b = B[:, 0]
+        zeros = _zeros(A, b)
+        if zeros is not None:
+            poles = _diagonal(A)
+            return lambda s: chain.states(b, poles, zeros, s)[:, None, :]
     return _by_triangles(np.asarray(A), B)
 
 
@@ -322,23 +336,26 @@ def _by_triangles(A: np.ndarray, B: Real) -> States:
     A = A.astype(np.complex128 if np.iscomplexobj(A) else np.float64)
     N, M = B.shape[-2:]
     own = A.shape[:-2]
-    lead = np.broadcast_shapes(own, B.shape[:-2])
+    lead = shared_axes((A, 2), (B, 2))
+    every = slice(None)
     inputs = np.broadcast_to(B, (*lead, N, M))
     members = []
     for index in np.ndindex(own):
         T, Q = shifted.triangular(A[index])
-        its = (i if size > 1 else slice(None) for i, size in zip(index, own, strict=True))
-        place = (..., *its, slice(None), slice(None))
-        members.append(_Triangle(T, Q, Q.conj().T @ inputs[place], place))
+        its = [i if size > 1 else every for i, size in zip(index, own, strict=True)]
+        place = (..., *its, every, every)
+        driven = Q.conj().T @ inputs[place]
+        members.append(_Triangle(T, Q, driven, place))
 
     def states(s: Complex) -> Complex:
         wide = s.astype(np.complex128)
         X = np.empty((*lead, N, M, len(s)), dtype=np.complex128)
-        for T, Q, driven, place in members:
-            right = np.moveaxis(driven, -2, 0)[..., None]
+        for member in members:
+            right = np.moveaxis(member.driven, -2, 0)[..., None]
             right = np.broadcast_to(right, (*right.shape[:-1], len(s)))
-            x = np.tensordot(Q, shifted.solve(T, right, wide), axes=1)
-            X[(*place, slice(None))] = np.moveaxis(x, 0, -3)
+            turned = shifted.solve(member.T, right, wide)
+            x = np.tensordot(member.Q, turned, axes=1)
+            X[(*member.place, every)] = np.moveaxis(x, 0, -3)
         return X.astype(s.dtype, copy=False)
 
     return states
@@ -386,9 +403,10 @@ def _finite(result: Array, s: Array, form: Any = None) -> Array:
     """The result (..., S), refused on the host where it is not finite."""
     if not backend.is_numpy(result) or require.all_finite(result):
         return result
-    wrong = ~np.all(np.isfinite(result), axis=tuple(range(result.ndim - 1)))
+    columns = np.isfinite(result).reshape(-1, len(s))
+    wrong = ~np.all(columns, axis=0)
     at = s[np.flatnonzero(wrong)[0]]
-    if isinstance(form, DPLR) and np.any((form.Lambda == at) | (form.Lambda.conj() == at)):
+    if isinstance(form, DPLR) and np.any(np.isin([at, at.conj()], form.Lambda)):
         rule = "`s` must not be an entry of `Lambda`, where Woodbury divides by zero"
         remedy = "Move it off by a little, or take forms.to_dense."
         raise ValueError(f"{rule}; got s = {at:.6g}. {remedy}")
