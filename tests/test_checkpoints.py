@@ -503,7 +503,7 @@ def test_pytorch_itself_is_asked_to_run_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ssmlinalg.checkpoints.pytorch._NAMED", re.compile(".*"))
+    monkeypatch.setattr("ssmlinalg.checkpoints.pytorch.NAMED", re.compile(".*"))
     torch.save({"A": Run()}, tmp_path / "a.pt")
     refused(tmp_path / "a.pt")
     assert not (tmp_path / "ran").exists()

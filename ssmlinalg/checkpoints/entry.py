@@ -1,12 +1,9 @@
-"""What every kind of file gives: entries that know their shape before they are read, and sentences
-where a file is bad.
-"""
+"""Entries that know their shape before they are read, and the sentences where a file is bad."""
 
 from __future__ import annotations
 
 import errno
 import math
-import os
 import stat
 import warnings
 from collections.abc import Callable, Iterator
@@ -25,88 +22,96 @@ AGAIN = "Copy or write it again."
 
 
 class Entry(NamedTuple):
-    """An array in a file."""
+    """An array in a file.
+
+    Attributes:
+        shape: the shape of the array.
+        dtype: the type as stored: "float32", "bfloat16", "complex64", ...
+        read: the function that gives the array on the host, a copy of its own: bfloat16 and float8
+            as float32, nothing else is cast. It raises ValueError if the array is bad.
+    """
 
     shape: tuple[int, ...]
     dtype: str
-    """As stored: "float32", "bfloat16", "complex64"..."""
     read: Callable[[], np.ndarray]
-    """The array on the host, its own copy: bfloat16 and float8 as float32, nothing else is cast; ValueError if it is bad."""
 
 
 class Checkpoint(NamedTuple):
-    """A file of arrays; nothing of them is read before their `read()` is called."""
+    """A file of arrays; nothing of them is read before their `read()` is called.
+
+    Attributes:
+        entries: the arrays by name.
+        metadata: text beside the arrays, {} where the file has none.
+    """
 
     entries: dict[str, Entry]
     metadata: dict[str, str]
-    """Text beside the arrays, {} where the file has none."""
 
 
-def regular(path: Path) -> None:
+class File(NamedTuple):
+    """A file of one kind, and the sentences with which it is refused."""
+
+    path: Path
+    kind: str
+
+    def check(self, holds: bool, why: str) -> None:
+        """Refuse the file for the reason `why` unless `holds`."""
+        if not holds:
+            raise ValueError(self._not_whole(why))
+
+    def texts(self, value: object, why: str) -> dict[str, str]:
+        """A parsed value that is texts by name, as metadata are; else refuse the file."""
+        if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+            raise ValueError(self._not_whole(why))
+        return value
+
+    def _not_whole(self, why: str) -> str:
+        return f"`path` must be a whole {self.kind} file; got {self.path} ({why}). {AGAIN}"
+
+    @contextmanager
+    def parsing(self) -> Iterator[None]:
+        """One sentence for any error of a parser; refusals of the system stay OSError."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        except Exception as error:
+            # EINVAL: a damaged file sends its parser to a place before the first byte.
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                rule = "`path` must be a file that can be read"
+                got = f"{self.path} ({error.strerror})"
+                raise type(error)(f"{rule}; got {got}. Check it.") from error
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ValueError(self._not_whole(reason)) from error
+
+    def refused(self, name: str, dtype: str) -> Callable[[], np.ndarray]:
+        """The `read` of an entry that is no numbers: text, objects, types of fewer than 8 bits."""
+
+        def read() -> np.ndarray:
+            rule = "an entry must be an array of plain numbers to be read"
+            got = f"{dtype} for {name!r} in {self.path}"
+            remedy = "Leave it out, or convert it where the file is from."
+            raise ValueError(f"{rule}; got {got}. {remedy}")
+
+        return read
+
+
+def check_regular(path: Path) -> None:
     """Refuse what is absent, and pipes and devices, which opening or reading could block on."""
+    rule = "`path` must be a file that can be read"
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise type(error)(
-            f"`path` must be a file that can be read; got {path} ({error.strerror}). Check its name."
-        ) from error
+        raise type(error)(f"{rule}; got {path} ({error.strerror}). Check its name.") from error
     except ValueError as error:  # a NUL in the name
-        raise ValueError(
-            f"`path` must be a file that can be read; got {str(path)!r} ({error}). Check its name."
-        ) from error
+        raise ValueError(f"{rule}; got {str(path)!r} ({error}). Check its name.") from error
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(
-            f"`path` must be a file that can be read; got {path}, a folder. Name a file in it."
-        )
+        raise IsADirectoryError(f"{rule}; got {path}, a folder. Name a file in it.")
     if not stat.S_ISREG(mode):
-        raise ValueError(
-            f"`path` must be a regular file; got {path}, a pipe or a device. Copy it into a file first."
-        )
+        got = f"{path}, a pipe or a device"
+        raise ValueError(f"`path` must be a regular file; got {got}. Copy it into a file first.")
 
 
-@contextmanager
-def whole(path: str | os.PathLike[str], kind: str) -> Iterator[None]:
-    """Whatever a parser makes of damaged bytes, warnings too, becomes one sentence; what the system
-    refuses stays OSError.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        # EINVAL: a damaged file sends its parser to a place before the first byte.
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-            raise type(error)(
-                f"`path` must be a file that can be read; got {path} ({error.strerror}). Check it."
-            ) from error
-        raise ValueError(
-            f"`path` must be a whole {kind} file; got {path} ({reason}). {AGAIN}"
-        ) from error
-
-
-def sound(path: str | os.PathLike[str], kind: str, holds: bool, why: str) -> None:
-    """Refuse the file for the reason `why` unless `holds`."""
-    if not holds:
-        raise ValueError(f"`path` must be a whole {kind} file; got {path} ({why}). {AGAIN}")
-
-
-def room(name: str, shape: tuple[int, ...], itemsize: int) -> int:
-    """The bytes of an array, refused where no memory holds them."""
-    size = math.prod(shape) * itemsize
-    require.room(f"the array {name!r}", size, host=True)
-    return size
-
-
-def refused(path: str | os.PathLike[str], name: str, dtype: str) -> Callable[[], np.ndarray]:
-    """The `read` of an entry that is no array of numbers: objects, text, cells, types of fewer than
-    8 bits.
-    """
-
-    def read() -> np.ndarray:
-        remedy = "Leave it out, or convert it where the file is from."
-        raise ValueError(
-            f"an entry must be an array of plain numbers to be read; got {dtype} for {name!r} in {path}. {remedy}"
-        )
-
-    return read
+def check_room(name: str, shape: tuple[int, ...], itemsize: int) -> None:
+    """Refuse an array that no memory holds."""
+    require.room(f"the array {name!r}", math.prod(shape) * itemsize, host=True)

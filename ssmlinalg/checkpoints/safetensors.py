@@ -10,66 +10,78 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
-from .entry import HEADER, Checkpoint, Entry, refused, room, sound, whole
-
-KIND = "safetensors"
-
-
-def _bfloat16(bits: np.ndarray) -> np.ndarray:
-    """The upper half of a float32."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
-
-
-def _float8_e5m2(bits: np.ndarray) -> np.ndarray:
-    """The upper half of a float16."""
-    return (bits.astype(np.uint16) << 8).view(np.float16).astype(np.float32)
-
-
-def _float8_e4m3(bits: np.ndarray) -> np.ndarray:
-    """(1 + m/8) 2^(e - 7), m/8 2^-6 for e = 0; NaN for all ones, no infinities."""
-    exponent, fraction = (bits >> 3 & 15).astype(np.int32), (bits & 7).astype(np.float32) / 8
-    size = np.ldexp(fraction + (exponent > 0), np.maximum(exponent, 1) - 7)
-    return np.where(
-        bits & 127 == 127, np.float32(np.nan), np.where(bits > 127, -size, size)
-    ).astype(np.float32)
-
+from ..ground.formats import FORMATS
+from .entry import HEADER, Checkpoint, Entry, File, check_room
 
 PLAIN = {
     "F64": "float64", "F32": "float32", "F16": "float16", "C64": "complex64", "BOOL": "bool",
     "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
     "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8",
 }  # fmt: skip
-WIDENED: dict[str, tuple[str, str, Callable[[np.ndarray], np.ndarray]]] = {
-    "BF16": ("bfloat16", "uint16", _bfloat16),
-    "F8_E5M2": ("float8_e5m2", "uint8", _float8_e5m2),
-    "F8_E4M3": ("float8_e4m3fn", "uint8", _float8_e4m3),
+
+
+class _Widened(NamedTuple):
+    """A format that NumPy has not: the integers of its bits, and their numbers in float32."""
+
+    dtype: str
+    bits: str
+    numbers: Callable[[np.ndarray], np.ndarray]
+
+
+def _upper_half(bits: np.ndarray) -> np.ndarray:
+    """The numbers of bfloat16, which is the upper half of float32."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+@cache
+def _float8_numbers(dtype: str) -> np.ndarray:
+    """The 256 numbers of a format of 8 bits: a sign, an exponent, and a fraction.
+
+    Codes beyond the largest number are infinite where their fraction is 0, and NaN elsewhere.
+    """
+    known = FORMATS[dtype]
+    scale = 2 ** (known.digits - 1)  # of the fraction
+    code = np.arange(128)
+    exponent = code // scale
+    fraction = code % scale
+    size = np.ldexp(fraction / scale + (exponent > 0), np.maximum(exponent, 1) - 1) * known.normal
+    beyond = np.where(fraction == 0, np.inf, np.nan)
+    size = np.where(size <= known.largest, size, beyond)
+    return np.concatenate([size, -size]).astype(np.float32)
+
+
+def _float8(bits: np.ndarray, dtype: str) -> np.ndarray:
+    return _float8_numbers(dtype)[bits]
+
+
+WIDENED = {
+    "BF16": _Widened("bfloat16", "uint16", _upper_half),
+    "F8_E5M2": _Widened("float8_e5m2", "uint8", partial(_float8, dtype="float8_e5m2")),
+    "F8_E4M3": _Widened("float8_e4m3fn", "uint8", partial(_float8, dtype="float8_e4m3fn")),
 }
 
 
 def read(path: Path) -> Checkpoint:
     """The entries of a safetensors file."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        sound(
-            path,
-            KIND,
-            size <= HEADER,
-            f"a header of {size} bytes, and {HEADER} is the most there may be",
-        )
-        with whole(path, KIND):
+    file = File(path, "safetensors")
+    with path.open("rb") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+        why = f"a header of {size} bytes, and {HEADER} is the most there may be"
+        file.check(size <= HEADER, why)
+        with file.parsing():
             with safetensors.safe_open(path, framework="np") as judged:
                 judged.keys()
-            header = json.loads(file.read(size), object_pairs_hook=_once)
+            header = json.loads(opened.read(size), object_pairs_hook=_once)
     metadata = header.pop("__metadata__", {})
-    entries = {name: _entry(path, name, 8 + size, **told) for name, told in header.items()}
+    entries = {name: _entry(file, name, 8 + size, array) for name, array in header.items()}
     return Checkpoint(entries, metadata)
 
 
@@ -77,10 +89,9 @@ def data(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes
     """The bytes of a safetensors file; ValueError for a type it has not, such as complex128."""
     for name, array in arrays.items():
         if array.dtype.name not in PLAIN.values():
+            rule = "an array must be of a type safetensors has"
             got = f"{array.dtype.name} for {name!r}"
-            raise ValueError(
-                f"an array must be of a type safetensors has; got {got}. Convert it, or write a .npz file."
-            )
+            raise ValueError(f"{rule}; got {got}. Convert it, or write a .npz file.")
     return safetensors.numpy.save(dict(arrays), dict(metadata) or None)
 
 
@@ -92,27 +103,26 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(
-    path: Path,
-    name: str,
-    start: int,
-    dtype: str,
-    shape: list[int],
-    data_offsets: list[int],
-    **_: Any,
-) -> Entry:
-    where, axes = start + data_offsets[0], tuple(shape)
+def _entry(file: File, name: str, start: int, array: Mapping[str, Any]) -> Entry:
+    """An entry from its line in the header; the numbers begin at `start`."""
+    dtype = array["dtype"]
+    shape = tuple(array["shape"])
+    where = start + array["data_offsets"][0]
     if dtype in PLAIN:
-        return Entry(axes, PLAIN[dtype], partial(_read, path, name, where, PLAIN[dtype], axes))
+        plain = PLAIN[dtype]
+        return Entry(shape, plain, partial(_read, file, name, where, plain, shape))
     if dtype in WIDENED:
-        stored, bits, widen = WIDENED[dtype]
-        return Entry(axes, stored, lambda: widen(_read(path, name, where, bits, axes)))
-    return Entry(axes, dtype.lower(), refused(path, name, dtype.lower()))
+        known = WIDENED[dtype]
+        bits = partial(_read, file, name, where, known.bits, shape)
+        return Entry(shape, known.dtype, lambda: known.numbers(bits()))
+    return Entry(shape, dtype.lower(), file.refused(name, dtype.lower()))
 
 
-def _read(path: Path, name: str, where: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    room(name, shape, np.dtype(dtype).itemsize)
-    with whole(path, KIND):
-        array = np.fromfile(path, np.dtype(dtype).newbyteorder("<"), math.prod(shape), offset=where)
-        array = (array if sys.byteorder == "little" else array.astype(dtype)).reshape(shape)
-    return array
+def _read(file: File, name: str, where: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    check_room(name, shape, np.dtype(dtype).itemsize)
+    with file.parsing():
+        stored = np.dtype(dtype).newbyteorder("<")
+        array = np.fromfile(file.path, stored, math.prod(shape), offset=where)
+        if sys.byteorder != "little":
+            array = array.astype(dtype)
+        return array.reshape(shape)
