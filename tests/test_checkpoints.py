@@ -148,7 +148,8 @@ def test_every_number_of_a_narrow_type_arrives_as_float32(
     bits = torch.arange(2 ** (8 * dtype.itemsize), dtype=torch.int32).to(
         torch.int16 if dtype.itemsize == 2 else torch.uint8
     )
-    tensor, path = bits.view(dtype), tmp_path / f"a{suffix}"
+    tensor = bits.view(dtype)
+    path = tmp_path / f"a{suffix}"
     safetensors.torch.save_file({"x": tensor}, path) if suffix == ".safetensors" else torch.save(
         {"x": tensor}, path
     )
@@ -193,7 +194,8 @@ def test_files_of_matlab_are_read_as_scipy_reads_them(
     compressed: bool, given: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     scipy.io.savemat(tmp_path / "a.mat", given, do_compression=compressed, oned_as="column")
-    found, expected = values(read(tmp_path / "a.mat")), scipy.io.loadmat(tmp_path / "a.mat")
+    found = values(read(tmp_path / "a.mat"))
+    expected = scipy.io.loadmat(tmp_path / "a.mat")
     assert found.keys() == given.keys()
     for name, array in found.items():
         theirs = expected[name].astype(bool) if given[name].dtype == bool else expected[name]
@@ -358,8 +360,15 @@ def samples(folder: Path) -> dict[str, bytes]:
 
 
 KINDS = [
-    "a.safetensors", "a.npz", "a.mat", "b.npz", "a.npy", "b.mat", "a.pt", "model.safetensors.index.json"
-]  # fmt: skip
+    "a.safetensors",
+    "a.npz",
+    "a.mat",
+    "b.npz",
+    "a.npy",
+    "b.mat",
+    "a.pt",
+    "model.safetensors.index.json",
+]
 
 
 @pytest.fixture(scope="module")
@@ -390,7 +399,8 @@ def test_a_changed_byte_is_refused_or_read(
     name: str, data: st.DataObject, whole: tuple[Path, dict[str, bytes]]
 ) -> None:
     folder, files = whole
-    changed, bad = bytearray(files[name]), folder / f"bad-{name}"
+    changed = bytearray(files[name])
+    bad = folder / f"bad-{name}"
     for _ in range(data.draw(st.integers(1, 3))):
         changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
     bad.write_bytes(changed)
@@ -582,10 +592,8 @@ def test_archives_that_may_swell_without_bound_are_refused(
 
 
 def test_an_archive_whose_directory_lies_is_refused(tmp_path: Path) -> None:
-    path, array = (
-        zipped(tmp_path / "a.npz", {"a.npy": npy(np.zeros(100_000))}, zipfile.ZIP_DEFLATED),
-        npy(np.zeros(100_000)),
-    )
+    path = zipped(tmp_path / "a.npz", {"a.npy": npy(np.zeros(100_000))}, zipfile.ZIP_DEFLATED)
+    array = npy(np.zeros(100_000))
     whole = path.read_bytes()
     at = whole.rindex(b"PK\x01\x02")
     for declares in (len(array) - 8, len(array) + 8, 2**31, 128):
@@ -773,7 +781,8 @@ def test_what_a_format_does_not_hold_is_not_written(
 
 @pytest.mark.parametrize("suffix", TYPES)
 def test_a_link_is_replaced_and_not_followed(suffix: str, tmp_path: Path) -> None:
-    target, path = tmp_path / "precious", tmp_path / f"a{suffix}"
+    target = tmp_path / "precious"
+    path = tmp_path / f"a{suffix}"
     path.symlink_to(target)
     for there in (False, True):
         if there:
@@ -802,9 +811,14 @@ def test_a_layer_saved_in_any_format_is_loaded(suffix: str, tmp_path: Path) -> N
 MEASURED = """
 import resource, sys, time
 from ssmlinalg import checkpoints, export, ptd_init
+
 before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
 total = checkpoints.read(sys.argv[1]).entries["small"].read().sum()
-print(total, time.perf_counter() - start, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)
+print(
+    total,
+    time.perf_counter() - start,
+    (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10,
+)
 """
 
 
@@ -813,7 +827,8 @@ print(total, time.perf_counter() - start, (resource.getrusage(resource.RUSAGE_SE
     reason="ru_maxrss counts KiB on Linux alone, and not all systems have sparse files",
 )
 def test_a_file_of_ten_gigabytes_opens_at_once(tmp_path: Path) -> None:
-    large, small = 10 * 2**30, np.arange(8, dtype=np.float32)
+    large = 10 * 2**30
+    small = np.arange(8, dtype=np.float32)
     header = {"large": told([large // 4], 0, large), "small": told([8], large, large + 32)}
     path = tensors(tmp_path / "a.safetensors", header)
     start = path.stat().st_size

@@ -6,8 +6,6 @@ import errno
 import math
 import os
 import pickle
-import re
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +14,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from strategies import exports
+from strategies import EPS, exports
+from targets import SENTENCE, init, refused, same, shapes_and_types, sized
 
 from ssmlinalg import INITS, checkpoints, export, forms, kernel, transfer
 from ssmlinalg.export.layout import ranked
@@ -27,14 +26,6 @@ orders = st.integers(1, 17)
 seeds = st.integers(0, 2**16)
 # In the catalogue a form says by its type which targets take it.
 several = sorted(name for name, make in INITS.items() if type(make(4)) is forms.MIMO)
-
-
-def init(name, order, **options) -> Any:
-    return INITS[name](order, **options)
-
-
-def options(target):
-    return {"length": LENGTH} if export.TARGETS[target].sized else {}
 
 
 def sampled(form, target):
@@ -68,8 +59,9 @@ def rounding(arrays, target):
     """How far kernel and transfer function move when each array is rounded, found by moving them:
     the largest of 6 draws.
     """
-    back, rng = export.TARGETS[target].back, np.random.default_rng(0)
-    form = back(arrays, **options(target))
+    back = export.TARGETS[target].back
+    rng = np.random.default_rng(0)
+    form = back(arrays, **sized(target, LENGTH))
 
     def rounded(array):
         if array.dtype.kind == "i":
@@ -80,7 +72,7 @@ def rounding(arrays, target):
 
     draws = ({name: rounded(array) for name, array in arrays.items()} for _ in range(6))
     return np.max(
-        [distances(back(draw, **options(target)), form, target) for draw in draws], axis=0
+        [distances(back(draw, **sized(target, LENGTH)), form, target) for draw in draws], axis=0
     )
 
 
@@ -89,11 +81,11 @@ def rounding(arrays, target):
 def test_back_undoes_to_within_the_precision_of_the_layer(target, data):
     given, form = data.draw(exports(target, LENGTH))
     there = export.TARGETS[target]
-    arrays = there.to(given, **options(target))
+    arrays = there.to(given, **sized(target, LENGTH))
     scale = np.array([np.max(np.abs(values)) for values in sampled(form, target)])
-    double = np.finfo(np.float64).eps * LENGTH * (1 + np.max(np.abs(form[0])))
+    double = EPS * LENGTH * (1 + np.max(np.abs(form[0])))
     allowed = 16 * rounding(arrays, target) + 16 * double * scale
-    error = distances(there.back(arrays, **options(target)), form, target)
+    error = distances(there.back(arrays, **sized(target, LENGTH)), form, target)
     assert np.all(error <= allowed), error / allowed
 
 
@@ -101,20 +93,17 @@ def test_back_undoes_to_within_the_precision_of_the_layer(target, data):
 @given(data=st.data())
 def test_to_undoes_back_exactly(target, data):
     there = export.TARGETS[target]
-    arrays = there.to(data.draw(exports(target, LENGTH))[0], **options(target))
-    again = there.to(there.back(arrays, **options(target)), **options(target))
-    assert again.keys() == arrays.keys()
-    assert all(
-        np.array_equal(again[name], array) and again[name].dtype == array.dtype
-        for name, array in arrays.items()
-    )
+    arrays = there.to(data.draw(exports(target, LENGTH))[0], **sized(target, LENGTH))
+    again = there.to(there.back(arrays, **sized(target, LENGTH)), **sized(target, LENGTH))
+    assert same(again, arrays)
+    assert shapes_and_types(again) == shapes_and_types(arrays)
 
 
 @pytest.mark.parametrize("target", export.TARGETS)
 @given(data=st.data())
 def test_the_arrays_are_those_of_the_layout(target, data):
     there = export.TARGETS[target]
-    arrays = there.to(data.draw(exports(target, LENGTH))[0], **options(target))
+    arrays = there.to(data.draw(exports(target, LENGTH))[0], **sized(target, LENGTH))
     kinds = {"f": "float32", "c": "complex64", "d": "float64", "z": "complex128", "i": "int64"}
     for name, array in arrays.items():
         kind, axes = there.layout[name]
@@ -129,7 +118,7 @@ def test_the_s4d_layer_holds_the_product_of_b_and_c(order, width, seed):
     form = init("ptd", order, channels=width, seed=seed)
     arrays = export.TARGETS["s4d"].to(form)
     n = form.A.shape[-1]
-    assert {name: (array.shape, array.dtype.name) for name, array in arrays.items()} == {
+    assert shapes_and_types(arrays) == {
         "C": ((width, n, 2), "float32"),
         "log_dt": ((width,), "float32"),
         "log_A_real": ((width, n), "float32"),
@@ -144,7 +133,7 @@ def test_the_s4d_layer_holds_the_product_of_b_and_c(order, width, seed):
 @given(orders, st.integers(1, 3), st.sampled_from(several), seeds)
 def test_the_s5_layer_holds_a_state_of_the_order_asked_for(order, width, name, seed):
     arrays = export.TARGETS["s5-pytorch"].to(init(name, order, channels=width, seed=seed))
-    assert {name: (array.shape, array.dtype.name) for name, array in arrays.items()} == {
+    assert shapes_and_types(arrays) == {
         "seq.Lambda": ((order,), "complex64"),
         "seq.B": ((order, width, 2), "float32"),
         "seq.C": ((width, order), "complex64"),
@@ -160,7 +149,8 @@ def test_an_s5_layer_trained_out_of_its_pairs_comes_back_exactly(order, width, s
         rng.standard_normal((*shape, 2)) @ [1, 1j]
         for shape in ((order,), (order, width), (width, order))
     )
-    D, log_step = rng.standard_normal(width), rng.uniform(-3, -1, order)
+    D = rng.standard_normal(width)
+    log_step = rng.uniform(-3, -1, order)
     trained = {
         "seq.Lambda": A,
         "seq.B": np.stack([B.real, B.imag], -1),
@@ -176,7 +166,7 @@ def test_an_s5_layer_trained_out_of_its_pairs_comes_back_exactly(order, width, s
         np.max(np.abs(C) @ np.abs(driven)) * np.exp(8 * max(0, turned.real.max())) + np.abs(D).max()
     )
     form = export.TARGETS["s5-pytorch"].back(trained)
-    assert np.allclose(kernel(form, 8), K, rtol=0, atol=64 * np.finfo(float).eps * scale)
+    assert np.allclose(kernel(form, 8), K, rtol=0, atol=64 * EPS * scale)
 
 
 def test_what_torch_holds_is_read_and_written_like_what_numpy_holds():
@@ -190,7 +180,8 @@ def test_what_torch_holds_is_read_and_written_like_what_numpy_holds():
 
 
 def test_a_direct_path_is_written_where_the_form_has_one():
-    lin, mamba = init("s4d-lin", 4, channels=2), init("mamba", 4, channels=2)
+    lin = init("s4d-lin", 4, channels=2)
+    mamba = init("mamba", 4, channels=2)
     assert "D" not in export.TARGETS["s4d"].to(lin)
     assert np.array_equal(export.TARGETS["s4d"].to(mamba)["D"], np.ones(2, np.float32))
 
@@ -251,7 +242,7 @@ S5 = init("s5", 4, channels=2)
     ],
 )
 def test_what_a_layer_cannot_hold_is_refused(target, form, error, sentence):
-    with pytest.raises(error, match=sentence):
+    with refused(error, sentence):
         export.TARGETS[target].to(form)
 
 
@@ -287,7 +278,7 @@ def test_values_on_another_device_are_looked_at_as_well():
 )
 def test_arrays_that_are_not_the_layers_are_refused(change, sentence):
     arrays = export.TARGETS["s4d"].to(LIN) | change
-    with pytest.raises(ValueError, match=sentence):
+    with refused(ValueError, sentence):
         export.TARGETS["s4d"].back(
             {name: array for name, array in arrays.items() if array is not None}
         )
@@ -295,7 +286,8 @@ def test_arrays_that_are_not_the_layers_are_refused(change, sentence):
 
 @pytest.mark.parametrize("target", ["s4d", "s5-pytorch"])
 def test_a_file_holds_the_arrays_and_all_that_was_recorded(target, tmp_path):
-    form, path = init("ptd", 7, channels=2, seed=3), tmp_path / "model.safetensors"
+    form = init("ptd", 7, channels=2, seed=3)
+    path = tmp_path / "model.safetensors"
     told = {
         "built": "ptd",
         "seed": 3,
@@ -312,7 +304,7 @@ def test_a_file_holds_the_arrays_and_all_that_was_recorded(target, tmp_path):
     assert metadata["numpy"] == np.__version__
     assert metadata["training"].keys() == there.to(form).keys()
     expected = there.back(there.to(form))
-    assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+    assert same(found, expected)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
@@ -410,7 +402,8 @@ def test_a_wrong_call_writes_nothing(name, target, metadata, error, sentence, tm
 
 
 def test_no_length_of_the_header_is_taken_for_a_pickle(tmp_path):
-    path, beginnings = tmp_path / "a.safetensors", set()
+    path = tmp_path / "a.safetensors"
+    beginnings = set()
     for size in range(0, 256, 8):
         export.save(path, LIN, "s4d", metadata={"note": size * "."}, force=True)
         export.load(path)
@@ -484,7 +477,7 @@ def test_arrays_of_every_precision_of_torch_are_read_as_the_numbers_they_hold(ca
     }
     doubled = {name: array.double() for name, array in arrays.items()}
     ours, expected = (export.TARGETS["s4d"].back(each) for each in (arrays, doubled))
-    assert all(np.array_equal(a, b) for a, b in zip(ours, expected, strict=True))
+    assert same(ours, expected)
 
 
 @pytest.mark.parametrize(
@@ -492,10 +485,8 @@ def test_arrays_of_every_precision_of_torch_are_read_as_the_numbers_they_hold(ca
 )
 def test_what_is_no_array_is_named_in_a_sentence(odd):
     arrays = export.TARGETS["s4d"].to(init("s4d-lin", 8))
-    with pytest.raises(
-        TypeError,
-        match=r"`A_imag` must be a dense array of numbers that NumPy has; got [^\n]+\. Make it one\.",
-    ):
+    rule = r"`A_imag` must be a dense array of numbers that NumPy has; got [^\n]+\. Make it one\."
+    with pytest.raises(TypeError, match=rule):
         export.TARGETS["s4d"].back(arrays | {"A_imag": odd})
 
 
@@ -503,14 +494,16 @@ def test_what_is_no_array_is_named_in_a_sentence(odd):
 @given(data=st.data(), value=st.sampled_from([1e300, -1e300, 1e308, 710.0, -1e5, 1e-320]))
 def test_arrays_of_any_size_are_read_or_refused_without_a_warning(target, data, value):
     there = export.TARGETS[target]
-    arrays = there.to(data.draw(exports(target, LENGTH))[0], **options(target))
+    arrays = there.to(data.draw(exports(target, LENGTH))[0], **sized(target, LENGTH))
     name = data.draw(
         st.sampled_from([name for name, array in arrays.items() if array.dtype.kind != "i"])
     )
     large = np.full(arrays[name].shape, value, np.result_type(arrays[name], np.float64))
     said = "a rule; got a value. Remedy."
     try:
-        there.to(there.back(arrays | {name: large}, **options(target)), **options(target))
+        there.to(
+            there.back(arrays | {name: large}, **sized(target, LENGTH)), **sized(target, LENGTH)
+        )
     except (ValueError, TypeError) as error:
         said = str(error)
-    assert re.fullmatch(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]", said), said
+    assert SENTENCE.fullmatch(said), said

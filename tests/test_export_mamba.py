@@ -4,7 +4,6 @@ with the arrays inside.
 
 import importlib.util
 import json
-import re
 import subprocess
 import sys
 
@@ -15,14 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from scipy import stats
-from strategies import seeds
+from strategies import EPS, seeds
+from targets import SINGLE, refused, same, to
 
 from ssmlinalg import export, forms, kernel, mamba_init
 
-EPS32 = float(np.finfo(np.float32).eps)
 LENGTH = 48
 BIAS = {"mamba": "dt_proj.bias", "falcon-mamba": "dt_proj.bias", "mamba2": "dt_bias"}
-SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 
 targets = st.sampled_from(sorted(BIAS))
 channels = st.integers(1, 5)
@@ -38,7 +36,8 @@ def scan(arrays, bias, u):
     A_log = arrays["A_log"].astype(float)
     A = -np.exp(A_log.reshape(len(A_log), -1))
     step = np.log1p(np.exp(arrays[bias].astype(float)))[:, None]
-    h, y = np.zeros_like(A), []
+    h = np.zeros_like(A)
+    y = []
     for now in u.T[:, :, None]:
         h = np.exp(step * A) * h + step * now
         y.append(h.sum(axis=1) + arrays["D"] * now[:, 0])
@@ -54,14 +53,14 @@ def test_the_scan_over_the_arrays_is_our_kernel_sampled_at_impulses(target, orde
     impulse[:, 0] = 1
     ours = kernel(there.back(arrays), LENGTH, rule="impulse")
     bound = (
-        8 * np.finfo(float).eps * LENGTH * (1 + order) * np.max(ours)
+        8 * EPS * LENGTH * (1 + order) * np.max(ours)
     )  # l step |A| in the exponent, n terms in the sum
     assert np.max(np.abs(scan(arrays, BIAS[target], impulse) - ours)) <= bound
     # A and the bias are rounded once: e^{l step A} moves by l step |A| e^{-l step |A|} < 1 of that,
     # the step by |bias| of it.
     rounded = (
         4
-        * EPS32
+        * SINGLE
         * (1 + np.max(np.abs(arrays[BIAS[target]])))
         * (1 + np.log(1 + order))
         * np.max(ours)
@@ -76,22 +75,23 @@ def test_step_and_bias_are_softplus_and_its_inverse_at_both_ends(target, exponen
     there = export.TARGETS[target]
     bias = float(there.to(form)[BIAS[target]][0])
     exact = float(mpmath.log(mpmath.expm1(mpmath.mpf(step))))
-    assert abs(bias - exact) <= EPS32 * (abs(exact) + np.finfo(float).eps)
-    assert abs(float(there.back(there.to(form)).step[0]) - step) <= EPS32 * (1 + abs(exact)) * step
+    assert abs(bias - exact) <= SINGLE * (abs(exact) + EPS)
+    assert abs(float(there.back(there.to(form)).step[0]) - step) <= SINGLE * (1 + abs(exact)) * step
 
 
 @given(orders, channels, seeds)
 def test_names_shapes_and_types_are_those_of_the_mixers(order, H, seed):
-    one, heads = mamba_init(order, channels=H, seed=seed), mamba_init(1, channels=H, seed=seed)
+    one = mamba_init(order, channels=H, seed=seed)
+    heads = mamba_init(1, channels=H, seed=seed)
     expected = {"A_log": (H, order), "D": (H,), "dt_proj.bias": (H,)}
     for target in ("mamba", "falcon-mamba"):
-        arrays = export.TARGETS[target].to(one)
+        arrays = to(target, one)
         assert {name: array.shape for name, array in arrays.items()} == expected
         assert np.array_equal(
             arrays["A_log"], np.tile(np.log(np.arange(1, order + 1)).astype(np.float32), (H, 1))
         )
         assert all(array.dtype == np.float32 for array in arrays.values())
-    arrays = export.TARGETS["mamba2"].to(heads)
+    arrays = to("mamba2", heads)
     assert {name: array.shape for name, array in arrays.items()} == {
         "A_log": (H,),
         "D": (H,),
@@ -101,16 +101,14 @@ def test_names_shapes_and_types_are_those_of_the_mixers(order, H, seed):
 
 
 def test_the_projections_of_a_mixer_are_read_past():
-    there, form = export.TARGETS["mamba"], mamba_init(3, channels=4)
+    there = export.TARGETS["mamba"]
+    form = mamba_init(3, channels=4)
     arrays = there.to(form)
     projections = {
         "dt_proj.weight": np.ones((4, 2), np.float32),
         "x_proj.weight": np.ones((8, 4), np.float32),
     }
-    assert all(
-        np.array_equal(*pair)
-        for pair in zip(there.back(arrays | projections), there.back(arrays), strict=True)
-    )
+    assert same(there.back(arrays | projections), there.back(arrays))
     with pytest.raises(ValueError, match=r"`x_proj.weight` must have shape \(X, H\) with H = 4"):
         there.back(arrays | projections | {"x_proj.weight": np.ones((8, 3), np.float32)})
 
@@ -136,9 +134,8 @@ FORM = mamba_init(1, channels=2)  # which all three take
     ],
 )
 def test_what_a_mixer_cannot_hold_is_refused(target, form, error, sentence):
-    with pytest.raises(error, match=sentence) as raised:
-        export.TARGETS[target].to(form)
-    assert re.fullmatch(SENTENCE, str(raised.value))
+    with refused(error, sentence):
+        to(target, form)
 
 
 def test_a_head_with_several_modes_is_refused():
@@ -146,13 +143,13 @@ def test_a_head_with_several_modes_is_refused():
         ValueError,
         match=r"`A` must have one mode, for a head has one; got 4\. Make a channel of each",
     ):
-        export.TARGETS["mamba2"].to(mamba_init(4, channels=2))
+        to("mamba2", mamba_init(4, channels=2))
 
 
 def test_any_split_of_the_constant_between_b_and_c_is_the_same_layer():
     split = FORM._replace(B=4 * FORM.B, C=FORM.C / 4)
-    arrays, same = (export.TARGETS["mamba"].to(form) for form in (FORM, split))
-    assert all(np.array_equal(arrays[name], same[name]) for name in arrays)
+    arrays, again = (to("mamba", form) for form in (FORM, split))
+    assert same(arrays, again)
 
 
 # In a process of its own: importing transformers takes long and warns. The whole mixer is opened:
@@ -164,20 +161,39 @@ import json, sys
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import FalconMambaConfig, FalconMambaModel, Mamba2Config, Mamba2Model, MambaConfig, MambaModel
+from transformers import (
+    FalconMambaConfig,
+    FalconMambaModel,
+    Mamba2Config,
+    Mamba2Model,
+    MambaConfig,
+    MambaModel,
+)
 
 folder = sys.argv[1]
 torch.set_num_threads(1)
 torch.manual_seed(0)
 H, n, P, L, GATE = 6, 4, 2, 48, 2.0
 SILU = GATE / (1 + np.exp(-GATE))
-common = dict(vocab_size=11, state_size=n, num_hidden_layers=2, use_bias=True, hidden_act="linear", expand=1)
+common = dict(
+    vocab_size=11, state_size=n, num_hidden_layers=2, use_bias=True, hidden_act="linear", expand=1
+)
 MODELS = {
     "mamba": MambaModel(MambaConfig(hidden_size=H, **common)),
     "falcon-mamba": FalconMambaModel(FalconMambaConfig(hidden_size=H, **common)),
-    "mamba2": Mamba2Model(Mamba2Config(hidden_size=H * P, num_heads=H, head_dim=P, n_groups=1, chunk_size=16,
-        layer_norm_epsilon=1e12, **common)),
+    "mamba2": Mamba2Model(
+        Mamba2Config(
+            hidden_size=H * P,
+            num_heads=H,
+            head_dim=P,
+            n_groups=1,
+            chunk_size=16,
+            layer_norm_epsilon=1e12,
+            **common,
+        )
+    ),
 }
+
 
 def opened(mixer, target):
     zero = {name: torch.zeros_like(value) for name, value in mixer.state_dict().items()}
@@ -197,22 +213,33 @@ def opened(mixer, target):
         zero["x_proj.weight"][-2 * n :, I - 1] = 1e3 if target == "falcon-mamba" else 1
     return zero
 
+
 LARGE = dict(vocab_size=11, num_hidden_layers=1)
 FRESH = {
     "mamba": MambaModel(MambaConfig(hidden_size=128, **LARGE)),
     "falcon-mamba": FalconMambaModel(FalconMambaConfig(hidden_size=128, **LARGE)),
-    "mamba2": Mamba2Model(Mamba2Config(hidden_size=128, num_heads=256, head_dim=1, n_groups=1, state_size=4, **LARGE)),
+    "mamba2": Mamba2Model(
+        Mamba2Config(hidden_size=128, num_heads=256, head_dim=1, n_groups=1, state_size=4, **LARGE)
+    ),
 }
 for target, model in FRESH.items():
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, f"{folder}/{target}-fresh.safetensors")
+    save_file(
+        {name: value.contiguous() for name, value in model.state_dict().items()},
+        f"{folder}/{target}-fresh.safetensors",
+    )
 
 report = {}
 for target, model in MODELS.items():
     arrays = load_file(f"{folder}/{target}.safetensors")
-    unexpected = [mixer.mixer.load_state_dict(arrays, strict=False).unexpected_keys for mixer in model.layers]
+    unexpected = [
+        mixer.mixer.load_state_dict(arrays, strict=False).unexpected_keys for mixer in model.layers
+    ]
     with torch.no_grad():
         y = model(torch.tensor([[1, 2, 3, 4, 5]])).last_hidden_state
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, f"{folder}/{target}-model.safetensors")
+    save_file(
+        {name: value.contiguous() for name, value in model.state_dict().items()},
+        f"{folder}/{target}-model.safetensors",
+    )
     mixer = model.layers[0].mixer.eval()
     mixer.load_state_dict(opened(mixer, target) | arrays)
     u = torch.tensor(np.load(f"{folder}/{target}.npy"), dtype=torch.float32)
@@ -222,7 +249,8 @@ for target, model in MODELS.items():
 print(json.dumps(report))
 """
 
-H, P = 6, 2  # inner channels, or heads; channels of a head
+H = 6  # inner channels, or heads; channels of a head
+P = 2
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +260,8 @@ def live(tmp_path_factory):
     """
     if importlib.util.find_spec("transformers") is None:
         pytest.skip("transformers is not installed")
-    folder, rng = tmp_path_factory.mktemp("mamba"), np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("mamba")
+    rng = np.random.default_rng(0)
     for target in BIAS:
         export.save(folder / f"{target}.safetensors", started(target), target)
         u = rng.standard_normal((2, LENGTH, H * P if target == "mamba2" else H))
@@ -270,7 +299,7 @@ def test_every_layer_of_a_model_takes_the_arrays_and_gives_them_back(target, liv
     for layer in found:
         form = there.back({name: held[key] for name, key in layer.names.items()})
         assert set(layer.names) == set(there.layout)
-        assert all(np.array_equal(*pair) for pair in zip(form, expected, strict=True))
+        assert same(form, expected)
 
 
 @pytest.mark.parametrize("target", BIAS)
@@ -285,24 +314,25 @@ def test_the_whole_mixer_at_constant_b_and_c_convolves_with_our_kernel(target, l
     ours = np.stack(
         [[np.convolve(*pair)[:LENGTH] for pair in zip(one, K, strict=True)] for one in u]
     )
-    bias = np.abs(export.TARGETS[target].to(form)[BIAS[target]]).max()
+    bias = np.abs(to(target, form)[BIAS[target]]).max()
     # The step is rounded |bias| times; l times a factor e^{step A} is, but K_l is the smaller for
     # it.
-    bound = EPS32 * (1 + bias) * np.max(np.abs(u)) * np.sum(np.abs(K), axis=-1, keepdims=True)
+    bound = SINGLE * (1 + bias) * np.max(np.abs(u)) * np.sum(np.abs(K), axis=-1, keepdims=True)
     error = np.abs(y - ours) / bound
     assert np.max(error) <= 1, np.max(error)
 
 
 @pytest.mark.parametrize("target", BIAS)
 def test_a_fresh_model_starts_from_what_is_declared(target, live):
-    there, held = export.TARGETS[target], load_file(live[0] / f"{target}-fresh.safetensors")
+    there = export.TARGETS[target]
+    held = load_file(live[0] / f"{target}-fresh.safetensors")
     (layer,) = export.layers({name: array.shape for name, array in held.items()}, target)
     arrays = {name: held[key].astype(float) for name, key in layer.names.items()}
     for name, declared in there.declared.items():
         draws = declared.of(arrays).ravel()
         if declared.kind == "constant":
             # e^{log A} is as far off as log A was rounded, and A is at most 256.
-            assert np.max(np.abs(draws - declared.parameters[0])) <= EPS32 * np.log(256), name
+            assert np.max(np.abs(draws - declared.parameters[0])) <= SINGLE * np.log(256), name
         else:
             assert (
                 stats.kstest(draws, getattr(stats, declared.kind)(*declared.parameters).cdf).pvalue

@@ -54,7 +54,8 @@ def fitted(form: Any, rule: str | None, there: Target) -> Any:
     found = _reached(form, there.takes)
     if found is None:
         found = _reached(_in_other_time(form, rule, there), there.takes)
-    if found is None and kind(form).matrix and set(_MODES) & set(there.takes):
+    mere_matrix = kind(form).matrix and not kind(form).ports
+    if found is None and mere_matrix and set(_MODES) & set(there.takes):
         needed = "a matrix must have eigenvectors of condition"
         got = f"a {type(form).__name__} that has not"
         remedy = "Perturb it first, as ptd_init does."
@@ -101,7 +102,11 @@ def _steps(form: Any) -> list[Any]:
         return [unpair(form), *([blocks(form)] if one_step else []), to_dense(form)]
     if isinstance(form, Diagonal):
         return [_halved(form), _low_rank(form)]
-    apart = _channels(form) if isinstance(form, MIMO) else _diagonalized(form)
+    apart = None
+    if isinstance(form, MIMO):
+        apart = _channels(form)
+    elif isinstance(form, Dense):
+        apart = _diagonalized(form)
     return [] if apart is None else [apart]
 
 

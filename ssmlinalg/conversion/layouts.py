@@ -14,9 +14,10 @@ import numpy as np
 
 from .. import checkpoints
 from ..export.layer_search import layers
+from ..export.plain import library_form
 from ..export.saving import put, recorded, writable
 from ..export.targets import TARGETS, sized
-from ..forms import DPLR, NPLR, Delayed, Form, move, plain
+from ..forms import Form, move
 from ..ground import require
 from .equivalence import fitted
 from .proof import Sampled, prove
@@ -141,9 +142,7 @@ def _models(source: Source, source_target: str | None, length: int | None) -> It
         if source_target is not None:
             rule = "`source_target` must be left out for a form"
             raise ValueError(f"{rule}; got {source_target!r}. It names the layout of arrays.")
-        form: Any = move(source, "numpy")  # pyright: ignore[reportArgumentType]
-        if not isinstance(form, (NPLR, DPLR, Delayed)):
-            form = plain(form)
+        form: Any = library_form(move(source, "numpy"))  # pyright: ignore[reportArgumentType]
         yield _Model("", type(source).__name__, form, None)
         return
     read: dict[str, Callable[[], Any]]

@@ -13,8 +13,8 @@ are those of `forms`, such as "Paired.A", the shapes theirs with all leading axe
 of the form. Arrays of NumPy in double precision are kept bit for bit; those of another library or
 in single precision come back as these numbers in double precision. A form of matrices without
 imaginary parts comes back real. `NPLR` has no output, and `Delayed` is a form within a form:
-neither goes into one such file. A form of a kind added to `forms.KINDS` is written as the form with
-the same output that `forms.plain` makes of it.
+neither goes into one such file. A form of a kind added to `forms.KINDS` is written as the form of
+the library with the same output.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import KINDS, NPLR, check, plain
+from ..forms import KINDS, NPLR, Kind, check, plain
 from ..ground.backend import Array
 from .channels import on_host
 from .layout import Layout, Target, expect, read, stored
@@ -47,6 +47,21 @@ LAYOUT: Layout = {name: entry for form in TAKES for name, entry in _layout(form)
 TRAINING = dict.fromkeys(LAYOUT, MODEL)  # as the model they are put into: nobody has trained these
 
 
+def library_form(form: Any) -> Any:
+    """The form of the library with the same output, for a kind that was added to `forms.KINDS`."""
+    if type(form) not in KINDS or type(form) in (*TAKES, NPLR):
+        return form
+    form = plain(check(form))
+    fields = form._asdict()
+    same = (each for each in TAKES if _facts(each) == _facts(type(form)))
+    return next((each(**fields) for each in same), form)
+
+
+def _facts(form: type) -> Kind:
+    """The line of a type in the table, but for the type that it is sampled to."""
+    return KINDS[form]._replace(sampled=None)
+
+
 def to(form: Any) -> dict[str, np.ndarray]:
     """The fields by name, in double precision.
 
@@ -65,8 +80,7 @@ def to(form: Any) -> dict[str, np.ndarray]:
         >>> list(to(s4d_lin_init(4, channels=3)))
         ['Paired.A', 'Paired.B', 'Paired.C', 'Paired.D', 'Paired.step']
     """
-    if type(form) in KINDS and type(form) not in (*TAKES, NPLR):
-        form = plain(check(form))
+    form = library_form(form)
     remedy = "Give an NPLR an output with forms.to_dense, and export the `system` of a Delayed."
     expect(form, TAKES, "plain", remedy)
     fields = {
