@@ -23,8 +23,8 @@ from test_report import SCREENS, browser, opened  # noqa: F401 (a fixture)
 
 from ssmlinalg import export, inits, report
 from ssmlinalg.audit import ALARM, CHECKS, audit
-from ssmlinalg.audit.checks import _halves
-from ssmlinalg.audit.draws import kolmogorov
+from ssmlinalg.audit.kolmogorov_smirnov import kolmogorov
+from ssmlinalg.audit.spectrum_checks import stores_halves
 from ssmlinalg.export import TARGETS
 from ssmlinalg.perturb import Diagonalization
 
@@ -44,14 +44,19 @@ UNKNOWN = re.compile(r"s4d-legs-clipped|mamba, one mode|(s4d-rand|s4d-dfout)")
 
 
 @cache
+def small(name: str) -> Any:
+    return SOURCES[name](4, 2, 0)[0]
+
+
+@cache
 def sources(target: str) -> list[str]:
     """The names of what there is to export to the layer, of what its own kind of layer starts
     from.
     """
     there, names = TARGETS[target], []
-    for name, source in SOURCES.items():
+    for name in SOURCES:
         try:
-            made = source(4, 2, 0)[0]
+            made = small(name)
             if type(made) is there.takes[0] or isinstance(made, Diagonalization):
                 there.to(made, **options(target))
                 own = OWN.get(target, name) == name
@@ -108,7 +113,7 @@ def stepped(target: str) -> str:
 
 
 STEPPED = [name for name, there in TARGETS.items() if "log step" in there.declared]
-HALVES = [name for name in TARGETS if _halves(name)]
+HALVES = [name for name in TARGETS if stores_halves(name)]
 
 
 # sound layers

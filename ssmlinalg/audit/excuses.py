@@ -1,113 +1,153 @@
-"""Whether an initialization of ours, exported, draws a quantity as it was found, though the
-published layer does not.
+"""Whether an export of ours draws a quantity as it was found, though the published layer does not.
+
+So a layer that `export` wrote is not accused of laws that are those of the published default only,
+such as that of C where B went into it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
-from typing import Any
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.stats
 
 from .. import inits
 from ..export import TARGETS
-from ..forms import MIMO, Paired
-from .draws import drawn_of
-from .identification import LOW_RANK
-from .records import ALARM, MANY, Fit, Identified, width
+from ..export.targets import sized
+from ..forms import kind
+from .declared_laws import draws_of
+from .known_modes import LOW_RANK
+from .kolmogorov_smirnov import MANY, of_one_law
+from .layer_forms import inputs_of, stored_A
+from .records import Fit, Identified
+
+_SEEDS = 16  # exports that make up the law of a quantity,
+_SEEDS_OF_CONSTANT = 4  # and of one that is constant
 
 
-def like(
+class _Question(NamedTuple):
+    """A law that fails, and the draws of its quantity."""
+
+    fit: Fit
+    draws: np.ndarray
+
+    @property
+    def seeds(self) -> int:
+        """The number of exports that are asked: to have far more draws than there are."""
+        least, largest = self.fit.extremes
+        enough = _SEEDS_OF_CONSTANT if least == largest else _SEEDS
+        return min(enough, max(1, MANY // self.fit.draws))
+
+    def alike(self, exported: list[np.ndarray]) -> bool:
+        """Whether one law can have made the draws and those of our exports, if there are any.
+
+        A constant is one draw, where it is constant in ours as well.
+        """
+        if not exported:
+            return False
+        if np.ptp(self.draws) > 0:
+            return of_one_law(self.draws, np.concatenate(exported))
+        if any(np.ptp(one) > 0 for one in exported):
+            return False
+        values = np.array([one[0] for one in exported])
+        if np.ptp(values) == 0:
+            return bool(np.allclose(values, self.draws[0]))
+        return self.fit.outside == 0 or self.fit.draws == 1
+
+
+def excused(
     target: str,
     arrays: Mapping[str, np.ndarray],
     form: Any,
     identified: Identified,
-    fit: Fit,
+    tests: list[Fit],
     length: int,
-) -> str:
-    """The initialization with this A whose export has the quantity as it was found, though not as
-    published; "" if none has.
+) -> dict[str, str]:
+    """By quantity the initialization with this A whose export has the draws of it as found."""
+    pending = {}
+    for fit in tests:
+        draws = draws_of(TARGETS[target].declared[fit.quantity], arrays)
+        if draws is not None:
+            pending[fit.quantity] = _Question(fit, draws.values)
+    answers: dict[str, str] = {}
+    for name, make in _candidates(target, identified):
+        for order in _orders(name, form, identified):
+            if not pending:
+                return answers
+            ours = partial(make, order, channels=inputs_of(form))
+            if inits.certified(name):  # the perturbation is the same for every seed
+                ours = partial(_read, order, inputs_of(form))
+            exported = _exported(target, ours, arrays, pending, length)
+            for quantity in [key for key, asked in pending.items() if asked.alike(exported[key])]:
+                answers[quantity] = name
+                del pending[quantity]
+    return answers
 
-    So a layer that `export` wrote is not accused of laws that are those of the published default
-    only, such as that of C where B went into it.
-    """
-    drawn = drawn_of(TARGETS[target].declared[fit.quantity], arrays)
-    channels, n = width(form), np.asarray(form[0]).shape[-1]
-    ours = (name for name in inits.INITS if _type(name) in TARGETS[target].takes)
+
+def _candidates(target: str, identified: Identified) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The initializations with this A, or all that the target takes where A is none of them."""
+    ours = (name for name in inits.INITS if _form_type(name) in TARGETS[target].takes)
     for name in identified.names if identified.exact else ours:
-        make = (
-            partial(inits.s4_init, measure=LOW_RANK[name])
-            if name in LOW_RANK
-            else inits.INITS.get(name)
-        )
-        if make is None or drawn is None:  # a HiPPO matrix by itself has no laws
-            continue
-        if identified.blocks > 1 and name in ("s5", "s5-ptd"):
-            make = partial(make, blocks=identified.blocks)
-        for order in filter(
-            None,
-            dict.fromkeys(
-                (identified.order, 2 * n, 2 * n - 1, n, n // 2, identified.order // channels)
-            ),
-        ):
-            if (
-                isinstance(form, MIMO)
-                and _type(name) is Paired
-                and order * channels > 2 * n + channels
-            ):
-                continue  # its channels as blocks would be a larger state
-            theirs = list(
-                _exported(target, partial(make, order, channels=channels), arrays, fit, length)
-            )
-            if theirs and _alike(fit, drawn[0], theirs):
-                return name
-    return ""
+        if name in LOW_RANK:
+            yield name, partial(inits.s4_init, measure=LOW_RANK[name])
+        elif name in inits.INITS:  # a HiPPO matrix by itself has no laws
+            make = inits.INITS[name]
+            in_blocks = identified.blocks > 1 and "blocks" in inits.options(name)
+            yield name, partial(make, blocks=identified.blocks) if in_blocks else make
+
+
+def _orders(name: str, form: Any, identified: Identified) -> Iterator[int]:
+    """The orders at which an export may have arrays of these shapes."""
+    n = stored_A(form).shape[-1]
+    channels = inputs_of(form)
+    orders = (identified.order, 2 * n, 2 * n - 1, n, n // 2, identified.order // channels)
+    for order in filter(None, dict.fromkeys(orders)):
+        # Channels become blocks where the layer has several inputs: no larger state than its own.
+        in_blocks = kind(form).ports and name in inits.INITS and not _has_ports(name)
+        if not (in_blocks and order * channels > 2 * n + channels):
+            yield order
 
 
 def _exported(
-    target: str, make: Callable[..., Any], arrays: Mapping[str, np.ndarray], fit: Fit, length: int
-) -> Iterator[np.ndarray]:
-    """The draws of this quantity in exports of ours of the same shapes: far more than there are, to
-    know their law.
-    """
+    target: str,
+    make: Callable[..., Any],
+    arrays: Mapping[str, np.ndarray],
+    asked: Mapping[str, _Question],
+    length: int,
+) -> dict[str, list[np.ndarray]]:
+    """By quantity the draws of it in exports of ours of the same shapes, one for each seed."""
     there = TARGETS[target]
-    enough = 4 if fit.extremes[0] == fit.extremes[1] else 16
-    for seed in range(min(enough, max(1, MANY // fit.draws))):
+    found: dict[str, list[np.ndarray]] = {quantity: [] for quantity in asked}
+    for seed in range(max(question.seeds for question in asked.values())):
         try:
-            made = there.to(make(seed=seed), **({"length": length} if there.sized else {}))
+            made = there.to(make(seed=seed), **sized(target, length))
         except (ValueError, TypeError):
-            return
-        drawn = drawn_of(there.declared[fit.quantity], made)
-        if drawn is None or any(
-            made[key].shape != array.shape for key, array in arrays.items() if key in made
-        ):
-            return
-        yield drawn[0]
+            break
+        shared = arrays.keys() & made.keys()
+        if any(made[key].shape != arrays[key].shape for key in shared):
+            break
+        for quantity, question in asked.items():
+            draws = draws_of(there.declared[quantity], made)
+            if draws is not None and seed < question.seeds:
+                found[quantity].append(draws.values)
+    return found
 
 
-def _alike(fit: Fit, draws: np.ndarray, theirs: list[np.ndarray]) -> bool:
-    """Whether one law can have made all. What is constant is one draw, where it is constant in ours
-    as well.
-    """
-    if np.ptp(draws) == 0:
-        values = np.array([one[0] for one in theirs])
-        same = np.ptp(values) == 0 and np.allclose(values, draws[0])
-        varies = np.ptp(values) > 0 and (fit.outside == 0 or fit.draws == 1)
-        return all(np.ptp(one) == 0 for one in theirs) and bool(same or varies)
-    return _two_sample(draws, np.concatenate(theirs))
+def _read(order: int, channels: int, *, seed: int) -> Any:
+    return inits.reading(_perturbed(order), channels=channels, seed=seed)
+
+
+@lru_cache(maxsize=4)
+def _perturbed(order: int) -> Any:
+    return inits.perturbed(order)
 
 
 @cache
-def _type(name: str) -> type:
+def _form_type(name: str) -> type:
     return type(inits.INITS[name](2))
 
 
-def _two_sample(draws: np.ndarray, theirs: np.ndarray) -> bool:
-    if np.ptp(theirs) == 0:
-        return bool(np.allclose(draws, theirs.flat[0]))
-    result: Any = scipy.stats.ks_2samp(draws, theirs, method="asymp")
-    statistic = float(result.statistic)
-    n, m = np.unique(draws).size, np.unique(theirs).size
-    return bool(scipy.stats.kstwo.sf(statistic, max(1, round(n * m / (n + m)))) >= ALARM)
+@cache
+def _has_ports(name: str) -> bool:
+    return kind(inits.INITS[name](2)).ports

@@ -1,30 +1,22 @@
-"""The nouns of an audit, and what is asked of the arrays of one layer: the form they are, how exact
-they are.
-"""
+"""The records of an audit: of a layer, its initialization, its laws, its faults."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..export import TARGETS, Layer
-from ..forms import MIMO, MIMORecurrence, PairedRecurrence, Recurrence
-
-ALARM = 1e-4  # the chance that some law of a sound layer is called broken
-FEW = 8  # fewer draws or values than these say nothing of a law
-MANY = 1 << 18  # more draws than these are thinned out
-DISCRETE = (Recurrence, PairedRecurrence, MIMORecurrence)
-_EPS = {"float64": 2.0**-52, "complex128": 2.0**-52, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-_EPS |= {"float8_e4m3fn": 2.0**-3, "float8_e5m2": 2.0**-2}
-SINGLE = 2.0**-23
-
 
 class Finding(NamedTuple):
-    """Something that cannot be meant: `kind` is a name of `CHECKS`, `array` one of the layer's
-    layout, "" for all of it.
+    """Something that cannot be meant.
+
+    Attributes:
+        layer: the prefix of the layer.
+        kind: a name of `CHECKS`.
+        array: the array at fault, by its name in the layout; "" for the whole layer.
+        message: one sentence with the numbers.
     """
 
     layer: str
@@ -34,16 +26,22 @@ class Finding(NamedTuple):
 
 
 class Identified(NamedTuple):
-    """Which initialization A is.
+    """The initialization that A is, or the nearest one.
 
-    If `exact`, `names` are all that have this A (several do), to the precision of the file or,
-    where A is drawn, by its law; else the nearest, and none where nothing compares. `order` is
-    theirs, in `blocks` of one spectrum. `distance` is max |A - A0|/max |A0|, modes matched, in the
-    worst channel (0 by law, infinite where nothing compares), `allowed` what the precision of the
-    file leaves of it, `distances` those of all that were compared. `agrees` is the share of modes
-    within `allowed`, `deviating` the first 64 channels with modes that are not. `A` and `A0` (n,)
-    are the modes of the worst channel and of the initialization, matched, folded into the upper
-    half plane.
+    Attributes:
+        names: if `exact`, all initializations that have this A, to the precision of the file or,
+            where A is drawn, by its law; else the nearest; () where nothing compares.
+        order: order N of the initialization.
+        blocks: the number of equal blocks that make up the spectrum.
+        exact: whether A is that initialization.
+        distance: max |A - A0| / max |A0|, modes matched, in the worst channel; 0 by law, infinite
+            where nothing compares.
+        allowed: the distance that the precision of the file explains.
+        distances: the distance of every initialization that was compared.
+        agrees: the share of modes within `allowed`.
+        deviating: the first 64 channels that have modes beyond it.
+        A: the modes (n,) of the worst channel, folded into the upper half plane.
+        A0: those of the initialization, matched.
     """
 
     names: tuple[str, ...]
@@ -62,10 +60,20 @@ class Identified(NamedTuple):
 class Fit(NamedTuple):
     """A law of `Target.declared` against the draws of a layer.
 
-    `statistic` is that of Kolmogorov and Smirnov, `p` its exact probability; of a constant the
-    largest deviation, and 1 or 0. `outside` is the share of draws beyond the ends of the law.
-    `like` names an initialization of ours that draws this quantity otherwise, and as found.
-    `extremes` are the least and the largest draw, `counts` of them between `edges` their histogram.
+    Attributes:
+        quantity: the quantity that is drawn, a key of `Target.declared`.
+        kind: a distribution of `scipy.stats`, or "constant".
+        parameters: shapes, location and scale; the value of a constant.
+        draws: the number of draws.
+        statistic: that of Kolmogorov and Smirnov; the largest deviation from a constant.
+        p: its exact probability; 1 or 0 of a constant.
+        outside: the share of draws beyond the ends of the law.
+        like: an initialization of ours whose export draws this quantity otherwise than published,
+            and as found; "" if there is none.
+        extremes: the least and the largest draw.
+        edges: the edges of a histogram.
+        counts: the number of draws between them.
+        arrays: the names of the arrays that the quantity is made of.
     """
 
     quantity: str
@@ -79,11 +87,20 @@ class Fit(NamedTuple):
     extremes: tuple[float, float]
     edges: np.ndarray
     counts: np.ndarray
+    arrays: tuple[str, ...]
 
 
 class LayerReport(NamedTuple):
-    """One layer: where, of which target, its order and channels (0 where it could not be read),
-    what its A is, its laws.
+    """One layer of a checkpoint.
+
+    Attributes:
+        prefix: the start of the names of its arrays.
+        target: the target whose layer it is.
+        order: order of its state; 0 where it could not be read.
+        channels: the number of its channels or inputs; 0 where it could not be read.
+        fresh: whether it still is as it was initialized.
+        identified: the initialization that its A is.
+        tests: the laws of its target.
     """
 
     prefix: str
@@ -96,101 +113,69 @@ class LayerReport(NamedTuple):
 
 
 class Audit(NamedTuple):
-    """All layers, in the order of the checkpoint, and all findings."""
+    """The result of an audit.
+
+    Attributes:
+        layers: all layers, in the order of the checkpoint.
+        findings: all faults, layer by layer.
+    """
 
     layers: list[LayerReport]
     findings: list[Finding]
 
 
-class Seen(NamedTuple):
-    """What a check looks at: the arrays of one layer by the names of its layout, and what became of
-    them.
+class Observation(NamedTuple):
+    """One layer as the checks see it: its arrays, and the results of the tests of them.
 
-    `form` is None where the layer refuses them, and then `refusal` says why. `precision` is eps of
-    each array, of 16 bits where its values have no more. `poles` are the names of the arrays that A
-    is made of, `tests` goes with `sources`: the arrays that each law reads. `others` are the shapes
-    of all arrays of the checkpoint.
+    Attributes:
+        prefix: the start of the names of its arrays.
+        target: the target whose layer it is.
+        names: from the names of the layout to those in the checkpoint.
+        arrays: its arrays by the names of the layout.
+        dtypes: the types in which they are stored.
+        precision: eps of each array, that of 16 bits where its values have no more digits.
+        form: the form that the arrays are; None where the layer refuses them.
+        refusal: the reason for that.
+        poles: the names of the arrays that A is made of.
+        identified: the initialization that A is.
+        fresh: whether the layer still is as it was initialized.
+        tests: the laws of its target.
+        alarm: the p below which a law is broken.
+        expect: the initialization that A should be, if one was given.
+        length: the length of sequences, where arrays depend on one.
+        others: the shapes of all arrays of the checkpoint.
     """
 
-    layer: Layer
-    arrays: dict[str, np.ndarray]
-    dtypes: dict[str, str]
-    precision: dict[str, float]
+    prefix: str
+    target: str
+    names: Mapping[str, str]
+    arrays: Mapping[str, np.ndarray]
+    dtypes: Mapping[str, str]
+    precision: Mapping[str, float]
     form: Any
     refusal: str
     poles: tuple[str, ...]
     identified: Identified
     fresh: bool
     tests: list[Fit]
-    sources: list[tuple[str, ...]]
     alarm: float
     expect: str | None
     length: int
     others: Mapping[str, tuple[int, ...]]
 
 
+# The faults that a check finds: the array, "" for the whole layer, and one sentence.
+Faults = Iterator[tuple[str, str]]
 NOTHING = Identified(
-    (), 0, 1, False, math.inf, 0.0, {}, 0.0, (), np.zeros(0, complex), np.zeros(0, complex)
+    names=(),
+    order=0,
+    blocks=1,
+    exact=False,
+    distance=math.inf,
+    allowed=0.0,
+    distances={},
+    agrees=0.0,
+    deviating=(),
+    A=np.zeros(0, complex),
+    A0=np.zeros(0, complex),
 )
-
-
-def width(form: Any) -> int:
-    """How many inputs the layer has."""
-    return (
-        form.B.shape[-1]
-        if isinstance(form, (MIMO, MIMORecurrence))
-        else math.prod((form.C * form.B).shape[:-1])
-    )
-
-
-def back(target: str, arrays: Mapping[str, np.ndarray], length: int) -> tuple[Any, str]:
-    """The form that the arrays are, and ""; or None, and why the target refuses them."""
-    there = TARGETS[target]
-    try:
-        with np.errstate(all="ignore"):
-            return there.back(arrays, **({"length": length} if there.sized else {})), ""
-    except (ValueError, TypeError) as error:
-        return None, str(error)
-
-
-def eps_of(array: np.ndarray, dtype: str) -> float:
-    """eps of what the values are: 16 bits where so many different ones have no more, whatever they
-    are stored in.
-    """
-    stored = _EPS.get(dtype, SINGLE)
-    values = (
-        np.concatenate([np.ravel(np.real(array)), np.ravel(np.imag(array))])
-        if array.dtype.kind == "c"
-        else np.ravel(array)
-    )
-    if (
-        array.dtype.kind not in "fc"
-        or stored > SINGLE
-        or values.size == 0
-        or not np.all(np.isfinite(values))
-    ):
-        return stored
-    some = np.unique(
-        values[:: max(1, values.size >> 12)]
-    )  # a few thousand decide; all are looked at where they pass
-    if np.count_nonzero(some != np.round(some)) < FEW:
-        return stored
-    for short, holds in ((2.0**-10, _holds_half), (2.0**-7, _holds_brain)):
-        if holds(some) and holds(values):
-            return short
-    return stored
-
-
-def _holds_half(values: np.ndarray) -> bool:
-    with np.errstate(over="ignore"):
-        return bool(np.all(values.astype(np.float16) == values))
-
-
-def _holds_brain(values: np.ndarray) -> bool:
-    single = np.ascontiguousarray(values, np.float32)
-    return bool(np.all(single == values) and not np.any(single.view(np.uint32) & 0xFFFF))
-
-
-def nudge(array: np.ndarray, eps: float) -> np.ndarray:
-    """Every value rounded as far as it may have been, all one way: conjugates stay conjugates."""
-    return array.astype(np.result_type(array, np.float64)) * (1 + eps / 2)

@@ -1,0 +1,196 @@
+"""The audit of a checkpoint: every layer is found, read, identified, tested and checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import inits
+from ..checkpoints import Entry, read
+from ..export import TARGETS, Layer, layers
+from ..ground import backend, require
+from ..ground.backend import Array
+from ..ground.formats import format_of
+from .checks import CHECKS
+from .declared_laws import fits
+from .excuses import excused
+from .identification import MOST, identify
+from .kolmogorov_smirnov import ALARM
+from .layer_forms import form_of, inputs_of, stored_A
+from .records import NOTHING, Audit, Finding, Fit, Identified, LayerReport, Observation
+from .stored_precision import eps_of, slack_of
+
+
+class _Request(NamedTuple):
+    """The arrays of a checkpoint, and how its layers are examined."""
+
+    entries: Mapping[str, Entry]
+    shapes: Mapping[str, tuple[int, ...]]
+    alarm: float
+    expect: str | None
+    length: int
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def audit(
+    source: str | os.PathLike[str] | Mapping[str, Array],
+    *,
+    target: str | None = None,
+    expect: str | None = None,
+    length: int = 1024,
+) -> Audit:
+    """Examine every layer of a checkpoint: its initialization, its laws, its faults.
+
+    Nothing is modified, and of a file no more than one layer is in memory. A layer that cannot be
+    read is a finding.
+
+    Args:
+        source: a file or folder that `checkpoints` reads, or arrays of any library by name.
+        target: the layout of the layers, one of `export.TARGETS`. None: the one whose names fit
+            best.
+        expect: the initialization of `INITS` that A should be.
+        length: the length of sequences, where arrays depend on one.
+
+    Returns:
+        An `Audit`: the layers in the order of the checkpoint, and the findings.
+
+    Raises:
+        TypeError: for a source that is neither; for names of arrays that are not text.
+        ValueError: for unknown names and a length below 1; where there is no layer, or several
+            targets have its names; for a file that is damaged or may run code.
+        OSError: where the system has or gives no file.
+        ImportError: for a PyTorch file without PyTorch.
+
+    Cost:
+        A few times reading each layer, and the initializations of its order once.
+
+    Example:
+        >>> from ssmlinalg import export, s4d_lin_init
+        >>> arrays = export.TARGETS["s4d"].to(s4d_lin_init(16, channels=64))
+        >>> found = audit(arrays, target="s4d", expect="s4d-lin")
+        >>> found.layers[0].identified.names, found.findings
+        (('s4d-lin',), [])
+        >>> arrays["log_dt"] = np.ones_like(arrays["log_dt"])
+        >>> [finding.kind for finding in audit(arrays, target="s4d").findings]
+        ['constant', 'interval', 'law']
+    """
+    if expect is not None:
+        require.known("expect", expect, inits.INITS)
+    length = require.integer("length", length)
+    entries = _entries(source)
+    shapes = {name: tuple(entry.shape) for name, entry in entries.items()}
+    found = layers(shapes, target)
+    laws = sum(len(TARGETS[place.target].declared) for place in found)
+    request = _Request(entries, shapes, ALARM / max(1, laws), expect, length)
+    reports = []
+    findings = []
+    for place in found:
+        layer = _observe(place, request)
+        reports.append(_report(layer))
+        findings += _findings(layer)
+    return Audit(reports, findings)
+
+
+def _entries(source: Any) -> Mapping[str, Entry]:
+    if isinstance(source, (str, os.PathLike)):
+        return read(source).entries
+    if not isinstance(source, Mapping):
+        rule = "`source` must be a path or arrays by name"
+        got = type(source).__name__
+        raise TypeError(f"{rule}; got {got}. Pass a file, or what `state_dict()` returns.")
+    return {
+        name: _entry(array)
+        for name, array in source.items()
+        if hasattr(array, "shape") and hasattr(array, "dtype")
+    }
+
+
+def _entry(array: Any) -> Entry:
+    dtype = str(array.dtype).rpartition(".")[2]
+    return Entry(tuple(array.shape), dtype, partial(_host_values, array))
+
+
+def _host_values(array: Any) -> np.ndarray:
+    known = format_of(array.dtype)
+    if known is None or known.numpy:
+        return backend.to_numpy(array)
+    return backend.to_numpy(array.float() if hasattr(array, "float") else array.astype("float32"))
+
+
+def _observe(place: Layer, request: _Request) -> Observation:
+    arrays = {name: request.entries[key].read() for name, key in place.names.items()}
+    dtypes = {name: request.entries[key].dtype for name, key in place.names.items()}
+    precision = {name: eps_of(array, dtypes[name]) for name, array in arrays.items()}
+    form, refusal = form_of(place.target, arrays, request.length)
+    poles: tuple[str, ...] = ()
+    identified = NOTHING
+    if form is not None:
+        slack = slack_of(place.target, arrays, precision, form, request.length)
+        poles = slack.poles
+        identified = identify(form, slack)
+    tests = list(fits(place.target, arrays, precision))
+    fresh = identified.agrees > MOST or _drawn_as_declared(tests, poles, request.alarm)
+    layer = Observation(
+        prefix=place.prefix,
+        target=place.target,
+        names=place.names,
+        arrays=arrays,
+        dtypes=dtypes,
+        precision=precision,
+        form=form,
+        refusal=refusal,
+        poles=poles,
+        identified=identified,
+        fresh=fresh,
+        tests=tests,
+        alarm=request.alarm,
+        expect=request.expect,
+        length=request.length,
+        others=request.shapes,
+    )
+    return layer if form is None else layer._replace(tests=_excused(layer))
+
+
+def _drawn_as_declared(tests: list[Fit], poles: tuple[str, ...], alarm: float) -> bool:
+    """Whether A has all the laws that its target declares of it, a constant among them."""
+    own = [fit for fit in tests if fit.arrays and set(fit.arrays) <= set(poles)]
+    constant = any(fit.kind == "constant" for fit in own)
+    return constant and all(fit.p >= alarm for fit in own)
+
+
+def _excused(layer: Observation) -> list[Fit]:
+    """The tests, each that fails with the initialization of ours that draws so."""
+    failing = [
+        fit
+        for fit in layer.tests
+        if fit.p < layer.alarm or fit.outside > 0 or np.count_nonzero(fit.counts) == 1
+    ]
+    names = excused(layer.target, layer.arrays, layer.form, layer.identified, failing, layer.length)
+    return [fit._replace(like=names.get(fit.quantity, "")) for fit in layer.tests]
+
+
+def _findings(layer: Observation) -> list[Finding]:
+    return [
+        Finding(layer.prefix, kind, *found)
+        for kind, check in CHECKS.items()
+        for found in check(layer)
+    ]
+
+
+def _report(layer: Observation) -> LayerReport:
+    readable = layer.form is not None
+    modes = stored_A(layer.form).shape[-1] if readable else 0
+    identified: Identified = layer.identified
+    return LayerReport(
+        prefix=layer.prefix,
+        target=layer.target,
+        order=identified.order or modes,
+        channels=inputs_of(layer.form) if readable else 0,
+        fresh=layer.fresh,
+        identified=identified,
+        tests=layer.tests,
+    )

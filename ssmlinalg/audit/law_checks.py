@@ -1,0 +1,78 @@
+"""Checks of the laws that a layer is said to start from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .kolmogorov_smirnov import ALARM, FEW, kolmogorov
+from .records import Faults, Fit, Observation
+
+
+def constant(layer: Observation) -> Faults:
+    """One value throughout where the layer starts from draws."""
+    for name, array in layer.arrays.items():
+        if array.size < 2 or not np.any(array) or np.any(array != array.flat[0]):
+            continue
+        laws = [fit for fit in layer.tests if name in fit.arrays and fit.kind != "constant"]
+        if laws and not any(fit.like for fit in laws):
+            law = f"{laws[0].quantity} is drawn {_named(laws[0])}"
+            yield name, f"All {array.size} values are {array.flat[0]:.6g}, where {law}."
+
+
+def law(layer: Observation) -> Faults:
+    """A fresh layer whose draws are not those of the law it is said to start from."""
+    for fit in layer.tests:
+        if layer.fresh and fit.p < layer.alarm and not fit.like:
+            off = f"p = {fit.p:.2g}"
+            if fit.kind == "constant":
+                off = f"deviates by {fit.statistic:.3g}"
+            array = fit.arrays[0] if fit.arrays else ""
+            yield array, f"{fit.quantity} is not {_named(fit)}: {off} over {fit.draws} values."
+
+
+def interval(layer: Observation) -> Faults:
+    """A fresh layer with draws outside the interval they are said to be drawn from."""
+    for fit in layer.tests:
+        if layer.fresh and fit.kind == "uniform" and fit.outside > 0 and not fit.like:
+            low, width = fit.parameters
+            least, largest = fit.extremes
+            share = f"{100 * fit.outside:.3g} % of {fit.quantity} lie outside"
+            where = f"the interval from {low:.4g} to {low + width:.4g}"
+            there = f"all are between {least:.4g} and {largest:.4g}"
+            yield fit.arrays[0], f"{share} {where}; {there}."
+
+
+def reinitialized(layer: Observation) -> Faults:
+    """A bias that is drawn as torch.nn.Linear draws one: its initialization is lost."""
+    for fit in layer.tests:
+        for name in fit.arrays:
+            inputs = _inputs_of_bias(layer, name)
+            array = np.ravel(layer.arrays[name])
+            if fit.p >= layer.alarm or inputs is None or np.unique(array).size < FEW:
+                continue
+            bound = 1 / math.sqrt(inputs)
+            p = kolmogorov(array, "uniform", (-bound, 2 * bound))[1]
+            if np.max(np.abs(array)) <= bound * (1 + layer.precision[name]) and p >= ALARM:
+                law = f"Uniform between -{bound:.4g} and {bound:.4g} (p = {p:.2g})"
+                yield name, f"{law}, as torch.nn.Linear draws a bias."
+
+
+def _inputs_of_bias(layer: Observation, name: str) -> int | None:
+    """The number of inputs of the linear map that an array is the bias of; None if it is none."""
+    key = layer.names[name]
+    if not key.endswith("bias"):
+        return None
+    weight = layer.others.get(f"{key.removesuffix('bias')}weight", ())
+    return weight[1] if len(weight) == 2 else None
+
+
+def _named(fit: Fit) -> str:
+    """The law in words."""
+    if fit.kind == "uniform":
+        low, width = fit.parameters
+        return f"uniform between {low:.4g} and {low + width:.4g}"
+    if fit.kind == "constant":
+        return f"{fit.parameters[0]:.6g}"
+    return f"{fit.kind}({', '.join(f'{value:.4g}' for value in fit.parameters)})"
