@@ -25,21 +25,20 @@ from ssmlinalg import export, inits, report
 from ssmlinalg.audit import ALARM, CHECKS, audit
 from ssmlinalg.audit.kolmogorov_smirnov import kolmogorov
 from ssmlinalg.audit.spectrum_checks import stores_halves
+from ssmlinalg.audit.stored_precision import representable
 from ssmlinalg.export import TARGETS
+from ssmlinalg.ground.formats import FORMATS
 from ssmlinalg.perturb import Diagonalization
 
 LENGTH = 64
+EPS = float(np.finfo(np.float32).eps)  # of the arrays that most layers hold
 PAGE = Path(__file__).parent.parent / "docs" / "audit.md"
 laws = settings(max_examples=150 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 4)
 seeds = st.integers(0, 2**32 - 1)
-# A drawn, or other in each channel, is no formula to a layer whose channels share one A; two are
-# wrong on purpose.
-OWN = {
-    "dss-softmax": "dss-softmax",
-    "dlr": "dlr",
-    "minimal-lru": "lru",
-    "s4": "s4",
-}  # what others sample is not drawn
+# The initializations that draw as these targets declare; what others sample is not drawn.
+OWN = {"dss-softmax": "dss-softmax", "dlr": "dlr", "minimal-lru": "lru", "s4": "s4"}
+# A that is drawn, or other in each channel, is no formula to a layer whose channels share one A;
+# two are wrong on purpose.
 UNKNOWN = re.compile(r"s4d-legs-clipped|mamba, one mode|(s4d-rand|s4d-dfout)")
 
 
@@ -50,10 +49,9 @@ def small(name: str) -> Any:
 
 @cache
 def sources(target: str) -> list[str]:
-    """The names of what there is to export to the layer, of what its own kind of layer starts
-    from.
-    """
-    there, names = TARGETS[target], []
+    """The names of what its own kind of layer starts from, of all there is to export to it."""
+    there = TARGETS[target]
+    names = []
     for name in SOURCES:
         try:
             made = small(name)
@@ -82,7 +80,8 @@ def healthy(
             seed=draw(seeds),
         )
         return TARGETS[target].to(form._replace(A=-1.0 - np.arange(len(form.A))[:, None]))
-    name, order = draw(st.sampled_from(sources(target))), draw(st.integers(least, 12))
+    name = draw(st.sampled_from(sources(target)))
+    order = draw(st.integers(least, 12))
     width = draw(st.integers(12, 40)) if channels is None else channels
     try:
         made = SOURCES[name](order, width, draw(seeds))[0]
@@ -101,6 +100,11 @@ def kinds(found: Any) -> set[str]:
 
 def accused(found: Any, kind: str) -> set[str]:
     return {finding.array for finding in found.findings if finding.kind == kind}
+
+
+def message(found: Any, kind: str) -> str:
+    """The sentence of the first finding of a kind."""
+    return next(finding.message for finding in found.findings if finding.kind == kind)
 
 
 def stepped(target: str) -> str:
@@ -135,29 +139,24 @@ def test_a_layer_that_our_inits_filled_has_no_findings(target, data):
 @given(data=st.data())
 @laws
 def test_what_was_trained_is_no_finding(target, data):
-    """Every array moved a little by a gradient: A is no initialization any more, and laws are no
-    promise.
-    """
+    """Every array moved a little by a gradient: A is no initialization, and laws no promise."""
     arrays = data.draw(healthy(target, 2))
     rng = np.random.default_rng(data.draw(seeds))
 
     def moved(array):
         noise = rng.standard_normal(array.shape)
-        return (array * (1 + 0.03 * noise) + (0.01 * noise if np.isrealobj(array) else 0)).astype(
-            array.dtype
-        )
+        shift = 0.01 * noise if np.isrealobj(array) else 0
+        return (array * (1 + 0.03 * noise) + shift).astype(array.dtype)
 
     trained = {
         name: array if array.dtype.kind == "i" else moved(array) for name, array in arrays.items()
     }
     found = look(trained, target)
     seen = found.layers[0].identified
-    drawn = (
-        {"law", "interval"} if seen.exact else set()
-    )  # what is drawn and moved a little may have its law still
-    assert kinds(found) <= {"unstable", "unreadable"} | drawn, (
-        found.findings
-    )  # where nothing keeps A stable it may not be
+    # What is drawn and moved a little may have its law still; where nothing keeps A stable it may
+    # not be.
+    drawn = {"law", "interval"} if seen.exact else set()
+    assert kinds(found) <= {"unstable", "unreadable"} | drawn, found.findings
     assert not seen.exact or seen.names[0] in ("s4d-rand", "lru", "dlr")
 
 
@@ -170,15 +169,14 @@ def test_an_initialization_is_recognized_and_its_order_does_not_matter(name, ord
     form: Any = inits.INITS[name](order, channels=channels, seed=seed)
     arrays = TARGETS["s4d"].to(form)
     shuffle = np.random.default_rng(seed).permutation(form.A.shape[-1])
-    turned = {key: arrays[key][:, shuffle] for key in ("C", "log_A_real", "A_imag")} | {
-        "log_dt": arrays["log_dt"]
-    }
+    turned = {key: arrays[key][:, shuffle] for key in ("C", "log_A_real", "A_imag")}
+    turned["log_dt"] = arrays["log_dt"]
     turned["A_imag"] = -turned["A_imag"]  # the lower half
     for held in (arrays, turned):
         found = look(held, "s4d").layers[0].identified
         assert found.exact
         assert name in found.names
-        assert found.distance <= found.allowed <= 64 * np.finfo(np.float32).eps
+        assert found.distance <= found.allowed <= 64 * EPS
         assert np.max(np.abs(found.A - found.A0)) <= found.allowed * np.max(np.abs(found.A0))
 
 
@@ -194,7 +192,7 @@ def test_the_distance_is_that_of_the_worst_mode_over_the_largest(order, channels
     expected = np.max(np.abs(0.1 * shift)) / np.max(np.abs(form.A))
     # Folded back into the upper half plane and sorted a mode may be matched to a nearer one, never
     # to a farther.
-    assert found.distances["s4d-inv"] <= expected * (1 + 1e-3) + 4 * np.finfo(np.float32).eps
+    assert found.distances["s4d-inv"] <= expected + 16 * EPS
 
 
 @given(st.integers(8, 40), seeds)
@@ -202,12 +200,8 @@ def test_the_distance_is_that_of_the_worst_mode_over_the_largest(order, channels
 def test_drawn_spectra_are_recognized_by_their_law(order, seed):
     rand = look(TARGETS["s4d"].to(inits.s4d_rand_init(2 * order, channels=3, seed=seed)), "s4d")
     assert rand.layers[0].identified.names == ("s4d-rand",)
-    lru = look(
-        TARGETS["minimal-lru"].to(
-            inits.lru_init(order, channels=3, r_min=0.3, r_max=0.95, seed=seed)
-        ),
-        "minimal-lru",
-    )
+    ring = inits.lru_init(order, channels=3, r_min=0.3, r_max=0.95, seed=seed)
+    lru = look(TARGETS["minimal-lru"].to(ring), "minimal-lru")
     assert lru.layers[0].identified.names == ("lru",)
     dlr = look(TARGETS["dlr"].to(inits.dlr_init(order, channels=3, seed=seed)), "dlr")
     assert dlr.layers[0].identified.names == ("dlr",)
@@ -255,9 +249,14 @@ def test_a_bias_that_torch_drew_again_is_found(target, order, channels, rank, se
 
 
 SIGNED = {
-    "s4d": "log_A_real", "mamba": "A_log", "mamba2": "A_log", "s5-pytorch": "seq.Lambda", "s5": "Lambda_re",
-    "s5-full": "Lambda_re", "dss": "kernel.Lambda_log_neg_re",
-}  # fmt: skip
+    "s4d": "log_A_real",
+    "mamba": "A_log",
+    "mamba2": "A_log",
+    "s5-pytorch": "seq.Lambda",
+    "s5": "Lambda_re",
+    "s5-full": "Lambda_re",
+    "dss": "kernel.Lambda_log_neg_re",
+}
 
 
 @pytest.mark.parametrize("target", SIGNED)
@@ -301,12 +300,11 @@ def test_values_that_went_through_sixteen_bits_are_found(target, data):
         return
     name = data.draw(st.sampled_from(many))
     array = arrays[name]
-    short = {"float16": through_half, "bfloat16": through_brain}[
-        data.draw(st.sampled_from(["float16", "bfloat16"]))
-    ]
-    rounded = (
-        short(array.real) + 1j * short(array.imag) if array.dtype.kind == "c" else short(array)
-    ).astype(array.dtype)
+    short = data.draw(st.sampled_from([through_half, through_brain]))
+    if array.dtype.kind == "c":
+        rounded = (short(array.real) + 1j * short(array.imag)).astype(array.dtype)
+    else:
+        rounded = short(array).astype(array.dtype)
     if not np.all(np.isfinite(rounded)) or fractions(rounded) < 8:
         return
     found = look(arrays | {name: rounded}, target)
@@ -327,12 +325,21 @@ def through_brain(array: np.ndarray) -> np.ndarray:
     return torch.tensor(np.ascontiguousarray(array)).to(torch.bfloat16).to(torch.float32).numpy()
 
 
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"])
+@given(st.floats(-1e5, 1e5, width=32), st.integers(-160, 10))
+def test_the_numbers_of_a_format_are_those_that_it_leaves_as_they_are(name, mantissa, exponent):
+    value = np.float32(math.ldexp(mantissa, exponent))
+    held = torch.tensor(value).to(getattr(torch, name))
+    cast = held.to(torch.float32).numpy()
+    assert representable(np.array([cast]), FORMATS[name]) == bool(np.isfinite(cast))
+    assert representable(np.array([value]), FORMATS[name]) == bool(value == cast)
+
+
 @given(data=st.data())
 @laws
 def test_both_halves_in_a_layout_of_one_are_found(data):
-    arrays = TARGETS["s4d"].to(
-        inits.s4d_inv_init(2 * data.draw(st.integers(1, 9)), channels=4, seed=data.draw(seeds))
-    )
+    pairs = data.draw(st.integers(1, 9))
+    arrays = TARGETS["s4d"].to(inits.s4d_inv_init(2 * pairs, channels=4, seed=data.draw(seeds)))
     twice = {
         name: np.concatenate([arrays[name]] * 2, axis=1) for name in ("C", "log_A_real", "A_imag")
     }
@@ -346,7 +353,8 @@ def test_both_halves_in_a_layout_of_one_are_found(data):
 @laws
 def test_a_wrong_conj_sym_is_found_both_ways(pairs, width, seed):
     form = inits.s5_init(2 * pairs, channels=width, seed=seed)
-    half, full = TARGETS["s5"].to(form), TARGETS["s5-full"].to(form)
+    half = TARGETS["s5"].to(form)
+    full = TARGETS["s5-full"].to(form)
     assert not look(half, "s5").findings
     assert not look(full, "s5-full").findings
     assert "both-halves" in kinds(look(full, "s5"))
@@ -380,28 +388,31 @@ def test_a_transposed_a_is_found_square_or_not(target, order, channels, seed):
 @laws
 def test_a_nan_is_found_where_it_is(target, data):
     arrays = data.draw(healthy(target))
-    name = data.draw(
-        st.sampled_from(
-            [name for name, array in arrays.items() if array.dtype.kind in "fc" and array.size]
-        )
-    )
+    numbers = [name for name, array in arrays.items() if array.dtype.kind in "fc" and array.size]
+    name = data.draw(st.sampled_from(numbers))
     where = tuple(data.draw(st.integers(0, size - 1)) for size in arrays[name].shape)
     value = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
     broken = np.array(arrays[name])
     broken[where] = value
     found = look(arrays | {name: broken}, target)
     assert accused(found, "nonfinite") == {name}
-    assert str(tuple(where)) in next(
-        one.message for one in found.findings if one.kind == "nonfinite"
-    )
+    assert str(tuple(where)) in message(found, "nonfinite")
 
 
 ZEROED = {
-    "s4d": "C log_dt", "s5-pytorch": "seq.B seq.C seq.D seq.log_step", "s5": "B C D log_step", "s5-full": "B C D log_step",
-    "annotated-s4d": "C log_step", "dss": "kernel.W kernel.log_dt", "dss-softmax": "kernel.W kernel.log_dt",
-    "dlr": "kernel.W", "minimal-lru": "B_re B_im C_re C_im D", "mamba": "dt_proj.bias D", "falcon-mamba": "dt_proj.bias D",
+    "s4d": "C log_dt",
+    "s5-pytorch": "seq.B seq.C seq.D seq.log_step",
+    "s5": "B C D log_step",
+    "s5-full": "B C D log_step",
+    "annotated-s4d": "C log_step",
+    "dss": "kernel.W kernel.log_dt",
+    "dss-softmax": "kernel.W kernel.log_dt",
+    "dlr": "kernel.W",
+    "minimal-lru": "B_re B_im C_re C_im D",
+    "mamba": "dt_proj.bias D",
+    "falcon-mamba": "dt_proj.bias D",
     "mamba2": "dt_bias D",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("target", ZEROED)
@@ -420,9 +431,8 @@ def test_an_array_of_zeros_is_found(target, data):
 @given(data=st.data())
 @laws
 def test_one_channel_that_was_changed_is_found_and_named(target, name, data):
-    arrays = TARGETS[target].to(
-        inits.INITS["s4d-inv" if target == "s4d" else target](8, channels=24, seed=data.draw(seeds))
-    )
+    make: Any = inits.INITS["s4d-inv" if target == "s4d" else target]
+    arrays = TARGETS[target].to(make(8, channels=24, seed=data.draw(seeds)))
     which = data.draw(st.integers(0, 23))
     bent = np.array(arrays[name])
     bent[which] = 1.3 * bent[which] + 0.1
@@ -459,7 +469,7 @@ def test_a_logarithm_without_an_exponential_is_found(target, value, seed):
     arrays[name][2, 3] = value
     found = look(arrays, target)
     assert accused(found, "overflow") == {name}
-    assert "(2, 3)" in next(one.message for one in found.findings if one.kind == "overflow")
+    assert "(2, 3)" in message(found, "overflow")
 
 
 @given(st.integers(3, 9), seeds)
@@ -470,7 +480,7 @@ def test_a_mode_that_grows_is_found(pairs, seed):
         arrays["seq.Lambda"][index] += 1
     found = look(arrays, "s5-pytorch")
     assert {"unstable", "changed"} <= kinds(found)
-    assert "0.5" in next(one.message for one in found.findings if one.kind == "unstable")
+    assert "0.5" in message(found, "unstable")
 
 
 # where there is no layer, or half of one
@@ -488,29 +498,17 @@ def test_a_missing_name_is_told_with_the_nearest_there_is():
     assert "Is 'net.kernel.log_dT' meant to be 'log_dt'?" in finding.message
 
 
+ZEROS = {"a.weight": np.zeros(3)}
+
+
 @pytest.mark.parametrize(
     ("source", "options", "error", "sentence"),
     [
-        ({"a.weight": np.zeros(3)}, {}, ValueError, "must be those of a layer"),
+        (ZEROS, {}, ValueError, "must be those of a layer"),
         ({}, {}, ValueError, "got none"),
-        (
-            {"a": np.zeros(3)},
-            {"target": "mambo"},
-            ValueError,
-            "`target` must be one of .*Did you mean 'mamba'",
-        ),
-        (
-            {"a": np.zeros(3)},
-            {"expect": "s4d-lim"},
-            ValueError,
-            "`expect` must be one of .*Did you mean 's4d-lin'",
-        ),
-        (
-            {"a": np.zeros(3)},
-            {"length": 0},
-            ValueError,
-            "`length` must be an integer of at least 1",
-        ),
+        (ZEROS, {"target": "mambo"}, ValueError, "`target` must be .*Did you mean 'mamba'"),
+        (ZEROS, {"expect": "s4d-lim"}, ValueError, "`expect` must be .*Did you mean 's4d-lin'"),
+        (ZEROS, {"length": 0}, ValueError, "`length` must be an integer of at least 1"),
         (7, {}, TypeError, "`source` must be a path or arrays by name; got int"),
     ],
 )
@@ -560,8 +558,9 @@ def test_the_p_values_are_those_of_scipy(channels, seed):
     arrays = TARGETS["s4d"].to(inits.s4d_lin_init(4, channels=channels, seed=seed))
     fit = look(arrays, "s4d").layers[0].tests[0]
     exact = stats.kstest(arrays["log_dt"].astype(float), "uniform", fit.parameters, method="exact")
-    assert fit.statistic == pytest.approx(exact.statistic, rel=1e-6)
-    assert fit.p == pytest.approx(exact.pvalue, rel=1e-3)
+    # Draws at an end of the law that single precision moved are put back on it.
+    assert fit.statistic == pytest.approx(exact.statistic, rel=8 * EPS)
+    assert fit.p == pytest.approx(exact.pvalue, rel=8 * EPS * channels)
 
 
 @given(st.integers(1, 30), seeds)
@@ -569,10 +568,10 @@ def test_the_p_values_are_those_of_scipy(channels, seed):
 def test_copies_are_no_draws(times, seed):
     """A step that each of a pair of conjugates has counts once."""
     draws = np.random.default_rng(seed).uniform(size=40)
-    once, again = (
-        kolmogorov(values, "uniform", (0.0, 1.0))[1] for values in (draws, np.repeat(draws, times))
-    )
-    assert again == pytest.approx(once)
+    once = kolmogorov(draws, "uniform", (0.0, 1.0))
+    again = kolmogorov(np.repeat(draws, times), "uniform", (0.0, 1.0))
+    double = float(np.finfo(np.float64).eps)
+    assert again == pytest.approx(once, rel=64 * double * draws.size)
 
 
 def test_the_chance_of_a_false_alarm_is_shared_by_all_laws():
@@ -594,7 +593,8 @@ torch.set_num_threads(1)
 torch.manual_seed(0)
 folder, package = sys.argv[1:]
 if package == "transformers":
-    from transformers import FalconMambaConfig, FalconMambaModel, Mamba2Config, Mamba2Model, MambaConfig, MambaModel
+    from transformers import FalconMambaConfig, FalconMambaModel, Mamba2Config, Mamba2Model
+    from transformers import MambaConfig, MambaModel
     from transformers.models.mamba.modeling_mamba import MambaMixer
     small = dict(hidden_size=64, state_size=16, num_hidden_layers=2, vocab_size=64)
     heads = dict(num_heads=16, head_dim=8, expand=2, n_groups=1)
@@ -605,7 +605,8 @@ if package == "transformers":
 else:
     from s5 import S5
     for blocks in (1, 4):
-        torch.save(S5(width=32, state_width=64, block_count=blocks).state_dict(), f"{folder}/s5-{blocks}.pt")
+        layer = S5(width=32, state_width=64, block_count=blocks)
+        torch.save(layer.state_dict(), f"{folder}/s5-{blocks}.pt")
 """
 
 
@@ -683,7 +684,9 @@ def test_every_target_has_a_page(target, data):
 def test_the_histogram_drawn_has_the_area_of_its_law():
     figure: Any = report.audits.laws_of(accusing(2).layers[1])
     bars = [trace for trace in figure.data if trace.type == "bar"]
-    assert [np.sum(bar.y * bar.width) for bar in bars] == pytest.approx([1.0] * len(bars))
+    double = float(np.finfo(np.float64).eps)
+    for bar in bars:
+        assert np.sum(bar.y * bar.width) == pytest.approx(1.0, rel=4 * double * bar.y.size)
 
 
 @pytest.mark.parametrize("screen", SCREENS)
