@@ -19,7 +19,7 @@ _ROUNDING = 1e-12  # of the ends of a law, beside what the precision of the arra
 _SAFETY = 4  # rounding once more may cancel the rounding that was
 
 
-class Draws(NamedTuple):
+class Drawn(NamedTuple):
     """The draws of one quantity, and the names of the arrays that it is made of."""
 
     values: np.ndarray
@@ -38,7 +38,7 @@ class _Read(dict[str, np.ndarray]):
         return super().__getitem__(name)
 
 
-def draws_of(declared: Declared, arrays: Mapping[str, np.ndarray]) -> Draws | None:
+def draws_of(declared: Declared, arrays: Mapping[str, np.ndarray]) -> Drawn | None:
     """The draws of a declared quantity; None where an array is missing or a draw is not finite."""
     double = {name: array.astype(np.result_type(array, 1.0)) for name, array in arrays.items()}
     read = _Read(double)
@@ -51,7 +51,7 @@ def draws_of(declared: Declared, arrays: Mapping[str, np.ndarray]) -> Draws | No
         values = values[np.linspace(0, values.size - 1, MANY).round().astype(int)]
     if not values.size or not np.all(np.isfinite(values)):
         return None
-    return Draws(values, tuple(read.asked))
+    return Drawn(values, tuple(read.asked))
 
 
 def fits(
@@ -79,7 +79,7 @@ class _Test(NamedTuple):
     outside: float
 
 
-def _fit(quantity: str, declared: Declared, draws: Draws, slack: float) -> Fit:
+def _fit(quantity: str, declared: Declared, draws: Drawn, slack: float) -> Fit:
     parameters = tuple(map(float, declared.parameters))
     if declared.kind == "constant":
         test = _constant(draws.values, parameters[0], slack)
@@ -111,7 +111,7 @@ def _constant(draws: np.ndarray, value: float, slack: float) -> _Test:
 def _distribution(
     draws: np.ndarray, kind: str, parameters: tuple[float, ...], slack: float
 ) -> _Test:
-    """Draws that rounding moved over an end of the law are put back on it."""
+    """Drawn that rounding moved over an end of the law are put back on it."""
     low, high = getattr(scipy.stats, kind)(*parameters).support()
     ends = [abs(end) for end in (low, high) if math.isfinite(end)]
     slack += _ROUNDING * max(ends, default=0.0)
