@@ -40,7 +40,7 @@ from ..kernels.sampling import match
 from ..lossless import chain
 from ..lossless.recognition import recognize
 from ..matrices import shifted
-from ..matrices.units import exponent_of
+from ..matrices.scaling import exponent_of
 from .realization import shared_axes
 
 _BLOCK = 64  # of a matrix on demand, whose diagonal comes in blocks
