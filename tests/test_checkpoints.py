@@ -1,6 +1,4 @@
-"""What is written is read back, what others write is read as they read it, and what is bad is
-refused in one sentence.
-"""
+"""Files of ours are read back, those of others as they read them, and bad ones are refused."""
 
 from __future__ import annotations
 
@@ -100,11 +98,11 @@ def tensors(path: Path, header: object, data: bytes = b"", size: int | None = No
     return path
 
 
-def told(shape: list[int], *offsets: int, dtype: str = "F32") -> dict[str, Any]:
+def line(shape: list[int], *offsets: int, dtype: str = "F32") -> dict[str, Any]:
     return {"dtype": dtype, "shape": shape, "data_offsets": list(offsets)}
 
 
-# What is written is read back, and what others write.
+# Reading back, and the files of others.
 
 
 @st.composite
@@ -342,7 +340,7 @@ def test_garbage_for_an_index_is_refused(text: str, tmp_path: Path) -> None:
     refused(path)
 
 
-# What is bad.
+# Bad files.
 
 
 def samples(folder: Path) -> dict[str, bytes]:
@@ -385,7 +383,7 @@ def test_a_file_cut_short_is_refused(
 ) -> None:
     folder, files = whole
     bad = folder / f"bad-{name}"
-    # What MATLAB writes has no end: it may be cut between two variables.
+    # A file of MATLAB has no end: it may be cut between two variables.
     between = [files[name].rindex(b"\x0f\0\0\0")] if name == "b.mat" else []
     sizes = st.integers(0, len(files[name].rstrip()) - 1).filter(lambda size: size not in between)
     bad.write_bytes(files[name][: data.draw(sizes)])
@@ -418,7 +416,7 @@ def test_a_changed_byte_is_refused_or_read(
 
 
 class Run:
-    """What a pickle would run."""
+    """A pickle of it makes a folder."""
 
     def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
         return os.mkdir, ("ran",)
@@ -527,20 +525,20 @@ def test_pytorch_itself_is_asked_to_run_nothing(
         (b"{}".ljust(2**25 + 8), b"", None),
         ({}, b"", 3),
         (b'{"a":' * 100_000, b"", None),
-        ({"a": told([1], 0, 4), "b": told([1], 0, 4)}, bytes(4), None),
-        ({"a": told([1], 0, 4), "b": told([1], 2, 6)}, bytes(6), None),
-        ({"a": told([1], 4, 8)}, bytes(8), None),
-        ({"a": told([2], 0, 8)}, bytes(4), None),
-        ({"a": told([2], 0, 4)}, bytes(4), None),
-        ({"a": told([-1], 0, 4)}, bytes(4), None),
-        ({"a": told([2**62, 4], 0, 0)}, b"", None),
-        ({"a": told([2**62, 2**62], 0, 0)}, b"", None),
-        ({"a": told([1], 0, 4)}, bytes(5), None),
-        ({"a": told([1], 0, 4, dtype="OBJ")}, bytes(4), None),
-        ({"a": told([2], 0, 1, dtype="F4")}, bytes(1), None),
+        ({"a": line([1], 0, 4), "b": line([1], 0, 4)}, bytes(4), None),
+        ({"a": line([1], 0, 4), "b": line([1], 2, 6)}, bytes(6), None),
+        ({"a": line([1], 4, 8)}, bytes(8), None),
+        ({"a": line([2], 0, 8)}, bytes(4), None),
+        ({"a": line([2], 0, 4)}, bytes(4), None),
+        ({"a": line([-1], 0, 4)}, bytes(4), None),
+        ({"a": line([2**62, 4], 0, 0)}, b"", None),
+        ({"a": line([2**62, 2**62], 0, 0)}, b"", None),
+        ({"a": line([1], 0, 4)}, bytes(5), None),
+        ({"a": line([1], 0, 4, dtype="OBJ")}, bytes(4), None),
+        ({"a": line([2], 0, 1, dtype="F4")}, bytes(1), None),
         ({"a": {}}, b"", None),
         ({"__metadata__": {"a": 1}}, b"", None),
-        (b'{"a":%b,"a":%b}' % ((json.dumps(told([1], 0, 4)).encode(),) * 2), bytes(4), None),
+        (b'{"a":%b,"a":%b}' % ((json.dumps(line([1], 0, 4)).encode(),) * 2), bytes(4), None),
         (b'{"\xff": 1}', b"", None),
     ],
 )
@@ -753,7 +751,7 @@ def test_a_pytorch_file_without_pytorch_says_what_to_install(
     assert "pip install ssmlinalg[torch]" in refused(tmp_path / "a.pt", ImportError)
 
 
-# What is written.
+# Writing.
 
 
 @pytest.mark.parametrize(
@@ -806,7 +804,7 @@ def test_a_layer_saved_in_any_format_is_loaded(suffix: str, tmp_path: Path) -> N
     assert all(map(np.array_equal, found, target.back(target.to(form))))
 
 
-# What it costs.
+# Cost.
 
 MEASURED = """
 import resource, sys, time
@@ -829,7 +827,7 @@ print(
 def test_a_file_of_ten_gigabytes_opens_at_once(tmp_path: Path) -> None:
     large = 10 * 2**30
     small = np.arange(8, dtype=np.float32)
-    header = {"large": told([large // 4], 0, large), "small": told([8], large, large + 32)}
+    header = {"large": line([large // 4], 0, large), "small": line([8], large, large + 32)}
     path = tensors(tmp_path / "a.safetensors", header)
     start = path.stat().st_size
     os.truncate(path, start + large)

@@ -1,4 +1,4 @@
-"""What goes out comes back: every target, every form it takes, and files that are whole or not
+"""Forms that go out come back: every target, every form it takes, and files that are whole or not
 there.
 """
 
@@ -39,7 +39,7 @@ def sampled(form, target):
 
 
 def shaped(found, like):
-    """What came back in the axes of what went out: by channel, where blocks were written for
+    """The values in the axes of those that went out: by channel, where blocks were written for
     them.
     """
     if found.ndim == like.ndim + 1 and found.shape[0] == found.shape[1] == math.prod(

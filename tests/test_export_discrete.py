@@ -1,6 +1,4 @@
-"""What DSS, DLR and minimal-LRU compute from our arrays, their kernels written out here, is what we
-compute from the form.
-"""
+"""DSS, DLR and minimal-LRU, their kernels written out here, compute the kernel of our form."""
 
 import math
 from typing import Any
@@ -99,7 +97,7 @@ def assert_computed(target, arrays, multiple=64):
 
 
 def drawn(order, width, seed, **arrays):
-    """What a trained layer may hold, in the precision it holds it."""
+    """Arrays of a trained layer, in its precision."""
     rng = np.random.default_rng(seed)
     common = {
         "kernel.log_dt": rng.uniform(-6, -2, (width, 2)),

@@ -1,5 +1,4 @@
-"""The JAX layers of lindermanlab/S5 and srush/annotated-s4: their arrays, and what layers written
-from formulas do with them.
+"""The JAX layers of lindermanlab/S5 and srush/annotated-s4: our arrays in layers from formulas.
 
 The modules are written out here from the definitions, in flax and in equinox, for neither project
 is a package. They run in float64 on the numbers of the file, so that a wrong factor or axis cannot
@@ -412,7 +411,7 @@ for target in LAYERS:
         name: array.shape for name, array in flat.items()
     }
     params = unflatten_dict(flat, sep=".")
-    np.save(f"{folder}/{target}-heard.npy", Model().apply({"params": params}, u))
+    np.save(f"{folder}/{target}-output.npy", Model().apply({"params": params}, u))
 """
 )
 
@@ -427,11 +426,12 @@ class Layer(eqx.Module):
     target: str = eqx.field(static=True)
 
     def __call__(self, u):
-        p, hear = self.parameters, LAYERS[self.target]
+        p = self.parameters
+        layer = LAYERS[self.target]
         return (
-            hear(p, u)
+            layer(p, u)
             if self.target.startswith("s5")
-            else jax.vmap(hear, in_axes=1, out_axes=1)(p, u)
+            else jax.vmap(layer, in_axes=1, out_axes=1)(p, u)
         )
 
 
@@ -447,7 +447,7 @@ for target in LAYERS:
         [arrays[name] for name in names],
     )
     np.save(
-        f"{folder}/{target}-heard.npy",
+        f"{folder}/{target}-output.npy",
         eqx.filter_jit(layer)(jnp.asarray(np.load(f"{folder}/u.npy"))),
     )
 """
@@ -455,7 +455,9 @@ for target in LAYERS:
 
 
 @pytest.mark.parametrize(("package", "program"), [("flax", RUN_FLAX), ("equinox", RUN_EQUINOX)])
-def test_layers_written_from_the_formulas_hear_what_our_kernels_hear(package, program, tmp_path):
+def test_layers_written_from_the_formulas_compute_what_our_kernels_compute(
+    package, program, tmp_path
+):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
     order = 7  # an odd order has a real mode
@@ -471,7 +473,7 @@ def test_layers_written_from_the_formulas_hear_what_our_kernels_hear(package, pr
         [sys.executable, "-c", program, str(tmp_path), str(length)], check=True, timeout=300
     )
     for target, form in given.items():
-        y = np.load(tmp_path / f"{target}-heard.npy")
+        y = np.load(tmp_path / f"{target}-output.npy")
         held = export.load(tmp_path / f"{target}.safetensors")[0]
         for system, eps in ((held, EPS), (form, SINGLE)):
             K = kernel(system, length, rule=export.TARGETS[target].rule or "zoh")

@@ -154,7 +154,7 @@ def test_any_split_of_the_constant_between_b_and_c_is_the_same_layer():
 
 # In a process of its own: importing transformers takes long and warns. The whole mixer is opened:
 # the input passes an identity, a convolution with one tap and no activation; biases make B, C and
-# the gate constant. In Mamba they come from one channel that always hears 1; the norm after the
+# the gate constant. In Mamba they come from one channel whose input is always 1; the norm after the
 # scan of Mamba-2 divides by the square root of an epsilon much above its input.
 RUN = """
 import json, sys
@@ -244,7 +244,7 @@ for target, model in MODELS.items():
     mixer.load_state_dict(opened(mixer, target) | arrays)
     u = torch.tensor(np.load(f"{folder}/{target}.npy"), dtype=torch.float32)
     with torch.no_grad():
-        np.save(f"{folder}/{target}-heard.npy", mixer(u).numpy())
+        np.save(f"{folder}/{target}-output.npy", mixer(u).numpy())
     report[target] = [unexpected, list(y.shape), bool(torch.isfinite(y).all())]
 print(json.dumps(report))
 """
@@ -266,7 +266,7 @@ def live(tmp_path_factory):
         export.save(folder / f"{target}.safetensors", started(target), target)
         u = rng.standard_normal((2, LENGTH, H * P if target == "mamba2" else H))
         if target != "mamba2":
-            u[..., -1] = 1  # what the channel hears that B and C come from
+            u[..., -1] = 1  # the channel that B and C come from
         np.save(folder / f"{target}.npy", u)
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", RUN, str(folder)],
@@ -306,7 +306,7 @@ def test_every_layer_of_a_model_takes_the_arrays_and_gives_them_back(target, liv
 def test_the_whole_mixer_at_constant_b_and_c_convolves_with_our_kernel(target, live):
     folder, _ = live
     u = np.moveaxis(np.load(folder / f"{target}.npy"), 1, -1)
-    y = np.moveaxis(np.load(folder / f"{target}-heard.npy"), 1, -1).astype(float)
+    y = np.moveaxis(np.load(folder / f"{target}-output.npy"), 1, -1).astype(float)
     form = started(target)
     K = kernel(form, LENGTH, rule="impulse")
     if target == "mamba2":

@@ -1,6 +1,4 @@
-"""The kernels of state-spaces/s4 written out from their definition: what they compute from our
-arrays is our kernel.
-"""
+"""The kernels of state-spaces/s4, written out from their definition, are ours for our arrays."""
 
 import numpy as np
 import pytest
@@ -67,8 +65,7 @@ def dplr_layer(arrays, length):
 
 
 def tuned(arrays, length):
-    """What the first call at that length makes of the arrays: C (I - A_d^L) in place of C, and L
-    beside it.
+    """The arrays after the first call at that length: C (I - A_d^L) in place of C, and L beside it.
 
     Where they have a length L already, its double: C~ (I + A_d^L) and 2 L.
     """
@@ -86,8 +83,8 @@ def tuned(arrays, length):
 
 
 def size(form):
-    """What the terms of a kernel add up to at most, before they cancel: sum |C| |A_d^l B_d| <=
-    condition times step |C| |B|.
+    """A bound of sum |C| |A_d^l B_d|, the terms of a kernel before they cancel: condition times
+    step |C| |B|.
     """
     low_rank = np.sum(np.abs(form.P) ** 2, axis=(-2, -1)) if isinstance(form, forms.DPLR) else 0.0
     largest = np.max(np.abs(form[0]), axis=-1) + low_rank

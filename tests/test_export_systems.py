@@ -1,6 +1,4 @@
-"""What is no layer of a network: plain files, real block systems, ONNX, the memory of keras-lmu,
-the files of PTD.
-"""
+"""Plain files, real block systems, ONNX, the memory of keras-lmu, and the files of PTD."""
 
 import importlib.util
 import subprocess
@@ -216,7 +214,7 @@ w = np.load(f"{folder}/w.npy")
 scipy_system = StateSpace(a["A"], a["B"], a["C"], a["D"])
 sampled = scipy_system.to_discrete(float(a["step"]), "zoh")
 system = control.ss(a["A"], a["B"], a["C"], a["D"])
-heard = control.sample_system(system, float(a["step"]), "zoh")
+sampled_too = control.sample_system(system, float(a["step"]), "zoh")
 
 
 def markov(d):
@@ -235,7 +233,7 @@ np.savez(
     scipy_response=scipy_system.freqresp(w)[1],
     control_response=np.squeeze(system(1j * w)),
     scipy_kernel=markov(sampled),
-    control_kernel=markov(heard),
+    control_kernel=markov(sampled_too),
 )
 """
 
@@ -243,7 +241,7 @@ np.savez(
 @pytest.mark.skipif(
     importlib.util.find_spec("control") is None, reason="python-control is not installed"
 )
-def test_scipy_and_python_control_hear_what_we_hear(tmp_path):
+def test_scipy_and_python_control_compute_what_we_compute(tmp_path):
     form = init("ptd", 12, step=0.05, seed=1)
     export.save(tmp_path / "system.safetensors", form, "statespace")
     w = np.geomspace(0.1, 100, 40)
@@ -329,11 +327,11 @@ body = helper.make_graph(
         node("ReduceSum", ["gh", "last"], ["half"], keepdims=0),
         node("Mul", ["half", "two"], ["read"]),
         node("Mul", ["D", "now"], ["direct"]),
-        node("Add", ["read", "direct"], ["heard"]),
+        node("Add", ["read", "direct"], ["output"]),
     ],
     "step",
     [floats("re", [H, n]), floats("im", [H, n]), floats("now", [H])],
-    [floats("re_next", [H, n]), floats("im_next", [H, n]), floats("heard", [H])],
+    [floats("re_next", [H, n]), floats("im_next", [H, n]), floats("output", [H])],
 )
 constants = {name: numpy_helper.from_array(array, name) for name, array in arrays.items()}
 constants["two"] = numpy_helper.from_array(np.float32(2), "two")
@@ -459,7 +457,7 @@ layer(u)
 made = {"A_made": np.array(cell.A), "B_made": np.array(cell.B)}
 cell.A, cell.B = tf.constant(arrays["A"]), tf.constant(arrays["B"])
 hidden.set_weights([arrays["hidden_cell.kernel"]])
-np.savez(f"{folder}/heard.npz", y=np.array(layer(u))[0, :, 0], **made)
+np.savez(f"{folder}/output.npz", y=np.array(layer(u))[0, :, 0], **made)
 """
 
 
@@ -472,11 +470,11 @@ def test_keras_lmu_computes_what_we_compute(tmp_path):
     arrays = to("keras-lmu", form)
     np.savez(tmp_path / "arrays.npz", **{"u": u, **arrays})  # pyright: ignore[reportArgumentType]
     run(RUN_LMU, tmp_path)
-    heard = np.load(tmp_path / "heard.npz")
+    output = np.load(tmp_path / "heard.npz")
     scale = 2 * (np.abs(form.C).sum() + abs(form.D)) * np.abs(u).max()
-    assert np.abs(heard["A_made"] - arrays["A"]).max() <= 8 * 8 * SINGLE
-    assert np.abs(heard["B_made"] - arrays["B"]).max() <= 8 * 8 * SINGLE
-    assert np.abs(heard["y"] - scan(forms.check(form), u)[0]).max() <= len(u) * 8 * SINGLE * scale
+    assert np.abs(output["A_made"] - arrays["A"]).max() <= 8 * 8 * SINGLE
+    assert np.abs(output["B_made"] - arrays["B"]).max() <= 8 * 8 * SINGLE
+    assert np.abs(output["y"] - scan(forms.check(form), u)[0]).max() <= len(u) * 8 * SINGLE * scale
 
 
 # The files of PTD
@@ -519,7 +517,7 @@ def test_of_a_mere_matrix_the_file_holds_the_inverse():
     assert np.array_equal(to("ptd-mat", found)["Vinv"], found.V_inv)
 
 
-# What the loaders draw: a readout C (width, N), and inputs B (N, width) of S5-PTD.
+# Drawn by the loaders: a readout C (width, N), and inputs B (N, width) of S5-PTD.
 WIDTH = 3
 SAMPLES = 32
 STEP = 0.01

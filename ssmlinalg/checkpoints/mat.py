@@ -1,6 +1,6 @@
 """MATLAB's .mat of version 5 (-v6 and -v7): numbers by name, each variable plain or deflated.
 
-Read here and not by scipy.io, which tells neither whether a variable is complex before it reads it,
+Read here and not by scipy.io, which knows neither whether a variable is complex before it reads it,
 nor how large damage may make it; written by scipy.io. MATLAB's arrays have two axes or more and its
 names are words: the names and shapes that `data` changes are recorded in one more variable,
 `checkpoint`, and `read` restores them.
@@ -42,7 +42,7 @@ _BEGINNING = '{"metadata": {'  # of its text; another's variable of that name be
 def read(path: Path) -> Checkpoint:
     """The variables of a .mat file of version 5.
 
-    A file cut short between two variables cannot be told from a whole one, unless `data` wrote it.
+    A file cut short between two variables passes for a whole one, unless `data` wrote it.
     """
     file = File(path, "MATLAB 5")
     variables = _variables(file)

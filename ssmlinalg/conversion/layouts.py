@@ -22,7 +22,7 @@ from ..ground import require
 from .equivalence import fitted
 from .proof import Sampled, prove
 
-_LENGTH = 1024  # samples over which a conversion is proved, unless told otherwise
+_LENGTH = 1024  # samples over which a conversion is proved, unless a length is given
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | Form
 
@@ -90,8 +90,8 @@ def convert(
         source: a file of arrays (`checkpoints.read` says which), a mapping of arrays by name, or a
             form.
         target: the layout to write, a name in `export.TARGETS`.
-        source_target: the layout to read. None: the file tells, or the names do where they fit one
-            target only.
+        source_target: the layout to read. None: that of the record in the file, or the one
+            target that the names fit.
         length: the number of samples over which the kernels are compared, 1024 unless given, and
             the length of sequences for layouts that depend on it. A file of ours that has a length
             is read at its own, whatever the new one is.
@@ -207,12 +207,12 @@ def _write(
     length: int | None,
     force: bool,
 ) -> None:
-    told = {"converted": json.dumps([layer._asdict() for layer in converted])}
+    proofs = {"converted": json.dumps([layer._asdict() for layer in converted])}
     prefixes = [layer.prefix for layer in converted]
     names = [
         name
         for name in TARGETS[target].layout
         if any(prefix + name in arrays for prefix in prefixes)
     ]
-    record = recorded(told, target, names, form=form, length=length)
+    record = recorded(proofs, target, names, form=form, length=length)
     put(path, arrays, record, force=force)

@@ -128,7 +128,7 @@ def to(form: DPLR, length: int) -> dict[str, np.ndarray]:
     Raises:
         TypeError: for other forms, and for a length that is no integer.
         ValueError: for more leading axes, more or less than one column of P, Re Lambda > -1e-4, an
-            A_d^L from which 1 cannot be told, numbers beyond float32, and a length below 1.
+            I - A_d^L singular to rounding, numbers beyond float32, and a length below 1.
 
     Cost:
         O(H N^3 log L).
@@ -173,8 +173,8 @@ def back(arrays: Mapping[str, Array], length: int) -> DPLR:
 
     Raises:
         TypeError: for what is no dense array, and for a length that is no integer.
-        ValueError: for other names, types or shapes, for values that are not finite, for an A_d^L
-            from which 1 cannot be told, and for a length below 1.
+        ValueError: for other names, types or shapes, for values that are not finite, for an
+            I - A_d^L singular to rounding, and for a length below 1.
 
     Cost:
         O(H N^3 log L).

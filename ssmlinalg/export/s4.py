@@ -156,7 +156,7 @@ def back(arrays: Mapping[str, Array]) -> DPLR:
     Raises:
         TypeError: for what is no dense array.
         ValueError: for other names, types or shapes, for values that are not finite, and for an
-            A_d^L from which 1 cannot be told.
+            I - A_d^L singular to rounding.
 
     Cost:
         O(H N^3 log L) where `l_kernel` is not 0.

@@ -67,18 +67,18 @@ def save(
     Example:
         >>> import tempfile
         >>> from ssmlinalg import ptd_init
-        >>> told = {"built": "ptd", "seed": 0}
+        >>> origin = {"built": "ptd", "seed": 0}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     written = save(f"{folder}/ptd.safetensors", ptd_init(8), "s4d", metadata=told)
+        ...     written = save(f"{folder}/ptd.safetensors", ptd_init(8), "s4d", metadata=origin)
         ...     form, record = load(f"{folder}/ptd.safetensors")
         >>> record == written, record["built"], form.A.shape
         (True, 'ptd', (1, 4))
     """
     path = writable(path, force=force)
     there = TARGETS[require.known("target", target, TARGETS)]
-    told = _texts_of(metadata or {})
+    texts = _texts_of(metadata or {})
     arrays = there.to(form, **sized(target, length))
-    record = recorded(told, target, list(arrays), form=type(form).__name__, length=length)
+    record = recorded(texts, target, list(arrays), form=type(form).__name__, length=length)
     return put(path, arrays, record, force=force)
 
 
@@ -97,12 +97,12 @@ def writable(path: str | os.PathLike[str], *, force: bool) -> Path:
 
 
 def recorded(
-    told: Mapping[str, str], target: str, names: list[str], *, form: str, length: int | None
+    texts: Mapping[str, str], target: str, names: list[str], *, form: str, length: int | None
 ) -> dict[str, str]:
-    """The record of arrays of a target, as texts; `names` are those of its layout among them."""
+    """The record of arrays of a target, after `texts`; `names` are those of the layout."""
     there = TARGETS[target]
     return {
-        **told,
+        **texts,
         "target": target,
         "form": form,
         "ssmlinalg": __version__,

@@ -15,7 +15,7 @@ from ..ground.formats import EPS
 def remainder(form: DPLR, length: int) -> np.ndarray:
     """I - A_d^L of every channel (H, N, N) under the bilinear rule.
 
-    Raises ValueError where 1 cannot be told from A_d^L. Cost O(H N^3 log L).
+    Raises ValueError where it is singular to rounding. Cost O(H N^3 log L).
     """
     with np.errstate(over="ignore", invalid="ignore"):
         A_d = np.asarray(bilinear(form).A)
