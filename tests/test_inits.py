@@ -117,7 +117,8 @@ def test_the_lossless_start_of_ptd_is_the_perturbed_hippo_system() -> None:
     """Kernel of the half spectrum = kernel of the dense real system (A + E, (1 - tau/2) B, c), by
     mpmath.
     """
-    order, length = 5, 8
+    order = 5
+    length = 8
     form = inits.ptd_init(order, conditioning=6.0, step=0.05)
     found = perturb.lossless(hippo.legs(order), conditioning=6.0)
     c = np.random.default_rng(0).standard_normal(order)

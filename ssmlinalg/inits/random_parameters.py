@@ -34,9 +34,12 @@ class Draws(NamedTuple):
 
 def draw(channels: int | None, step: Step, seed: int) -> Draws:
     """The draws of one initialization; steps have their own stream, so that C moves none."""
-    shape = () if channels is None else (require.integer("channels", channels),)
+    shape = ()
+    if channels is not None:
+        shape = (require.integer("channels", channels),)
     seed = require.integer("seed", seed, least=0)
-    steps = log_uniform(np.random.default_rng([seed, 0]), step, shape)
+    of_steps = np.random.default_rng([seed, 0])
+    steps = log_uniform(of_steps, step, shape)
     return Draws(np.random.default_rng(seed), shape, steps)
 
 
@@ -48,20 +51,23 @@ def width_of(channels: int | None) -> int:
 def log_uniform(rng: np.random.Generator, step: Step, shape: tuple[int, ...]) -> Real:
     """Log-uniform numbers in an interval."""
     low, high = require.interval("step", step)
-    return np.asarray(low * (high / low) ** rng.uniform(size=shape))
+    exponent = rng.uniform(size=shape)
+    return np.asarray(low * (high / low) ** exponent)
 
 
 def complex_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Complex:
     """Complex normal numbers with E|c|^2 = 1."""
     real = rng.standard_normal(shape)
-    return (real + 1j * rng.standard_normal(shape)) / math.sqrt(2)
+    imaginary = rng.standard_normal(shape)
+    return (real + 1j * imaginary) / math.sqrt(2)
 
 
 def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Real:
     """Normal numbers cut at two deviations, scaled back to variance 1, as JAX's lecun_normal."""
     x = rng.standard_normal(shape)
     while np.any(np.abs(x) > _CUT):
-        x = np.where(np.abs(x) > _CUT, rng.standard_normal(shape), x)
+        again = rng.standard_normal(shape)
+        x = np.where(np.abs(x) > _CUT, again, x)
     return x / _CUT_DEVIATION
 
 
@@ -83,6 +89,8 @@ def modal(A: Complex, B: np.ndarray, drawn: Draws) -> Paired:
 
 def upper_half(Lambda: Complex, B: Complex, drawn: Draws) -> Paired:
     """The upper half of a spectrum (N,) that is closed under conjugation."""
-    one = np.ones_like(Lambda)
-    half = pair(Diagonal(Lambda, B, one, np.asarray(0.0), np.asarray(1.0)))
+    C = np.ones_like(Lambda)
+    D = np.asarray(0.0)
+    step = np.asarray(1.0)
+    half = pair(Diagonal(Lambda, B, C, D, step))
     return modal(half.A, half.B, drawn)

@@ -77,13 +77,15 @@ def last_column(system: System, *, size: float = 1e-5) -> Diagonalization:
     size = require.real("size", size, above=0)
     order = len(A)
     exact = np.asarray(legs(order).A)
-    aside = float(np.linalg.norm(A - exact) / np.linalg.norm(exact))
+    scale = float(np.linalg.norm(exact))
+    aside = float(np.linalg.norm(A - exact)) / scale
     if aside > 64 * EPS:
         rule = f"A must be that of legs({order})"
         got = f"one {aside:.3g} |A| away"
         raise ValueError(f"{rule}; got {got}. Use column for other matrices.")
     k = np.arange(order)
-    u = legs(order).B * np.exp(-k * (k + 4) / (2 * order))
+    decay = np.exp(-k * (k + 4) / (2 * order))
+    u = legs(order).B * decay
     length = size * float(np.linalg.norm(A, 2))
     E = np.zeros_like(A)
     E[:, -1] = length * u / np.linalg.norm(u)
@@ -98,9 +100,11 @@ def _last_column_bound(B: Array | None, length: float, order: int) -> float:
         return math.inf
     root = legs(order).B
     gain = float(root @ B) / float(root @ root)
-    if np.linalg.norm(B - gain * root) > 64 * EPS * np.linalg.norm(B):
+    aside = np.linalg.norm(B - gain * root)
+    if aside > 64 * EPS * np.linalg.norm(B):
         return math.inf
-    bound = 2 * length / ((1 - 2 * length) * math.sqrt(2 * order - 1))
+    last_state = 1 / math.sqrt(2 * order - 1)
+    bound = 2 * length / (1 - 2 * length) * last_state
     return abs(gain) * bound * (1 + 64 * EPS)
 
 
@@ -171,13 +175,15 @@ def column(
     u = draw(rng, (len(A),), imaginary=np.iscomplexobj(M))
     j = _most_telling(M, size, u, rng) if index is None else index
     alpha = float(np.real(np.linalg.eigvals(M)).max())
-    problem = _Column(M, j, size, alpha / 2 if alpha < 0 else math.inf)
+    ceiling = alpha / 2 if alpha < 0 else math.inf
+    problem = _Column(M, j, size, ceiling)
     search = Search(progress=progress)
-    steps = {"maxiter": iterations, "maxfun": 4 * iterations}
+    options = {"maxiter": iterations, "maxfun": 4 * iterations} | _LBFGS
     x = u.view(np.float64)
     with search.interruptible():
         for p in _STAGES:
-            x = search.descend(partial(_loss, problem, search, p), x, **steps, **_LBFGS)
+            loss = partial(_loss, problem, search, p)
+            x = search.descend(loss, x, **options)
     if search.best is None:
         rule = "u must make A diagonalizable and keep a stable A stable"
         got = f"none of size {size:g} that does, in column {j}"
@@ -212,7 +218,8 @@ def _loss(problem: _Column, search: Search, p: float, x: Real) -> tuple[float, R
     elif found.condition * len(M) * EPS < 1:
         merit = found.condition
     search.evaluated(v / length, merit, condition=found.condition, size=size)
-    slope = (slope - v * float(np.vdot(v, slope).real) / length**2) / length
+    along = float(np.vdot(v, slope).real)
+    slope = (slope - v * along / length**2) / length
     return value, slope.view(np.float64)
 
 
@@ -234,9 +241,13 @@ def _with_column(A: Array, j: int, u: Array) -> Array:
 def _most_telling(A: Array, size: float, u: Array, rng: np.random.Generator) -> int:
     """The column through which u of that size conditions A best, among the promising ones."""
     G = draw(rng, A.shape, imaginary=np.iscomplexobj(A))
-    sensitivity = conditioning_of(A + size * G / np.linalg.norm(G, 2), 1.0).gradient
-    slope = np.linalg.norm(sensitivity, axis=0)
-    steepest = np.argsort(-slope, kind="stable")[:_PROMISING]
-    candidates = sorted({0, len(A) - 1, *steepest.tolist()})
+    perturbed = A + size * G / np.linalg.norm(G, 2)
+    sensitivity = np.linalg.norm(conditioning_of(perturbed, 1.0).gradient, axis=0)
+    most = np.argsort(-sensitivity, kind="stable")[:_PROMISING]
+    candidates = {0, len(A) - 1, *most.tolist()}
     u = size * u / np.linalg.norm(u)
-    return min(candidates, key=lambda j: conditioning_of(_with_column(A, j, u)).condition)
+
+    def condition(j: int) -> float:
+        return conditioning_of(_with_column(A, j, u)).condition
+
+    return min(sorted(candidates), key=condition)

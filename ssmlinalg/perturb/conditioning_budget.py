@@ -18,6 +18,7 @@ from ..ground.backend import Real
 from .modal_coordinates import HalfSystem, with_unit_columns
 
 _MARGIN = 0.98  # of the exponent t at the start: f is flat at 1
+_NEAR = 1e-8  # relative gap below which a divided difference is a derivative
 _TURNS = 200  # of scaling and clipping; one to three are usual
 
 
@@ -44,17 +45,24 @@ def clip(X: Real, K: float) -> tuple[Real, Callable[[Real], Real]]:
     t = math.pi / 2 * np.log(s) / k
     f = np.exp(k * np.sin(t))
     slope = f * np.cos(t) * math.pi / 2 / s
-    gap = s[:, None] - s
-    near = np.abs(gap) <= 1e-8 * s
-    mean_slope = (slope[:, None] + slope) / 2
-    symmetric = np.where(near, mean_slope, (f[:, None] - f) / np.where(near, 1, gap))
-    skew = (f[:, None] + f) / (s[:, None] + s)
+    symmetric = _divided_difference(s, f, slope)
+    skew = np.add.outer(f, f) / np.add.outer(s, s)
 
     def pullback(to_R: Real) -> Real:
         H = U.T @ to_R @ Wt.T
-        return U @ (symmetric * (H + H.T) + skew * (H - H.T)) @ Wt / 2
+        inner = symmetric * (H + H.T) + skew * (H - H.T)
+        return U @ inner @ Wt / 2
 
     return (U * f) @ Wt, pullback
+
+
+def _divided_difference(s: Real, f: Real, slope: Real) -> Real:
+    """(f_j - f_k)/(s_j - s_k) (N, N), and the slope of f where the two are near."""
+    gap = np.subtract.outer(s, s)
+    near = np.abs(gap) <= _NEAR * s
+    mean_slope = np.add.outer(slope, slope) / 2
+    quotient = np.subtract.outer(f, f) / np.where(near, 1, gap)
+    return np.where(near, mean_slope, quotient)
 
 
 def free(half: HalfSystem, K: float) -> HalfSystem:
@@ -64,10 +72,11 @@ def free(half: HalfSystem, K: float) -> HalfSystem:
     """
     U, s, Wt = np.linalg.svd(half.R)
     k = math.log(K) / 2
-    centre = math.sqrt(s[0] * max(s[-1], s[0] / K))
+    least = max(s[-1], s[0] / K)
+    centre = math.sqrt(s[0] * least)
     t = np.clip(np.log(s / centre) / k, -_MARGIN, _MARGIN)
-    X = (U * np.exp(2 / math.pi * np.arcsin(t) * k)) @ Wt
-    return half._replace(R=X, b=half.b * centre)
+    of_X = np.exp(2 / math.pi * np.arcsin(t) * k)
+    return half._replace(R=(U * of_X) @ Wt, b=half.b * centre)
 
 
 def feasible(half: HalfSystem, K: float) -> HalfSystem:
@@ -82,5 +91,6 @@ def feasible(half: HalfSystem, K: float) -> HalfSystem:
         if s[0] <= K * s[-1]:
             break
         k = 1 + (k - 1) * (1 - 1e-9)
-        half = half._replace(R=(U * np.maximum(s, s[0] / k)) @ Wt)
+        raised = np.maximum(s, s[0] / k)
+        half = half._replace(R=(U * raised) @ Wt)
     return half

@@ -81,10 +81,12 @@ def conditioning_of(M: Array, p: float = math.inf) -> Conditioning:
     K = (X * weight) @ Xh
     gram = (X * s**2) @ Xh
     V_inv = (X / s) @ U.conj().T
-    inner = _reciprocal_gaps(Lambda).conj() * (K - gram * np.real(np.diag(K)))
+    turned = K - gram * np.real(np.diag(K))
+    inner = _reciprocal_gaps(Lambda).conj() * turned
     gradient = V_inv.conj().T @ inner @ V.conj().T
     rightmost = int(np.argmax(np.real(Lambda)))
-    abscissa_gradient = np.outer(V_inv[rightmost].conj(), V[:, rightmost].conj())
+    w = V_inv[rightmost].conj()
+    abscissa_gradient = np.outer(w, V[:, rightmost].conj())
     if not np.iscomplexobj(M):
         gradient = np.real(gradient)
         abscissa_gradient = np.real(abscissa_gradient)
@@ -108,12 +110,14 @@ def _schatten(s: Real, p: float) -> tuple[float, Real]:
         return logarithm, weight
     large = np.exp(2 * p * (level - level[0]))
     small = np.exp(2 * p * (level[-1] - level))
-    logarithm += (math.log(large.sum()) + math.log(small.sum())) / (2 * p)
+    sums = math.log(large.sum()) + math.log(small.sum())
+    logarithm += sums / (2 * p)
     return logarithm, large / large.sum() - small / small.sum()
 
 
 def _reciprocal_gaps(Lambda: Complex) -> Complex:
     """Phi_jk = 1/(lambda_k - lambda_j) (N, N), bounded where eigenvalues meet."""
     gap = Lambda - Lambda[:, None]
-    least = EPS * max(float(np.abs(Lambda).max()), EPS)
-    return gap.conj() / np.maximum(np.abs(gap), least) ** 2
+    largest = float(np.abs(Lambda).max())
+    size = np.maximum(np.abs(gap), EPS * max(largest, EPS))
+    return gap.conj() / size**2

@@ -146,18 +146,21 @@ class Diagonalization:
 
         It is the least kappa_F(V D) over scalings D of the columns.
         """
-        return float(np.sum(eigen.condition_numbers(self.V, self.V_inv)))
+        of_eigenvalues = eigen.condition_numbers(self.V, self.V_inv)
+        return float(np.sum(of_eigenvalues))
 
     @cached_property
     def backward_error(self) -> float:
         """|E|_2/|A|_2; |E|_2 itself where A = 0."""
-        return float(np.linalg.norm(self.E, 2) / (np.linalg.norm(self.A, 2) or 1.0))
+        scale = np.linalg.norm(self.A, 2) or 1.0
+        return float(np.linalg.norm(self.E, 2) / scale)
 
     @cached_property
     def residual(self) -> float:
         """|(A + E) V - V Lambda|_F / |A|_F; absolute where A = 0."""
         rest = (self.A + self.E) @ self.V - self.V * self.Lambda
-        return float(np.linalg.norm(rest) / (np.linalg.norm(self.A) or 1.0))
+        scale = np.linalg.norm(self.A) or 1.0
+        return float(np.linalg.norm(rest) / scale)
 
     @property
     def abscissa(self) -> float:
@@ -170,7 +173,8 @@ class Diagonalization:
 
         Below 0 it proves stability.
         """
-        return proved_abscissa(np.asarray(self.A) + np.asarray(self.E))
+        perturbed = np.asarray(self.A) + np.asarray(self.E)
+        return proved_abscissa(perturbed)
 
     @cached_property
     def _deviation(self) -> Bounds:
@@ -187,7 +191,8 @@ class Diagonalization:
         block = np.ix_(alive, alive)
         unit = np.eye(int(np.count_nonzero(alive)))
         ours = (perturbed[block], drive[alive], unit)
-        return h_infinity.hinf_distance(ours, (A[block], B[alive], unit))
+        exact = (A[block], B[alive], unit)
+        return h_infinity.hinf_distance(ours, exact)
 
     @property
     def transfer_error(self) -> float:
@@ -222,12 +227,14 @@ class Diagonalization:
             rule = "`system` must have an input to become a model"
             raise ValueError(f"{rule}; got a matrix. Give an NPLR or Dense form.")
         order = len(self.Lambda)
-        require.shape("C", np.shape(C), f"(..., {order})", np.shape(C)[-1:] == (order,))
+        shape = np.shape(C)
+        require.shape("C", shape, f"(..., {order})", shape[-1:] == (order,))
         if np.iscomplexobj(self.E):
             rule = "A + E must be real for modes to come in pairs"
             raise ValueError(f"{rule}; got a complex E, by {self.method}. Take a real one.")
-        D = np.zeros(np.shape(C)[:-1])
-        return pair(Diagonal(self.Lambda, self.B, C @ self.V, D, np.asarray(step)))
+        D = np.zeros(shape[:-1])
+        full = Diagonal(self.Lambda, self.B, C @ self.V, D, np.asarray(step))
+        return pair(full)
 
 
 def _coupled(A: Array, B: Array) -> np.ndarray:
@@ -257,12 +264,17 @@ def split(system: System) -> tuple[Array, Array]:
     if not is_form(system):
         return gate.square("system", system), None
     form = to_dense(system)
-    require.shape("A", form.A.shape, "(N, N), of a single system", len(form.A.shape) == 2)
+    shape = form.A.shape
+    require.shape("A", shape, "(N, N), of a single system", len(shape) == 2)
     return gate.square("A", form.A), gate.vector("B", form.B)
 
 
 def diagonalized(
-    system: System, E: np.ndarray, *, method: str, facts: Mapping[str, float]
+    system: System,
+    E: np.ndarray,
+    *,
+    method: str,
+    facts: Mapping[str, float],
 ) -> Diagonalization:
     """The eigenvalues and unit eigenvectors of A + E by LAPACK, in canonical order and phase.
 
@@ -292,7 +304,8 @@ def diagonalized(
     """
     A, B = split(system)
     M = A + E
-    Lambda, V = canonical_eig(M, np.ones(len(A)) if B is None else B)
+    seen_by = np.ones(len(A)) if B is None else B
+    Lambda, V = canonical_eig(M, seen_by)
     condition = eigen.condition(V)
     if condition * EPS > 1:
         got = f"kappa(V) = {condition:.3g}, beyond double precision"
@@ -333,23 +346,34 @@ def canonical_eig(M: np.ndarray, B: np.ndarray) -> tuple[Complex, Complex]:
         array([0.+2.j, 0.-2.j])
     """
     Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(M))
-    V = V / np.linalg.norm(V, axis=0)
-    seen = B.conj() @ V
-    largest = V[np.argmax(np.abs(V), axis=0), np.arange(len(M))]
-    negligible = np.abs(seen) <= len(M) * EPS * np.linalg.norm(B)
-    V = V * np.exp(-1j * np.angle(np.where(negligible, largest, seen)))
+    V = _turned(V / np.linalg.norm(V, axis=0), B)
     if np.iscomplexobj(M):
         rising = np.lexsort((Lambda.real, Lambda.imag))
         return Lambda[rising], V[:, rising]
     up = np.flatnonzero(Lambda.imag > 0)
-    up = up[np.lexsort((Lambda.real[up], Lambda.imag[up]))]
+    rising = np.lexsort((Lambda.real[up], Lambda.imag[up]))
+    up = up[rising]
     real = np.flatnonzero(Lambda.imag == 0)
     real = real[np.argsort(Lambda.real[real])]
+    upper = V[:, up]
+    alone = V[:, real].real + 0j
     Lambda = np.concatenate([Lambda[up], Lambda[up].conj(), Lambda[real]])
-    return Lambda, np.concatenate([V[:, up], V[:, up].conj(), V[:, real].real + 0j], axis=-1)
+    return Lambda, np.concatenate([upper, upper.conj(), alone], axis=-1)
+
+
+def _turned(V: Complex, B: Array) -> Complex:
+    """The columns in their canonical phase."""
+    order = len(V)
+    seen = B.conj() @ V
+    largest = V[np.argmax(np.abs(V), axis=0), np.arange(order)]
+    negligible = np.abs(seen) <= order * EPS * np.linalg.norm(B)
+    anchor = np.where(negligible, largest, seen)
+    return V * np.exp(-1j * np.angle(anchor))
 
 
 def like_conjugates(rows: Any, Lambda: Complex) -> Any:
     """Rows (N, ...) whose conjugate pairs agree to the last digit, which rounding may change."""
     pairs = np.count_nonzero(Lambda.imag > 0)
-    return np.concatenate([rows[:pairs], rows[:pairs].conj(), rows[2 * pairs :].real + 0j])
+    upper = rows[:pairs]
+    alone = rows[2 * pairs :].real + 0j
+    return np.concatenate([upper, upper.conj(), alone])

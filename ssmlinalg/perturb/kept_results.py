@@ -45,7 +45,8 @@ def recalled(A: Array, B: Array, budget: float) -> ModalSystem | None:
     if (order, budget) not in kept():
         return None
     exact = legs(order)
-    if np.any(exact.A != A) or np.any(exact.B != B):
+    same = np.all(exact.A == A) and np.all(exact.B == B)
+    if not same:
         return None
     with _opened() as file:
         name = f"{order}/{budget:g}"
@@ -80,10 +81,14 @@ def packed(found: ModalSystem) -> dict[str, np.ndarray]:
     """
     pairs = int(np.count_nonzero(found.Lambda.imag > 0))
     half = np.r_[:pairs, 2 * pairs : len(found.Lambda)]
-    V = found.V[:, half]
-    R = np.concatenate([V[:, :pairs].real, V[:, :pairs].imag, V[:, pairs:].real], axis=-1)
+    upper = found.V[:, :pairs]
+    alone = found.V[:, 2 * pairs :]
     Lambda = found.Lambda[half].copy()
-    return {"Lambda": Lambda.view(np.float64), "R": R, "B": found.B[half].real.copy()}
+    return {
+        "Lambda": Lambda.view(np.float64),
+        "R": np.concatenate([upper.real, upper.imag, alone.real], axis=-1),
+        "B": found.B[half].real.copy(),
+    }
 
 
 def unpacked(fields: dict[str, np.ndarray]) -> ModalSystem:
@@ -104,9 +109,10 @@ def unpacked(fields: dict[str, np.ndarray]) -> ModalSystem:
     B = fields["B"]
     pairs = len(R) - len(half)
     up = half[:pairs]
-    upper = R[:, :pairs] + 1j * R[:, pairs : 2 * pairs]
+    real, imaginary, alone = np.split(R, [pairs, 2 * pairs], axis=-1)
+    upper = real + 1j * imaginary
     return ModalSystem(
         Lambda=np.concatenate([up, up.conj(), half[pairs:]]),
-        V=np.concatenate([upper, upper.conj(), R[:, 2 * pairs :]], axis=-1),
-        B=np.concatenate([B[:pairs], B]).astype(np.complex128),
+        V=np.concatenate([upper, upper.conj(), alone], axis=-1),
+        B=np.concatenate([B[:pairs], B]) + 0j,
     )

@@ -14,7 +14,7 @@ import scipy.sparse.linalg
 
 from ..forms import NPLR, check
 from ..ground import require
-from ..ground.backend import Array, Real
+from ..ground.backend import Real
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from ..ground.ondemand import ORDER, OnDemand, by_formula
@@ -103,8 +103,8 @@ class Lossless(Diagonalization):
     @cached_property
     def backward_error(self) -> float:
         """|E|_2/|A|_2."""
-        size = self.tau * float(np.linalg.norm(self.system.P, 2)) ** 2
-        return size / _norm(self.system, self.sigma, self.structure)
+        p = float(np.linalg.norm(self.system.P, 2))
+        return self.tau * p**2 / _norm(self.system, self.sigma, self.structure)
 
     @cached_property
     def residual(self) -> float:
@@ -115,8 +115,10 @@ class Lossless(Diagonalization):
         order = len(P)
         some = np.random.default_rng(0).integers(0, order, _SAMPLE)
         V = self.V[:, some]
-        rest = self.structure.times(V) + self.tau * P @ (P.T @ V) - V * self.Lambda[some]
-        return float(np.linalg.norm(rest) * math.sqrt(order / _SAMPLE)) / self._frobenius_norm()
+        perturbed = self.structure.times(V) + self.tau * P @ (P.T @ V)
+        rest = perturbed - V * self.Lambda[some]
+        size = float(np.linalg.norm(rest)) * math.sqrt(order / _SAMPLE)
+        return size / self._frobenius_norm()
 
     def _frobenius_norm(self) -> float:
         """|A|_F without an entry of A, where P has one column.
@@ -124,10 +126,13 @@ class Lossless(Diagonalization):
         tr (A + A^T)^2 = 2 |A|_F^2 + 2 tr A^2, and tr (A + E)^2 is the sum of Lambda^2.
         """
         P = self.system.P
+        sigma = self.sigma
+        tau = self.tau
         p = P[:, 0] @ P[:, 0]
         of_perturbed = np.sum(self.Lambda**2).real
-        of_A = of_perturbed - 2 * self.tau * (self.sigma * p - p**2) - self.tau**2 * p**2
-        return math.sqrt(2 * self.sigma**2 * len(P) - 4 * self.sigma * p + 2 * p**2 - of_A)
+        of_A = of_perturbed - 2 * tau * (sigma * p - p**2) - tau**2 * p**2
+        of_symmetric = 2 * sigma**2 * len(P) - 4 * sigma * p + 2 * p**2
+        return math.sqrt(of_symmetric - of_A)
 
     @cached_property
     def _deviation(self) -> Bounds:
@@ -236,7 +241,8 @@ def _real_nplr(system: object) -> NPLR:
         remedy = "Use minimize or gaussian for others."
         raise TypeError(f"{rule}; got {type(system).__name__}. {remedy}")
     nplr = check(system)
-    if any(np.iscomplexobj(array) for array in nplr if isinstance(array, np.ndarray)):
+    written = [field for field in nplr if isinstance(field, np.ndarray)]  # formulas are real
+    if any(np.iscomplexobj(field) for field in written):
         remedy = "Take the real form, or use minimize."
         raise TypeError(f"`system` must be real; got complex entries. {remedy}")
     return nplr
@@ -268,7 +274,8 @@ def _axis(nplr: NPLR, structure: Structure | None) -> float:
     rest = A + A.T + 2 * P @ P.T
     sigma = float(np.trace(rest)) / (2 * order)
     scale = float(np.linalg.norm(A))
-    defect = float(np.linalg.norm(rest - 2 * sigma * np.eye(order)))
+    beside = rest - 2 * sigma * np.eye(order)
+    defect = float(np.linalg.norm(beside))
     if defect > 64 * order * EPS * scale:
         rule = "A + A^T must be 2 sigma I - 2 P P^T"
         remedy = "Use legs, lagt, tlagt, legt or fout."
@@ -301,8 +308,9 @@ def _within(plant: _LosslessSystem, budget: float, progress: Progress | None) ->
     tau = law_tau
     steps = 0
     while True:
+        facts = {"law_tau": law_tau, "steps": steps}
         try:
-            found = _at(plant, tau, {"law_tau": law_tau, "steps": steps}, progress)
+            found = _at(plant, tau, facts, progress)
             if found.condition <= budget * (1 + 64 * order * EPS):
                 return found
         except Defective:
@@ -312,16 +320,20 @@ def _within(plant: _LosslessSystem, budget: float, progress: Progress | None) ->
 
 
 def _at(
-    plant: _LosslessSystem, tau: float, facts: dict[str, float], progress: Progress | None
+    plant: _LosslessSystem,
+    tau: float,
+    facts: dict[str, float],
+    progress: Progress | None,
 ) -> Lossless:
     """At one tau: in closed form where that holds, else by LAPACK."""
     spectrum = plant.structure.solve(tau) if plant.structure else None
     if spectrum is None:
         return _by_lapack(plant, tau, facts)
+    gain_of_input = (1 - tau / 2) * float(plant.g[0])
     return Lossless(
         system=plant.nplr,
         Lambda=plant.sigma + spectrum.z,
-        B=(1 - tau / 2) * float(plant.g[0]) * spectrum.driven,
+        B=gain_of_input * spectrum.driven,
         factors=_factors(plant.nplr.P[:, 0], spectrum, tau),
         method="lossless",
         facts=MappingProxyType(facts),
@@ -344,19 +356,22 @@ def _factors(p: Real, spectrum: Spectrum, tau: float) -> Callable[[], Factors]:
             V_inv = OnDemand((order, order), np.complex128, spectrum.V_inv)
             return Factors(V, V_inv, E)
         every = np.arange(order)
-        return Factors(spectrum.V(every, every), spectrum.V_inv(every, every), E)
+        V = spectrum.V(every, every)
+        V_inv = spectrum.V_inv(every, every)
+        return Factors(V, V_inv, E)
 
     return factors
 
 
 def _by_lapack(plant: _LosslessSystem, tau: float, facts: dict[str, float]) -> Lossless:
-    A, B, P = plant.nplr
-    if len(B) > ORDER:
+    P = plant.nplr.P
+    if len(P) > ORDER:
         rule = f"beyond order {ORDER} eigenvalues must be in closed form"
-        got = f"eigenvalues of order {len(B)} that met on the real axis at tau = {tau:g}"
+        got = f"eigenvalues of order {len(P)} that met on the real axis at tau = {tau:g}"
         raise ValueError(f"{rule}; got {got}. Raise tau.")
-    driven = plant.nplr._replace(B=_scaled_input(A, B, P, plant.g, tau))
-    found = diagonalized(driven, tau * P @ P.T, method="lossless", facts=facts)
+    driven = plant.nplr._replace(B=_scaled_input(plant, tau))
+    E = tau * P @ P.T
+    found = diagonalized(driven, E, method="lossless", facts=facts)
     return Lossless(
         system=plant.nplr,
         Lambda=found.Lambda,
@@ -372,14 +387,16 @@ def _by_lapack(plant: _LosslessSystem, tau: float, facts: dict[str, float]) -> L
     )
 
 
-def _scaled_input(A: Array, B: Real, P: Real, g: Real, tau: float) -> Real:
+def _scaled_input(plant: _LosslessSystem, tau: float) -> Real:
     """The input of the perturbed system: (1 - tau/2) B for one column, else P M(0) g.
 
     With M(0) the deviation at w = 0 vanishes; with one column 1 - tau/2 is best in the bound.
     """
+    A, B, P = plant.nplr
     if P.shape[-1] == 1:
         return (1 - tau / 2) * B
-    return P @ (g + tau * P.T @ np.linalg.solve(A, P @ g))
+    still = np.linalg.solve(A, P @ plant.g)
+    return P @ (plant.g + tau * P.T @ still)
 
 
 def _norm(nplr: NPLR, sigma: float, structure: Structure | None) -> float:
@@ -394,7 +411,8 @@ def _norm(nplr: NPLR, sigma: float, structure: Structure | None) -> float:
 
     def squared(x: Real) -> Real:
         y = structure.times(x.reshape(-1, 1))
-        return (2 * sigma * y - 2 * P @ (P.T @ y) - structure.times(y)).ravel()
+        symmetric = 2 * sigma * y - 2 * P @ (P.T @ y)
+        return (symmetric - structure.times(y)).ravel()
 
     linear: Any = scipy.sparse.linalg.LinearOperator
     operator = linear((order, order), matvec=squared, dtype=np.float64)
@@ -436,9 +454,11 @@ def _deviation_bound(P: Real, g: float, sigma: float, tau: float) -> float:
     if sigma >= 0 or tau == 1:
         return math.inf  # at tau = 1 the denominator can vanish
     stationary = np.roots([t, -2 * (1 - t), 0, 1 - t])
-    inside = (abs(stationary.imag) < 1e-9) & (stationary.real > 0) & (stationary.real < 1)
-    if not inside.any():
+    real = stationary.real[np.abs(stationary.imag) < 1e-9]
+    inside = real[(real > 0) & (real < 1)]
+    if len(inside) == 0:
         return math.inf
-    q = float(stationary.real[inside].min())
-    lobe = t * q * math.sqrt((1 - q) * (1 + q)) / (1 - tau + t * (1 - q))
-    return abs(g) / math.sqrt(-4 * sigma) * lobe * (1 + 16 * EPS)
+    q = float(inside.min())
+    state = q * math.sqrt((1 - q) * (1 + q)) / math.sqrt(-4 * sigma)
+    relative = t / (1 - tau + t * (1 - q))
+    return abs(g) * relative * state * (1 + 16 * EPS)

@@ -83,17 +83,17 @@ def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
         got = f"an eigenvalue with real part {abscissa:.3g}"
         raise ValueError(f"`system` must be stable; got {got}. Damp it first.")
     size = float(np.linalg.norm(B))
-    return _floor(responses(A, B / size), budget) * size if size > 0 else 0.0
+    if size == 0:
+        return 0.0
+    return size * _floor(responses(A, B / size), budget)
 
 
 def _floor(Y: Array, budget: float) -> float:
     """The largest bound found by turns of the best w for a z and the best z for a w."""
-    k = np.arange(BINS) / BINS
-    # This input forgets at about the mean age.
-    early = [k < 0.2, k < 0.4, k < 0.55, k < 0.66]
-    z = _input(Y, np.select(early, [-0.05, 0.0, 1.0, 0.0], -50.0))
+    z = _input(Y, _forgetting())
+    parts = np.minimum(np.arange(1, _STEPS + _REPEATS) / _STEPS, 1)
     floor = 0.0
-    for K in budget ** np.minimum(np.arange(1, _STEPS + _REPEATS) / _STEPS, 1):
+    for K in budget**parts:
         n = np.linalg.norm(Y @ z, axis=-1)
         found, w = weights(n, float(K))
         if found <= 0:
@@ -101,6 +101,13 @@ def _floor(Y: Array, budget: float) -> float:
         floor = max(floor, found if budget == K else 0.0)
         z = _input(Y, w / np.maximum(n, EPS))
     return floor
+
+
+def _forgetting() -> Array:
+    """Values (bins,) of a response that lasts to about the mean age and is over then."""
+    k = np.arange(BINS) / BINS
+    before = [k < 0.2, k < 0.4, k < 0.55, k < 0.66]
+    return np.select(before, [-0.05, 0.0, 1.0, 0.0], -50.0)
 
 
 def responses(A: Array, B: Array) -> Array:
@@ -121,31 +128,37 @@ def responses(A: Array, B: Array) -> Array:
         >>> responses(np.array([[-1.0]]), np.ones(1)).shape
         (96, 1, 1)
     """
+    lyapunov = scipy.linalg.solve_continuous_lyapunov
     adjoint = A.conj().T
-    P = scipy.linalg.solve_continuous_lyapunov(adjoint, -np.eye(len(A)))
-    reached = scipy.linalg.solve_continuous_lyapunov(A, -np.outer(B, B.conj()))
+    P = lyapunov(adjoint, -np.eye(len(A)))  # int |e^{At} x|^2 dt
+    aged = lyapunov(adjoint, -P)  # int t |e^{At} x|^2 dt
+    reached = lyapunov(A, -np.outer(B, B.conj()))
     S = _root(reached, least=np.sqrt(EPS))
-    aged = scipy.linalg.solve_continuous_lyapunov(adjoint, -P)  # int t |e^{At} x|^2 dt; P has no t
     age = np.vdot(S, aged @ S).real / np.vdot(S, P @ S).real
     step = scipy.linalg.expm(A * (2 * age / BINS))
     states = [S]
     for _ in range(BINS - 1):
         states.append(step @ states[-1])
-    return _root(P - step.conj().T @ P @ step, least=0).conj().T @ np.stack(states)
+    of_a_bin = P - step.conj().T @ P @ step
+    R = _root(of_a_bin, least=0)
+    return R.conj().T @ np.stack(states)
 
 
 def _root(G: Array, *, least: float) -> Array:
     """R of full rank with R R^* = G; eigenvalues below `least` of the largest are left out."""
-    values, vectors = np.linalg.eigh((G + G.conj().T) / 2)
+    symmetric = (G + G.conj().T) / 2
+    values, vectors = np.linalg.eigh(symmetric)
     kept = values > least * values[-1]
     return vectors[:, kept] * np.sqrt(values[kept])
 
 
 def _input(Y: Array, c: Array) -> Array:
     """The unit z with the largest sum of c_k |Y_k z|^2."""
-    rows = Y.reshape(-1, Y.shape[-1])
-    form = (rows * np.repeat(c, Y.shape[1])[:, None]).conj().T @ rows
-    return np.linalg.eigh(form)[1][:, -1]
+    bins, order, rank = Y.shape
+    rows = Y.reshape(bins * order, rank)
+    weighted = rows * np.repeat(c, order)[:, None]
+    _, vectors = np.linalg.eigh(weighted.conj().T @ rows)
+    return vectors[:, -1]
 
 
 def weights(n: Array, K: float) -> tuple[float, Array]:
@@ -175,12 +188,15 @@ def _chords(n: Array, K: float, p: int) -> tuple[float, Array]:
     """The best of the chords that begin at p, each a row below."""
     log = np.log(np.maximum(n, EPS * n.max()))
     k = np.arange(len(n)) - p
-    end = np.arange(2, len(n) - p - 1)[:, None]  # q - p
-    beta = (log[p + 2 : -1] - log[p])[:, None] / end
+    ends = np.arange(2, len(n) - p - 1)  # q - p
+    beta = (log[p + 2 : -1] - log[p]) / ends
+    end = ends[:, None]
+    beta = beta[:, None]
     tilt = np.exp(np.clip(beta, -_STEEPEST, _STEEPEST) * k)
     g = np.exp(log[p]) * tilt
     outside = np.maximum(g / K - n, 0)
-    middle = np.where((k > 0) & (k < end), np.maximum(n - g, 0), 0)
+    between = (k > 0) & (k < end)
+    middle = np.where(between, np.maximum(n - g, 0), 0)
     left = outside * (k < 0)
     right = outside * (k > end)
     m0, m1 = _moments(middle * tilt, k)
@@ -190,9 +206,12 @@ def _chords(n: Array, K: float, p: int) -> tuple[float, Array]:
     some = (area > 0) & (m0 > 0)
     if not some.any():
         return 0.0, np.zeros_like(n)
-    a = K * (m0 * r1 - m1 * r0)[some] / area[some]
-    b = K * (l0 * m1 - l1 * m0)[some] / area[some]
-    w = middle[some] - a[:, None] * left[some] - b[:, None] * right[some]
+    of_left = m0 * r1 - m1 * r0
+    of_right = l0 * m1 - l1 * m0
+    a = K * of_left[some] / area[some]
+    b = K * of_right[some] / area[some]
+    sides = a[:, None] * left[some] + b[:, None] * right[some]
+    w = middle[some] - sides
     values = w @ n / np.linalg.norm(w, axis=-1)
     best = int(np.argmax(values))
     return float(values[best]), w[best]

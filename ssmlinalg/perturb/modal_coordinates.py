@@ -74,27 +74,32 @@ def halve(system: ModalSystem) -> HalfSystem:
     Lambda, V, B = system
     pairs = int(np.count_nonzero(Lambda.imag > 0))
     half = np.r_[:pairs, 2 * pairs : len(Lambda)]
-    V = V[:, half] * np.exp(1j * np.angle(B[half]))
+    poles = Lambda[half]
+    inputs = B[half]
+    V = V[:, half] * np.exp(1j * np.angle(inputs))
     upper = math.sqrt(2) * V[:, :pairs]
-    R = np.concatenate([upper.real, upper.imag, V[:, pairs:].real], axis=-1)
-    return HalfSystem(Lambda.real[half], Lambda.imag[half], np.abs(B[half]), R)
+    alone = V[:, pairs:]
+    R = np.concatenate([upper.real, upper.imag, alone.real], axis=-1)
+    return HalfSystem(poles.real, poles.imag, np.abs(inputs), R)
 
 
 def whole(half: HalfSystem) -> ModalSystem:
     """The system with all poles, in canonical order."""
     pairs = half.pairs
     side = np.sign(half.omega[:pairs])
-    v = (half.R[:, :pairs] + 1j * side * half.R[:, pairs : 2 * pairs]) / math.sqrt(2)
+    re, im, alone = np.split(half.R, [pairs, 2 * pairs], axis=-1)
+    v = (re + 1j * side * im) / math.sqrt(2)
     Lambda = half.a + 1j * np.abs(half.omega)
     rising = np.argsort(Lambda[:pairs].imag, kind="stable")
-    real = pairs + np.argsort(half.a[pairs:], kind="stable")
+    real = np.argsort(half.a[pairs:], kind="stable")
     up = Lambda[rising]
     v = v[:, rising]
-    alone = half.R[:, pairs + real].astype(np.complex128)
+    alone = alone[:, real] + 0j
+    place = np.concatenate([rising, rising, pairs + real])
     return ModalSystem(
-        Lambda=np.concatenate([up, up.conj(), Lambda[real]]),
+        Lambda=np.concatenate([up, up.conj(), Lambda[pairs + real]]),
         V=np.concatenate([v, v.conj(), alone], axis=-1),
-        B=half.b[np.concatenate([rising, rising, real])].astype(np.complex128),
+        B=half.b[place] + 0j,
     )
 
 
@@ -106,7 +111,8 @@ def modes(half: HalfSystem, w: Real) -> Modes:
     q = np.concatenate([s[:pairs] ** 2 + omega**2, s[pairs:]])
     h = half.b[:, None] / q
     h[:pairs] *= math.sqrt(2)
-    M = np.concatenate([s[:pairs] * h[:pairs], -omega * h[:pairs], h[pairs:]])
+    of_pairs = h[:pairs]
+    M = np.concatenate([s[:pairs] * of_pairs, -omega * of_pairs, h[pairs:]])
     return Modes(M, h, q)
 
 
@@ -114,8 +120,8 @@ def squared_lengths(R: Real, poles: int) -> Real:
     """|v|^2 (n,) for each pair and each real column."""
     pairs = len(R) - poles
     squares = (R**2).sum(axis=0)
-    both = (squares[:pairs] + squares[pairs : 2 * pairs]) / 2
-    return np.concatenate([both, squares[2 * pairs :]])
+    real, imaginary, alone = np.split(squares, [pairs, 2 * pairs])
+    return np.concatenate([(real + imaginary) / 2, alone])
 
 
 def uneven_lengths(R: Real, poles: int) -> Real:

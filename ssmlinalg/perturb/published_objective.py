@@ -86,8 +86,9 @@ class _Descent(NamedTuple):
             self.search.evaluated(found.moved, merit, condition=found.condition, size=size)
             return found.value, _flat(found.gradient)
 
-        steps = {"maxiter": self.iterations, "maxfun": 4 * self.iterations}
-        return at(self.search.descend(loss, _flat(E), **steps, **_LBFGS), math.inf)
+        options = {"maxiter": self.iterations, "maxfun": 4 * self.iterations} | _LBFGS
+        x = self.search.descend(loss, _flat(E), **options)
+        return at(x, math.inf)
 
     def run(self, E: Array, gamma: float, first: int = 0) -> tuple[Array, float]:
         """The minimum that is reached from E stage by stage, and its kappa_2(V)."""
@@ -116,9 +117,9 @@ class _Descent(NamedTuple):
             else:
                 high = gamma
             # kappa(V) ~ |E|^{-a} makes it gamma^{a/(2a+1)} at the minimum, the cube root for a = 1.
-            gamma = _inside(
-                gamma * min(max((0.99 * budget / condition) ** 3, 1e-2), 1e2), low, high
-            )
+            factor = (0.99 * budget / condition) ** 3
+            gamma *= min(max(factor, 1e-2), 1e2)
+            gamma = _inside(gamma, low, high)
             first = 1  # the smoothest stage has done its part
         return gamma
 
@@ -217,7 +218,8 @@ def _descent(M: Array, goal: _Goal, iterations: int, progress: Progress | None) 
     """A search that has met E = 0 only."""
     found = conditioning_of(M)
     zero = np.zeros_like(M)
-    search = Search(best=zero, merit=goal.merit(found.condition, 0.0), progress=progress)
+    merit = goal.merit(found.condition, 0.0)
+    search = Search(best=zero, merit=merit, progress=progress)
     search.least["condition"] = found.condition
     ceiling = found.abscissa / 2 if found.abscissa < 0 else found.abscissa
     return _Descent(M, ceiling, iterations, goal, search)
@@ -239,7 +241,13 @@ def _search(descent: _Descent, trade: float, tries: int, rng: np.random.Generato
     return trade
 
 
-def objective(A: Array, E: Array, gamma: float, ceiling: float, p: float = math.inf) -> Objective:
+def objective(
+    A: Array,
+    E: Array,
+    gamma: float,
+    ceiling: float,
+    p: float = math.inf,
+) -> Objective:
     """The objective at E, with its gradient.
 
     E' = E - s I, where s is the least shift >= 0 that brings the spectrum of A + E' to

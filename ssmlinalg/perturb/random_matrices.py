@@ -13,7 +13,11 @@ from .diagonalization import Diagonalization, System, diagonalized, split
 
 
 def gaussian(
-    system: System, *, size: float = 1e-2, tries: int = 1, seed: int = 0
+    system: System,
+    *,
+    size: float = 1e-2,
+    tries: int = 1,
+    seed: int = 0,
 ) -> Diagonalization:
     r"""A real Gaussian perturbation of a given relative size, of any square matrix.
 
@@ -61,7 +65,11 @@ def gaussian(
 
 
 def complex_gaussian(
-    system: System, *, size: float = 1e-2, tries: int = 1, seed: int = 0
+    system: System,
+    *,
+    size: float = 1e-2,
+    tries: int = 1,
+    seed: int = 0,
 ) -> Diagonalization:
     r"""A complex Gaussian perturbation of a given relative size, for a real matrix as well.
 
@@ -104,28 +112,40 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], *, imaginary: bool) -
 
 
 def _best(
-    method: str, system: System, size: float, tries: int, seed: int, *, imaginary: bool
+    method: str,
+    system: System,
+    size: float,
+    tries: int,
+    seed: int,
+    *,
+    imaginary: bool,
 ) -> Diagonalization:
     A, _ = split(system)
     size = require.real("size", size, above=0)
     tries = require.integer("tries", tries)
-    rng = np.random.default_rng(require.integer("seed", seed, least=0))
+    seed = require.integer("seed", seed, least=0)
     length = size * (float(np.linalg.norm(A, 2)) or 1.0)
     imaginary = imaginary or np.iscomplexobj(A)
-    candidates = _scaled(rng, A.shape, length, tries, imaginary=imaginary)
+    rng = np.random.default_rng(seed)
+    candidates = (_scaled(rng, A.shape, length, imaginary=imaginary) for _ in range(tries))
     E = next(candidates) if tries == 1 else _least_conditioned(A, candidates)
-    existence = 4 * len(A) ** 1.5 * (1 + 1 / size) if size < 1 else math.inf
+    existence = math.inf
+    if size < 1:
+        existence = 4 * len(A) ** 1.5 * (1 + 1 / size)
     facts = {"size": size, "existence_bound": existence}
     return diagonalized(system, E, method=method, facts=facts)
 
 
 def _scaled(
-    rng: np.random.Generator, shape: tuple[int, ...], length: float, tries: int, *, imaginary: bool
-) -> Iterator[Array]:
-    """Gaussian matrices of norm |E|_2 = length."""
-    for _ in range(tries):
-        G = draw(rng, shape, imaginary=imaginary)
-        yield length * (G / np.linalg.norm(G, 2))
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    length: float,
+    *,
+    imaginary: bool,
+) -> Array:
+    """A Gaussian matrix of norm |E|_2 = length."""
+    G = draw(rng, shape, imaginary=imaginary)
+    return length * (G / np.linalg.norm(G, 2))
 
 
 def _least_conditioned(A: Array, candidates: Iterator[Array]) -> Array:
@@ -134,6 +154,7 @@ def _least_conditioned(A: Array, candidates: Iterator[Array]) -> Array:
 
     def defects(E: Array) -> tuple[bool, float]:
         Lambda, V = np.linalg.eig(A + E)
-        return bool(stable and np.real(Lambda).max() >= 0), float(np.linalg.cond(V))
+        lost = stable and np.real(Lambda).max() >= 0
+        return bool(lost), float(np.linalg.cond(V))
 
     return min(candidates, key=defects)

@@ -56,7 +56,8 @@ class Search:
         self.evaluations += 1
         self.offer(candidate, merit)
         for name, value in figures.items():
-            self.least[name] = min(value, self.least.get(name, math.inf))
+            least = self.least.get(name, math.inf)
+            self.least[name] = min(value, least)
         self.report(evaluations=self.evaluations, **figures)
 
     def report(self, **figures: float) -> None:
@@ -89,7 +90,12 @@ class Search:
 
         self.iterate = x
         minimize(
-            loss, x, jac=True, method="L-BFGS-B", callback=self._step_taken, options=dict(options)
+            loss,
+            x,
+            jac=True,
+            method="L-BFGS-B",
+            callback=self._step_taken,
+            options=options,
         )
         return self.iterate
 

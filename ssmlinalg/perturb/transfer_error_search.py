@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -119,13 +119,12 @@ def reduce_error(
     search = Search(seconds=seconds, progress=progress)
     _offer(search, halve(start), conditioning, response)
     half = free(halve(start), conditioning)
+    options = {"maxiter": iterations, "maxfun": 2 * iterations} | _LBFGS
     stage = None
     for p in powers:
         stage = prepare(half, response, conditioning, p, after=stage)
         with search.interruptible():
-            loss_here = partial(loss, stage)
-            steps = {"maxiter": iterations, "maxfun": 2 * iterations}
-            search.descend(loss_here, variables(stage), **steps, **_LBFGS)
+            search.descend(partial(loss, stage), variables(stage), **options)
         half = at(search.iterate, stage)
         R, _ = clip(half.R, conditioning)
         error = _offer(search, half._replace(R=R), conditioning, response)
@@ -138,9 +137,10 @@ def reduce_error(
 def _offer(search: Search, half: HalfSystem, K: float, response: Response) -> float:
     """The error of the system made feasible, which is kept if none so far has a smaller one."""
     found = feasible(half, K)
-    error = float(np.max(_error(found, response, _resolving(found))))
-    search.offer(found, error)
-    return error
+    errors = _error(found, response, _resolving(found))
+    largest = float(np.max(errors))
+    search.offer(found, largest)
+    return largest
 
 
 def fit(A: Real, B: Real, Lambda: Complex) -> ModalSystem:
@@ -161,14 +161,14 @@ def fit(A: Real, B: Real, Lambda: Complex) -> ModalSystem:
         array([1., 1.])
     """
     order = len(B)
-    unknown = ModalSystem(Lambda, np.eye(order) + 0j, np.ones(order) + 0j)
-    poles = halve(unknown)
+    unit = np.eye(order) + 0j
+    poles = halve(ModalSystem(Lambda, unit, np.ones(order) + 0j))
     w = _ladder(poles, 8)
     M = _stacked(modes(poles, w).M)
     G = _stacked(frequency_response(A, B)(w))
     gram = M @ M.T
-    damping = 1e-8 * np.trace(gram) / order * np.eye(order)
-    R = np.linalg.solve(gram + damping, M @ G.T).T
+    gram += 1e-8 * np.trace(gram) / order * np.eye(order)
+    R = np.linalg.solve(gram, M @ G.T).T
     return whole(with_unit_columns(poles._replace(R=R)))
 
 
@@ -200,30 +200,38 @@ def transport(Lambda: Complex, corner: float, conditioning: float) -> Complex:
     if len(up) == 0:
         return Lambda
     u = up.imag / corner
-    shift = min(1.1, 5 / conditioning) * (0.11 - 0.06 * np.log(u) - 0.2 * np.log1p(u))
-    omega = up.imag * np.exp(shift)
-    depth = np.exp(np.interp(np.log(omega), np.log(up.imag), np.log(-up.real)))
-    moved = 1j * omega - depth
-    return np.concatenate([moved, moved.conj(), Lambda[Lambda.imag == 0]])
+    shift = 0.11 - 0.06 * np.log(u) - 0.2 * np.log1p(u)
+    omega = up.imag * np.exp(min(1.1, 5 / conditioning) * shift)
+    log_depth = np.interp(np.log(omega), np.log(up.imag), np.log(-up.real))
+    moved = 1j * omega - np.exp(log_depth)
+    real = Lambda[Lambda.imag == 0]
+    return np.concatenate([moved, moved.conj(), real])
 
 
 def frequency_response(A: Real, B: Real) -> Response:
     """The function from w (F,) to (iw - A)^{-1} B (N, F), one Schur form for all frequencies."""
     # Turned over, for then a lower triangular A has that form already.
-    T, Q = scipy.linalg.schur(A[::-1, ::-1], output="complex")  # pyright: ignore[reportAssignmentType]
+    decomposed: Any = scipy.linalg.schur(A[::-1, ::-1], output="complex")
+    T, Q = decomposed
     drive = Q.conj().T @ B[::-1]
 
     def response(w: Real) -> Complex:
+        s = 1j * w
         x = np.zeros((len(B), len(w)), dtype=np.complex128)
         for n in range(len(B) - 1, -1, -1):
-            x[n] = (drive[n] + T[n, n + 1 :] @ x[n + 1 :]) / (1j * w - T[n, n])
+            solved = slice(n + 1, None)
+            x[n] = (drive[n] + T[n, solved] @ x[solved]) / (s - T[n, n])
         return (Q @ x)[::-1]
 
     return response
 
 
 def prepare(
-    half: HalfSystem, response: Response, K: float, p: float, after: Stage | None = None
+    half: HalfSystem,
+    response: Response,
+    K: float,
+    p: float,
+    after: Stage | None = None,
 ) -> Stage:
     """The stage that starts from a system with X in place of R, `after` another one."""
     poles = len(half.a)
@@ -250,9 +258,10 @@ def prepare(
 
 def variables(stage: Stage) -> Real:
     """The variables x of a stage at its start: Z, relative depths, heights and inputs of poles."""
-    X = stage.origin.R
-    Z = X @ np.linalg.inv(stage.W)
-    return np.concatenate([Z.ravel(), np.zeros(len(X) + len(stage.origin.a))])
+    origin = stage.origin
+    Z = origin.R @ np.linalg.inv(stage.W)
+    unmoved = np.zeros(len(origin.R) + len(origin.a))
+    return np.concatenate([Z.ravel(), unmoved])
 
 
 def at(x: Real, stage: Stage) -> HalfSystem:
@@ -261,13 +270,14 @@ def at(x: Real, stage: Stage) -> HalfSystem:
     order = len(origin.R)
     poles = len(origin.a)
     pairs = origin.pairs
-    Z, depth, height, size = np.split(x, np.cumsum([order**2, poles, pairs]))
+    ends = np.cumsum([order**2, poles, pairs])
+    Z, depth, height, size = np.split(x, ends)
+    a = origin.a * np.exp(np.clip(depth, -_REACH, _REACH))
+    b = origin.b * np.exp(np.clip(size, -_REACH, _REACH))
     omega = origin.omega.copy()
     omega[:pairs] += np.abs(origin.a[:pairs]) * height
-    depth = np.clip(depth, -_REACH, _REACH)
-    size = np.clip(size, -_REACH, _REACH)
     X = Z.reshape(order, order) @ stage.W
-    return HalfSystem(origin.a * np.exp(depth), omega, origin.b * np.exp(size), X)
+    return HalfSystem(a, omega, b, X)
 
 
 def loss(stage: Stage, x: Real) -> tuple[float, Real]:
@@ -283,26 +293,30 @@ def loss(stage: Stage, x: Real) -> tuple[float, Real]:
     total = powers.sum()
     lengths = uneven_lengths(R, poles)
     uneven = float((stage.pull / 2 * lengths + stage.multipliers) @ lengths)
-    value = math.log(squares.max()) / 2 + math.log(total) / stage.p + uneven
+    norm = math.log(squares.max()) / 2 + math.log(total) / stage.p
 
     to_error = error * np.tile(powers / squares / total, 2)
-    slope = stage.pull * lengths + stage.multipliers
-    slope = (slope - slope.mean()) / squared_lengths(R, poles)
-    pairs = half.pairs
     to_R = to_error @ M.T
-    to_R += R * np.concatenate([slope[:pairs], slope[:pairs], 2 * slope[pairs:]])
-    to_X = pullback(to_R)
+    to_R += _from_lengths(stage.pull * lengths + stage.multipliers, R)
+    to_Z = pullback(to_R) @ stage.W
     real, imaginary = np.split(R.T @ to_error, 2, axis=-1)
     to_poles = _to_poles(real - 1j * imaginary, half, rows, stage)
-    return value, np.concatenate([(to_X @ stage.W).ravel(), *to_poles])
+    return norm + uneven, np.concatenate([to_Z.ravel(), *to_poles])
+
+
+def _from_lengths(slope: Real, R: Real) -> Real:
+    """The gradient in R (N, N), from that in the logarithms of lengths (n,)."""
+    poles = len(slope)
+    pairs = len(R) - poles
+    slope = (slope - slope.mean()) / squared_lengths(R, poles)
+    of_pairs = slope[:pairs]
+    return R * np.concatenate([of_pairs, of_pairs, 2 * slope[pairs:]])
 
 
 def _to_poles(to_M: Complex, half: HalfSystem, rows: Modes, stage: Stage) -> list[Real]:
     """The gradient in depths, heights and inputs of poles, from that in M = (s h, -omega h, h)."""
     pairs = half.pairs
-    to_re = to_M[:pairs]
-    to_im = to_M[pairs : 2 * pairs]
-    to_real = to_M[2 * pairs :]
+    to_re, to_im, to_real = np.split(to_M, [pairs, 2 * pairs])
     s = 1j * stage.w - half.a[:pairs, None]
     omega = half.omega[:pairs, None]
     h = rows.h[:pairs]
@@ -310,9 +324,11 @@ def _to_poles(to_M: Complex, half: HalfSystem, rows: Modes, stage: Stage) -> lis
     weighted = to_h * rows.h
     to_size = weighted.real.sum(axis=-1)  # h is proportional to b
     inner = weighted / rows.q  # h is proportional to 1/q
-    to_a = np.concatenate([2 * s * inner[:pairs] - to_re * h, inner[pairs:]]).real.sum(axis=-1)
+    of_pairs = 2 * s * inner[:pairs] - to_re * h
+    to_a = np.concatenate([of_pairs, inner[pairs:]]).real.sum(axis=-1)
     to_omega = -(2 * omega * inner[:pairs] + to_im * h).real.sum(axis=-1)
-    return [to_a * half.a, to_omega * np.abs(stage.origin.a[:pairs]), to_size]
+    depth = np.abs(stage.origin.a[:pairs])
+    return [to_a * half.a, to_omega * depth, to_size]
 
 
 def _stacked(values: Complex) -> Real:
@@ -332,9 +348,11 @@ def _metric(half: HalfSystem, w: Real) -> Real:
     Measured: better than the powers 0 and -1/2.
     """
     M = modes(half, w).M
-    size, Q = np.linalg.eigh((M @ M.conj().T).real)
+    gram = (M @ M.conj().T).real
+    size, Q = np.linalg.eigh(gram)
     size = np.maximum(size, 1e-6 * size[-1]) ** -0.25
-    return Q * (size / np.exp(np.mean(np.log(size)))) @ Q.T
+    mean = np.exp(np.mean(np.log(size)))
+    return Q * (size / mean) @ Q.T
 
 
 def _error(half: HalfSystem, response: Response, w: Real) -> Real:
@@ -349,16 +367,19 @@ def _error(half: HalfSystem, response: Response, w: Real) -> Real:
 def _resolving(half: HalfSystem) -> Real:
     """25 frequencies to a pole, about it and as wide as it is deep."""
     around = np.tan(np.linspace(-1.45, 1.45, 25))
-    w = np.abs(half.omega[:, None] + half.a[:, None] * around)
-    return np.unique(np.concatenate([[0.0], w.ravel()]))
+    w = half.omega[:, None] + half.a[:, None] * around
+    return np.unique(np.append(np.abs(w), 0.0))
 
 
 def _ladder(half: HalfSystem, rungs: int) -> Real:
     """`rungs` frequencies from pole to pole, and as many to a few multiples of the largest."""
     poles = np.sort(np.abs(half.omega[half.omega != 0]))
-    last = max(np.max(poles, initial=0.0), float(np.max(np.abs(half.a))))
-    edges = np.concatenate([[0.0], poles, last * np.array([2.0, 5.0, 20.0, 100.0])])
-    return np.unique(np.linspace(edges[:-1], edges[1:], rungs, endpoint=False))
+    deepest = float(np.max(np.abs(half.a)))
+    last = max(np.max(poles, initial=0.0), deepest)
+    beyond = last * np.array([2.0, 5.0, 20.0, 100.0])
+    edges = np.concatenate([[0.0], poles, beyond])
+    steps = np.linspace(edges[:-1], edges[1:], rungs, endpoint=False)
+    return np.unique(steps)
 
 
 def _informative(half: HalfSystem, response: Response) -> Real:
@@ -366,5 +387,7 @@ def _informative(half: HalfSystem, response: Response) -> Real:
     w = _resolving(half)
     error = _error(half, response, w)
     inner = error[1:-1]
-    lobe = (inner > error[:-2]) & (inner >= error[2:]) & (inner > np.max(error) / 2)
-    return np.unique(np.concatenate([_ladder(half, 6), w[1:-1][lobe]]))
+    high = inner > np.max(error) / 2
+    lobe = (inner > error[:-2]) & (inner >= error[2:])
+    peaks = w[1:-1][lobe & high]
+    return np.unique(np.concatenate([_ladder(half, 6), peaks]))
