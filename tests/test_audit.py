@@ -682,7 +682,7 @@ def test_every_target_has_a_page(target, data):
 
 
 def test_the_histogram_drawn_has_the_area_of_its_law():
-    figure: Any = report.audits.laws_of(accusing(2).layers[1])
+    figure: Any = report.audit_page.laws_of(accusing(2).layers[1])
     bars = [trace for trace in figure.data if trace.type == "bar"]
     double = float(np.finfo(np.float64).eps)
     for bar in bars:

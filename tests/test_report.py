@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from ssmlinalg import forms, hippo, inits, kernel, perturb, report
 from ssmlinalg.comparison import Row, compare
 from ssmlinalg.comparison.robustness import Sweep, fourier_sweep
-from ssmlinalg.report import style
+from ssmlinalg.report import notation
 from ssmlinalg.systems import transfer
 from ssmlinalg.verification import Diagnosis, Verification
 from ssmlinalg.verification.laws import Check
@@ -323,7 +323,7 @@ def test_the_certificate_holds_every_number_and_fact():
 
 @given(st.floats(1e-12, 1e6))
 def test_a_bound_is_never_rounded_down(value):
-    assert value <= style.not_below(value) <= 1.0101 * value
+    assert value <= notation.not_below(value) <= 1.0101 * value
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_a_bound_is_never_rounded_down(value):
     ],
 )
 def test_numbers_are_written_as_people_write_them(value, text):
-    assert style.number(value) == text
+    assert notation.number(value) == text
 
 
 def test_text_from_outside_stays_text():
