@@ -27,11 +27,11 @@ def claims(
             status.update(f"{title}: {name}")
             found[name] = measured(name, order)
     if as_json:
-        print_json({name: one._asdict() | {"holds": _holds(one)} for name, one in found.items()})
+        print_json({name: one._asdict() | {"holds": one.holds} for name, one in found.items()})
     else:
         rows = [_row(name, one) for name, one in found.items()]
         print_table(f"order {order}: claims of convergence", _HEADS, rows)
-    if not all(map(_holds, found.values())):
+    if not all(one.holds for one in found.values()):
         raise typer.Exit(1)
 
 
@@ -45,12 +45,7 @@ def _examined(order: int) -> list[str]:
     return names
 
 
-def _holds(found: ClaimedFigure) -> bool:
-    value, low, high = found
-    return low <= value <= high
-
-
 def _row(name: str, found: ClaimedFigure) -> tuple[object, ...]:
     claim = CLAIMS[name]
-    verdict = "holds" if _holds(found) else "fails"
+    verdict = "holds" if found.holds else "fails"
     return (name, verdict, *found, claim.status, claim.statement)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import rich.box
 from rich.console import Console
 from rich.status import Status
@@ -43,10 +44,13 @@ def print_json(value: Any) -> None:
 
 
 def _finite(value: Any) -> Any:
+    """The value in Python's own types."""
     if isinstance(value, dict):
         return {key: _finite(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return _finite(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

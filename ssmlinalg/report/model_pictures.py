@@ -14,9 +14,9 @@ from ..kernels import kernel
 from ..systems import transfer
 from ..verification import Timescales
 from .axes import empty, frequencies, log_axes
-from .channels import Channel, chosen_channels, poles_of, single
 from .colours import FAINT, INK, PTD
 from .notation import number
+from .shown_channels import Channel, chosen_channels, poles_of, single
 
 LENGTH = 1024  # samples of a kernel: one unit of time at the smallest customary step, 1e-3
 # Radians per sample that are drawn at least: three decades up to twice the frequency of sampling.
