@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import scipy.optimize
 
 from ..ground.backend import Real
 from .diagonalization import Progress
@@ -85,11 +86,8 @@ class Search:
 
         Ends early at the deadline. `iterate` holds the last step taken if an interrupt passes.
         """
-        # It takes as long to import as the rest of the library.
-        from scipy.optimize import minimize
-
         self.iterate = x
-        minimize(
+        scipy.optimize.minimize(
             loss,
             x,
             jac=True,
