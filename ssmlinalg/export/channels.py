@@ -25,17 +25,13 @@ def channels(form: Any) -> Any:
     Raises ValueError for more than one leading axis, and for one of size 0.
     """
     form = on_host(form)
-    axes = kind(form).axes
     shape = batch(form)
     if len(shape) > 1 or 0 in shape:
         rule = "`form` must have one leading axis, of one channel or more"
         raise ValueError(f"{rule}; got {shape}. Reshape them into one.")
     H = math.prod(shape)
-    fields = {}
-    for name, array in form._asdict().items():
-        core = array.shape[array.ndim - len(axes[name]) :]
-        fields[name] = np.broadcast_to(array, (H, *core))
-    return form._replace(**fields)
+    fields = zip(form, _core_shapes(form), strict=True)
+    return type(form)(*(np.broadcast_to(array, (H, *core)) for array, core in fields))
 
 
 def one_channel(form: Any, what: str) -> Any:
@@ -44,12 +40,14 @@ def one_channel(form: Any, what: str) -> Any:
     if math.prod(leading) != 1:
         rule = f"`form` must have one channel, which makes one {what}"
         raise ValueError(f"{rule}; got {leading}. Export each channel alone.")
+    fields = zip(form, _core_shapes(form), strict=True)
+    return type(form)(*(array.reshape(core) for array, core in fields))
+
+
+def _core_shapes(form: Any) -> list[tuple[int, ...]]:
+    """The shape of every field without its leading axes."""
     axes = kind(form).axes
-    fields = {}
-    for name, array in form._asdict().items():
-        core = array.shape[array.ndim - len(axes[name]) :]
-        fields[name] = array.reshape(core)
-    return form._replace(**fields)
+    return [array.shape[array.ndim - len(axes[name]) :] for name, array in form._asdict().items()]
 
 
 def blocks(form: Paired) -> MIMO:
