@@ -17,7 +17,7 @@ def integer(name: str, value: Any, *, least: int = 1) -> int:
     """An integer of at least `least`; booleans, fractions and strings are refused.
 
     Args:
-        name: what errors call the value.
+        name: the name of the value in errors.
         value: anything.
         least: the smallest that is allowed.
 
@@ -54,7 +54,7 @@ def real(name: str, value: Any, *, above: float = -math.inf, below: float = math
     """A finite real number strictly between two others.
 
     Args:
-        name: what errors call the value.
+        name: the name of the value in errors.
         value: anything.
         above: the number below it.
         below: the number above it.
@@ -98,7 +98,7 @@ def interval(name: str, value: Any) -> tuple[float, float]:
     """An interval of positive numbers, 0 < low <= high.
 
     Args:
-        name: what errors call the value.
+        name: the name of the value in errors.
         value: a pair, or one number for both ends.
 
     Returns:
@@ -132,7 +132,7 @@ def known(name: str, value: Any, names: Iterable[str]) -> str:
     """One of several names.
 
     Args:
-        name: what errors call the value.
+        name: the name of the value in errors.
         value: anything.
         names: the names that are known.
 
@@ -178,7 +178,7 @@ def finite(name: str, array: np.ndarray) -> None:
     """Refuse NaN and infinities in a host array.
 
     Args:
-        name: what errors call the array.
+        name: the name of the array in errors.
         array: numbers.
 
     Raises:
@@ -201,10 +201,10 @@ def broadcasts(
     """The common shape of leading axes.
 
     Args:
-        name: what errors call the array.
+        name: the name of the array in errors.
         got: its leading axes.
         against: the leading axes of the others.
-        what: what errors call the others.
+        what: the name of the others in errors.
 
     Returns:
         The shape to which both broadcast.
@@ -227,7 +227,7 @@ def room(what: str, size: int, *, host: bool) -> None:
     """Refuse an allocation that cannot succeed: above the memory of the host, 1 TiB elsewhere.
 
     Args:
-        what: what errors call the array.
+        what: the name of the array in errors.
         size: bytes.
         host: whether it is to lie on the host.
 
@@ -252,7 +252,7 @@ def shape(name: str, got: tuple[int, ...], rule: str, holds: bool) -> None:
     """Refuse a shape that breaks a rule.
 
     Args:
-        name: what errors call the array.
+        name: the name of the array in errors.
         got: its shape.
         rule: a phrase such as "(N, R) with N = 64 from `A`".
         holds: whether the shape keeps the rule.

@@ -74,7 +74,7 @@ def reduced(step: Array, A: Array) -> Array:
 
 
 def _with_derivative(words: DoubleWord, z: Array) -> Array:
-    """What `words` counts in turns, in radians, with the derivatives of z."""
+    """The number `words`, its imaginary part in radians, with the derivatives of z."""
     zero = z - backend.constant(z)
     return double_words.radians(words) + zero
 

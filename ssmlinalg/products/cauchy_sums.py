@@ -51,7 +51,7 @@ def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
         return _on_gpu(weights, nodes, points, lead)
     columns = backend.column(nodes)
     sums = []
-    with backend.quietly(nodes):  # the result tells
+    with backend.quietly(nodes):  # the result is looked at
         for part in point_slices(points.shape[-1], math.prod(lead) * nodes.shape[-1]):
             table = 1 / (backend.row(points[..., part]) - columns)
             product = xp.matmul(backend.row(weights), table)

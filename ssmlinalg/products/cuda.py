@@ -56,7 +56,26 @@ def power_sums(
     length: int,
     max_bytes: int,
 ) -> Array:
-    """`baby_step_giant_step.power_sums`; nothing is held that `max_bytes` could bound."""
+    """K_l = Re sum_n w_n z_n^l for l < L, with a direct path at l = 0.
+
+    Args:
+        weights: w (G, W, n).
+        base: z (G, n).
+        direct: what is added at l = 0, (G, W).
+        length: L.
+        max_bytes: of no effect, for nothing is held that it could bound.
+
+    Returns:
+        The sums (G, W, L), real.
+
+    Raises:
+        MemoryError: if the result does not fit in the free memory.
+        ImportError: if CuPy is missing.
+        RuntimeError: if there is no GPU, or CuPy cannot compile for it.
+
+    Example:
+        >>> power_sums(weights, base, direct, 1000, 0)  # doctest: +SKIP
+    """
     del max_bytes
     G, W, n = weights.shape
     K = allocated((G, W, length), direct)
@@ -82,7 +101,25 @@ def power_sums(
 
 
 def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> tuple[Array, Array]:
-    """`baby_step_giant_step.gradients`; nothing is held that `max_bytes` could bound."""
+    """s and r with sum_l g_l dK_l = Re(sum s dw + sum r dz), for K of `power_sums`.
+
+    Args:
+        cotangent: g (G, W, L).
+        weights: w (G, W, n).
+        base: z (G, n).
+        max_bytes: of no effect, for nothing is held that it could bound.
+
+    Returns:
+        s (G, W, n) and r (G, n), complex.
+
+    Raises:
+        MemoryError: if the result does not fit in the free memory.
+        ImportError: if CuPy is missing.
+        RuntimeError: if there is no GPU, or CuPy cannot compile for it.
+
+    Example:
+        >>> gradients(cotangent, weights, base, 0)  # doctest: +SKIP
+    """
     del max_bytes
     xp = backend.library(weights)
     length = cotangent.shape[-1]
@@ -95,7 +132,24 @@ def gradients(cotangent: Array, weights: Array, base: Base, max_bytes: int) -> t
 
 
 def moments(signal: Array, base: Base, max_bytes: int) -> Array:
-    """`baby_step_giant_step.moments`; nothing is held that `max_bytes` could bound."""
+    """s_n = sum_l g_l z_n^l.
+
+    Args:
+        signal: g (G, W, L), real.
+        base: z (G, n).
+        max_bytes: of no effect, for nothing is held that it could bound.
+
+    Returns:
+        The moments (G, W, n), complex.
+
+    Raises:
+        MemoryError: if the result does not fit in the free memory.
+        ImportError: if CuPy is missing.
+        RuntimeError: if there is no GPU, or CuPy cannot compile for it.
+
+    Example:
+        >>> moments(signal, base, 0)  # doctest: +SKIP
+    """
     del max_bytes
     return _moments(signal, base, 0, slopes=False)[0]
 
@@ -133,7 +187,24 @@ def _moments(signal: Array, base: Base, offset: int, *, slopes: bool) -> tuple[A
 
 
 def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
-    """`cauchy_sums.cauchy` of complex weights, nodes (B, n) and points (B, K): (B, K)."""
+    """f(z_k) = sum_n w_n / (z_k - lambda_n).
+
+    Args:
+        weights: w (B, n), complex.
+        nodes: lambda (B, n), complex.
+        points: z (B, K), complex.
+
+    Returns:
+        The sums (B, K), complex.
+
+    Raises:
+        MemoryError: if the result does not fit in the free memory.
+        ImportError: if CuPy is missing.
+        RuntimeError: if there is no GPU, or CuPy cannot compile for it.
+
+    Example:
+        >>> cauchy(weights, nodes, points)  # doctest: +SKIP
+    """
     return _cauchy(weights, nodes, points, slopes=False)[0]
 
 
@@ -152,6 +223,14 @@ def cauchy_gradients(
 
     Returns:
         s (B, n), r (B, n) and t (B, K), complex.
+
+    Raises:
+        MemoryError: if the result does not fit in the free memory.
+        ImportError: if CuPy is missing.
+        RuntimeError: if there is no GPU, or CuPy cannot compile for it.
+
+    Example:
+        >>> cauchy_gradients(cotangent, weights, nodes, points)  # doctest: +SKIP
     """
     to_nodes, steep = _cauchy(cotangent, points, nodes, slopes=True)
     _, slope = _cauchy(weights, nodes, points, slopes=True)
@@ -263,6 +342,9 @@ def launch(kernel: str, blocks: int, *arguments: Any) -> None:
     Raises:
         ImportError: if CuPy is missing.
         RuntimeError: if there is no GPU, or CuPy cannot compile for it.
+
+    Example:
+        >>> launch("power_sums_float_8", 12, K, weights, hi, lo, n, True)  # doctest: +SKIP
     """
     result = arguments[0]
     values = tuple(
@@ -327,6 +409,9 @@ def compiled() -> Any:
     Raises:
         ImportError: if CuPy is missing.
         RuntimeError: if there is no GPU, or CuPy cannot compile for it.
+
+    Example:
+        >>> compiled().get_function("power_sums_float_8")  # doctest: +SKIP
     """
     cupy = cupy_with_gpu()
     try:
@@ -351,6 +436,10 @@ def cupy_with_gpu() -> Any:
     Raises:
         ImportError: if CuPy is missing.
         RuntimeError: if there is no GPU or no driver.
+
+    Example:
+        >>> cupy_with_gpu().cuda.runtime.getDeviceCount()  # doctest: +SKIP
+        1
     """
     try:
         cupy = importlib.import_module("cupy")

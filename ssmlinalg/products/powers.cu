@@ -50,7 +50,7 @@ __device__ inline double turns(Int k, double hi, double lo) {
     return (double)wrapped / (2 * TWO63) + (double)k * rest;
 }
 
-// What is raised to powers: in two words the x of z = e^x, its imaginary part in turns, or z^{2^j} for every bit j of a power.
+// The base of powers: in two words the x of z = e^x, its imaginary part in turns, or z^{2^j} for every bit j of a power.
 template <typename T> struct Base {
     const T *hi, *lo;
     Int modes, exponential;

@@ -26,7 +26,7 @@ def to_numpy(array: Array) -> np.ndarray:
         An array of NumPy; it may share the memory of an array on the host.
 
     Raises:
-        TypeError: what PyTorch raises for bfloat16 and formats of 8 bits (see `host_values`).
+        TypeError: for bfloat16 and formats of 8 bits of PyTorch (take `host_values`).
 
     Example:
         >>> to_numpy(np.ones(2))

@@ -104,7 +104,7 @@ def namespace(**arrays: Array) -> Namespace:
         **arrays: arrays by the names that errors call them, at least one.
 
     Returns:
-        What `library` returns.
+        The functions of that library, as `library` returns them.
 
     Raises:
         TypeError: for what is no array, for numbers in neither single nor double precision, and for
