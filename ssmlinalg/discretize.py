@@ -1,23 +1,24 @@
-r"""From continuous to discrete time: x' = A x + B u becomes x_l = A_d x_{l-1} + B_d u_l, sample l
-held over (l-1, l].
+r"""Discretization: x' = A x + B u becomes x_l = A_d x_{l-1} + B_d u_l, sample l held over (l-1, l].
 
-Each rule is a function from a continuous form to the discrete one of the same kind; with z = step A
-it is a pair of functions, A_d = f(z) and B_d = step g(z) B. `RULES` names them. "Order" below is
-the power of the step with which the state at a fixed time converges, for an input held constant
-over each step (for `foh`: linear).
+A rule is a function from a continuous form to the discrete one that its kind is sampled to. With
+z = step A it is a pair of functions, A_d = f(z) and B_d = step g(z) B. `RULES` names them, and
+`SCHEMES` holds their arithmetic. The order is the power of the step with which the state at a fixed
+time converges, for an input held constant over each step (for `foh`: linear).
 
-==========  =========================  ==================  =====  =====================================================
-rule        f(z)                       g(z)                order  stable for all Re z < 0
-==========  =========================  ==================  =====  =====================================================
-zoh         e^z                        (e^z - 1)/z         exact  yes
-foh         e^z                        two taps            exact  yes
-bilinear    (1 + z/2)/(1 - z/2)        1/(1 - z/2)         2      yes; a contraction when A is dissipative
-gbt(alpha)  (1 + (1-alpha)z)/(1-az)    1/(1 - alpha z)     1      alpha >= 1/2
-forward     1 + z                      1                   1      only |1 + z| < 1
-backward    1/(1 - z)                  1/(1 - z)           1      yes
-impulse     e^z                        1                   1      yes; K_l = step K(l step), the sampled impulse response
-mamba       e^z                        1                   1      yes; "zoh for A, Euler for B" is impulse invariance
-==========  =========================  ==================  =====  =====================================================
+==========  ==========================  ===============  =====  ==============================
+rule        f(z)                        g(z)             order  stable for all Re z < 0
+==========  ==========================  ===============  =====  ==============================
+zoh         e^z                         (e^z - 1)/z      exact  yes
+foh         e^z                         two taps         exact  yes
+bilinear    (1 + z/2)/(1 - z/2)         1/(1 - z/2)      2      yes; a contraction when A is
+                                                                dissipative
+gbt(alpha)  (1 + (1-alpha)z)/(1-az)     1/(1 - alpha z)  1      alpha >= 1/2
+forward     1 + z                       1                1      only |1 + z| < 1
+backward    1/(1 - z)                   1/(1 - z)        1      yes
+impulse     e^z                         1                1      yes; K_l = step K(l step), the
+                                                                sampled impulse response
+mamba       e^z                         1                1      yes; the same as `impulse`
+==========  ==========================  ===============  =====  ==============================
 
 lambda = 0 is legal everywhere: nothing divides by A.
 """
@@ -32,15 +33,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .forms import (
-    DPLR,
     KINDS,
     MIMO,
+    NPLR,
     Continuous,
     Delayed,
-    Dense,
-    DenseRecurrence,
     Diagonal,
     Discrete,
+    Kind,
     MIMORecurrence,
     Paired,
     PairedRecurrence,
@@ -49,17 +49,24 @@ from .forms import (
     check,
     is_recurrence,
     kind,
-    to_dense,
+    plain,
+    step_of,
     unsampled,
 )
 from .ground import backend, require
 from .ground.backend import Array
 from .powers import double_words, tables
 
+Rule = str | Callable[[Continuous], Discrete]
+
 
 class Samples(NamedTuple):
-    """x_l = A x_{l-1} + now u_l + before u_{l-1}: for modes f(z) and the two gains, for matrices
-    A_d and the two vectors.
+    """One step of a sampled system: x_l = A x_{l-1} + now u_l + before u_{l-1}.
+
+    Attributes:
+        A: f(z) for modes, A_d for matrices.
+        now: g(z) for modes, B_d for matrices.
+        before: the same for the sample before. None: the rule reads one sample a step.
     """
 
     A: Array
@@ -67,150 +74,291 @@ class Samples(NamedTuple):
     before: Array | None = None
 
 
-ModeRule = Callable[[Array, Array], Samples]  # z (..., n), and z modulo 2 pi i, to f(z), g(z)
-MatrixRule = Callable[[Array, Array], Samples]  # step A (..., N, N) and step B (..., N) to A_d, B_d
+class Scheme(NamedTuple):
+    """The arithmetic of a rule.
+
+    Attributes:
+        modes: from z (..., n), and z modulo 2 pi i, to f(z) and the gains g(z).
+        matrices: from step A (..., N, N) and step B (..., N) to A_d and B_d.
+        base: from step and A to what f(z)^l is evaluated from, so that a power does not multiply
+            the rounding of f(z) by l.
+        inverse: from f(z) to z, to the slowest frequency of the many with one e^z. None: a rule of
+            two taps, which has no way back.
+        exponential: whether f(z) = e^z, for which `modes` needs z modulo 2 pi i.
+    """
+
+    modes: Callable[[Array, Array], Samples]
+    matrices: Callable[[Array, Array], Samples]
+    base: Callable[[Array, Array], tables.Base]
+    inverse: Callable[[Array], Array] | None
+    exponential: bool = True
 
 
 def zoh(form: Continuous) -> Recurrent:
     """Zero-order hold: exact for an input that is constant over each step.
 
-    >>> import numpy as np
-    >>> zoh(Diagonal(np.array([0j, -1 + 0j]), np.ones(2) + 0j, np.ones(2) + 0j, 0.0, 0.5)).B.real.round(6)
-    array([0.5     , 0.393469])
+    Args:
+        form: a continuous form with an output.
+
+    Returns:
+        The recurrence that its kind is sampled to.
+
+    Raises:
+        TypeError: for discrete forms and an `NPLR`; what `forms.check` raises.
+        ValueError: on the host for an overflow; what `forms.check` raises.
+
+    Accuracy:
+        A_d and B_d to a few eps of themselves, for phases lose whole turns before they are rounded.
+        For a matrix that of the exponential, relative to |A_d|.
+
+    Source:
+        Van Loan 1978 (both from one exponential, for matrices).
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(2)
+        >>> zoh(forms.Diagonal(np.array([0.0, -1.0]), one, one, 0.0, 0.5)).B.real.round(6)
+        array([0.5     , 0.393469])
     """
-    return _one_tap(
-        form,
-        lambda z, turned: Samples(_exp(turned), phi1(z, turned)),
-        partial(_hold_matrix, taps=1),
-    )
+    return _sampled(check(form), SCHEMES["zoh"])
 
 
 def foh(form: Continuous) -> Delayed:
-    """First-order hold: exact for an input that is linear between samples; its output is a
-    `Delayed` recurrence.
+    """First-order hold: exact for an input that is linear between samples.
 
-    Source: Franklin, Powell & Workman 1990, Section 4.3 (triangle hold).
+    Args:
+        form: a continuous form with an output.
+
+    Returns:
+        A `Delayed` form, for the rule reads the samples at both ends of a step.
+
+    Raises:
+        TypeError: for discrete forms and an `NPLR`; what `forms.check` raises.
+        ValueError: on the host for an overflow; what `forms.check` raises.
+
+    Accuracy:
+        As `zoh`.
+
+    Source:
+        Franklin, Powell & Workman 1990, Section 4.3 (triangle hold).
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> integrator = forms.Diagonal(np.zeros(1), np.ones(1), np.ones(1), 0.0, 0.5)
+        >>> foh(integrator).D  # the trapezoidal rule: half a step of the newest sample
+        np.float64(0.25)
     """
-
-    def modes(z: Array, turned: Array) -> Samples:
-        newest = _phi2(z, turned)
-        return Samples(_exp(turned), newest, phi1(z, turned) - newest)
-
-    kind, (A, now, before), C, D = _sample(form, modes, partial(_hold_matrix, taps=2))
-    # In the state s_l = A x_l + before u_l, which foresees x_{l+1}, two taps are one: s_l = A
-    # s_{l-1} + (A now + before) u_l.
-    xp = backend.namespace(A=A)
-    if kind is DenseRecurrence:
-        turned, direct = xp.matmul(A, now[..., None])[..., 0], xp.sum(C * now, axis=-1)
-    elif kind is MIMORecurrence:
-        turned, direct = A[..., None] * now, 2 * xp.matmul(C, now)
-    else:
-        turned, direct = A * now, (2 if kind is PairedRecurrence else 1) * xp.sum(C * now, axis=-1)
-    return Delayed(kind(A, turned + before, C, xp.zeros_like(D)), D + backend.real(direct))
+    return _sampled(check(form), SCHEMES["foh"])
 
 
 def gbt(form: Continuous, *, alpha: float) -> Recurrent:
-    """Generalized bilinear transform: alpha weighs the end of the step, 0 forward Euler, 1/2
-    bilinear, 1 backward Euler.
+    """Generalized bilinear transform: the derivative at both ends of a step, weighed by alpha.
 
-    Raises ValueError unless 0 <= alpha <= 1. S4 and LSSL use alpha = 1/2.
-    Source: Zhang, Chen & Chen 2009, Int. J. Control 82(4), 741-754.
+    Args:
+        form: a continuous form with an output.
+        alpha: the weight of the end, in [0, 1]: 0 is forward Euler, 1/2 the bilinear rule that S4
+            and LSSL use, 1 backward Euler.
+
+    Returns:
+        The recurrence that its kind is sampled to.
+
+    Raises:
+        TypeError: for discrete forms and an `NPLR`, and an alpha that is no number; what
+            `forms.check` raises.
+        ValueError: unless 0 <= alpha <= 1; on the host for an eigenvalue at the pole
+            1/(step alpha); what `forms.check` raises.
+
+    Source:
+        Zhang, Chen & Chen 2009, Int. J. Control 82(4), 741-754.
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(1)
+        >>> gbt(forms.Diagonal(-one, one, one, 0.0, 1.0), alpha=0.75).A.real.round(6)
+        array([0.428571])
     """
     alpha = require.real("alpha", alpha)
     if not 0 <= alpha <= 1:
         raise ValueError(f"`alpha` must lie in [0, 1]; got {alpha:g}. 0.5 is the bilinear rule.")
-
-    def modes(z: Array, turned: Array) -> Samples:
-        gain = 1 / (1 - alpha * z)
-        return Samples((1 + (1 - alpha) * z) * gain, gain)
-
-    def matrices(Z: Array, B: Array) -> Samples:
-        xp = backend.namespace(Z=Z)
-        identity, shape = (
-            backend.eye(Z.shape[-1], Z),
-            np.broadcast_shapes(tuple(Z.shape[:-1]), tuple(B.shape)),
-        )
-        Z = xp.broadcast_to(Z, (*shape, shape[-1]))
-        right = xp.concat(
-            [identity + (1 - alpha) * Z, xp.broadcast_to(B, shape)[..., None]], axis=-1
-        )
-        solved = xp.linalg.solve(identity - alpha * Z, right)
-        return Samples(solved[..., :-1], solved[..., -1])
-
-    return _one_tap(form, modes, matrices)
+    return _sampled(check(form), _fractional(alpha))
 
 
 def bilinear(form: Continuous) -> Recurrent:
-    """Tustin's rule, gbt at alpha = 1/2: what S4 trains with.
+    """Tustin's rule, the bilinear transform: `gbt` at alpha = 1/2, with which S4 is trained.
 
-    >>> import numpy as np
-    >>> bilinear(Diagonal(np.array([-2 + 0j]), np.ones(1) + 0j, np.ones(1) + 0j, 0.0, 0.5)).A.real.round(6)
-    array([0.333333])
+    Args:
+        form: a continuous form with an output.
+
+    Returns:
+        The recurrence that its kind is sampled to.
+
+    Raises:
+        TypeError: for discrete forms and an `NPLR`; what `forms.check` raises.
+        ValueError: on the host for an eigenvalue at the pole 2/step; what `forms.check` raises.
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(1)
+        >>> bilinear(forms.Diagonal(-2 * one, one, one, 0.0, 0.5)).A.real.round(6)
+        array([0.333333])
     """
-    return gbt(form, alpha=0.5)
+    return _sampled(check(form), SCHEMES["bilinear"])
 
 
 def forward(form: Continuous) -> Recurrent:
-    """Forward Euler, gbt at alpha = 0: unstable for stiff modes."""
-    return gbt(form, alpha=0.0)
+    """Forward Euler, `gbt` at alpha = 0: unstable for stiff modes.
+
+    Args:
+        form: a continuous form with an output.
+
+    Returns:
+        The recurrence that its kind is sampled to.
+
+    Raises:
+        TypeError: for discrete forms and an `NPLR`; what `forms.check` raises.
+        ValueError: on the host for an overflow; what `forms.check` raises.
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(1)
+        >>> forward(forms.Diagonal(-2 * one, one, one, 0.0, 0.25)).A.real
+        array([0.5])
+    """
+    return _sampled(check(form), SCHEMES["forward"])
 
 
 def backward(form: Continuous) -> Recurrent:
-    """Backward Euler, gbt at alpha = 1."""
-    return gbt(form, alpha=1.0)
+    """Backward Euler, `gbt` at alpha = 1.
+
+    Args:
+        form: a continuous form with an output.
+
+    Returns:
+        The recurrence that its kind is sampled to.
+
+    Raises:
+        TypeError: for discrete forms and an `NPLR`; what `forms.check` raises.
+        ValueError: on the host for an eigenvalue at the pole 1/step; what `forms.check` raises.
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(1)
+        >>> backward(forms.Diagonal(-2 * one, one, one, 0.0, 0.5)).A.real
+        array([0.5])
+    """
+    return _sampled(check(form), SCHEMES["backward"])
 
 
 def impulse(form: Continuous) -> Recurrent:
-    """Impulse invariance, A_d = e^z and B_d = step B: the kernel is step times the sampled impulse
-    response.
+    """Impulse invariance: the kernel is step times the sampled impulse response.
 
-    The same numbers are Mamba's mix, zero-order hold for A and Euler for B (Gu & Dao 2023, Section
-    3.6 of the code's notes).
+    A_d = e^z and B_d = step B. The same numbers are Mamba's mix, zero-order hold for A and Euler
+    for B.
+
+    Args:
+        form: a continuous form with an output.
+
+    Returns:
+        The recurrence that its kind is sampled to.
+
+    Raises:
+        TypeError: for discrete forms and an `NPLR`; what `forms.check` raises.
+        ValueError: on the host for an overflow; what `forms.check` raises.
+
+    Source:
+        Gu & Dao 2023 (Mamba), Section 3.6 of the notes on the code.
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(1)
+        >>> impulse(forms.Diagonal(-one, one, one, 0.0, 0.5)).B.real
+        array([0.5])
     """
-    return _one_tap(
-        form,
-        lambda z, turned: Samples(_exp(turned), _one(z)),
-        lambda Z, B: Samples(backend.expm(Z), B),
-    )
-
-
-RULES: dict[str, Callable[[Continuous], Discrete]] = {
-    "zoh": zoh,
-    "bilinear": bilinear,
-    "forward": forward,
-    "backward": backward,
-    "impulse": impulse,
-    "mamba": impulse,
-    "foh": foh,
-}
-
-Rule = str | Callable[[Continuous], Discrete]
-
-# What modes are raised to powers from, so that f(z)^l does not multiply the rounding of f(z) by l.
-BASES: dict[str, Callable[[Array, Array], tables.Base]] = {
-    **dict.fromkeys(("zoh", "foh", "impulse", "mamba"), tables.exponential),
-    "bilinear": partial(tables.fraction, alpha=0.5),
-    "forward": partial(tables.fraction, alpha=0.0),
-    "backward": partial(tables.fraction, alpha=1.0),
-}
+    return _sampled(check(form), SCHEMES["impulse"])
 
 
 def discretize(form: Continuous, rule: Rule = "zoh") -> Discrete:
-    """The form sampled by a rule: a name from `RULES`, or any function from form to form such as
-    partial(gbt, alpha=0.3).
+    """The discrete form that a rule samples a continuous form to.
 
-    Raises ValueError for an unknown name, and what the rule and `forms.check` raise.
+    Args:
+        form: a continuous form with an output.
+        rule: a name from `RULES`, or a function from form to form such as partial(gbt, alpha=0.3).
+
+    Returns:
+        The recurrence that its kind is sampled to, `Delayed` under "foh".
+
+    Raises:
+        TypeError: for discrete forms and an `NPLR`; what `forms.check` raises.
+        ValueError: for an unknown name; what the rule raises.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> type(discretize(s4d_lin_init(4), "bilinear")).__name__
+        'PairedRecurrence'
     """
-    return rule(form) if callable(rule) else RULES[require.known("rule", rule, RULES)](form)
+    if not callable(rule):
+        rule = RULES[require.known("rule", rule, RULES)]
+    return rule(form)
 
 
-# z from f(z): of the many z with one e^z, the one of the slowest frequency.
-_UNDONE: dict[str, Callable[[Array], Array]] = {
-    **dict.fromkeys(("zoh", "impulse", "mamba"), lambda f: backend.namespace(A=f).log(f)),
-    "bilinear": lambda f: 2 * (f - 1) / (f + 1),
-    "forward": lambda f: f - 1,
-    "backward": lambda f: 1 - 1 / f,
-}
+def sampled(form: Any, rule: Rule) -> Any:
+    """The discrete form behind the door: sampled by a rule, or as it is.
+
+    Args:
+        form: any form that `check` has passed, continuous or discrete.
+        rule: as in `discretize`. A function is given the form; a discrete form does not use it.
+
+    Returns:
+        A discrete form.
+
+    Raises:
+        TypeError: for an `NPLR`; what a rule that is a function raises.
+        ValueError: for an unknown name; what the rule raises.
+
+    Example:
+        >>> one = np.ones(1) + 0j
+        >>> sampled(Recurrence(one, one, one, np.zeros(())), "zoh").A
+        array([1.+0.j])
+    """
+    if isinstance(form, Delayed) or not kind(form).continuous:
+        return form
+    if callable(rule):
+        return rule(form)
+    scheme = SCHEMES.get(require.known("rule", rule, RULES))
+    return RULES[rule](form) if scheme is None else _sampled(form, scheme)
+
+
+def sampled_with_base(form: Any, rule: Rule) -> tuple[Any, tables.Base | None]:
+    """The discrete form, and what its modes are raised to powers from.
+
+    Args:
+        form: any form that `check` has passed, continuous or discrete.
+        rule: as in `sampled`.
+
+    Returns:
+        What `sampled` returns, and a base (..., n) of the eigenvalues A_d. Under a rule in
+        `SCHEMES` it is made of step A, so that powers are exact until they are rounded once, else
+        of A_d as it is. None for a matrix.
+
+    Raises:
+        TypeError: what `sampled` raises.
+        ValueError: what `sampled` raises.
+
+    Example:
+        >>> one = np.ones(1) + 0j
+        >>> form = Diagonal(-one, one, one, np.zeros(()), np.ones(()))
+        >>> sampled_with_base(form, "zoh")[1].exponential
+        True
+    """
+    known = kind(form)
+    if isinstance(form, Delayed) or not known.continuous:
+        system = form
+    elif known.matrix or callable(rule) or rule not in SCHEMES:
+        system = sampled(form, rule)
+    else:
+        return _with_base(plain(form), SCHEMES[rule])
+    recurrence = system.system if isinstance(system, Delayed) else system
+    return system, None if kind(recurrence).matrix else tables.number(recurrence.A)
 
 
 def continuous(
@@ -219,155 +367,221 @@ def continuous(
     step: float | Array = 1.0,
     rule: str = "zoh",
 ) -> Diagonal | Paired | MIMO:
-    """The continuous form whose samples under `rule` at that `step` are the recurrence: the way
-    back from `discretize`.
+    """The continuous form whose samples are a recurrence: the way back from `discretize`.
 
-    A = f^-1(A_d)/step and B = B_d/(step g(step A)); C and D stay. `step` is a number or has the
-    shape the continuous form asks for, so that LRU and DLR, which have none, are models of time 1
-    per sample. Exact for each mode, up to rounding that is relative to |A_d|. Rules that hold
-    exponentials cannot tell frequencies beyond Nyquist: |Im A| <= pi/step comes back. Raises
-    TypeError for matrices, delays and a step that is no number; ValueError for a step that is not
-    positive, an unknown rule and "foh", which has two taps, and where a mode has no such form: A_d
-    = 0 for exponentials and `backward`, A_d = -1 for `bilinear`.
+    A = f^-1(A_d)/step and B = B_d/(step g(step A)); C and D stay.
 
-    >>> from ssmlinalg import s4d_lin_init
-    >>> model = s4d_lin_init(4, step=0.1)
-    >>> bool(abs(continuous(zoh(model), step=0.1).B - model.B).max() < 1e-14)
-    True
+    Args:
+        form: a recurrence whose A are eigenvalues.
+        step: a number, or an array of the shape that the continuous form asks for. LRU and DLR,
+            which have no step, become models of time 1 a sample.
+        rule: a name from `RULES` except "foh", which has two taps.
+
+    Returns:
+        The continuous form of the same ports and half of a spectrum.
+
+    Raises:
+        TypeError: for matrices, delays and a step that is no number; what `forms.check` raises.
+        ValueError: for a step that is not positive, for another rule, and where a mode is not the
+            sample of one: A_d = 0 for exponentials and "backward", A_d = -1 for "bilinear"; what
+            `forms.check` raises.
+
+    Accuracy:
+        Exact for each mode, up to rounding that is relative to |A_d|. Rules that hold exponentials
+        cannot tell frequencies beyond Nyquist: |Im A| <= pi/step comes back.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> model = s4d_lin_init(4, step=0.1)
+        >>> bool(abs(continuous(zoh(model), step=0.1).B - model.B).max() < 1e-14)
+        True
     """
-    require.known("rule", rule, _UNDONE)
+    names = [name for name, scheme in SCHEMES.items() if scheme.inverse]
+    scheme = SCHEMES[require.known("rule", rule, names)]
     if not is_recurrence(form) or kind(form).matrix:
         got = type(form).__name__
         raise TypeError(
-            f"`form` must be a Recurrence, PairedRecurrence or MIMORecurrence; got {got}. Diagonalize it first."
+            "`form` must be a Recurrence, PairedRecurrence or MIMORecurrence; "
+            f"got {got}. Diagonalize it first."
         )
     form = check(form)
-    there: Any = unsampled(type(form))
-    xp = backend.namespace(A=form.A)
-    with backend.quietly(form.A):  # check looks at the result
-        z = _UNDONE[rule](form.A)
-    if backend.is_numpy(z) and not np.all(np.isfinite(z)):
-        where = complex(form.A[~np.isfinite(z)][0])
+    target: Any = unsampled(type(form))
+    z = _undone(form.A, rule, scheme)
+    if not hasattr(step, "shape"):
+        step = require.real("step", step, above=0)
+    each_mode = bool(KINDS[target].axes["step"])
+    shape = tuple(z.shape) if each_mode else tuple(z.shape[:-1])
+    steps = backend.beside(step, form.A) + backend.zeros(shape, backend.real(form.D))
+    with backend.quietly(form.A):  # `check` looks at the result
+        A = z / (steps if each_mode else steps[..., None])
+    unit = target(A, backend.library(A).ones_like(form.B), form.C, form.D, steps)
+    gain = _sampled(check(unit), scheme).B
+    with backend.quietly(form.A):
+        B = form.B / gain
+    return check(target(A, B, form.C, form.D, steps))
+
+
+def _undone(A: Array, rule: str, scheme: Scheme) -> Array:
+    """z = f^-1(A_d), refused on the host where a mode has none."""
+    assert scheme.inverse is not None
+    with backend.quietly(A):
+        z = scheme.inverse(A)
+    if backend.is_numpy(z) and not require.all_finite(z):
+        where = complex(A[~np.isfinite(z)][0])
         raise ValueError(
-            f"every mode must be the sample of one by {rule!r}; got A = {where:g}. Choose another rule."
+            f"every mode must be the sample of one by {rule!r}; got A = {where:g}. "
+            "Choose another rule."
         )
-    own = KINDS[there].axes["step"]  # a step for each mode
-    step = step if hasattr(step, "shape") else require.real("step", step, above=0)
-    steps = backend.beside(step, form.A) + backend.zeros(
-        tuple(z.shape) if own else tuple(z.shape[:-1]), backend.real(form.D)
-    )
-    with backend.quietly(form.A):
-        A = z / (steps if own else steps[..., None])
-    unit: Any = discretize(there(A, xp.ones_like(form.B), form.C, form.D, steps), rule)
-    with backend.quietly(form.A):
-        B = form.B / unit.B
-    return check(there(A, B, form.C, form.D, steps))
+    return z
 
 
-def _one_tap(form: Continuous, modes: ModeRule, matrices: MatrixRule) -> Recurrent:
-    kind, (A, now, _), C, D = _sample(form, modes, matrices)
-    return kind(A, now, C, D)
+def _sampled(form: Any, scheme: Scheme) -> Any:
+    """A checked continuous form under a scheme."""
+    form = _with_output(form)
+    if kind(form).matrix:
+        return _finished(form, partial(_of_matrix, form, scheme))
+    z = step_of(form) * form.A
+    turned = _radians(double_words.turned(step_of(form), form.A), z) if scheme.exponential else z
+    return _finished(form, partial(_of_modes, form, scheme, z, turned))
 
 
-def _sample(
-    form: Continuous, modes: ModeRule, matrices: MatrixRule
-) -> tuple[type[Recurrent], Samples, Array, Array]:
-    """The discrete kind, A_d with the taps of its input, and C and D, which sampling leaves
-    alone.
-    """
-    form = check(form)
-    if not isinstance(form, (Dense, DPLR, MIMO, Diagonal, Paired)):
+def _with_base(form: Any, scheme: Scheme) -> tuple[Any, tables.Base]:
+    """A checked form of modes under a scheme, and the base of its powers; phases are found once."""
+    base = scheme.base(step_of(form), form.A)
+    z = step_of(form) * form.A
+    turned = _radians(base.words, z) if scheme.exponential else z
+    return _finished(form, partial(_of_modes, form, scheme, z, turned)), base
+
+
+def _with_output(form: Any) -> Any:
+    """The form with fields A, B, C, D and step, refused if it is discrete or has no output."""
+    if isinstance(form, (NPLR, Delayed)) or not kind(form).continuous:
+        got = type(form).__name__
         raise TypeError(
-            f"a rule takes a continuous form with an output; got {type(form).__name__}. Use forms.to_dense first."
+            f"a rule takes a continuous form with an output; got {got}. Use forms.to_dense first."
         )
-    if not backend.is_numpy(form[0]):
-        return *_evaluate(form, modes, matrices), form.C, form.D
-    with (
-        backend.quietly(form[0]),
-        suppress(np.linalg.LinAlgError),
-    ):  # what went wrong shows in the result
-        kind, samples = _evaluate(form, modes, matrices)
-        if all(np.all(np.isfinite(part)) for part in samples if part is not None):
-            return kind, samples, form.C, form.D
-    remedy = "Choose another rule, a smaller step, or a stable A."
+    return plain(form)
+
+
+def _finished(form: Any, evaluate: Callable[[], Samples]) -> Any:
+    """The recurrence of the samples, refused on the host if they overflowed."""
+    if not backend.is_numpy(form.A):
+        return _recurrence(form, evaluate())
+    with backend.quietly(form.A), suppress(np.linalg.LinAlgError):
+        samples = evaluate()
+        if all(require.all_finite(part) for part in samples if part is not None):
+            return _recurrence(form, samples)
     raise ValueError(
-        f"A sampled must be finite; got an overflow, or an eigenvalue at a pole of the rule. {remedy}"
+        "A sampled must be finite; got an overflow, or an eigenvalue at a pole of the rule. "
+        "Choose another rule, a smaller step, or a stable A."
     )
 
 
-def _evaluate(
-    form: Continuous, modes: ModeRule, matrices: MatrixRule
-) -> tuple[type[Recurrent], Samples]:
-    if isinstance(form, (Dense, DPLR)):
-        A, B, _, _, step = to_dense(form)
-        return DenseRecurrence, matrices(step[..., None, None] * A, step[..., None] * B)
-    if isinstance(form, MIMO):
-        f, *gains = modes(*modulo_turns(form.step, form.A))
-        return MIMORecurrence, Samples(
-            f, *(None if gain is None else (gain * form.step)[..., None] * form.B for gain in gains)
-        )
-    step = form.step[..., None]
-    f, *gains = modes(*modulo_turns(step, form.A))
-    kind = Recurrence if isinstance(form, Diagonal) else PairedRecurrence
-    return kind, Samples(f, *(None if gain is None else gain * step * form.B for gain in gains))
+def _recurrence(form: Any, samples: Samples) -> Any:
+    """The discrete form with the samples of A and B, and the C and D of the form.
+
+    In the state s_l = A x_l + before u_l, which foresees x_{l+1}, two taps are one: s_l = A s_{l-1}
+    + (A now + before) u_l.
+    """
+    known = kind(form)
+    A, now, before = samples
+    make: Any = known.sampled
+    if before is None:
+        return make(A, now, form.C, form.D)
+    xp = backend.library(A)
+    system = make(A, _times(A, now, known) + before, form.C, xp.zeros_like(form.D))
+    direct = xp.matmul(form.C, now) if known.ports else xp.sum(form.C * now, axis=-1)
+    return Delayed(system, form.D + (2 if known.half else 1) * backend.real(direct))
+
+
+def _times(A: Array, B: Array, known: Kind) -> Array:
+    if known.matrix:
+        return backend.library(A).matmul(A, B[..., None])[..., 0]
+    return (A[..., None] if known.ports else A) * B
+
+
+def _of_matrix(form: Any, scheme: Scheme) -> Samples:
+    return scheme.matrices(step_of(form) * form.A, form.step[..., None] * form.B)
+
+
+def _of_modes(form: Any, scheme: Scheme, z: Array, turned: Array) -> Samples:
+    step = step_of(form)
+    ports = kind(form).ports
+    f, now, before = scheme.modes(z, turned)
+
+    def tap(gain: Array) -> Array:
+        gain = gain * step
+        return (gain[..., None] if ports else gain) * form.B
+
+    return Samples(f, tap(now), None if before is None else tap(before))
 
 
 def modulo_turns(step: Array, A: Array) -> tuple[Array, Array]:
-    """z = step A, and z modulo 2 pi i rounded once, both with the derivative of z."""
-    z = step * A
-    return z, double_words.radians(double_words.turned(step, A)) + (z - backend.constant(z))
+    """z = step A, and z modulo 2 pi i.
 
+    Args:
+        step: real (...), or times.
+        A: complex (...), broadcast.
 
-def _hold_matrix(Z: Array, B: Array, taps: int) -> Samples:
-    """e^Z, phi_1(Z) B and phi_2(Z) B from one exponential, of Z bordered by B and a chain of
-    integrators (Van Loan 1978).
+    Returns:
+        z and z modulo 2 pi i rounded once, both with the derivative of z.
+
+    Example:
+        >>> modulo_turns(np.ones(1), np.array([2j * np.pi]))[1].imag.round(12) + 0.0
+        array([0.])
     """
-    xp = backend.namespace(Z=Z)
-    order = Z.shape[-1]
-    batch = np.broadcast_shapes(Z.shape[:-2], B.shape[:-1])
-    corner = backend.eye(order + taps, Z)
-    shift = xp.concat([corner[1:, :], backend.zeros((1, order + taps), Z)], axis=0)[order:, :]
-    top = [
-        xp.broadcast_to(Z, (*batch, order, order)),
-        xp.broadcast_to(B, (*batch, order))[..., None],
-    ]
-    top += [backend.zeros((*batch, order, taps - 1), Z)]
-    bordered = xp.concat(
-        [xp.concat(top, axis=-1), xp.broadcast_to(shift, (*batch, *shift.shape))], axis=-2
-    )
-    E = backend.expm(bordered)
-    A, first = E[..., :order, :order], E[..., :order, order]
-    if taps == 1:
-        return Samples(A, first)
-    second = E[..., :order, order + 1]
-    return Samples(A, second, first - second)
+    z = step * A
+    return z, _radians(double_words.turned(step, A), z)
 
 
-def _exp(z: Array) -> Array:
-    return backend.namespace(z=z).exp(z)
-
-
-def _one(z: Array) -> Array:
-    return backend.namespace(z=z).ones_like(z)
+def _radians(words: Any, z: Array) -> Array:
+    """z modulo 2 pi i from its words. The second term is 0, and has the derivative."""
+    return double_words.radians(words) + (z - backend.constant(z))
 
 
 def phi1(z: Array, turned: Array) -> Array:
-    """(e^z - 1)/z, and 1 at z = 0. `turned` is z modulo 2 pi i, without the rounding of a large
-    phase.
+    """The function phi_1(z) = (e^z - 1)/z of exponential integrators, 1 at z = 0.
+
+    Args:
+        z: complex (...).
+        turned: z modulo 2 pi i, without the rounding of a large phase.
+
+    Returns:
+        phi_1(z) (...).
+
+    Accuracy:
+        A few eps of |e^z - 1|/|z|.
+
+    Example:
+        >>> phi1(np.zeros(1) + 0j, np.zeros(1) + 0j)
+        array([1.+0.j])
     """
     return _phi(z, 1, _expm1(turned))
 
 
-def _phi2(z: Array, turned: Array) -> Array:
-    """(e^z - 1 - z)/z^2, and 1/2 at z = 0."""
+def phi2(z: Array, turned: Array) -> Array:
+    """The function phi_2(z) = (e^z - 1 - z)/z^2 of exponential integrators, 1/2 at z = 0.
+
+    Args:
+        z: complex (...).
+        turned: z modulo 2 pi i, without the rounding of a large phase.
+
+    Returns:
+        phi_2(z) (...).
+
+    Example:
+        >>> phi2(np.zeros(1) + 0j, np.zeros(1) + 0j)
+        array([0.5+0.j])
+    """
     return _phi(z, 2, phi1(z, turned) - 1)
 
 
 def _phi(z: Array, index: int, numerator: Array) -> Array:
-    """numerator / z where |z| is not small, else sum_k z^k/(k + index)!, whose derivative is right
-    at z = 0 as well.
+    """numerator / z where |z| is not small, else sum_k z^k/(k + index)!.
+
+    The series has the right derivative at z = 0 as well.
     """
-    xp = backend.namespace(z=z)
+    xp = backend.library(z)
     small = xp.abs(z) < 0.5
     inside = xp.where(small, z, xp.zeros_like(z))
     series = xp.ones_like(z)
@@ -377,10 +591,111 @@ def _phi(z: Array, index: int, numerator: Array) -> Array:
 
 
 def _expm1(z: Array) -> Array:
-    """e^z - 1 for complex z from real functions: PyTorch has no complex expm1. Accurate relative to
-    |e^z - 1|.
+    """e^z - 1 for complex z from real functions, accurate relative to |e^z - 1|.
+
+    PyTorch has no complex expm1.
     """
-    xp = backend.namespace(z=z)
-    x, y = xp.real(z), xp.imag(z)
+    xp = backend.library(z)
+    x = xp.real(z)
+    y = xp.imag(z)
     real = xp.expm1(x) * xp.cos(y) - 2 * xp.sin(y / 2) ** 2
     return backend.complex_of(real, xp.exp(x) * xp.sin(y))
+
+
+def _exp(z: Array) -> Array:
+    return backend.library(z).exp(z)
+
+
+def _log(f: Array) -> Array:
+    return backend.library(f).log(f)
+
+
+def _zoh_modes(z: Array, turned: Array) -> Samples:
+    return Samples(_exp(turned), phi1(z, turned))
+
+
+def _foh_modes(z: Array, turned: Array) -> Samples:
+    newest = phi2(z, turned)
+    return Samples(_exp(turned), newest, phi1(z, turned) - newest)
+
+
+def _impulse_modes(z: Array, turned: Array) -> Samples:
+    return Samples(_exp(turned), backend.library(z).ones_like(z))
+
+
+def _impulse_matrices(Z: Array, B: Array) -> Samples:
+    return Samples(backend.expm(Z), B)
+
+
+def _hold_matrices(Z: Array, B: Array, taps: int) -> Samples:
+    """e^Z, phi_1(Z) B and phi_2(Z) B from one exponential (Van Loan 1978).
+
+    It is that of Z bordered by B and a chain of integrators.
+    """
+    xp = backend.library(Z)
+    order = Z.shape[-1]
+    batch = np.broadcast_shapes(Z.shape[:-2], B.shape[:-1])
+    corner = backend.eye(order + taps, Z)
+    integrators = xp.concat([corner[1:, :], backend.zeros((1, order + taps), Z)], axis=0)
+    integrators = integrators[order:, :]
+    top = [
+        xp.broadcast_to(Z, (*batch, order, order)),
+        xp.broadcast_to(B, (*batch, order))[..., None],
+        backend.zeros((*batch, order, taps - 1), Z),
+    ]
+    below = xp.broadcast_to(integrators, (*batch, *integrators.shape))
+    E = backend.expm(xp.concat([xp.concat(top, axis=-1), below], axis=-2))
+    A = E[..., :order, :order]
+    first = E[..., :order, order]
+    if taps == 1:
+        return Samples(A, first)
+    second = E[..., :order, order + 1]
+    return Samples(A, second, first - second)
+
+
+def _fractional(alpha: float) -> Scheme:
+    """The generalized bilinear transform. Its base loses no digit for alpha = 0, 1/2 and 1."""
+
+    def modes(z: Array, turned: Array) -> Samples:
+        gain = 1 / (1 - alpha * z)
+        return Samples((1 + (1 - alpha) * z) * gain, gain)
+
+    def matrices(Z: Array, B: Array) -> Samples:
+        xp = backend.library(Z)
+        identity = backend.eye(Z.shape[-1], Z)
+        shape = np.broadcast_shapes(tuple(Z.shape[:-1]), tuple(B.shape))
+        Z = xp.broadcast_to(Z, (*shape, shape[-1]))
+        B = xp.broadcast_to(B, shape)[..., None]
+        right = xp.concat([identity + (1 - alpha) * Z, B], axis=-1)
+        solved = xp.linalg.solve(identity - alpha * Z, right)
+        return Samples(solved[..., :-1], solved[..., -1])
+
+    def inverse(f: Array) -> Array:
+        return (f - 1) / (1 - alpha + alpha * f)
+
+    base = partial(tables.fraction, alpha=alpha)
+    return Scheme(modes, matrices, base, inverse, exponential=False)
+
+
+_ONE_TAP = partial(_hold_matrices, taps=1)
+_TWO_TAPS = partial(_hold_matrices, taps=2)
+_IMPULSE = Scheme(_impulse_modes, _impulse_matrices, tables.exponential, _log)
+
+SCHEMES: dict[str, Scheme] = {
+    "zoh": Scheme(_zoh_modes, _ONE_TAP, tables.exponential, _log),
+    "bilinear": _fractional(0.5),
+    "forward": _fractional(0.0),
+    "backward": _fractional(1.0),
+    "impulse": _IMPULSE,
+    "mamba": _IMPULSE,
+    "foh": Scheme(_foh_modes, _TWO_TAPS, tables.exponential, None),
+}
+RULES: dict[str, Callable[[Continuous], Discrete]] = {
+    "zoh": zoh,
+    "bilinear": bilinear,
+    "forward": forward,
+    "backward": backward,
+    "impulse": impulse,
+    "mamba": impulse,
+    "foh": foh,
+}

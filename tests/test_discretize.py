@@ -135,7 +135,7 @@ def test_zoh_has_full_relative_accuracy_near_and_far_from_zero(
 def test_phi_functions_have_the_right_derivative_at_zero() -> None:
     torch: Any = pytest.importorskip("torch")
     z: Any = torch.zeros(1, dtype=torch.complex128, requires_grad=True)
-    for phi, derivative in ((discretize.phi1, 1 / 2), (discretize._phi2, 1 / 6)):
+    for phi, derivative in ((discretize.phi1, 1 / 2), (discretize.phi2, 1 / 6)):
         (gradient,) = torch.autograd.grad(phi(z, z).real.sum(), z)
         assert gradient.item() == pytest.approx(derivative)
 

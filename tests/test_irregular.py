@@ -140,7 +140,7 @@ def test_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch, length: int) -> Non
     u, h = drive(form, 3, length), intervals(form, 3, length)
     y, last = scan_irregular(form, u, h)
     K = kernel_at(form, np.cumsum(h, axis=-1))
-    monkeypatch.setattr("ssmlinalg.kernels.irregular._PIECE", 1)
+    monkeypatch.setattr("ssmlinalg.kernels.blocks.NUMBERS", 1)
     again, end = scan_irregular(form, u, h)
     tolerance = 8 * EPS * length * weight(form, u)
     assert max(np.abs(again - y).max(), np.abs(end - last).max()) <= tolerance

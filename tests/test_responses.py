@@ -194,7 +194,7 @@ def test_times_and_forms_broadcast(kind: str) -> None:
 def test_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     form, times = model(kind, 1), np.linspace(0, 9, 100)
     whole = step_response(form, times)
-    monkeypatch.setattr("ssmlinalg.kernels.irregular._PIECE", 1)
+    monkeypatch.setattr("ssmlinalg.kernels.blocks.NUMBERS", 1)
     assert np.abs(step_response(form, times) - whole).max() <= rounding(form, times)
 
 

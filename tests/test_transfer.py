@@ -384,7 +384,7 @@ def test_modes_shared_by_channels_need_not_be_repeated() -> None:
 def test_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     form, s = model(kind, 1), 0.5 + 1j * np.linspace(-9, 9, 100)
     whole = transfer(form, s)
-    monkeypatch.setattr("ssmlinalg.kernels.irregular._PIECE", 1)
+    monkeypatch.setattr("ssmlinalg.kernels.blocks.NUMBERS", 1)
     assert np.all(np.abs(transfer(form, s) - whole) <= rounding(form, s))
 
 

@@ -8,12 +8,14 @@ One law holds them together, for every form, rule and array library:
 on the last axis, (..., L), or (..., M, L) and (..., P, L) for a form with several; leading axes
 broadcast against those of the form.
 
-=========================================================  ===============================================================
-of a form                                                  `kernel`, `scan`, `step`, `final_state`, `states`, `free_response`
-at other times                                             `kernel_at`, `scan_irregular`, `resample`, `band_limit`
-of a signal and a kernel                                   `convolve`, `stream`, `bidirectional`
-kernels with parameters of their own                       `dss_softmax`, `sgconv`, `sgconv_sum`, `hope`
-=========================================================  ===============================================================
+====================================  ===========================================================
+impulse response                      `kernel`
+recurrence                            `scan`, `step`, `stepper`, `final_state`, `states`
+zero-input response                   `free_response`
+other times                           `kernel_at`, `scan_irregular`, `resample`, `band_limit`
+convolution                           `convolve`, `stream`, `bidirectional`
+kernels with parameters of their own  `dss_softmax`, `sgconv`, `sgconv_sum`, `hope`
+====================================  ===========================================================
 """
 
 from .band import band_limit as band_limit
@@ -35,4 +37,5 @@ from .recurrence import scan as scan
 from .recurrence import states as states
 from .recurrence import step as step
 from .response import kernel as kernel
+from .sample_by_sample import stepper as stepper
 from .softmax import dss_softmax as dss_softmax

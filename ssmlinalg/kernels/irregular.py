@@ -1,53 +1,43 @@
-"""Models away from their own clock: a step for each sample, the kernel at any time, another
-rate.
-"""
+"""Models away from their own clock: irregular steps, the kernel at any time, another rate."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..discretize import Rule, discretize
+from ..discretize import Rule, sampled
 from ..forms import (
     DPLR,
+    KINDS,
     MIMO,
+    NPLR,
     Continuous,
     Dense,
-    DenseRecurrence,
     Diagonal,
-    MIMORecurrence,
+    Kind,
     Paired,
-    PairedRecurrence,
     Recurrence,
+    View,
+    batch,
     check,
-    to_dense,
+    kind,
+    plain,
+    view,
 )
 from ..ground import backend, require
 from ..ground.backend import Array
 from ..powers import tables
-from ..products.linear_recurrences import (
-    accumulate,
-    output_of_states,
-    powers,
-    states_of_inputs,
-)
-from .recurrence import fitting, readout, start
-from .sampling import batch_of, match, real_signal, swap
+from ..products.linear_recurrences import accumulate, output_of_states, powers, states_of_inputs
+from .arguments import complex_like, one_field, real_signal, state_of_shape
+from .blocks import fold_blocks
 
 AnyContinuous = TypeVar("AnyContinuous", Dense, DPLR, Diagonal, Paired, MIMO)
 
-_CONTINUOUS = (Dense, DPLR, Diagonal, Paired, MIMO)
-_UNTIMED = {
-    Diagonal: Recurrence,
-    Paired: PairedRecurrence,
-    MIMO: MIMORecurrence,
-    Dense: DenseRecurrence,
-}
-_PIECE = 1 << 17  # states held at a time: what a cache holds
-_DIGITS, _DEGREE = 24, 12  # binary digits of a time, and the Taylor series for what they leave,
+_DIGITS = 24  # binary digits of a time,
+_DEGREE = 12  # the degree of the Taylor series for what they leave,
 _LARGEST = 5e6  # exact to rounding up to this |A| t: (5e6 2^-24)^13/13! < eps
 
 
@@ -59,241 +49,290 @@ def scan_irregular(
     *,
     rule: Rule = "zoh",
 ) -> tuple[Array, Array]:
-    r"""The recurrence over u (..., L) with a step of its own for each sample: outputs (..., L) and
-    the last state (..., n).
+    r"""The recurrence over a signal with a step of its own for each sample.
 
-    .. math::  x_l = f(h_l A)\, x_{l-1} + g(h_l A)\, h_l B u_l, \qquad y_l = \mathrm{Re}\, C x_l + D u_l
+    .. math::  x_l = f(h_l A)\, x_{l-1} + g(h_l A)\, h_l B u_l, \qquad
+               y_l = \mathrm{Re}\, C x_l + D u_l
 
-    `steps` (..., L) holds h_l, the time from sample l-1 to sample l, in place of form.step; all
-    alike they make it `scan`. With several inputs u (..., M, L), outputs (..., P, L), and steps
-    (..., n, L) or (..., 1, L), for each mode its own or the same. `state` as in `scan`, so that a
-    signal may be cut anywhere. Any rule that reads one sample a step.
+    Steps that are all alike make it `scan`. A signal may be cut anywhere.
 
-    Raises TypeError for forms that are not diagonal and for a rule that reads two samples (foh);
-    ValueError for shapes that do not fit, on the host also for steps that are not positive and for
-    a model that outgrows its precision. Accuracy: that of the sampled e^{hA}, times l. Cost: O(n L)
-    operations, f and g at n L points, memory for one piece of states beside the output, gradients
-    apart; under JAX a compiled loop over pieces.
+    Args:
+        form: a continuous form of modes.
+        u: (..., L), or (..., M, L) for several inputs.
+        steps: h (..., L), the time from sample l-1 to sample l, in place of form.step. For several
+            inputs (..., n, L) or (..., 1, L): for each mode its own or the same.
+        state: (..., n) before the first sample. None is a system at rest.
+        rule: any rule that reads one sample a step.
 
-    Source: Smith, Warrington & Linderman 2023 (S5), Section 6.3 (variable intervals) and Appendix H
-    (the associative scan).
+    Returns:
+        Outputs (..., L), or (..., P, L) for several, and the state (..., n) after the last sample.
 
-    >>> one = np.ones(1) + 0j
-    >>> integrator = Diagonal(0 * one, one, one, np.asarray(0.0), np.asarray(1.0))
-    >>> scan_irregular(integrator, np.ones(3), np.array([1.0, 0.5, 2.0]))[0]  # the time that has passed
-    array([1. , 1.5, 3.5])
+    Raises:
+        TypeError: for forms that are not diagonal, for a rule that reads two samples ("foh"), and
+            for a signal that is complex, or of another library or precision; what `forms.check`
+            raises.
+        ValueError: for shapes that do not fit and an unknown rule; on the host also for steps that
+            are not positive and for a model that outgrows its precision; what `forms.check` raises.
+
+    Accuracy:
+        That of the sampled e^{hA}, times l.
+
+    Cost:
+        O(n L) operations, f and g at n L points, memory for one block of states beside the output,
+        gradients apart; under JAX a compiled loop over blocks.
+
+    Source:
+        Smith, Warrington & Linderman 2023 (S5), Section 6.3 (variable intervals) and Appendix H
+        (the associative scan).
+
+    Example:
+        >>> one = np.ones(1)
+        >>> integrator = Diagonal(0 * one, one, one, 0.0, 1.0)
+        >>> scan_irregular(integrator, np.ones(3), np.array([1.0, 0.5, 2.0]))[0]  # the time passed
+        array([1. , 1.5, 3.5])
     """
-    system = untimed("scan_irregular", form, (Diagonal, Paired, MIMO))
-    xp = backend.namespace(
-        u=u, steps=steps, A=system.A, **({} if state is None else {"state": state})
-    )
-    for name, array in (("u", u), ("steps", steps)):
-        real_signal(name, array)
-    if backend.is_numpy(steps) and not np.all(steps > 0):
-        got = f"{float(np.min(steps)):g}"
-        raise ValueError(
-            f"`steps` must be positive; got {got}. Put the samples in order, and those of one time together."
-        )
-    A, B, D = system.A, system.B, system.D
-    n, length, several = A.shape[-1], u.shape[-1], isinstance(system, MIMORecurrence)
-    if several:
-        fits = u.ndim >= 2 and u.shape[-2] == B.shape[-1]
-        require.shape("u", tuple(u.shape), f"(..., M, L) with M = {B.shape[-1]} from `B`", fits)
-    rule_of_steps = (
-        f"(..., n, L) with n = {n} or 1 and L = {length} from `u`"
-        if several
-        else f"(..., L) with L = {length} from `u`"
-    )
-    fits = steps.shape[-1] == length and (
-        not several or (steps.ndim >= 2 and steps.shape[-2] in (1, n))
-    )
-    require.shape("steps", tuple(steps.shape), rule_of_steps, fits)
-    core = -2 if several else -1
-    lead = require.broadcasts("u", tuple(u.shape[:core]), batch_of(system), "the form")
-    lead = require.broadcasts("steps", tuple(steps.shape[:core]), lead, "`u` and the form")
-    first = start(state, (*lead, n), A)
-    _samples(A, steps[..., :1], rule, several)  # a rule that does not fit is refused here
-
-    def piece(state: Array, u: Array, steps: Array) -> tuple[Array, Array]:
-        f, gain = _samples(A, steps, rule, several)
-        x = gain * (
-            states_of_inputs(swap(u), swap(B))
-            if several
-            else match(u, B)[..., None] * B[..., None, :]
-        )
-        x = xp.broadcast_to(x, (*lead, *x.shape[-2:]))
-        x = accumulate(
-            f,
-            xp.concat(
-                [f[..., :1, :] * state[..., None, :] + x[..., :1, :], x[..., 1:, :]], axis=-2
-            ),
-        )
-        if several:
-            return x[..., -1, :], swap(output_of_states(x, swap(readout(system)))) + xp.matmul(D, u)
-        return x[..., -1, :], output_of_states(x, readout(system)[..., None])[..., 0] + D[
-            ..., None
-        ] * u
-
+    system = _untimed("scan_irregular", form, matrices=False)
+    lead = _check_signals(system, u, steps, state)
+    clocked = _Clocked(view(system), rule, kind(system).ports)
+    A = clocked.parts.A
+    first = state_of_shape(state, (*lead, A.shape[-1]), A)
+    clocked.samples(steps[..., :1])  # a rule that does not fit is refused here
     with backend.quietly(u):
-        last, y = in_pieces(piece, first, (u, steps), math.prod(first.shape))
-    return fitting(y), fitting(last)
+        last, y = fold_blocks(clocked.run, first, (u, steps), math.prod(first.shape))
+    return backend.fitting(y), backend.fitting(last)
+
+
+class _Clocked(NamedTuple):
+    """Modes in continuous time, and the rule that samples them at steps given with the signal."""
+
+    parts: View
+    rule: Rule
+    ports: bool
+
+    def samples(self, steps: Array) -> tuple[Array, Array]:
+        """f(h A) and h g(h A) as (..., b, n) at the steps (..., b) or (..., n, b) of a block.
+
+        To the rule each mode is a system of its own, with a batch of steps.
+        """
+        h = backend.library(steps).matrix_transpose(steps) if self.ports else steps[..., None]
+        one = backend.as_complex(backend.eye(1, h)[0, :])
+        each = Diagonal(self.parts.A[..., None, :, None], one, one, backend.zeros((), h), h)
+        found = sampled(each, self.rule)
+        if not isinstance(found, Recurrence):
+            got = f"a rule that makes a {type(found).__name__}"
+            raise TypeError(f"`rule` must read one sample a step; got {got}. Take zoh or bilinear.")
+        return found.A[..., 0], found.B[..., 0]
+
+    def run(self, state: Array, u: Array, steps: Array) -> tuple[Array, Array]:
+        """The last state and the outputs of a block."""
+        xp = backend.library(u)
+        _, B, C, D = self.parts
+        inputs = u if self.ports else u[..., None, :]
+        f, gain = self.samples(steps)
+        x = gain * states_of_inputs(xp.matrix_transpose(inputs), xp.matrix_transpose(B))
+        x = xp.broadcast_to(x, (*state.shape[:-1], *x.shape[-2:]))
+        first = f[..., :1, :] * state[..., None, :] + x[..., :1, :]
+        x = accumulate(f, xp.concat([first, x[..., 1:, :]], axis=-2))
+        y = xp.matrix_transpose(output_of_states(x, xp.matrix_transpose(C))) + xp.matmul(D, inputs)
+        return x[..., -1, :], y if self.ports else y[..., 0, :]
+
+
+def _check_signals(system: Any, u: Array, steps: Array, state: Array | None) -> tuple[int, ...]:
+    """The leading axes of signal, steps and form together, once they are known to fit."""
+    ports = kind(system).ports
+    given = {} if state is None else {"state": state}
+    backend.namespace(u=u, steps=steps, A=system.A, **given)
+    real_signal("u", u)
+    real_signal("steps", steps)
+    if backend.is_numpy(steps) and not np.all(steps > 0):
+        raise ValueError(
+            f"`steps` must be positive; got {float(np.min(steps)):g}. "
+            "Put the samples in order, and those of one time together."
+        )
+    n = system.A.shape[-1]
+    length = u.shape[-1]
+    if ports:
+        M = system.B.shape[-1]
+        fits = u.ndim >= 2 and u.shape[-2] == M
+        require.shape("u", tuple(u.shape), f"(..., M, L) with M = {M} from `B`", fits)
+    rule = f"(..., n, L) with n = {n} or 1 and" if ports else "(..., L) with"
+    fits = steps.shape[-1] == length
+    if ports:
+        fits = fits and steps.ndim >= 2 and steps.shape[-2] in (1, n)
+    require.shape("steps", tuple(steps.shape), f"{rule} L = {length} from `u`", fits)
+    core = -2 if ports else -1
+    lead = require.broadcasts("u", tuple(u.shape[:core]), batch(system), "the form")
+    return require.broadcasts("steps", tuple(steps.shape[:core]), lead, "`u` and the form")
 
 
 def kernel_at(form: Continuous, times: Array) -> Array:
-    r"""The continuous impulse response at any times t >= 0, in the units of A: step, rule and D
-    have no part in it.
+    r"""The continuous impulse response at any times: step, rule and D have no part in it.
 
     .. math::  K(t) = \mathrm{Re}\, C e^{At} B \quad (2\, \mathrm{Re} \text{ for half a spectrum})
 
-    times (..., T) broadcast against the form; returns (..., T), or (..., P, M, T) for several
-    inputs. Sampled every `step` and times `step` it is the kernel of the rule "impulse" (of MIMO if
-    all modes have that step).
+    Sampled every `step` and times `step` it is the kernel of the rule "impulse" (of MIMO if all
+    modes have that step). For a matrix t is read in binary: e^{At} B = (product of e^{A T 2^{-k}}
+    over the digits k) (Taylor series of the rest), with T the longest time.
 
-    Raises TypeError for forms that are not continuous, ValueError on the host for negative times,
-    for growth beyond the precision, and for a matrix too large for its times (below). Accuracy for
-    modes: relative to sum |C B e^{At}| about (n + |Re A| t) eps, for phases lose whole turns before
-    they are rounded. Cost: n T exponentials, in pieces, so that memory is bounded.
+    Args:
+        form: a continuous form with an output.
+        times: t >= 0 (..., T), in the units of A. Leading axes broadcast against the form.
 
-    For a matrix t is read in binary: e^{At} B = (product of e^{A T 2^{-k}} over the digits k)
-    (Taylor series of the rest), with T the longest time: 25 exponentials, 37 products of A with T
-    vectors, O(N^2 T), exact to rounding for |A| T up to 5e6.
+    Returns:
+        Real values (..., T), or (..., P, M, T) for several inputs.
 
-    >>> one = np.ones(1) + 0j
-    >>> kernel_at(Diagonal(-one, one, one, np.asarray(0.0), np.asarray(1.0)), np.array([0.0, np.log(2.0)]))
-    array([1. , 0.5])
+    Raises:
+        TypeError: for forms that are not continuous or have no output, and for times that are
+            complex, or of another library or precision; what `forms.check` raises.
+        ValueError: for shapes that do not fit; on the host also for negative times, for growth
+            beyond the precision, and for a matrix with |A| t beyond 5e6; what `forms.check` raises.
+
+    Accuracy:
+        For modes about (n + |Re A| t) eps relative to sum |C B e^{At}|, for phases lose whole turns
+        before they are rounded. For a matrix to rounding, for |A| T up to 5e6.
+
+    Cost:
+        n T exponentials, in blocks, so that memory is bounded. For a matrix 25 exponentials and 37
+        products of A with T vectors, O(N^2 T).
+
+    Example:
+        >>> one = np.ones(1)
+        >>> kernel_at(Diagonal(-one, one, one, 0.0, 1.0), np.array([0.0, np.log(2.0)]))
+        array([1. , 0.5])
     """
-    system = untimed("kernel_at", form, _CONTINUOUS)
+    system = _untimed("kernel_at", form, matrices=True)
     backend.namespace(times=times, A=system.A)
     real_signal("times", times)
     if backend.is_numpy(times) and np.any(times < 0):
         raise ValueError(
-            f"`times` must not be negative; got {float(np.min(times)):g}. Before its impulse a system is at rest."
+            f"`times` must not be negative; got {float(np.min(times)):g}. "
+            "Before its impulse a system is at rest."
         )
-    require.broadcasts("times", tuple(times.shape[:-1]), batch_of(system), "the form")
+    require.broadcasts("times", tuple(times.shape[:-1]), batch(system), "the form")
+    evaluate = _matrix_at if kind(system).matrix else _modes_at
     with backend.quietly(times):
-        return fitting(
-            (_matrix_at if isinstance(system, DenseRecurrence) else _modes_at)(system, times)
-        )
+        return backend.fitting(evaluate(system, times))
 
 
 def resample(form: AnyContinuous, rate: float) -> AnyContinuous:
     """The same continuous system with `rate` times as many samples in a unit of time: step / rate.
 
-    Rule "zoh" hears no difference: an input repeated `rate` times gives the same output at the last
-    of each `rate` samples, so K_l is the sum of `rate` neighbours of the new kernel. Rule
-    "impulse": K_l = rate K'_{rate l}. Both without D, exactly, for an integer rate; other rules up
-    to their order.
+    Under the rule "zoh" an input repeated `rate` times gives the same output at the last of each
+    `rate` samples, so K_l is the sum of `rate` neighbours of the new kernel. Under "impulse" K_l =
+    rate K'_{rate l}. Both without D, exactly, for an integer rate; other rules up to their order.
 
-    Raises TypeError for a discrete form: log A_d is known up to a turn only, so its own rate may
-    not be. ValueError unless rate > 0.
+    Args:
+        form: a continuous form with an output.
+        rate: a positive number.
 
-    >>> resample(Diagonal(np.array([-1 + 0j]), np.ones(1) + 0j, np.ones(1) + 0j, np.asarray(0.0), np.asarray(0.5)), 2).step
-    np.float64(0.25)
+    Returns:
+        The form with another step.
+
+    Raises:
+        TypeError: for a discrete form, for log A_d is known up to a turn only, so its own rate may
+            not be; what `forms.check` raises.
+        ValueError: unless rate > 0; what `forms.check` raises.
+
+    Example:
+        >>> one = np.ones(1)
+        >>> resample(Diagonal(-one, one, one, 0.0, 0.5), 2).step
+        np.float64(0.25)
     """
     rate = require.real("rate", rate, above=0)
-    rate = require.real("rate", rate, above=0)
-    untimed("resample", form, _CONTINUOUS)
-    form = check(form)
-    return form._replace(step=form.step / rate)
+    _check_kind("resample", form, _timed)
+    checked: Any = check(form)
+    return checked._replace(step=checked.step / rate)
 
 
-def untimed(name: str, form: Any, kinds: tuple[type, ...]) -> Any:
-    """A, B, C and D of a continuous form of one of `kinds`, as the recurrence with its output."""
-    if type(form) not in kinds:
-        got, kind = type(form).__name__, ", ".join(kind.__name__ for kind in kinds)
-        remedy = (
-            "Diagonalize it first."
-            if type(form) in _CONTINUOUS
-            else "Keep the form from before it was sampled."
-        )
-        raise TypeError(f"{name} takes one of {kind}; got {got}. {remedy}")
-    form = check(form)
-    form = to_dense(form) if isinstance(form, DPLR) else form
-    return _UNTIMED[type(form)](form.A, form.B, form.C, form.D)
+def _untimed(name: str, form: Any, *, matrices: bool) -> Any:
+    """A, B, C and D of a continuous form as the recurrence with its output, step left out."""
+    _check_kind(name, form, _timed if matrices else _timed_modes)
+    found = plain(check(form))
+    make: Any = kind(found).sampled
+    return make(found.A, found.B, found.C, found.D)
 
 
-def _samples(A: Array, steps: Array, rule: Rule, several: bool) -> tuple[Array, Array]:
-    """f(h A) and h g(h A) as (..., L, n): to the rule each mode is a system of its own, with a
-    batch of steps.
-    """
-    h = swap(steps) if several else steps[..., None]
-    one = backend.as_complex(backend.eye(1, h)[0, :])
-    sampled = discretize(Diagonal(A[..., None, :, None], one, one, backend.zeros((), h), h), rule)
-    if not isinstance(sampled, Recurrence):
-        got = f"a rule that makes a {type(sampled).__name__}"
-        raise TypeError(f"`rule` must read one sample a step; got {got}. Take zoh or bilinear.")
-    return sampled.A[..., 0], sampled.B[..., 0]
+def _check_kind(name: str, form: Any, fits: Callable[[type, Kind], bool]) -> None:
+    """Refuse forms of another kind, with the names of those that fit."""
+    known = KINDS.get(type(form))
+    if known is not None and fits(type(form), known):
+        return
+    names = ", ".join(found.__name__ for found, line in KINDS.items() if fits(found, line))
+    remedy = "Keep the form from before it was sampled."
+    if known is not None and _timed(type(form), known):
+        remedy = "Diagonalize it first."
+    raise TypeError(f"{name} takes one of {names}; got {type(form).__name__}. {remedy}")
+
+
+def _timed(form: type, known: Kind) -> bool:
+    """Whether forms of a type are continuous and have an output."""
+    return known.continuous and form is not NPLR
+
+
+def _timed_modes(form: type, known: Kind) -> bool:
+    return known.continuous and not known.matrix
 
 
 def _modes_at(system: Any, times: Array) -> Array:
-    xp, A, C = backend.namespace(times=times), system.A, readout(system)
-    several = isinstance(system, MIMORecurrence)
-    weights = (
-        C[..., :, None, :] * swap(system.B)[..., None, :, :]
-        if several
-        else (C * system.B)[..., None, :]
-    )
-    flat = xp.reshape(weights, (*weights.shape[:-3], -1, weights.shape[-1])) if several else weights
+    """Re C e^{At} B from its modes."""
+    xp = backend.library(times)
+    A, B, C, _ = view(system)
+    weights = C[..., :, None, :] * xp.matrix_transpose(B)[..., None, :, :]  # (..., P, M, n)
+    *lead, P, M, n = weights.shape
+    rows = xp.reshape(weights, (*lead, P * M, n))
 
-    def piece(_: Any, times: Array) -> tuple[Any, Array]:
-        return (), output_of_states(
-            flat, tables.exponential(times[..., None, :], A[..., :, None]).value
-        )
+    def block(_: tuple[()], times: Array) -> tuple[tuple[()], Array]:
+        powers = tables.exponential(times[..., None, :], A[..., :, None]).value
+        return (), output_of_states(rows, powers)
 
-    each = math.prod(np.broadcast_shapes(times.shape[:-1], A.shape[:-1])) * A.shape[-1]
-    _, K = in_pieces(piece, (), (times,), each)
-    return (
-        xp.reshape(K, (*K.shape[:-2], *weights.shape[-3:-1], K.shape[-1]))
-        if several
-        else K[..., 0, :]
-    )
+    together = np.broadcast_shapes(times.shape[:-1], A.shape[:-1])
+    _, K = fold_blocks(block, (), (times,), math.prod(together) * A.shape[-1])
+    ports = (P, M) if kind(system).ports else ()
+    return xp.reshape(K, (*K.shape[:-2], *ports, K.shape[-1]))
 
 
-def _matrix_at(system: DenseRecurrence, times: Array) -> Array:
+def _matrix_at(system: Any, times: Array) -> Array:
     """Re C e^{At} B from the binary digits of t."""
-    xp, (A, B, C, _) = backend.namespace(times=times), system
-    if any(map(backend.is_complex, (A, B, C))):
-        A, B, C = map(backend.as_complex, (A, B, C))
+    A, B, C, _ = one_field(system)
+    xp = backend.library(times)
     longest = xp.max(times)
     longest = xp.where(longest > 0, longest, xp.ones_like(longest))
-    if backend.is_numpy(A):
-        size = float(np.max(np.linalg.norm(A, 1, axis=(-2, -1))) * longest)
-        if size > _LARGEST:
-            remedy = "Shorten the times, or diagonalize the form."
-            raise ValueError(
-                f"|A| times the longest of `times` must stay below {_LARGEST:g}; got {size:.3g}. {remedy}"
-            )
+    _refuse_long(A, longest)
     unit = longest * 0.5**_DIGITS
     digits = xp.floor(times / longest * 2.0**_DIGITS)
     rest = times - digits * unit
-    term = x = B[..., None] * match(xp.ones_like(times), B)[..., None, :]
+    ones = complex_like(xp.ones_like(times), B)
+    x = term = B[..., None] * ones[..., None, :]
     for k in range(1, _DEGREE + 1):
-        term = xp.matmul(A, term * match(rest / k, B)[..., None, :])
+        term = xp.matmul(A, term * complex_like(rest / k, B)[..., None, :])
         x = x + term
 
     def digit(x: Array, place: Array) -> tuple[Array, Array]:
-        there = xp.remainder(xp.floor(digits / place), xp.full_like(digits, 2.0)) == 1
-        E = backend.expm(A * match(unit * place, A))
-        return xp.where(there[..., None, :], xp.matmul(E, x), x), place
+        two = xp.full_like(digits, 2.0)
+        present = xp.remainder(xp.floor(digits / place), two) == 1
+        E = backend.expm(A * complex_like(unit * place, A))
+        return xp.where(present[..., None, :], xp.matmul(E, x), x), place
 
-    x, _ = backend.fold(digit, x, (powers(xp.full_like(longest, 2.0), _DIGITS + 1),))
+    places = powers(xp.full_like(longest, 2.0), _DIGITS + 1)
+    x, _ = backend.fold(digit, x, (places,))
     return output_of_states(C[..., None, :], x)[..., 0, :]
 
 
-def in_pieces(
-    body: Callable[..., tuple[Any, Array]], state: Any, signals: tuple[Array, ...], each: int
-) -> tuple[Any, Array]:
-    """state, y <- body(state, piece of each signal) along time, in pieces of about `_PIECE`
-    numbers, `each` to a sample.
-    """
-    xp, length = backend.namespace(signal=signals[0]), signals[0].shape[-1]
-    size = min(length, max(16, _PIECE // max(each, 1)))
-    whole = length - length % size
-    cut = (xp.reshape(x[..., :whole], (*x.shape[:-1], whole // size, size)) for x in signals)
-    state, y = backend.fold(body, state, tuple(xp.moveaxis(x, -2, 0) for x in cut))
-    y = xp.moveaxis(y, 0, -2)
-    y = xp.reshape(y, (*y.shape[:-2], whole))
-    if whole == length:
-        return state, y
-    state, rest = body(state, *(x[..., whole:] for x in signals))
-    return state, xp.concat([y, rest], axis=-1)
+def _refuse_long(A: Array, longest: Array) -> None:
+    """Refuse on the host times beyond which the Taylor series of the rest is not exact."""
+    if not backend.is_numpy(A):
+        return
+    size = float(np.max(np.linalg.norm(A, 1, axis=(-2, -1))) * longest)
+    if size > _LARGEST:
+        raise ValueError(
+            f"|A| times the longest of `times` must stay below {_LARGEST:g}; got {size:.3g}. "
+            "Shorten the times, or diagonalize the form."
+        )
+
+
+in_pieces = fold_blocks
+
+
+def untimed(name: str, form: Any, kinds: tuple[type, ...]) -> Any:
+    """Name of before."""
+    return _untimed(name, form, matrices=Dense in kinds)

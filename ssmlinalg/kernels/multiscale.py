@@ -1,10 +1,10 @@
-r"""Kernels of SGConv: short vectors of weights stretched to ever coarser scales, O(log L)
-parameters for L samples.
+r"""Kernels of SGConv: short vectors of weights stretched to ever coarser scales.
 
-A kernel of S scales with d weights each has d 2^{S-1} samples. `sgconv` lays the scales side by
-side, `sgconv_sum` on top of each other. Neither normalizes: the published layers divide by the
-2-norm the whole kernel had when first used, which is `sgconv_norm` (for the sum, the norm of the
-kernel itself), taken when the caller says and kept where the caller keeps it.
+They have O(log L) parameters for L samples: a kernel of S scales with d weights each has d 2^{S-1}
+samples. `sgconv` lays the scales side by side, `sgconv_sum` on top of each other. Neither
+normalizes: the published layers divide by the 2-norm that the whole kernel had when first used,
+which is `sgconv_norm` (for the sum, the norm of the kernel itself), taken when the caller says and
+kept where the caller keeps it.
 """
 
 from __future__ import annotations
@@ -16,113 +16,166 @@ import numpy as np
 
 from ..ground import backend, require
 from ..ground.backend import Array
-from .sampling import finite
+
+Interpolation = Callable[[Array, int], Array]
 
 
 def sgconv(
     weights: Array, length: int, *, decay: Array = 0.5, interpolation: str = "linear"
 ) -> Array:
-    r"""Scales side by side, each twice as coarse as the one before and `decay` times as strong.
+    r"""The SGConv kernel: scales side by side, each twice as coarse and `decay` times as strong.
 
     .. math::  K = [k_0, k_1, \dots, k_{S-1}], \qquad
                k_i = \alpha^i\, \mathrm{upsample}_{2^{\max(i-1, 0)}}(w_i)
 
-    weights w (..., S, d), decay alpha a number or (...), broadcast; returns (..., length), zero
-    beyond d 2^{S-1}. "linear" interpolation has its samples at half-integers and holds the ends, as
-    torch's `interpolate` with align_corners=False; "nearest" repeats. (The published code counts
-    alpha^{i-S+1}, which its normalization takes out again.)
+    The published code counts alpha^{i-S+1}, which its normalization takes out again.
 
-    Scales that begin beyond `length` are not evaluated. Exact up to a few eps. Cost O(length).
-    Raises ValueError for weights that are no (..., S, d), an unknown interpolation, a negative
-    length.
+    Args:
+        weights: w (..., S, d), real.
+        length: L >= 0.
+        decay: alpha, a number or (...), broadcast.
+        interpolation: a name from `INTERPOLATIONS`. "linear" has its samples at half-integers and
+            holds the ends, as torch's `interpolate` with align_corners=False; "nearest" repeats.
 
-    Source: Li et al. 2022 (SGConv, arXiv 2210.09298) and its published code, mode "cat".
+    Returns:
+        Real samples (..., L), zero beyond d 2^{S-1}.
 
-    >>> import numpy as np
-    >>> sgconv(np.array([[1.0, 2.0], [3.0, 4.0], [8.0, 16.0]]), 8)
-    array([1. , 2. , 1.5, 2. , 2. , 2.5, 3.5, 4. ])
+    Raises:
+        TypeError: for complex arrays, and for several libraries or precisions.
+        ValueError: for weights that are no (..., S, d), an unknown interpolation and a negative
+            length; on the host for NaN, infinities and overflow.
+
+    Accuracy:
+        A few eps.
+
+    Cost:
+        O(L): scales that begin beyond `length` are not evaluated.
+
+    Source:
+        Li et al. 2022 (SGConv, arXiv 2210.09298) and its published code, mode "cat".
+
+    Example:
+        >>> import numpy as np
+        >>> sgconv(np.array([[1.0, 2.0], [3.0, 4.0], [8.0, 16.0]]), 8)
+        array([1. , 2. , 1.5, 2. , 2. , 2.5, 3.5, 4. ])
     """
     length = require.integer("length", length, least=0)
     weights, decay, stretch = _checked(weights, decay, interpolation)
-    xp, (S, d) = backend.namespace(weights=weights), weights.shape[-2:]
-    heard = 1 + sum(d << (i - 1) < length for i in range(1, S))
-
-    def evaluate(weights: Array, decay: Array) -> Array:
-        scales = _weighted(weights[..., :heard, :], decay)
-        return xp.concat(
-            [stretch(scales[..., i, :], 1 << max(i - 1, 0)) for i in range(heard)], axis=-1
-        )
-
-    return _cut(finite(evaluate, weights, decay), length)
+    return _side_by_side(weights, decay, stretch, length)
 
 
 def sgconv_sum(
     weights: Array, length: int, *, decay: Array = 0.5, interpolation: str = "linear"
 ) -> Array:
-    r"""Scales on top of each other, all from lag 0.
+    r"""The SGConv kernel with its scales on top of each other, all from lag 0.
 
     .. math::  K_l = \sum_i \alpha^i\, \mathrm{upsample}_{2^i}(w_i)_l
 
-    Arguments and errors as `sgconv`. Cost O(S length). Source: the published code of SGConv, its
-    mode "sum".
+    Args:
+        weights: w (..., S, d), real.
+        length: L >= 0.
+        decay: alpha, a number or (...), broadcast.
+        interpolation: as in `sgconv`.
 
-    >>> import numpy as np
-    >>> sgconv_sum(np.array([[1.0, 2.0], [4.0, 8.0]]), 4, decay=1.0)
-    array([5., 7., 7., 8.])
+    Returns:
+        Real samples (..., L).
+
+    Raises:
+        TypeError: what `sgconv` raises.
+        ValueError: what `sgconv` raises.
+
+    Cost:
+        O(S L).
+
+    Source:
+        The published code of SGConv, its mode "sum".
+
+    Example:
+        >>> import numpy as np
+        >>> sgconv_sum(np.array([[1.0, 2.0], [4.0, 8.0]]), 4, decay=1.0)
+        array([5., 7., 7., 8.])
     """
     length = require.integer("length", length, least=0)
     weights, decay, stretch = _checked(weights, decay, interpolation)
-
-    def evaluate(weights: Array, decay: Array) -> Array:
+    with backend.quietly(weights):
         scales = _weighted(weights, decay)
-        return sum(
-            _cut(stretch(scales[..., i, :], 1 << i), length) for i in range(scales.shape[-2])
-        )
-
-    return finite(evaluate, weights, decay)
+        parts = [_cut(stretch(scales[..., i, :], 1 << i), length) for i in range(weights.shape[-2])]
+        return backend.fitting(sum(parts[1:], start=parts[0]))
 
 
 def sgconv_norm(weights: Array, *, decay: Array = 0.5, interpolation: str = "linear") -> Array:
-    """The 2-norm (...) of the whole kernel of `sgconv`, by which a published layer divides.
+    """The 2-norm of the whole kernel of `sgconv`, by which a published layer divides.
 
     Divide by it each time, and the kernel has norm 1 whatever is learnt; divide by what it was at
     the start, and the kernel is that of the paper. It does not depend on the length a kernel is cut
-    to. Zero for weights that are all zero.
+    to.
 
-    >>> import numpy as np
-    >>> sgconv_norm(np.array([[1.0, 2.0], [4.0, 4.0]]))
-    np.float64(3.605551275463989)
+    Args:
+        weights: w (..., S, d), real.
+        decay: alpha, a number or (...), broadcast.
+        interpolation: as in `sgconv`.
+
+    Returns:
+        The norm (...), zero for weights that are all zero.
+
+    Raises:
+        TypeError: what `sgconv` raises.
+        ValueError: what `sgconv` raises.
+
+    Cost:
+        O(d 2^S).
+
+    Example:
+        >>> import numpy as np
+        >>> sgconv_norm(np.array([[1.0, 2.0], [4.0, 4.0]]))
+        np.float64(3.605551275463989)
     """
-    weights, decay, _ = _checked(weights, decay, interpolation)
-    xp, (S, d) = backend.namespace(weights=weights), weights.shape[-2:]
-
-    def evaluate(weights: Array, decay: Array) -> Array:
-        K = sgconv(weights, d << (S - 1), decay=decay, interpolation=interpolation)
-        return xp.linalg.vector_norm(K, axis=-1)
-
-    return finite(evaluate, weights, decay)
+    weights, decay, stretch = _checked(weights, decay, interpolation)
+    S, d = weights.shape[-2:]
+    K = _side_by_side(weights, decay, stretch, d << (S - 1))
+    with backend.quietly(K):
+        return backend.fitting(backend.library(K).linalg.vector_norm(K, axis=-1))
 
 
 def sgconv_scales(length: int, dimension: int) -> int:
-    """How many scales of `dimension` weights it takes to fill a kernel of `length` samples: the
-    least S, d 2^{S-1} >= L.
+    """How many scales it takes to fill a kernel: the least S with d 2^{S-1} >= L.
 
-    >>> sgconv_scales(1024, 64), sgconv_scales(1025, 64), sgconv_scales(3, 64)
-    (5, 6, 1)
+    Args:
+        length: L, the samples of the kernel.
+        dimension: d, the weights of a scale.
+
+    Returns:
+        S.
+
+    Raises:
+        TypeError: for what is no integer.
+        ValueError: for numbers below 1.
+
+    Example:
+        >>> sgconv_scales(1024, 64), sgconv_scales(1025, 64), sgconv_scales(3, 64)
+        (5, 6, 1)
     """
-    length, d = require.integer("length", length), require.integer("dimension", dimension)
+    length = require.integer("length", length)
+    d = require.integer("dimension", dimension)
     return 1 + (-(-length // d) - 1).bit_length()
 
 
 def linear(w: Array, factor: int) -> Array:
-    """w (..., d) at (j + 1/2)/factor - 1/2 for j = 0 .. d factor - 1, between samples on a line, at
-    the ends held.
+    """Linear interpolation at (j + 1/2)/factor - 1/2 for j < d factor, the ends held.
 
-    >>> import numpy as np
-    >>> linear(np.array([0.0, 4.0]), 2)
-    array([0., 1., 3., 4.])
+    Args:
+        w: samples (..., d).
+        factor: an integer of at least 1.
+
+    Returns:
+        Samples (..., d factor).
+
+    Example:
+        >>> import numpy as np
+        >>> linear(np.array([0.0, 4.0]), 2)
+        array([0., 1., 3., 4.])
     """
-    xp = backend.namespace(w=w)
+    xp = backend.library(w)
     offset = (backend.arange(factor, w) + 0.5) / factor - 0.5
     before = xp.concat([w[..., :1], w[..., :-1]], axis=-1)[..., None]
     after = xp.concat([w[..., 1:], w[..., -1:]], axis=-1)[..., None]
@@ -132,24 +185,30 @@ def linear(w: Array, factor: int) -> Array:
 
 
 def nearest(w: Array, factor: int) -> Array:
-    """Each entry of w (..., d) `factor` times.
+    """Each sample repeated `factor` times.
 
-    >>> import numpy as np
-    >>> nearest(np.array([0.0, 4.0]), 2)
-    array([0., 0., 4., 4.])
+    Args:
+        w: samples (..., d).
+        factor: an integer of at least 1.
+
+    Returns:
+        Samples (..., d factor).
+
+    Example:
+        >>> import numpy as np
+        >>> nearest(np.array([0.0, 4.0]), 2)
+        array([0., 0., 4., 4.])
     """
-    return _flat(backend.namespace(w=w).broadcast_to(w[..., None], (*w.shape, factor)))
+    return _flat(backend.library(w).broadcast_to(w[..., None], (*w.shape, factor)))
 
 
-INTERPOLATIONS: dict[str, Callable[[Array, int], Array]] = {"linear": linear, "nearest": nearest}
+INTERPOLATIONS: dict[str, Interpolation] = {"linear": linear, "nearest": nearest}
 
 
 def _checked(
     weights: Array, decay: Array, interpolation: str
-) -> tuple[Array, Array, Callable[[Array, int], Array]]:
-    """Weights and decay as arrays, once they are known to be sound, and the function that stretches
-    a scale.
-    """
+) -> tuple[Array, Array, Interpolation]:
+    """Weights and decay as arrays, once they are known to be sound, and the interpolation."""
     stretch = INTERPOLATIONS[require.known("interpolation", interpolation, INTERPOLATIONS)]
     backend.namespace(weights=weights)
     decay = backend.beside(decay, weights)
@@ -157,38 +216,45 @@ def _checked(
     for name, array in (("weights", weights), ("decay", decay)):
         if backend.is_complex(array):
             raise TypeError(
-                f"`{name}` must be real; got {array.dtype}. A kernel that acts on real signals is real."
+                f"`{name}` must be real; got {array.dtype}. "
+                "A kernel that acts on real signals is real."
             )
         if backend.is_numpy(array):
             require.finite(name, np.asarray(array))
-    holds = weights.ndim >= 2 and weights.shape[-1] > 0 and weights.shape[-2] > 0
-    require.shape(
-        "weights", tuple(weights.shape), "(..., S, d) with at least one scale and one weight", holds
-    )
+    some = weights.ndim >= 2 and weights.shape[-1] > 0 and weights.shape[-2] > 0
+    rule = "(..., S, d) with at least one scale and one weight"
+    require.shape("weights", tuple(weights.shape), rule, some)
     require.broadcasts("decay", tuple(decay.shape), tuple(weights.shape[:-2]), "`weights`")
     return weights, decay, stretch
 
 
+def _side_by_side(weights: Array, decay: Array, stretch: Interpolation, length: int) -> Array:
+    S, d = weights.shape[-2:]
+    reached = 1 + sum(d << (i - 1) < length for i in range(1, S))  # scales that begin before L
+    with backend.quietly(weights):
+        scales = _weighted(weights[..., :reached, :], decay)
+        parts = [stretch(scales[..., i, :], 1 << max(i - 1, 0)) for i in range(reached)]
+        K = backend.fitting(backend.library(weights).concat(parts, axis=-1))
+    return _cut(K, length)
+
+
 def _weighted(weights: Array, decay: Array) -> Array:
-    """alpha^i w_i."""
-    xp = backend.namespace(weights=weights, decay=decay)
+    """alpha^i w_i. By products: libraries get the derivative of alpha^i at alpha = 0 wrong."""
+    xp = backend.library(weights)
     alphas = [xp.ones_like(decay)]
-    for _ in range(
-        weights.shape[-2] - 1
-    ):  # not alpha^i, whose derivative at alpha = 0 libraries get wrong
+    for _ in range(weights.shape[-2] - 1):
         alphas.append(alphas[-1] * decay)
     return xp.stack(alphas, axis=-1)[..., None] * weights
 
 
 def _flat(samples: Array) -> Array:
     """(..., d, factor) to (..., d factor)."""
-    return backend.namespace(samples=samples).reshape(
-        samples, (*samples.shape[:-2], math.prod(samples.shape[-2:]))
-    )
+    shape = (*samples.shape[:-2], math.prod(samples.shape[-2:]))
+    return backend.library(samples).reshape(samples, shape)
 
 
 def _cut(K: Array, length: int) -> Array:
     """The first `length` samples, zero beyond the last."""
-    xp = backend.namespace(K=K)
-    missing = backend.zeros((*K.shape[:-1], max(length - K.shape[-1], 0)), K)
-    return xp.concat([K[..., : min(length, K.shape[-1])], missing], axis=-1)
+    xp = backend.library(K)
+    beyond = backend.zeros((*K.shape[:-1], max(length - K.shape[-1], 0)), K)
+    return xp.concat([K[..., : min(length, K.shape[-1])], beyond], axis=-1)

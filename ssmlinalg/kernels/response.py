@@ -2,143 +2,155 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..discretize import Rule
-from ..forms import (
-    DPLR,
-    Continuous,
-    Delayed,
-    DenseRecurrence,
-    Discrete,
-    MIMORecurrence,
-    PairedRecurrence,
-    check,
-)
+from ..discretize import Rule, sampled_with_base
+from ..forms import DPLR, Continuous, Discrete, View, batch, check, inner, kind, view
 from ..ground import backend, require
 from ..ground.backend import Array
 from ..powers import tables
 from ..products import MAX_BYTES, vandermonde
+from .arguments import narrow_type, refuse_growth, refuse_size, widened
 from .dense import dense_kernel, dplr_kernel
-from .sampling import (
-    base_of,
-    batch_of,
-    finite,
-    half_of,
-    refuse_overflow,
-    refuse_size,
-    sampled,
-    swap,
-    widened,
-)
 
 
 def kernel(
     form: Continuous | Discrete, length: int, *, rule: Rule = "zoh", max_bytes: int = MAX_BYTES
 ) -> Array:
-    r"""The impulse response K_0 .. K_{length-1} of the sampled model: K_l = C A_d^l B_d, and D
-    added at l = 0.
+    r"""The impulse response of the sampled model: K_l = C A_d^l B_d, and D added at l = 0.
 
-    .. math::  K_{a m + b} = \mathrm{Re} \sum_n (C_n B_n \bar A_n^{a m})\, \bar A_n^{b}, \qquad m \sim \sqrt{L}
+    .. math::  K_{a m + b} = \mathrm{Re} \sum_n (C_n B_n \bar A_n^{a m})\, \bar A_n^{b},
+               \qquad m \sim \sqrt{L}
 
-    Returns (..., length), (..., P, M, length) for several inputs: real, in the library, device and
-    precision of the form. Length 0 is legal. A discrete form is taken as it is and `rule` not used.
-    A form of 16 bits is evaluated in single precision and the result cast to the precision of its
-    C. Channels of a diagonal form are worked off in groups that take `max_bytes` of memory beside
-    the result (JAX: all at once, its compiler decides).
+    Args:
+        form: any form with an output. One of 16 bits is evaluated in single precision and the
+            result cast to the precision of its C.
+        length: L, 0 is legal.
+        rule: how a continuous form is sampled; a discrete one does not use it.
+        max_bytes: the memory beside the result. Channels of a diagonal form are worked off in
+            groups that take this much (JAX: all at once, its compiler decides).
 
-    Raises ValueError for an unknown rule, for a negative length, and, where values can be looked
-    at, for a model that outgrows its precision within `length` samples. Accuracy, relative to |D| +
-    sum |C B A_d^l| and for any length and frequency: about (n + log2(L)) eps for modes under a
-    named rule or in a discrete form, for their powers and phases are exact until they are rounded
-    once; under a rule given as a function, l times the rounding of its A_d more. Of a dense A: see
-    `products.krylov`. Cost: 4 n L real operations in one matrix product, and O(n sqrt(L))
-    exponentials and memory beside the result.
+    Returns:
+        Real samples (..., L), or (..., P, M, L) for several inputs, in the library, device and
+        precision of the form. Differentiable once with respect to every field, in PyTorch (also
+        compiled, or under torch.func.vmap) and JAX (jit, vmap), at the cost of two such products;
+        nothing is stored for it but the fields.
 
-    Differentiable once with respect to every field, in PyTorch (also compiled, or under
-    torch.func.vmap) and JAX (jit, vmap), at the cost of two such products; nothing is stored for it
-    but the fields.
+    Raises:
+        TypeError: for an `NPLR`; what `forms.check` raises.
+        ValueError: for an unknown rule, a negative length, and a kernel too large for any memory;
+            where values can be looked at, for a model that outgrows its precision within `length`
+            samples; what `forms.check` raises.
 
-    Sources: Gu et al. 2022 (S4D), equation 7 (Vandermonde product).
+    Accuracy:
+        Relative to |D| + sum |C B A_d^l|, for any length and frequency: about (n + log2(L)) eps for
+        modes under a named rule or in a discrete form, for their powers and phases are exact until
+        they are rounded once. Under a rule given as a function, l times the rounding of its A_d
+        more. Of a dense A: see `products.krylov`.
 
-    >>> from ssmlinalg import forms
-    >>> import numpy as np
-    >>> one = np.ones(1) + 0j
-    >>> kernel(forms.Recurrence(0.5 * one, one, one, np.asarray(3.0)), 4)
-    array([4.   , 0.5  , 0.25 , 0.125])
+    Cost:
+        4 n L real operations in one matrix product; O(n sqrt(L)) exponentials and memory beside the
+        result.
+
+    Source:
+        Gu et al. 2022 (S4D), equation 7 (Vandermonde product).
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(1)
+        >>> kernel(forms.Recurrence(0.5 * one, one, one, 3.0), 4)
+        array([4.   , 0.5  , 0.25 , 0.125])
     """
     length = require.integer("length", length, least=0)
     max_bytes = require.integer("max_bytes", max_bytes)
-    narrow = half_of(form)
-    wide: Any = check(widened(form))
-    if rule == "bilinear" and isinstance(wide, DPLR) and length > 0:
-        return _cast(_first_added(wide.D, dplr_kernel(wide, length, max_bytes=max_bytes)), narrow)
-    system = sampled(wide, rule)
-    inner, late = (system.system, 1) if isinstance(system, Delayed) else (system, 0)
-    refuse_size("the kernel", inner, length)
-    refuse_overflow(inner, length)
-    if length <= late:
-        ports = system.D.shape[-2:] if isinstance(inner, MIMORecurrence) else ()
-        shape = np.broadcast_shapes(tuple(system.D.shape), (*batch_of(inner), *ports))
-        direct = system.D[..., None][..., :length]
-        return _cast(backend.namespace(D=direct).broadcast_to(direct, (*shape, length)), narrow)
-    if isinstance(inner, DenseRecurrence):
-        K = dense_kernel(inner, length - late, max_bytes=max_bytes)
-        K = K if late else _first_added(system.D, K)
+    checked: Any = check(widened(form))
+    if rule == "bilinear" and isinstance(checked, DPLR) and length > 0:
+        K = _joined(checked.D, dplr_kernel(checked, length, max_bytes=max_bytes), late=False)
     else:
-        K = _sum_of_modes(
-            inner, base_of(wide, rule, inner), None if late else system.D, length - late, max_bytes
-        )
-    return _cast(_first_then(system.D, K) if late else K, narrow)
+        system, base = sampled_with_base(checked, rule)
+        K = impulse_response(system, base, length, max_bytes)
+    narrow = narrow_type(form)
+    if narrow is None:
+        return K
+    with backend.quietly(K):
+        return backend.fitting(backend.library(K).astype(K, narrow))
 
 
-def _sum_of_modes(
-    system: Any, base: tables.Base, direct: Array | None, length: int, max_bytes: int
+def impulse_response(
+    system: Any, base: tables.Base | None, length: int, max_bytes: int = MAX_BYTES
 ) -> Array:
-    """Re sum C B A^l, doubled for half spectra, with `direct` added at l = 0."""
-    several = isinstance(system, MIMORecurrence)
-    factor = 2 if isinstance(system, (PairedRecurrence, MIMORecurrence)) else 1
+    """The kernel of a discrete form, behind the door.
 
-    def evaluate(C: Array, B: Array) -> Array:
-        weights = factor * (C[..., :, None, :] * swap(B)[..., None, :, :] if several else C * B)
-        nodes = tables.reshaped(base, lambda part: part[..., None, None, :]) if several else base
-        return vandermonde(weights, nodes, length, direct=direct, max_bytes=max_bytes)
+    Args:
+        system: a discrete form that `check` has passed, or samples of one.
+        base: what its modes are raised to powers from; None for a matrix.
+        length: how many samples, 0 is legal.
+        max_bytes: as in `kernel`.
 
-    return (evaluate if _fits(system, length) else partial(finite, evaluate))(system.C, system.B)
+    Returns:
+        As `kernel`.
+
+    Raises:
+        ValueError: for a kernel too large for any memory, and where values can be looked at for a
+            model that outgrows its precision.
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(1) + 0j
+        >>> system = forms.Recurrence(0.5 * one, one, one, np.asarray(3.0))
+        >>> impulse_response(system, tables.number(system.A), 3)
+        array([4.  , 0.5 , 0.25])
+    """
+    recurrence = inner(system)
+    late = recurrence is not system
+    refuse_size("the kernel", recurrence, length)
+    growth = 0.0 if base is None else refuse_growth(recurrence.A, length)
+    if length <= late:
+        return _direct_only(system, length)
+    if base is None:
+        K = dense_kernel(recurrence, length - late, max_bytes=max_bytes)
+        return _joined(system.D, K, late=late)
+    seen = view(recurrence)
+    K = _sum_of_modes(seen, base, length - late, max_bytes)
+    if backend.is_numpy(K) and not _cannot_overflow(seen, growth):
+        K = backend.fitting(K)
+    if not kind(recurrence).ports:
+        K = backend.library(K).reshape(K, (*K.shape[:-3], K.shape[-1]))
+    return _joined(system.D, K, late=True) if late else K
 
 
-def _fits(system: Any, length: int) -> bool:
-    """Whether no sum can overflow, which spares looking at all of them."""
-    if not backend.is_numpy(system.A):
-        return True  # nobody would look
-    A, B, C, D = (np.log(max(1.0, np.max(np.abs(field), initial=0.0))) for field in system)
-    return bool(
-        length * A + B + C + D + np.log(system.A.shape[-1])
-        < np.log(np.finfo(system.A.dtype).max) - 3
-    )
+def _sum_of_modes(system: View, base: tables.Base, length: int, max_bytes: int) -> Array:
+    """Re sum C B A^l (..., P, M, L), with D added at l = 0."""
+    with backend.quietly(system.A):
+        B = backend.library(system.B).matrix_transpose(system.B)
+        weights = system.C[..., :, None, :] * B[..., None, :, :]
+        nodes = tables.reshaped(base, lambda part: part[..., None, None, :])
+        return vandermonde(weights, nodes, length, direct=system.D, max_bytes=max_bytes)
 
 
-def _first_added(first: Array, K: Array) -> Array:
-    return _first_then(K[..., 0] + first, K[..., 1:])
+def _cannot_overflow(system: View, growth: float) -> bool:
+    """Whether no sum of C B A^l and D can overflow, which spares looking at all of them."""
+    A, *others = system
+    size = sum(np.log(max(1.0, np.max(np.abs(field), initial=0.0))) for field in others)
+    most = np.log(np.finfo(A.dtype).max) - 3
+    return bool(growth + size + np.log(A.shape[-1]) < most)
 
 
-def _first_then(first: Array, rest: Array) -> Array:
-    xp = backend.namespace(rest=rest)
-    shape = np.broadcast_shapes(first.shape, rest.shape[:-1])
-    parts = (
-        xp.broadcast_to(first[..., None], (*shape, 1)),
-        xp.broadcast_to(rest, (*shape, rest.shape[-1])),
-    )
-    return xp.concat(parts, axis=-1)
+def _direct_only(system: Any, length: int) -> Array:
+    """D at l = 0, or no sample at all."""
+    ports = tuple(system.D.shape[-2:]) if kind(system).ports else ()
+    direct = system.D[..., None][..., :length]
+    return backend.library(direct).broadcast_to(direct, (*batch(system), *ports, length))
 
 
-def _cast(K: Array, narrow: Any) -> Array:
-    """K in the precision of a form of 16 bits."""
-    return (
-        K
-        if narrow is None
-        else finite(lambda K, dtype: backend.library(K).astype(K, dtype), K, narrow)
-    )
+def _joined(direct: Array, K: Array, *, late: bool) -> Array:
+    """K with D at l = 0: added to its first sample, or put before it if K is a sample late."""
+    xp = backend.library(K)
+    first = direct if late else K[..., 0] + direct
+    rest = K if late else K[..., 1:]
+    shape = np.broadcast_shapes(tuple(first.shape), tuple(rest.shape[:-1]))
+    first = xp.broadcast_to(first[..., None], (*shape, 1))
+    rest = xp.broadcast_to(rest, (*shape, rest.shape[-1]))
+    return xp.concat([first, rest], axis=-1)
