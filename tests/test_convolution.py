@@ -24,10 +24,8 @@ SINGLE = float(np.finfo(np.float32).eps)
 
 def direct(u: np.ndarray, k: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     """sum_{m >= 0} k_m u_{l-m} + sum_{m >= 1} b_m u_{l+m}, term by term."""
-    lead, length = (
-        np.broadcast_shapes(*(array.shape[:-1] for array in (u, k, k if b is None else b))),
-        u.shape[-1],
-    )
+    lead = np.broadcast_shapes(*(array.shape[:-1] for array in (u, k, k if b is None else b)))
+    length = u.shape[-1]
     y = np.zeros((*lead, length))
     for l in range(length):  # noqa: E741
         for m in range(min(l + 1, k.shape[-1])):
@@ -49,7 +47,8 @@ def bound(n: int, *factors: np.ndarray, eps: float = EPS) -> float:
 
 @given(lengths, lengths, seeds)
 def test_a_convolution_is_its_sum(length: int, taps: int, seed: int) -> None:
-    u, k = signal(seed, 3, length), signal(seed + 1, taps)
+    u = signal(seed, 3, length)
+    k = signal(seed + 1, taps)
     y = convolve(u, k)
     assert y.shape == u.shape
     assert np.abs(y - direct(u, k)).max() <= bound(length + taps, u, k)
@@ -57,7 +56,8 @@ def test_a_convolution_is_its_sum(length: int, taps: int, seed: int) -> None:
 
 @given(st.integers(1, 12), st.integers(1, 12), seeds)
 def test_a_convolution_is_that_of_the_reference(length: int, taps: int, seed: int) -> None:
-    u, k = signal(seed, length), signal(seed + 1, taps)
+    u = signal(seed, length)
+    k = signal(seed + 1, taps)
     expected = np.array([float(y) for y in reference.convolve(u, k)])
     assert np.abs(convolve(u, k) - expected).max() <= bound(length + taps, u, k)
 
@@ -65,7 +65,8 @@ def test_a_convolution_is_that_of_the_reference(length: int, taps: int, seed: in
 @pytest.mark.parametrize("length", [1, 2, 4095, 4096, 4097])
 @pytest.mark.parametrize(("dtype", "eps"), [("float32", SINGLE), ("float64", EPS)])
 def test_the_error_keeps_its_bound_in_either_precision(length: int, dtype: str, eps: float) -> None:
-    u, k = signal(0, length).astype(dtype), signal(1, length).astype(dtype)
+    u = signal(0, length).astype(dtype)
+    k = signal(1, length).astype(dtype)
     y = convolve(u, k)
     assert y.dtype == dtype
     exact = np.convolve(u.astype(np.longdouble), k.astype(np.longdouble))[:length]
@@ -73,7 +74,8 @@ def test_the_error_keeps_its_bound_in_either_precision(length: int, dtype: str, 
 
 
 def test_taps_beyond_the_signal_are_not_heard() -> None:
-    u, k = signal(0, 7), signal(1, 100)
+    u = signal(0, 7)
+    k = signal(1, 100)
     np.testing.assert_array_equal(convolve(u, k), convolve(u, k[:7]))
     np.testing.assert_array_equal(bidirectional(u, k, k), bidirectional(u, k[:7], k[:7]))
 
@@ -83,8 +85,11 @@ def test_taps_beyond_the_signal_are_not_heard() -> None:
 def test_a_signal_may_be_cut_anywhere(taps: int, pieces: list[int], seed: int) -> None:
     """Pieces shorter than the kernel, longer, and of no sample at all."""
     length = sum(pieces)
-    u, k = signal(seed, 2, length), signal(seed + 1, 3, 1, taps)
-    y, state, start = [], None, 0
+    u = signal(seed, 2, length)
+    k = signal(seed + 1, 3, 1, taps)
+    y = []
+    state = None
+    start = 0
     for size in pieces:
         heard, state = stream(u[..., start : start + size], k, state)
         y.append(heard)
@@ -99,7 +104,9 @@ def test_a_signal_may_be_cut_anywhere(taps: int, pieces: list[int], seed: int) -
 
 
 def test_another_kernel_may_take_over_at_a_cut() -> None:
-    u, k, other = signal(0, 20), signal(1, 6), signal(2, 6)
+    u = signal(0, 20)
+    k = signal(1, 6)
+    other = signal(2, 6)
     first, state = stream(u[:11], k)
     second, _ = stream(u[11:], other, state)
     expected = np.concatenate([direct(u, k)[:11], direct(u, other)[11:]])
@@ -107,8 +114,10 @@ def test_another_kernel_may_take_over_at_a_cut() -> None:
 
 
 def test_errors_do_not_add_up_over_many_pieces() -> None:
-    u, k = signal(0, 3000).astype(np.float32), signal(1, 40).astype(np.float32)
-    state, worst = None, 0.0
+    u = signal(0, 3000).astype(np.float32)
+    k = signal(1, 40).astype(np.float32)
+    state = None
+    worst = 0.0
     exact = np.convolve(u.astype(float), k.astype(float))
     for start in range(0, 3000, 3):
         y, state = stream(u[start : start + 3], k, state)
@@ -121,7 +130,9 @@ def test_errors_do_not_add_up_over_many_pieces() -> None:
 def test_both_sides_are_their_sum_and_lag_0_counts_once(
     length: int, past: int, future: int, seed: int
 ) -> None:
-    u, k, b = signal(seed, 2, length), signal(seed + 1, past), signal(seed + 2, future)
+    u = signal(seed, 2, length)
+    k = signal(seed + 1, past)
+    b = signal(seed + 2, future)
     y = bidirectional(u, k, b)
     assert np.abs(y - direct(u, k, b)).max() <= bound(
         length + past + future, u, np.concatenate([k, b])
@@ -132,13 +143,16 @@ def test_both_sides_are_their_sum_and_lag_0_counts_once(
 
 @given(lengths, st.integers(2, 40), seeds)
 def test_a_symmetric_kernel_commutes_with_reversal(length: int, taps: int, seed: int) -> None:
-    u, k = signal(seed, length), signal(seed + 1, taps)
+    u = signal(seed, length)
+    k = signal(seed + 1, taps)
     difference = bidirectional(u[::-1], k, k)[::-1] - bidirectional(u, k, k)
     assert np.abs(difference).max() <= bound(length + 2 * taps, u, np.sqrt(2) * k)
 
 
 def test_leading_axes_broadcast() -> None:
-    u, k, b = signal(0, 4, 1, 9), signal(1, 3, 5), signal(2, 2, 1, 1, 7)
+    u = signal(0, 4, 1, 9)
+    k = signal(1, 3, 5)
+    b = signal(2, 2, 1, 1, 7)
     assert convolve(u, k).shape == (4, 3, 9)
     assert convolve(signal(0, 9), k).shape == (3, 9)
     y, state = stream(u, k)
@@ -154,7 +168,9 @@ def test_leading_axes_broadcast() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_no_sample_in_no_sample_out(dtype: str) -> None:
-    nothing, u, k = np.zeros((2, 0), dtype), np.ones((2, 3), dtype), np.ones((4, 1, 5), dtype)
+    nothing = np.zeros((2, 0), dtype)
+    u = np.ones((2, 3), dtype)
+    k = np.ones((4, 1, 5), dtype)
     assert convolve(nothing, k).shape == (4, 2, 0)
     assert convolve(nothing, nothing).shape == (2, 0)
     assert bidirectional(nothing, k, k).shape == (4, 2, 0)
@@ -216,7 +232,8 @@ def half(library: str, name: str, array: np.ndarray) -> Any:
     ],
 )
 def test_half_precision_is_single_precision_rounded_once(library: str, name: str) -> None:
-    u, k = half(library, name, signal(0, 2, 100)), half(library, name, signal(1, 30))
+    u = half(library, name, signal(0, 2, 100))
+    k = half(library, name, signal(1, 30))
 
     def wide(array: Any) -> Any:
         return array.astype("float32") if hasattr(array, "astype") else array.float()

@@ -53,7 +53,8 @@ def test_modes_agree_with_the_definition(rule: str, step: float) -> None:
 @pytest.mark.parametrize("step", [1e-6, 0.01, 1.0])
 def test_matrices_and_modes_agree(rule: str, step: float) -> None:
     form = system(step)
-    modes, dense = discretize.RULES[rule](form), discretize.RULES[rule](forms.to_dense(form))
+    modes = discretize.RULES[rule](form)
+    dense = discretize.RULES[rule](forms.to_dense(form))
     size = max(1.0, np.abs(parts(modes).A).max()) * (1 + step)
     np.testing.assert_allclose(np.diag(parts(dense).A), parts(modes).A, atol=64 * EPS * size)
     np.testing.assert_allclose(parts(dense).B, parts(modes).B, atol=64 * EPS * size * step)
@@ -104,7 +105,8 @@ def test_matrices_agree_with_scipy(measure: str, rule: str, theirs: str) -> None
     ours = parts(discretize.RULES[rule](dense))
     continuous = dense.A, dense.B[:, None], dense.C[None], np.zeros((1, 1))
     discrete: Any = scipy.signal.cont2discrete(continuous, 0.05, method=theirs)
-    A, B = discrete[0], discrete[1]
+    A = discrete[0]
+    B = discrete[1]
     np.testing.assert_allclose(ours.A, A, atol=256 * EPS * np.abs(A).max())
     np.testing.assert_allclose(ours.B, B[:, 0], atol=256 * EPS * np.abs(B).max())
 

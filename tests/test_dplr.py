@@ -55,12 +55,11 @@ def system(
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal((*batch, *shape)) + 1j * rng.standard_normal((*batch, *shape))
 
-    Lambda, P = (
-        -rng.random((*batch, order)) + 4j * rng.standard_normal((*batch, order)),
-        normal(order, rank),
-    )
+    Lambda = -rng.random((*batch, order)) + 4j * rng.standard_normal((*batch, order))
+    P = normal(order, rank)
     if integrator:
-        Lambda[..., 0], P[..., 0, :] = 0, 0
+        Lambda[..., 0] = 0
+        P[..., 0, :] = 0
     return Lambda, P, normal(order), normal(order), rng.uniform(0.05, 0.5, batch)
 
 
@@ -154,7 +153,8 @@ def test_an_unstable_system_has_a_kernel_too(order: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(rooms, "prefers_series", lambda *sizes: True)
     Lambda, P, B, C, step = fields = system(order, 1, 3)
     fields = (Lambda + 2, P / 4, B, C, step)
-    A, length = np.diag(fields[0]) - fields[1] @ fields[1].conj().T, 40
+    A = np.diag(fields[0]) - fields[1] @ fields[1].conj().T
+    length = 40
     expected = np.array(
         [
             complex(K).real
@@ -180,7 +180,8 @@ def far(got: Any, expected: np.ndarray) -> float:
 
 
 def test_long_kernels_in_single_precision_are_rounded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow, length = s4(64, 2, "float32", step=(1e-3, 1e-1)), 16384
+    narrow = s4(64, 2, "float32", step=(1e-3, 1e-1))
+    length = 16384
     wide = forms.move(narrow, "numpy", dtype="float64")  # the same numbers
     for series in (False, True):
         monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, series=series: series)
@@ -192,7 +193,8 @@ def test_long_kernels_in_single_precision_are_rounded_once(monkeypatch: pytest.M
 
 
 def test_long_kernels_agree_in_double_precision() -> None:
-    form, length = s4(64, 2, step=(1e-3, 1e-1)), 16385
+    form = s4(64, 2, step=(1e-3, 1e-1))
+    length = 16385
     fields = form.Lambda, form.P, form.B, form.C, form.step
     exact = power_series(*fields, length)
     assert far(by_powers(*fields, length), exact) <= EPS * length
@@ -201,7 +203,8 @@ def test_long_kernels_agree_in_double_precision() -> None:
 
 def test_the_generating_function_is_not_singular_in_single_precision() -> None:
     """Published nodes lose 3.8e-3 here: N = 64, L = 16384, step 0.1, complex64 throughout."""
-    narrow, length = s4(64, 1, "float32", step=0.1), 16384
+    narrow = s4(64, 1, "float32", step=0.1)
+    length = 16384
     wide = forms.move(narrow, "numpy", dtype="float64")
     exact = power_series(wide.Lambda, wide.P, wide.B, wide.C, wide.step, length)
     assert (
@@ -225,7 +228,9 @@ def test_cauchy_sums_are_sums(order: int, count: int, seed: int) -> None:
 
 
 def test_cauchy_sums_in_every_library(carry: Callable[[Any], Any]) -> None:
-    w, nodes, z = np.array([1.0, 2.0]), np.array([-1j, 0.5]), np.array([[0.0], [3.0]])
+    w = np.array([1.0, 2.0])
+    nodes = np.array([-1j, 0.5])
+    z = np.array([[0.0], [3.0]])
     got = cauchy(*map(carry, (w, nodes, z)))
     np.testing.assert_allclose(
         to_numpy(got), (w[:, None] / (z[:, None] - nodes[:, None])).sum(-2), rtol=8 * EPS
@@ -249,7 +254,8 @@ def test_powers_of_any_matrix_real_or_complex(
         for shape, complex_ in zip(shapes, fields, strict=True)
     )
     A = A / np.linalg.norm(A, 2)
-    expected, x = [], B
+    expected = []
+    x = B
     for _ in range(length):
         expected.append(np.real(C @ x))
         x = A @ x
@@ -267,11 +273,9 @@ def test_powers_of_integers_are_exact() -> None:
 
 def test_one_matrix_serves_many_readings() -> None:
     rng = np.random.default_rng(0)
-    A, B, C = (
-        rng.standard_normal((4, 4)) / 4,
-        rng.standard_normal(4),
-        rng.standard_normal((5, 3, 4)),
-    )
+    A = rng.standard_normal((4, 4)) / 4
+    B = rng.standard_normal(4)
+    C = rng.standard_normal((5, 3, 4))
     together = krylov(A, B, C, 50)
     assert together.shape == (5, 3, 50)
     tolerance = 64 * EPS * 50 * np.linalg.norm(B) * np.linalg.norm(C)
@@ -308,11 +312,9 @@ def test_parts_of_a_batch_make_the_whole(series: bool, monkeypatch: pytest.Monke
 
 def test_a_dense_recurrence_in_parts(carry: Callable[[Any], Any]) -> None:
     rng = np.random.default_rng(0)
-    A, B, C = (
-        rng.standard_normal((3, 4, 4)) / 6,
-        rng.standard_normal((3, 4)),
-        rng.standard_normal((3, 4)),
-    )
+    A = rng.standard_normal((3, 4, 4)) / 6
+    B = rng.standard_normal((3, 4))
+    C = rng.standard_normal((3, 4))
     scale = 20 * np.linalg.norm(B) * np.linalg.norm(C)
     for dtype, eps in (("float64", EPS), ("float32", EPS32)):
         narrow = forms.move(DenseRecurrence(A, B, C, np.zeros(3)), "numpy", dtype=dtype)
@@ -337,7 +339,8 @@ def traced(work: Callable[[], Any]) -> tuple[Any, int]:
 
 
 def test_large_orders_make_no_matrix() -> None:
-    order, length = 20_000, 64
+    order = 20_000
+    length = 64
     fields = system(order, 1, 0)
     form = DPLR(fields[0], fields[1] / order, fields[2], fields[3], np.asarray(0.0), fields[4])
     K, peak = traced(lambda: dplr_kernel(form, length))
@@ -347,7 +350,8 @@ def test_large_orders_make_no_matrix() -> None:
 
 @pytest.mark.parametrize("route", sorted(ROUTES))
 def test_no_table_of_modes_times_length_is_made(route: str) -> None:
-    form, length = s4(64, 8), 1 << 14
+    form = s4(64, 8)
+    length = 1 << 14
     fields = form.Lambda, form.P, form.B, form.C, form.step
     ROUTES[route](*fields, 64)
     K, peak = traced(lambda: ROUTES[route](*fields, length))
@@ -381,7 +385,8 @@ def test_compiled_and_differentiated_in_jax(series: bool, monkeypatch: pytest.Mo
     monkeypatch.setattr(rooms, "prefers_series", lambda *sizes: series)
     Lambda, P, B, C, step = fields = system(3, 1, 0, 2)
     form = forms.move(DPLR(Lambda, P, B, C, np.zeros(2), step), "jax")
-    length, h = 9, 1e-6
+    length = 9
+    h = 1e-6
     assert np.abs(
         jax.jit(lambda form: dplr_kernel(form, length))(form) - by_powers(*fields, length)
     ).max() <= slack(fields, length)

@@ -1,8 +1,9 @@
-"""What a form says does not depend on how it is written down."""
+"""What a form says does not depend on how it is written down, and a new kind is one line."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -10,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, models
 
-from ssmlinalg import forms, inits, kernel
+from ssmlinalg import (
+    convolve,
+    discretize,
+    forms,
+    inits,
+    kernel,
+    kernels,
+    move,
+    scan,
+    step,
+    transfer,
+)
+from ssmlinalg.ground import backend
 
 paired = models(
     st.sampled_from(
@@ -36,7 +49,8 @@ def test_unpairing_then_pairing_is_the_identity(form: forms.Paired) -> None:
 
 @given(paired)
 def test_half_and_full_spectrum_have_one_kernel(form: forms.Paired) -> None:
-    half, full = kernel(form, 20), kernel(forms.unpair(form), 20)
+    half = kernel(form, 20)
+    full = kernel(forms.unpair(form), 20)
     assert np.abs(half - full).max() <= 16 * EPS * 20 * scale(form)
 
 
@@ -118,3 +132,152 @@ def test_python_numbers_stand_for_arrays() -> None:
     one = np.ones(1, dtype=np.complex64)
     form = forms.check(forms.Paired(-one, one, one, 0.0, 0.5))
     assert form.D.dtype == form.step.dtype == np.float32
+
+
+# A kind of one's own: a type, and a line in the table.
+
+
+class Lag(NamedTuple):
+    """The first-order lag y' = (gain u - y)/time."""
+
+    gain: Any
+    time: Any
+    step: Any
+
+
+def mode_of_lag(lag: Lag) -> forms.Diagonal:
+    A = backend.as_complex(-1 / lag.time)[..., None]
+    B = backend.as_complex(lag.gain / lag.time)[..., None]
+    one = backend.library(A).ones_like(A)
+    return forms.Diagonal(A, B, one, 0 * lag.gain, lag.step)
+
+
+class Half(NamedTuple):
+    """A `Paired` form by another name."""
+
+    A: Any
+    B: Any
+    C: Any
+    D: Any
+    step: Any
+
+
+class HalfRecurrence(NamedTuple):
+    """A `PairedRecurrence` by another name."""
+
+    A: Any
+    B: Any
+    C: Any
+    D: Any
+
+
+@pytest.fixture
+def lag(monkeypatch: pytest.MonkeyPatch) -> Lag:
+    axes = {"gain": (), "time": (), "step": ()}
+    line = forms.Kind(axes, sampled=forms.Recurrence, plain=mode_of_lag)
+    monkeypatch.setitem(forms.KINDS, Lag, line)
+    return Lag(np.array([2.0, -3.0]), np.array([0.5, 0.2]), np.array([0.1, 0.4]))
+
+
+@pytest.fixture
+def half(monkeypatch: pytest.MonkeyPatch) -> Half:
+    axes = dict(forms.KINDS[forms.PairedRecurrence].axes)
+    monkeypatch.setitem(forms.KINDS, HalfRecurrence, forms.Kind(axes, half=True))
+    line = forms.Kind(axes | {"step": ()}, half=True, sampled=HalfRecurrence)
+    monkeypatch.setitem(forms.KINDS, Half, line)
+    return Half(*inits.s4d_lin_init(5, channels=2))
+
+
+LENGTH = 70  # more than a chunk of `scan`
+MANY = 64 * EPS * LENGTH  # rounding in a scan of that length, relative to its largest term
+
+
+def test_the_kernel_of_a_lag_is_its_exponential(lag: Lag) -> None:
+    decay = np.exp(-lag.step / lag.time)
+    expected = (lag.gain * (1 - decay))[:, None] * decay[:, None] ** np.arange(LENGTH)
+    tolerance = MANY * np.abs(lag.gain).max()
+    assert np.abs(kernel(lag, LENGTH) - expected).max() <= tolerance
+    t = np.array([0.0, 0.3, 2.0])
+    expected = (lag.gain / lag.time)[:, None] * np.exp(-t / lag.time[:, None])
+    tolerance = 8 * EPS * np.abs(lag.gain / lag.time).max()
+    assert np.abs(kernels.kernel_at(lag, t) - expected).max() <= tolerance
+
+
+@pytest.mark.parametrize("rule", sorted(discretize.RULES))
+def test_a_lag_run_as_a_recurrence_is_its_kernel(lag: Lag, rule: str) -> None:
+    u = np.random.default_rng(0).standard_normal(LENGTH)
+    expected = convolve(u, kernel(lag, LENGTH, rule=rule))
+    growth = max(1.0, np.abs(forms.inner(discretize.RULES[rule](lag)).A).max()) ** LENGTH
+    tolerance = MANY * growth * np.abs(lag.gain / lag.time).max() * np.abs(u).sum()
+    y, last = scan(lag, u, rule=rule)
+    assert np.abs(y - expected).max() <= tolerance
+    assert np.abs(kernels.final_state(lag, u, rule=rule) - last).max() <= tolerance
+    run = kernels.stepper(lag, rule=rule)
+    checked = unchecked = None
+    for now, sample in zip(np.moveaxis(expected, -1, 0), u, strict=True):
+        y, checked = step(lag, np.asarray(sample), checked, rule=rule)
+        also, unchecked = run(np.asarray(sample), unchecked)
+        assert max(np.abs(y - now).max(), np.abs(also - now).max()) <= tolerance
+
+
+def test_the_transfer_function_of_a_lag_is_that_of_a_low_pass(lag: Lag) -> None:
+    s = 1j * np.array([0.0, 1.0, 30.0])
+    expected = lag.gain[:, None] / (1 + lag.time[:, None] * s)
+    assert np.abs(transfer(lag, s) - expected).max() <= 8 * EPS * np.abs(lag.gain).max()
+    z = np.exp(s * 0.1)
+    k = kernel(lag._replace(step=np.asarray(0.1)), 400)  # over by then: e^{-400 0.1/0.5} < eps
+    expected = np.sum(k[..., None, :] * z[:, None] ** -np.arange(400.0), axis=-1)
+    sampled = transfer(discretize.zoh(lag._replace(step=np.asarray(0.1))), z)
+    assert np.abs(sampled - expected).max() <= 64 * EPS * np.abs(k).sum(-1).max()
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_a_lag_goes_wherever_forms_go(lag: Lag, library: str) -> None:
+    there = move(lag, library)
+    assert type(there) is Lag
+    for rule in ("zoh", "foh"):
+        difference = backend.to_numpy(kernel(there, 20, rule=rule)) - kernel(lag, 20, rule=rule)
+        assert np.abs(difference).max() <= 16 * EPS * np.abs(lag.gain).max()
+
+
+@pytest.mark.parametrize("rule", sorted(discretize.RULES))
+def test_rooms_ask_the_table_and_not_the_type(half: Half, rule: str) -> None:
+    """A kind with fields of its own does what the kind does that has the same line."""
+    paired = forms.Paired(*half)
+    u = np.random.default_rng(0).standard_normal((3, 2, LENGTH))
+    sampled = discretize.discretize(half, rule)
+    assert type(forms.inner(sampled)) is HalfRecurrence
+    state = u[..., :3] + 1j * u[..., 3:6]
+    acts: list[Callable[[Any], Any]] = [
+        lambda form: kernel(form, LENGTH, rule=rule),
+        lambda form: scan(form, u, state, rule=rule)[0],
+        lambda form: scan(form, u, state, rule=rule)[1],
+        lambda form: step(form, u[..., 0], state, rule=rule)[0],
+        lambda form: kernels.stepper(form, rule=rule)(u[..., 0])[0],
+        lambda form: kernels.final_state(form, u, state, rule=rule),
+        lambda form: kernels.states(form, u, [3, 9], state, rule=rule),
+        lambda form: kernels.free_response(form, state, LENGTH, rule=rule),
+        lambda form: kernels.kernel_at(form, u[0] ** 2),
+        lambda form: kernels.resample(form, 2.0).step,
+        lambda form: kernels.band_limit(form, 0.5).C,
+        lambda form: transfer(form, 1j * u[0, 0]),
+        lambda form: forms.view(form).C,
+    ]
+    for act in acts:
+        np.testing.assert_array_equal(act(half), act(paired))
+    expected = kernel(discretize.discretize(paired, rule), 9)
+    np.testing.assert_array_equal(kernel(sampled, 9), expected)
+
+
+def test_modes_of_a_new_kind_run_at_irregular_steps(half: Half) -> None:
+    u = np.random.default_rng(0).standard_normal((2, LENGTH))
+    here, last = kernels.scan_irregular(half, u, u**2 + 0.1)  # pyright: ignore[reportArgumentType]
+    there, end = kernels.scan_irregular(forms.Paired(*half), u, u**2 + 0.1)
+    np.testing.assert_array_equal(here, there)
+    np.testing.assert_array_equal(last, end)
+
+
+def test_the_way_back_from_samples_finds_the_kind(half: Half) -> None:
+    sampled: Any = discretize.zoh(half)  # pyright: ignore[reportArgumentType]
+    back = discretize.continuous(sampled, step=half.step)
+    assert type(back) is Half

@@ -27,7 +27,8 @@ lengths = st.integers(1, 40)
 def model(kind: str, seed: int, n: int = 3) -> Any:
     """A damped system with |A| of about 3, two channels or two inputs and three outputs."""
     a, b, c, d, e = np.random.default_rng(seed).standard_normal((5, 3, n))
-    A, step = -0.1 - np.abs(a) + 2j * b, np.array([0.1, 0.4])
+    A = -0.1 - np.abs(a) + 2j * b
+    step = np.array([0.1, 0.4])
     if kind == "MIMO":
         return MIMO(
             A[0],
@@ -63,7 +64,8 @@ def weight(form: Any, u: np.ndarray, x: Any = 0.0) -> float:
 @given(kinds, rules, lengths, seeds)
 def test_steps_all_alike_make_a_scan(kind: str, rule: str, length: int, seed: int) -> None:
     form = model(kind, seed)
-    u, x = drive(form, seed, length), signal(seed, *(() if kind == "MIMO" else (2,)), 3) + 0j
+    u = drive(form, seed, length)
+    x = signal(seed, *(() if kind == "MIMO" else (2,)), 3) + 0j
     steps = np.repeat(form.step[..., None], length, axis=-1)
     y, last = scan_irregular(form, u, steps, x, rule=rule)
     expected, end = scan(form, u, x, rule=rule)
@@ -76,7 +78,8 @@ def test_steps_all_alike_make_a_scan(kind: str, rule: str, length: int, seed: in
 @given(kinds, lengths, seeds)
 def test_a_held_input_is_integrated_exactly(kind: str, length: int, seed: int) -> None:
     form = model(kind, seed)
-    u, h = drive(form, seed, length), intervals(form, seed, length)
+    u = drive(form, seed, length)
+    h = intervals(form, seed, length)
     y, last = scan_irregular(form, u, h)
     x: Any = 0.0
     for k in range(length):
@@ -97,7 +100,8 @@ def test_samples_put_between_change_nothing_when_the_input_is_held(
     kind: str, length: int, data: Any, seed: int
 ) -> None:
     form = model(kind, seed)
-    u, h = drive(form, seed, length), intervals(form, seed, length)
+    u = drive(form, seed, length)
+    h = intervals(form, seed, length)
     share = data.draw(st.floats(0.1, 0.9))
     finer = np.stack([share * h, (1 - share) * h], axis=-1).reshape(*h.shape[:-1], 2 * length)
     y, last = scan_irregular(form, u, h)
@@ -113,7 +117,8 @@ def test_an_irregular_signal_may_be_cut_anywhere(
     kind: str, rule: str, length: int, data: Any, seed: int
 ) -> None:
     form = model(kind, seed)
-    u, h = drive(form, seed, length), intervals(form, seed, length)
+    u = drive(form, seed, length)
+    h = intervals(form, seed, length)
     cut = data.draw(st.integers(1, length - 1))
     whole, end = scan_irregular(form, u, h, rule=rule)
     first, state = scan_irregular(form, u[..., :cut], h[..., :cut], rule=rule)
@@ -137,7 +142,8 @@ def test_modes_may_have_steps_of_their_own() -> None:
 @pytest.mark.parametrize("length", [1, 16, 50, 256])
 def test_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
     form = model("Paired", 3)
-    u, h = drive(form, 3, length), intervals(form, 3, length)
+    u = drive(form, 3, length)
+    h = intervals(form, 3, length)
     y, last = scan_irregular(form, u, h)
     K = kernel_at(form, np.cumsum(h, axis=-1))
     monkeypatch.setattr("ssmlinalg.kernels.blocks.NUMBERS", 1)
@@ -160,7 +166,8 @@ def test_impulse_invariance_samples_the_kernel(name: str, order: int, channels: 
     form = form._replace(D=0 * form.D)
     if isinstance(form, MIMO):
         form = form._replace(step=np.full_like(form.step, 0.03))
-    length, h = 12, np.asarray(form.step[0] if isinstance(form, MIMO) else form.step)
+    length = 12
+    h = np.asarray(form.step[0] if isinstance(form, MIMO) else form.step)
     K = h[..., None] * kernel_at(form, h[..., None] * np.arange(length))
     size = forms.to_dense(form).A if isinstance(form, (forms.DPLR, Dense)) else form.A
     stiff = 1 + float(np.abs(size).max() * h.max()) * size.shape[-1]
@@ -178,11 +185,9 @@ def test_the_kernel_of_a_matrix_is_that_of_its_exponential(order: int, seed: int
 
     rng = np.random.default_rng(seed)
     A = np.tril(3 * rng.standard_normal((order, order)), -1) - np.diag(rng.uniform(0, 2, order))
-    B, C, times = (
-        rng.standard_normal(order),
-        rng.standard_normal(order),
-        np.array([0.0, 1e-9, 0.3, 1.0, np.pi, 7.0]),
-    )
+    B = rng.standard_normal(order)
+    C = rng.standard_normal(order)
+    times = np.array([0.0, 1e-9, 0.3, 1.0, np.pi, 7.0])
     got = kernel_at(Dense(A, B, C, np.asarray(0.0), np.asarray(1.0)), times)
     with mpmath.workdps(40):
         for t, K in zip(times, got, strict=True):
@@ -204,7 +209,8 @@ def _expm(A: np.ndarray) -> np.ndarray:
 @settings(max_examples=20)
 @given(st.sampled_from(["Diagonal", "Paired"]), seeds)
 def test_a_diagonal_matrix_has_the_kernel_of_its_modes(kind: str, seed: int) -> None:
-    form, times = model(kind, seed), np.random.default_rng(seed).uniform(0, 4, (5, 1, 7))
+    form = model(kind, seed)
+    times = np.random.default_rng(seed).uniform(0, 4, (5, 1, 7))
     K = kernel_at(form, times)
     assert K.shape == (5, 2, 7)
     size = np.abs(form.C).sum() * np.abs(form.B).sum() * (1 + 4 * np.abs(form.A).max())
@@ -226,8 +232,10 @@ def test_a_phase_of_many_turns_costs_no_digits(
     A: Any = np.array([complex(a, w)]).astype(
         {"float32": np.complex64, "float64": np.complex128}[precision]
     )
-    one, times = np.ones_like(A), np.array([t], dtype=precision)
-    zero, eps = np.asarray(0, dtype=precision), float(np.finfo(precision).eps)
+    one = np.ones_like(A)
+    times = np.array([t], dtype=precision)
+    zero = np.asarray(0, dtype=precision)
+    eps = float(np.finfo(precision).eps)
     K = kernel_at(Diagonal(A, one, one, zero, zero + 1), times)
     with mpmath.workdps(50):
         rate, angle = (
@@ -238,7 +246,8 @@ def test_a_phase_of_many_turns_costs_no_digits(
 
 
 def test_each_pair_of_input_and_output_has_a_kernel() -> None:
-    form, times = model("MIMO", 2), np.array([0.0, 0.1, 2.5])
+    form = model("MIMO", 2)
+    times = np.array([0.0, 0.1, 2.5])
     K = kernel_at(form, times)
     assert K.shape == (3, 2, 3)
     for p, m in np.ndindex(3, 2):
@@ -284,7 +293,8 @@ def test_a_held_input_hears_no_rate(kind: str, rate: int, length: int, seed: int
 @pytest.mark.parametrize("kind", ["Diagonal", "Paired", "MIMO"])
 def test_every_library_gives_the_same(carry: Callable[[Any], Any], kind: str) -> None:
     form = model(kind, 0)
-    u, h = drive(form, 1, 37), intervals(form, 2, 37)
+    u = drive(form, 1, 37)
+    h = intervals(form, 2, 37)
     y, last = scan_irregular(carry(form), carry(u), carry(h), rule="bilinear")
     expected, end = scan_irregular(form, u, h, rule="bilinear")
     assert type(y).__module__.partition(".")[0] == type(carry(u)).__module__.partition(".")[0]
@@ -318,11 +328,9 @@ def test_every_library_gives_the_same_kernel_of_a_matrix(
 
 def test_gradients_flow_to_steps_and_times_in_torch() -> None:
     torch = pytest.importorskip("torch")
-    form, u, h = (
-        model("Paired", 0, 2),
-        drive(None, 1, 18),
-        np.random.default_rng(2).uniform(0.05, 1, (2, 18)),
-    )
+    form = model("Paired", 0, 2)
+    u = drive(None, 1, 18)
+    h = np.random.default_rng(2).uniform(0.05, 1, (2, 18))
     leaves = [torch.asarray(np.asarray(array)).clone().requires_grad_(True) for array in (*form, h)]
     there = torch.asarray(u)
 
@@ -343,19 +351,20 @@ def test_gradients_flow_to_steps_and_times_in_torch() -> None:
 
 def test_irregular_scans_compile_and_differentiate_in_jax() -> None:
     jax = pytest.importorskip("jax")
-    form, u, h = (
-        model("Paired", 0, 2),
-        drive(None, 1, 50),
-        np.random.default_rng(2).uniform(0.05, 1, (2, 50)),
-    )
-    there, v, steps = forms.move(form, "jax"), jax.numpy.asarray(u), jax.numpy.asarray(h)
+    form = model("Paired", 0, 2)
+    u = drive(None, 1, 50)
+    h = np.random.default_rng(2).uniform(0.05, 1, (2, 50))
+    there = forms.move(form, "jax")
+    v = jax.numpy.asarray(u)
+    steps = jax.numpy.asarray(h)
     expected, _ = scan_irregular(form, u, h)
     y, _ = jax.jit(scan_irregular)(there, v, steps)
     assert np.abs(to_numpy(y) - expected).max() <= 8 * EPS * 50 * weight(form, u)
     gradient = jax.jit(jax.grad(lambda steps: (scan_irregular(there, v, steps)[0] ** 2).sum()))(
         steps
     )
-    e, small = np.zeros_like(h), 1e-6
+    e = np.zeros_like(h)
+    small = 1e-6
     e[1, 7] = small
     numeric = [(scan_irregular(form, u, h + sign * e)[0] ** 2).sum() for sign in (1, -1)]
     np.testing.assert_allclose(gradient[1, 7], (numeric[0] - numeric[1]) / (2 * small), rtol=1e-6)
@@ -386,8 +395,10 @@ def test_memory_is_that_of_a_piece() -> None:
 
 
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
-PAIRED, SEVERAL = model("Paired", 0), model("MIMO", 0)
-U, H = np.ones((2, 5)), np.ones(5)
+PAIRED = model("Paired", 0)
+SEVERAL = model("MIMO", 0)
+U = np.ones((2, 5))
+H = np.ones(5)
 
 
 @pytest.mark.parametrize(

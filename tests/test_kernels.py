@@ -94,7 +94,8 @@ def test_a_signal_may_be_cut_anywhere(
 def test_scan_is_a_loop_over_step(form: Any, rule: str, length: int) -> None:
     u = drive(form, 2, length)
     y, _ = scan(form, u, rule=rule)
-    state, heard = None, []
+    state = None
+    heard = []
     for l in range(length):  # noqa: E741
         sample, state = step(form, u[..., l], state, rule=rule)
         heard.append(sample)
@@ -153,7 +154,8 @@ def test_the_kernel_of_a_born_discrete_model_is_a_sum_of_powers(name: str, order
         expected[0] += form.D[0, 0]
         got = kernel(form, length)[0, 0]
     else:
-        expected, got = np.real((form.C * form.B) @ powers), kernel(form, length)
+        expected = np.real((form.C * form.B) @ powers)
+        got = kernel(form, length)
     assert np.abs(got - expected).max() <= slack(form, "zoh", length)
 
 
@@ -164,7 +166,8 @@ def test_every_library_gives_the_same_kernel_and_scan(
 ) -> None:
     for order in (4, 5):
         form = inits.INITS[name](order, channels=2)
-        u, length = drive(form, 4, 17), 17
+        u = drive(form, 4, 17)
+        length = 17
         tolerance = slack(form, rule, length) * np.abs(u).sum(-1).max()
         k = kernel(carry(form), length, rule=rule)
         assert type(k).__module__.partition(".")[0] == type(carry(u)).__module__.partition(".")[0]
@@ -218,7 +221,8 @@ def test_kernels_compile_and_differentiate_in_jax() -> None:
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 99))
 def test_convolution_is_causal_and_linear_not_circular(length: int, taps: int, seed: int) -> None:
-    u, k = signal(seed, 2, length), signal(seed + 1, taps)
+    u = signal(seed, 2, length)
+    k = signal(seed + 1, taps)
     expected = np.stack([np.convolve(row, k)[:length] for row in u])
     tolerance = 16 * EPS * np.log2(2 * (length + taps)) * np.linalg.norm(k) * np.linalg.norm(u)
     assert np.abs(convolve(u, k) - expected).max() <= tolerance

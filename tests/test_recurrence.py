@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from strategies import EPS, models, seeds, signal
 
 from ssmlinalg import convolve, discretize, forms, inits, kernel, scan, step
-from ssmlinalg.ground.backend import to_numpy
-from ssmlinalg.kernels.recurrence import final_state, free_response, states
+from ssmlinalg.ground import require
+from ssmlinalg.ground.backend import move, to_numpy
+from ssmlinalg.kernels import final_state, free_response, states, stepper
 from ssmlinalg.products.linear_recurrences import accumulate, causal, geometric, powers
 
 rules = st.sampled_from(
@@ -57,7 +59,9 @@ def begin(system: Any, seed: int, *lead: int) -> np.ndarray:
 
 def by_hand(system: Any, u: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Outputs and all states, one sample after another."""
-    core, heard, visited = inner(system), [], []
+    core = inner(system)
+    heard = []
+    visited = []
     half = isinstance(core, (forms.PairedRecurrence, forms.MIMORecurrence))
     for now in np.moveaxis(u, -1, 0):
         before = x
@@ -111,7 +115,8 @@ def test_a_scan_is_the_loop_over_its_samples(
     form: Any, rule: str, length: int, rest: bool, seed: int
 ) -> None:
     system = sampled(form, rule)
-    u, x = drive(form, seed, length), begin(system, seed) * (not rest)
+    u = drive(form, seed, length)
+    x = begin(system, seed) * (not rest)
     y, last = scan(system, u, None if rest else x)
     expected, visited = by_hand(system, u, x)
     of_output, of_state = slack(system, u, x, length)
@@ -123,7 +128,8 @@ def test_a_scan_is_the_loop_over_its_samples(
 @given(models(), rules, seeds)
 def test_a_step_is_a_scan_of_one_sample(form: Any, rule: str, seed: int) -> None:
     system = sampled(form, rule)
-    u, x = drive(form, seed, 1), begin(system, seed)
+    u = drive(form, seed, 1)
+    x = begin(system, seed)
     y, last = step(form, u[..., 0], x, rule=rule)
     expected, visited = by_hand(system, u, x)
     of_output, of_state = slack(system, u, x, 1)
@@ -132,13 +138,147 @@ def test_a_step_is_a_scan_of_one_sample(form: Any, rule: str, seed: int) -> None
     assert np.abs(last - visited[..., -1, :]).max() <= of_state
 
 
+@settings(max_examples=30)
+@given(models(), rules, st.integers(1, 6), st.booleans(), seeds)
+def test_a_stepper_runs_the_model_sample_by_sample(
+    form: Any, rule: str, length: int, rest: bool, seed: int
+) -> None:
+    system = sampled(form, rule)
+    u = drive(form, seed, length)
+    x = begin(system, seed) * (not rest)
+    expected, visited = by_hand(system, u, x)
+    of_output, of_state = slack(system, u, x, length)
+    run = stepper(form, rule=rule)
+    state = None if rest else x
+    for l in range(length):  # noqa: E741
+        y, state = run(u[..., l], state)
+        assert y.shape == expected.shape[:-1]
+        assert state.shape == visited[..., l, :].shape
+        assert np.abs(y - expected[..., l]).max() <= of_output
+        assert np.abs(state - visited[..., l, :]).max() <= of_state
+
+
+STEPPED = [
+    ("s4", "foh"),
+    ("s4d-lin", "zoh"),
+    ("s4d-lin", "foh"),
+    ("dlr", "zoh"),
+    ("s5", "bilinear"),
+]
+
+
+@pytest.mark.parametrize(("name", "rule"), STEPPED)
+def test_a_stepper_is_the_same_in_every_library(
+    carry: Callable[[Any], Any], name: str, rule: str
+) -> None:
+    form = inits.INITS[name](5, channels=2)
+    u = drive(form, 3, 1)[..., 0]
+    expected, state = stepper(form, rule=rule)(u)
+    run = stepper(carry(form), rule=rule)
+    y, there = run(carry(u))
+    tolerance = slack(sampled(form, rule), u[..., None], np.zeros(1), 1)[0]
+    assert type(y).__module__.partition(".")[0] == type(carry(u)).__module__.partition(".")[0]
+    assert np.abs(to_numpy(y) - expected).max() <= tolerance
+    assert np.abs(to_numpy(run(carry(u), there)[0]) - step(form, u, state, rule=rule)[0]).max() <= (
+        2 * tolerance
+    )
+
+
+def compiled(run: Callable[..., Any], library: str) -> Callable[..., Any]:
+    if library == "jax":
+        import jax
+
+        return jax.jit(run)
+    import torch
+
+    torch.compiler.reset()  # it counts compilations of one line, whatever it closes over
+    return torch.compile(run, fullgraph=True, backend="aot_eager")
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+@pytest.mark.parametrize(("name", "rule"), STEPPED)
+def test_a_stepper_compiles(name: str, rule: str, library: str) -> None:
+    pytest.importorskip(library)
+    form = inits.INITS[name](4, channels=2)
+    u = drive(form, 3, 1)[..., 0]
+    _, state = stepper(form, rule=rule)(u)
+    expected, after = stepper(form, rule=rule)(u, state)
+    of_output, of_state = slack(sampled(form, rule), u[..., None], np.abs(state), 2)
+    run = compiled(stepper(forms.move(form, library), rule=rule), library)
+    there = move(u, library)
+    y, last = run(there, run(there)[1])
+    assert np.abs(to_numpy(y) - expected).max() <= 2 * of_output
+    assert np.abs(to_numpy(last) - after).max() <= 2 * of_state
+
+
+def test_gradients_flow_through_a_stepper() -> None:
+    torch: Any = pytest.importorskip("torch")
+    system = forms.move(sampled(inits.s4d_lin_init(4, channels=2)), "torch")
+    u = torch.asarray(signal(0, 2))
+    leaves = [array.clone().requires_grad_(True) for array in system]
+
+    def run(*arrays: Any) -> Any:
+        advance = stepper(type(system)(*arrays))
+        return advance(u, advance(u)[1])
+
+    assert torch.autograd.gradcheck(run, leaves)
+
+
+def calls(function: Callable[[], Any]) -> int:
+    """How many Python functions a call enters."""
+    entered = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal entered
+        entered += event == "call"
+
+    sys.setprofile(count)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return entered
+
+
+@pytest.mark.parametrize(("name", "rule"), STEPPED)
+def test_a_step_costs_its_arithmetic_and_no_check(name: str, rule: str) -> None:
+    form = inits.INITS[name](4, channels=2)
+    u = drive(form, 0, 1)[..., 0]
+    run = stepper(form, rule=rule)
+    _, state = run(u)
+    assert calls(lambda: run(u, state)) <= 12
+    assert calls(lambda: step(form, u, state, rule=rule)) > 100
+
+
+@pytest.mark.parametrize("name", ["s4d-lin", "s4", "s5", "dlr"])
+def test_a_form_is_looked_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = inits.INITS[name](4)
+    u = drive(form, 0, 9)
+    looked: list[str] = []
+    look = require.finite
+    monkeypatch.setattr(
+        require, "finite", lambda key, value: [looked.append(key), look(key, value)]
+    )
+    state = begin(sampled(form), 0)
+    acts: dict[str, Callable[[], Any]] = {
+        "": lambda: kernel(form, 9),
+        "u": lambda: scan(form, u),
+        "u state": lambda: step(form, u[..., 0], state),
+    }
+    for arguments, act in acts.items():
+        looked.clear()
+        act()
+        assert sorted(looked) == sorted([*form._fields, *arguments.split()])
+
+
 @settings(max_examples=60)
 @given(models(), rules, lengths, seeds)
 def test_the_final_state_is_where_the_loop_ends(
     form: Any, rule: str, length: int, seed: int
 ) -> None:
     system = sampled(form, rule)
-    u, x = drive(form, seed, length), begin(system, seed)
+    u = drive(form, seed, length)
+    x = begin(system, seed)
     _, visited = by_hand(system, u, x)
     last = final_state(form, u, x, rule=rule)
     assert last.shape == visited[..., -1, :].shape
@@ -148,8 +288,10 @@ def test_the_final_state_is_where_the_loop_ends(
 @settings(max_examples=30)
 @given(models(), rules, st.sets(st.integers(0, 79), min_size=1, max_size=5), seeds)
 def test_states_are_those_the_loop_passes(form: Any, rule: str, at: set[int], seed: int) -> None:
-    system, chosen = sampled(form, rule), sorted(at)
-    u, x = drive(form, seed, 80), begin(system, seed)
+    system = sampled(form, rule)
+    chosen = sorted(at)
+    u = drive(form, seed, 80)
+    x = begin(system, seed)
     _, visited = by_hand(system, u, x)
     found = states(form, u, chosen, x, rule=rule)
     assert np.abs(found - visited[..., chosen, :]).max() <= slack(system, u, x, 80)[1]
@@ -161,8 +303,10 @@ def test_a_scan_is_the_convolution_and_the_free_response(
     form: Any, rule: str, length: int, seed: int
 ) -> None:
     system = sampled(form, rule)
-    u, x = drive(form, seed, length), begin(system, seed)
-    k, free = kernel(system, length), free_response(form, x, length, rule=rule)
+    u = drive(form, seed, length)
+    x = begin(system, seed)
+    k = kernel(system, length)
+    free = free_response(form, x, length, rule=rule)
     driven = convolve(u[..., None, :, :], k).sum(-2) if isinstance(form, MANY) else convolve(u, k)
     assert np.abs(driven + free - scan(system, u, x)[0]).max() <= 2 * slack(system, u, x, length)[0]
     of_free = slack(system, 0 * u, x, length)[0]
@@ -175,7 +319,8 @@ def test_signals_that_share_a_form_do_not_know_each_other(
     form: Any, rule: str, lead: tuple[int, ...], length: int
 ) -> None:
     system = sampled(form, rule)
-    u, x = drive(form, 5, length, *lead), begin(system, 6, *lead)
+    u = drive(form, 5, length, *lead)
+    x = begin(system, 6, *lead)
     y, last = scan(system, u, x)
     ends = final_state(system, u, x)
     assert y.shape[: len(lead)] == last.shape[: len(lead)] == ends.shape[: len(lead)] == lead
@@ -188,7 +333,8 @@ def test_signals_that_share_a_form_do_not_know_each_other(
 
 def test_one_signal_reaches_all_channels() -> None:
     system = sampled(inits.ptd_init(6, channels=3))
-    u, x = signal(0, 130), begin(system, 1)
+    u = signal(0, 130)
+    x = begin(system, 1)
     y, last = scan(system, u, x)
     expected, visited = by_hand(system, u[None, :], x)
     of_output, of_state = slack(system, u[None, :], x, 130)
@@ -205,9 +351,12 @@ def test_every_library_gives_the_same_states_and_responses(
 ) -> None:
     form = inits.INITS[name](5, channels=2)
     system = sampled(form, rule)
-    u, x = drive(form, 3, length, 2), begin(system, 4, 2)
+    u = drive(form, 3, length, 2)
+    x = begin(system, 4, 2)
     of_output, of_state = slack(system, u, x, length)
-    there, v, z = carry(system), carry(u), carry(x)
+    there = carry(system)
+    v = carry(u)
+    z = carry(x)
     expected, visited = by_hand(system, u, x)
     y, last = scan(there, v, z)
     assert type(y).__module__.partition(".")[0] == type(v).__module__.partition(".")[0]
@@ -250,11 +399,13 @@ def test_gradients_flow_through_chunks_in_torch(kind: str) -> None:
     name = {"PairedRecurrence": "s4d-lin", "DenseRecurrence": "s4", "MIMORecurrence": "s5"}[kind]
     system = forms.move(sampled(inits.INITS[name](2)), "torch")
     assert type(system).__name__ == kind
-    u, x = torch.asarray(drive(system, 0, 66)), torch.asarray(begin(forms.move(system, "numpy"), 1))
+    u = torch.asarray(drive(system, 0, 66))
+    x = torch.asarray(begin(forms.move(system, "numpy"), 1))
     leaves = [array.clone().requires_grad_(True) for array in (*system, x)]
 
     def observe(*arrays: Any) -> Any:
-        form, state = type(system)(*arrays[:4]), arrays[4]
+        form = type(system)(*arrays[:4])
+        state = arrays[4]
         y, last = scan(form, u, state)
         return y[..., -3:], last, final_state(form, u, state), free_response(form, state, 3)
 
@@ -265,7 +416,8 @@ def test_a_scan_compiles_and_differentiates_in_jax() -> None:
     jax = pytest.importorskip("jax")
     form = inits.ptd_init(6, channels=2)
     u = signal(0, 3, 2, 150)
-    there, v = forms.move(form, "jax"), jax.numpy.asarray(u)
+    there = forms.move(form, "jax")
+    v = jax.numpy.asarray(u)
     expected, end = scan(form, u)
     y, last = jax.jit(scan)(there, v)
     of_output, of_state = slack(sampled(form), u, np.zeros(1), 150)
@@ -278,7 +430,8 @@ def test_a_scan_compiles_and_differentiates_in_jax() -> None:
     def on_host(h: np.ndarray) -> float:
         return float((scan(form._replace(step=h), u)[0] ** 2).sum())
 
-    gradient, h = np.asarray(jax.jit(jax.grad(loss))(there.step)), 1e-6
+    gradient = np.asarray(jax.jit(jax.grad(loss))(there.step))
+    h = 1e-6
     numeric = [
         (on_host(form.step + h * e) - on_host(form.step - h * e)) / (2 * h) for e in np.eye(2)
     ]
@@ -288,7 +441,8 @@ def test_a_scan_compiles_and_differentiates_in_jax() -> None:
 def test_no_table_of_modes_times_samples_is_made() -> None:
     import tracemalloc
 
-    form, u = sampled(inits.s4d_lin_init(64, channels=4)), signal(0, 4, 1 << 15)
+    form = sampled(inits.s4d_lin_init(64, channels=4))
+    u = signal(0, 4, 1 << 15)
     tracemalloc.start()
     scan(form, u)
     _, peak = tracemalloc.get_traced_memory()
@@ -303,7 +457,8 @@ def test_no_table_of_modes_times_samples_is_made() -> None:
 
 @given(st.integers(1, 20), seeds)
 def test_products_with_a_causal_matrix_are_convolutions(length: int, seed: int) -> None:
-    u, k = signal(seed, 3, length), signal(seed + 1, length)
+    u = signal(seed, 3, length)
+    k = signal(seed + 1, length)
     expected = np.stack([np.convolve(row, k)[:length] for row in u])
     assert (
         np.abs(u @ causal(k) - expected).max()
@@ -313,10 +468,13 @@ def test_products_with_a_causal_matrix_are_convolutions(length: int, seed: int) 
 
 @given(st.integers(1, 40), st.integers(1, 3), seeds)
 def test_halving_is_the_loop(length: int, n: int, seed: int) -> None:
-    a, x = signal(seed, length, n), signal(seed + 1, 2, length, n)
-    state, bound = np.zeros((2, n)), np.zeros((2, n))
+    a = signal(seed, length, n)
+    x = signal(seed + 1, 2, length, n)
+    state = np.zeros((2, n))
+    bound = np.zeros((2, n))
     for k in range(length):
-        state, bound = a[k] * state + x[:, k], np.abs(a[k]) * bound + np.abs(x[:, k])
+        state = a[k] * state + x[:, k]
+        bound = np.abs(a[k]) * bound + np.abs(x[:, k])
     assert np.all(np.abs(accumulate(a, x)[..., -1, :] - state) <= 4 * EPS * length * bound)
     constant = np.broadcast_to(a[:1] / (1 + np.abs(a[:1])), (length, n))
     by_squares = geometric(constant[0], x, lambda A, x: A * x, lambda A: A * A)

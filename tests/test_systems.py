@@ -119,7 +119,8 @@ def test_the_softmax_of_the_initialization_is_this_one(order: int, length: int) 
 
 def test_the_softmax_is_the_same_in_every_library(carry: Callable[[Any], Any]) -> None:
     A, C = modes(0, 5)
-    C, step = np.stack([C, 2 * C]), np.array([0.1, 0.02])
+    C = np.stack([C, 2 * C])
+    step = np.array([0.1, 0.02])
     got = dss_softmax(carry(A), carry(C), carry(step), 15)
     assert type(got) is type(carry(step))
     for row in range(2):
@@ -128,7 +129,8 @@ def test_the_softmax_is_the_same_in_every_library(carry: Callable[[Any], Any]) -
 
 
 def test_the_softmax_compiles_and_has_gradients_also_at_zero() -> None:
-    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
+    torch = pytest.importorskip("torch")
+    jax = pytest.importorskip("jax")
     A, C = modes(1, 4)
     step = torch.tensor(0.1, dtype=torch.float64)
     for z in (A, -A, 0 * A):
@@ -149,7 +151,8 @@ def test_the_softmax_compiles_and_has_gradients_also_at_zero() -> None:
 
 
 def test_a_dlr_kernel_of_half_a_million_samples_is_right_and_makes_no_table() -> None:
-    order, length = 64, 1 << 19
+    order = 64
+    length = 1 << 19
     form = inits.dlr_init(order, step=1e-5)
     kernel(form, 64)
     tracemalloc.start()
@@ -169,7 +172,8 @@ def test_a_dlr_kernel_of_half_a_million_samples_is_right_and_makes_no_table() ->
 
 def test_the_other_dlr_readouts_are_those_of_turned_weights() -> None:
     """Im and Re Im of the complex sum: C -> -i C, and a product of two kernels."""
-    form, length = inits.dlr_init(5), 30
+    form = inits.dlr_init(5)
+    length = 30
     whole = np.sum(form.C[:, None] * form.A[:, None] ** np.arange(length), axis=0)
     imaginary = kernel(form._replace(C=-1j * form.C), length)
     tolerance = 8 * EPS * length * np.abs(form.C).sum()
@@ -235,7 +239,8 @@ def test_sgconv_lays_its_scales_side_by_side(
 def test_sgconv_sum_lays_them_on_top_of_each_other(
     S: int, d: int, length: int, decay: float, how: str, seed: int
 ) -> None:
-    w, expected = signal(seed, S, d), np.zeros(length)
+    w = signal(seed, S, d)
+    expected = np.zeros(length)
     for i in range(S):
         part = np.append(decay**i * upsampled(w[i], 2**i, how), np.zeros(length))
         expected += part[:length]
@@ -266,7 +271,10 @@ def test_the_published_kernel_is_this_one_over_its_norm() -> None:
     """multiplier^(S - 1 - i) over scales, divided by the norm of the whole at first use, then
     cut.
     """
-    w, S, d, length = signal(0, 2, 4, 8), 4, 8, 50
+    w = signal(0, 2, 4, 8)
+    S = 4
+    d = 8
+    length = 50
     parts = [
         2.0 ** (S - 1 - i)
         * np.stack([upsampled(row[i], 2 ** max(i - 1, 0), "linear") for row in w])
@@ -286,7 +294,8 @@ def test_the_scales_are_as_few_as_fill_the_length(length: int, d: int) -> None:
 
 
 def test_sgconv_is_the_same_in_every_library(carry: Callable[[Any], Any]) -> None:
-    w, decay = signal(0, 2, 3, 3, 5), signal(1, 3) ** 2  # 20 samples in all
+    w = signal(0, 2, 3, 3, 5)
+    decay = signal(1, 3) ** 2  # 20 samples in all
     for make in (sgconv, sgconv_sum):
         got = make(carry(w), 21, decay=carry(decay))
         assert type(got) is type(carry(w))
@@ -307,11 +316,10 @@ def test_sgconv_keeps_single_precision() -> None:
 
 
 def test_sgconv_compiles_and_has_gradients() -> None:
-    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
-    w, decay = (
-        torch.asarray(signal(0, 3, 4)).requires_grad_(True),
-        torch.tensor(0.0, dtype=torch.float64, requires_grad=True),
-    )
+    torch = pytest.importorskip("torch")
+    jax = pytest.importorskip("jax")
+    w = torch.asarray(signal(0, 3, 4)).requires_grad_(True)
+    decay = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
     for make in (sgconv, sgconv_sum):
         assert torch.autograd.gradcheck(
             lambda w, decay, make=make: make(w, 14, decay=decay), (w, decay)
@@ -354,7 +362,8 @@ def causal(h: np.ndarray, step: float, length: int) -> np.ndarray:
     """sum_n h_n ((q - rho)/(1 - rho q))^n as a power series in q."""
     rho = (1 - step) / (1 + step)
     section = np.convolve(rho ** np.arange(length), [-rho, 1])[:length]
-    power, K = np.eye(1, length)[0], np.zeros(length)
+    power = np.eye(1, length)[0]
+    K = np.zeros(length)
     for weight in h:
         power = np.convolve(power, section)[:length]
         K += weight * power
@@ -401,7 +410,8 @@ def test_at_step_one_hope_is_its_markov_parameters(order: int, length: int, seed
 
 
 def test_the_hope_recurrence_is_run_like_any_other() -> None:
-    h, u = signal(0, 3, 6), signal(1, 3, 20)
+    h = signal(0, 3, 6)
+    u = signal(1, 3, 20)
     form = hope_recurrence(h, np.array([0.1, 0.5, 2.0]))
     expected = [
         np.convolve(row, causal(taps, step, 20))[:20]
@@ -427,10 +437,12 @@ def test_hope_makes_no_table_of_parameters_times_points() -> None:
 def test_hope_is_the_same_in_every_library(
     carry: Callable[[Any], Any], monkeypatch: Any, length: int
 ) -> None:
-    h, step = signal(0, 2, 3, 7), np.array([0.05, 0.5, 1.0])
+    h = signal(0, 2, 3, 7)
+    step = np.array([0.05, 0.5, 1.0])
     expected = hope(h, step, length)
     monkeypatch.setattr(hankel, "_TABLE", 40)  # several chunks
-    got, form = hope(carry(h), carry(step), length), hope_recurrence(carry(h[0]), carry(step))
+    got = hope(carry(h), carry(step), length)
+    form = hope_recurrence(carry(h[0]), carry(step))
     assert type(got) is type(carry(h))
     tolerance = 16 * EPS * 7 * np.abs(h).sum() / 0.05
     assert np.abs(to_numpy(got) - expected).max() <= tolerance
@@ -439,7 +451,9 @@ def test_hope_is_the_same_in_every_library(
 
 
 def test_hope_keeps_single_precision() -> None:
-    h, step, length = signal(0, 64), np.asarray(0.01), 1000
+    h = signal(0, 64)
+    step = np.asarray(0.01)
+    length = 1000
     K = hope(h.astype("float32"), step.astype("float32"), length)
     assert K.dtype == "float32"
     expected = hope(h.astype("float32").astype(float), step.astype("float32").astype(float), length)
@@ -450,7 +464,8 @@ def test_hope_keeps_single_precision() -> None:
 
 
 def test_hope_compiles_and_has_gradients() -> None:
-    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
+    torch = pytest.importorskip("torch")
+    jax = pytest.importorskip("jax")
     h = torch.asarray(signal(0, 5)).requires_grad_(True)
     for value in (0.2, 1.0):
         step = torch.tensor(value, dtype=torch.float64, requires_grad=True)

@@ -89,8 +89,7 @@ def step_of_system(system: Any) -> Step:
 
 def _times(matrix: Array) -> Linear:
     """x -> M x."""
-    matmul = backend.library(matrix).matmul
-    return lambda x: matmul(matrix, x[..., None])[..., 0]
+    return lambda x: (matrix @ x[..., None])[..., 0]
 
 
 def _times_real(matrix: Array) -> Linear:
