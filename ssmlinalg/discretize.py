@@ -47,6 +47,7 @@ from .forms import (
     Recurrence,
     Recurrent,
     check,
+    inner,
     is_recurrence,
     kind,
     plain,
@@ -277,7 +278,7 @@ def impulse(form: Continuous) -> Recurrent:
     return _sampled(check(form), SCHEMES["impulse"])
 
 
-def discretize(form: Continuous, rule: Rule = "zoh") -> Discrete:
+def discretize(form: Continuous, *, rule: Rule = "zoh") -> Discrete:
     """The discrete form that a rule samples a continuous form to.
 
     Args:
@@ -293,7 +294,7 @@ def discretize(form: Continuous, rule: Rule = "zoh") -> Discrete:
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
-        >>> type(discretize(s4d_lin_init(4), "bilinear")).__name__
+        >>> type(discretize(s4d_lin_init(4), rule="bilinear")).__name__
         'PairedRecurrence'
     """
     if not callable(rule):
@@ -301,7 +302,7 @@ def discretize(form: Continuous, rule: Rule = "zoh") -> Discrete:
     return rule(form)
 
 
-def sampled(form: Any, rule: Rule) -> Any:
+def sampled(form: Any, *, rule: Rule) -> Any:
     """The discrete form behind the door: sampled by a rule, or as it is.
 
     Args:
@@ -317,18 +318,20 @@ def sampled(form: Any, rule: Rule) -> Any:
 
     Example:
         >>> one = np.ones(1) + 0j
-        >>> sampled(Recurrence(one, one, one, np.zeros(())), "zoh").A
+        >>> sampled(Recurrence(one, one, one, np.zeros(())), rule="zoh").A
         array([1.+0.j])
     """
-    if isinstance(form, Delayed) or not kind(form).continuous:
-        return form
+    if isinstance(form, Delayed):
+        return form._replace(system=plain(form.system))
+    if not kind(form).continuous:
+        return plain(form)
     if callable(rule):
         return rule(form)
     scheme = SCHEMES.get(require.known("rule", rule, RULES))
     return RULES[rule](form) if scheme is None else _sampled(form, scheme)
 
 
-def sampled_with_base(form: Any, rule: Rule) -> tuple[Any, tables.Base | None]:
+def sampled_with_base(form: Any, *, rule: Rule) -> tuple[Any, tables.Base | None]:
     """The discrete form, and what its modes are raised to powers from.
 
     Args:
@@ -347,18 +350,14 @@ def sampled_with_base(form: Any, rule: Rule) -> tuple[Any, tables.Base | None]:
     Example:
         >>> one = np.ones(1) + 0j
         >>> form = Diagonal(-one, one, one, np.zeros(()), np.ones(()))
-        >>> sampled_with_base(form, "zoh")[1].exponential
+        >>> sampled_with_base(form, rule="zoh")[1].exponential
         True
     """
     known = kind(form)
-    if isinstance(form, Delayed) or not known.continuous:
-        system = form
-    elif known.matrix or callable(rule) or rule not in SCHEMES:
-        system = sampled(form, rule)
-    else:
+    if known.continuous and not known.matrix and isinstance(rule, str) and rule in SCHEMES:
         return _with_base(plain(form), SCHEMES[rule])
-    recurrence = system.system if isinstance(system, Delayed) else system
-    return system, None if kind(recurrence).matrix else tables.number(recurrence.A)
+    system = sampled(form, rule=rule)
+    return system, None if kind(system).matrix else tables.number(inner(system).A)
 
 
 def continuous(

@@ -38,7 +38,7 @@ from typing import Any
 import numpy as np
 
 from . import hippo, inits
-from .discretize import RULES, Rule
+from .discretize import RULES, Rule, sampled
 from .forms import (
     DPLR,
     MIMO,
@@ -60,7 +60,6 @@ from .ground import backend, require
 from .ground.backend import Array, Complex
 from .kernels import convolve
 from .kernels import kernel as kernel_of
-from .kernels.sampling import sampled
 from .verification.diagnosis import diagnose
 from .verification.kernel_bounds import size
 from .verification.laws import KEEP_STABILITY, LAWS, Check
@@ -526,7 +525,7 @@ def assert_kernel(
     """
     __tracebackhide__ = True
     theirs, host = kernel(form, length), move(form, "numpy")
-    system: Any = sampled(move(host, "numpy", dtype="float64"), rule)
+    system: Any = sampled(move(host, "numpy", dtype="float64"), rule=rule)
     inner = system.system if isinstance(system, Delayed) else system
     n = inner.A.shape[-1] ** (2 if isinstance(inner, DenseRecurrence) else 1)
     ours, scale = kernel_of(host, length, rule=rule), size(system, length)[..., None]

@@ -113,7 +113,7 @@ def test_matrices_agree_with_scipy(measure: str, rule: str, theirs: str) -> None
 
 def test_mamba_is_zoh_for_a_and_euler_for_b() -> None:
     form = inits.mamba_init(4, step=0.1)
-    got = parts(discretize.discretize(form, "mamba"))
+    got = parts(discretize.discretize(form, rule="mamba"))
     np.testing.assert_allclose(got.A, np.exp(0.1 * form.A), rtol=4 * EPS)
     np.testing.assert_allclose(got.B, 0.1 * form.B, rtol=4 * EPS)
 
@@ -180,7 +180,7 @@ def test_a_stiff_triangular_matrix_stays_finite() -> None:
 
 def test_a_rule_may_be_any_function() -> None:
     form = system(0.1)
-    ours = parts(discretize.discretize(form, partial(discretize.gbt, alpha=0.5)))
+    ours = parts(discretize.discretize(form, rule=partial(discretize.gbt, alpha=0.5)))
     np.testing.assert_array_equal(ours.A, discretize.bilinear(form).A)
 
 
@@ -202,7 +202,7 @@ def test_every_recurrence_of_modes_is_the_sample_of_what_continuous_makes_of_it(
         return
     found = discretize.continuous(recurrence, step=step, rule=rule)
     assert type(found).__name__ == KINDS[type(recurrence)]
-    again: Any = discretize.discretize(found, rule)
+    again: Any = discretize.discretize(found, rule=rule)
     z = np.abs(found.A * step)
     # e^z and the fractions turn the rounding of z into one of f(z); a fraction near its pole by |z|
     # more.
@@ -234,7 +234,7 @@ def test_a_mode_that_no_rule_samples_to_is_refused(rule: str, A: float) -> None:
     one = np.ones(1) + 0j
     with pytest.raises(
         ValueError,
-        match=r"every mode must be the sample of one by '.*'; got A = -?[01].*\. Choose another rule",
+        match=r"must be the sample of one by '.*'; got A = -?[01].*\. Choose another rule",
     ):
         discretize.continuous(forms.Recurrence(A * one, one, one, np.asarray(0.0)), rule=rule)
 

@@ -192,7 +192,7 @@ LENGTH = 70  # more than a chunk of `scan`
 MANY = 64 * EPS * LENGTH  # rounding in a scan of that length, relative to its largest term
 
 
-def test_the_kernel_of_a_lag_is_its_exponential(lag: Lag) -> None:
+def test_the_kernel_of_a_lag_is_its_exponential(lag: Any) -> None:
     decay = np.exp(-lag.step / lag.time)
     expected = (lag.gain * (1 - decay))[:, None] * decay[:, None] ** np.arange(LENGTH)
     tolerance = MANY * np.abs(lag.gain).max()
@@ -204,7 +204,7 @@ def test_the_kernel_of_a_lag_is_its_exponential(lag: Lag) -> None:
 
 
 @pytest.mark.parametrize("rule", sorted(discretize.RULES))
-def test_a_lag_run_as_a_recurrence_is_its_kernel(lag: Lag, rule: str) -> None:
+def test_a_lag_run_as_a_recurrence_is_its_kernel(lag: Any, rule: str) -> None:
     u = np.random.default_rng(0).standard_normal(LENGTH)
     expected = convolve(u, kernel(lag, LENGTH, rule=rule))
     growth = max(1.0, np.abs(forms.inner(discretize.RULES[rule](lag)).A).max()) ** LENGTH
@@ -220,7 +220,7 @@ def test_a_lag_run_as_a_recurrence_is_its_kernel(lag: Lag, rule: str) -> None:
         assert max(np.abs(y - now).max(), np.abs(also - now).max()) <= tolerance
 
 
-def test_the_transfer_function_of_a_lag_is_that_of_a_low_pass(lag: Lag) -> None:
+def test_the_transfer_function_of_a_lag_is_that_of_a_low_pass(lag: Any) -> None:
     s = 1j * np.array([0.0, 1.0, 30.0])
     expected = lag.gain[:, None] / (1 + lag.time[:, None] * s)
     assert np.abs(transfer(lag, s) - expected).max() <= 8 * EPS * np.abs(lag.gain).max()
@@ -232,8 +232,8 @@ def test_the_transfer_function_of_a_lag_is_that_of_a_low_pass(lag: Lag) -> None:
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
-def test_a_lag_goes_wherever_forms_go(lag: Lag, library: str) -> None:
-    there = move(lag, library)
+def test_a_lag_goes_wherever_forms_go(lag: Any, library: str) -> None:
+    there: Any = move(lag, library)
     assert type(there) is Lag
     for rule in ("zoh", "foh"):
         difference = backend.to_numpy(kernel(there, 20, rule=rule)) - kernel(lag, 20, rule=rule)
@@ -241,11 +241,11 @@ def test_a_lag_goes_wherever_forms_go(lag: Lag, library: str) -> None:
 
 
 @pytest.mark.parametrize("rule", sorted(discretize.RULES))
-def test_rooms_ask_the_table_and_not_the_type(half: Half, rule: str) -> None:
+def test_rooms_ask_the_table_and_not_the_type(half: Any, rule: str) -> None:
     """A kind with fields of its own does what the kind does that has the same line."""
     paired = forms.Paired(*half)
     u = np.random.default_rng(0).standard_normal((3, 2, LENGTH))
-    sampled = discretize.discretize(half, rule)
+    sampled = discretize.discretize(half, rule=rule)
     assert type(forms.inner(sampled)) is HalfRecurrence
     state = u[..., :3] + 1j * u[..., 3:6]
     acts: list[Callable[[Any], Any]] = [
@@ -265,19 +265,19 @@ def test_rooms_ask_the_table_and_not_the_type(half: Half, rule: str) -> None:
     ]
     for act in acts:
         np.testing.assert_array_equal(act(half), act(paired))
-    expected = kernel(discretize.discretize(paired, rule), 9)
+    expected = kernel(discretize.discretize(paired, rule=rule), 9)
     np.testing.assert_array_equal(kernel(sampled, 9), expected)
 
 
-def test_modes_of_a_new_kind_run_at_irregular_steps(half: Half) -> None:
+def test_modes_of_a_new_kind_run_at_irregular_steps(half: Any) -> None:
     u = np.random.default_rng(0).standard_normal((2, LENGTH))
-    here, last = kernels.scan_irregular(half, u, u**2 + 0.1)  # pyright: ignore[reportArgumentType]
+    here, last = kernels.scan_irregular(half, u, u**2 + 0.1)
     there, end = kernels.scan_irregular(forms.Paired(*half), u, u**2 + 0.1)
     np.testing.assert_array_equal(here, there)
     np.testing.assert_array_equal(last, end)
 
 
-def test_the_way_back_from_samples_finds_the_kind(half: Half) -> None:
-    sampled: Any = discretize.zoh(half)  # pyright: ignore[reportArgumentType]
+def test_the_way_back_from_samples_finds_the_kind(half: Any) -> None:
+    sampled: Any = discretize.zoh(half)
     back = discretize.continuous(sampled, step=half.step)
     assert type(back) is Half

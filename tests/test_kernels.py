@@ -20,7 +20,7 @@ DISCRETE = (forms.Recurrence, forms.PairedRecurrence, forms.MIMORecurrence, form
 
 
 def sampled(form: Any, rule: str) -> Any:
-    return form if isinstance(form, DISCRETE) else discretize.discretize(form, rule)
+    return form if isinstance(form, DISCRETE) else discretize.discretize(form, rule=rule)
 
 
 def slack(form: Any, rule: str, length: int) -> float:

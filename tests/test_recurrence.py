@@ -36,7 +36,7 @@ DISCRETE = (
 
 
 def sampled(form: Any, rule: str = "zoh") -> Any:
-    return form if isinstance(form, DISCRETE) else discretize.discretize(form, rule)
+    return form if isinstance(form, DISCRETE) else discretize.discretize(form, rule=rule)
 
 
 def inner(system: Any) -> Any:

@@ -168,7 +168,7 @@ def test_the_energy_of_a_recurrence_is_that_of_its_kernel(seed, order):
 @given(models(continuous_names, largest=8), st.sampled_from(["zoh", "foh", "bilinear", "impulse"]))
 def test_a_sampled_model_has_the_norms_of_its_kernel(form, rule):
     form = form._replace(step=np.broadcast_to(0.1, np.shape(form.step)).copy())
-    form = discretize.discretize(form, rule)
+    form = discretize.discretize(form, rule=rule)
     K = kernel(form, settled(form))
     found = h2_norm(form)
     axes = (-3, -2, -1) if K.ndim - np.ndim(found) == 3 else -1

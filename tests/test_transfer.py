@@ -583,7 +583,7 @@ def test_integrators_and_real_frequencies_are_legal() -> None:
 
 
 @pytest.mark.parametrize("call", [
-    lambda: transfer(discretize.discretize(inits.s4d_lin_init(4), "foh"), np.array([1e-320])),
+    lambda: transfer(discretize.discretize(inits.s4d_lin_init(4), rule="foh"), np.array([1e-320])),
     lambda: transfer(inits.s4d_legs_init(4, channels=1000), np.broadcast_to(1j, (10**8,))),
     lambda: state_transfer(hippo.legs(64), np.broadcast_to(1j, (10**8,))),
     lambda: legs_state(10**12, np.array([1j])),

@@ -333,7 +333,7 @@ def test_no_lag_of_the_tail_exceeds_its_bound(form: Any, rule: str, length: int)
         64
         * length
         * EPS
-        * size(discretize.discretize(form, rule) if continuous(form) else form, 2 * length)
+        * size(discretize.discretize(form, rule=rule) if continuous(form) else form, 2 * length)
     )
     assert np.all(np.max(np.abs(tail), axis=-1) <= bound + slack)
 

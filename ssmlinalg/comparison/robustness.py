@@ -28,7 +28,7 @@ from ..forms import NPLR, Continuous, Delayed, View, batch, check, inner, kind, 
 from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
 from ..hippo import legs_state
-from ..kernels.irregular import in_pieces
+from ..kernels.blocks import fold_blocks
 from ..systems.realization import shared_axes
 from .states import Approximation, Worst, approximations, legs_spectrum, worst_error
 
@@ -256,7 +256,7 @@ def noise_gain(form: Continuous, frequencies: Array, *, rule: Rule = "zoh") -> A
     core = 1 + kind(system).matrix
     held = math.prod((*batch(system), *recurrence.A.shape[-core:]))
     with backend.quietly(angle):
-        _, gain = in_pieces(piece, (), (angle,), held)
+        _, gain = fold_blocks(piece, (), (angle,), held)
     return backend.fitting(gain)
 
 

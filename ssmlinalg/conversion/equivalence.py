@@ -49,7 +49,7 @@ def fitted(form: Any, rule: str | None, there: Target) -> Any:
         modes = _reached(form, _MODES)
         if modes is None:
             return form
-        samples: Any = discretize(modes, rule)
+        samples: Any = discretize(modes, rule=rule)
         form = continuous(samples, step=modes.step, rule=there.rule)
     found = _reached(form, there.takes)
     if found is None:
@@ -68,7 +68,7 @@ def fitted(form: Any, rule: str | None, there: Target) -> Any:
 def _in_other_time(form: Any, rule: str | None, there: Target) -> Any:
     """The samples of a continuous form, or the continuous form of samples, one a unit of time."""
     if kind(form).continuous:
-        return discretize(form, rule or "zoh")
+        return discretize(form, rule=rule or "zoh")
     modes = _reached(form, _SAMPLED_MODES)
     return None if modes is None else continuous(modes, rule=there.rule or "zoh")
 

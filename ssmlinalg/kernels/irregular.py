@@ -117,7 +117,7 @@ class _Clocked(NamedTuple):
         h = backend.library(steps).matrix_transpose(steps) if self.ports else steps[..., None]
         one = backend.as_complex(backend.eye(1, h)[0, :])
         each = Diagonal(self.parts.A[..., None, :, None], one, one, backend.zeros((), h), h)
-        found = sampled(each, self.rule)
+        found = sampled(each, rule=self.rule)
         if not isinstance(found, Recurrence):
             got = f"a rule that makes a {type(found).__name__}"
             raise TypeError(f"`rule` must read one sample a step; got {got}. Take zoh or bilinear.")
@@ -328,11 +328,3 @@ def _refuse_long(A: Array, longest: Array) -> None:
             f"|A| times the longest of `times` must stay below {_LARGEST:g}; got {size:.3g}. "
             "Shorten the times, or diagonalize the form."
         )
-
-
-in_pieces = fold_blocks
-
-
-def untimed(name: str, form: Any, kinds: tuple[type, ...]) -> Any:
-    """Name of before."""
-    return _untimed(name, form, matrices=Dense in kinds)

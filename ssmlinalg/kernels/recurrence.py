@@ -84,7 +84,7 @@ def scan(
         >>> y, x.real
         (array([1.  , 1.5 , 1.75]), array([1.75]))
     """
-    run = _started(sampled(check(form), rule), u, state)
+    run = _started(sampled(check(form), rule=rule), u, state)
     evaluate = _through_states if kind(run.system).ports else _in_chunks
     with backend.quietly(u):
         y, last = evaluate(run, u)
@@ -117,7 +117,7 @@ def step(
         np.float64(2.0)
     """
     backend.namespace(u=u)
-    run = _started(sampled(check(form), rule), u[..., None], state)
+    run = _started(sampled(check(form), rule=rule), u[..., None], state)
     with backend.quietly(u):
         y, last = step_of_system(run.system)(u, run.state)
     return backend.fitting(y), backend.fitting(last)
@@ -153,7 +153,7 @@ def final_state(
         >>> final_state(forms.Recurrence(0.5 * one, one, one, 0.0), np.ones(3)).real
         array([1.75])
     """
-    system, base = sampled_with_base(check(form), rule)
+    system, base = sampled_with_base(check(form), rule=rule)
     run = _started(system, u, state)
     return _final_state(run, base, u)
 
@@ -191,7 +191,7 @@ def states(
         >>> states(forms.Recurrence(0.5 * one, one, one, 0.0), np.ones(3), [0, 2])[:, 0].real
         array([1.  , 1.75])
     """
-    system, base = sampled_with_base(check(form), rule)
+    system, base = sampled_with_base(check(form), rule=rule)
     run = _started(system, u, state)
     indices = [require.integer("at", index, least=0) for index in at]
     length = u.shape[-1]
@@ -247,7 +247,7 @@ def free_response(
         array([0.5  , 0.25 , 0.125])
     """
     length = require.integer("length", length)
-    system = sampled(check(form), rule)
+    system = sampled(check(form), rule=rule)
     recurrence = inner(system)
     known = kind(recurrence)
     _check_state(recurrence, state)
@@ -490,6 +490,3 @@ def _rows(x: Array) -> Array:
     """(..., E, c, m) as (..., E c, m)."""
     shape = (*x.shape[:-3], x.shape[-3] * x.shape[-2], x.shape[-1])
     return backend.library(x).reshape(x, shape)
-
-
-fitting = backend.fitting

@@ -69,7 +69,7 @@ def kernel(
     if rule == "bilinear" and isinstance(checked, DPLR) and length > 0:
         K = _joined(checked.D, dplr_kernel(checked, length, max_bytes=max_bytes), late=False)
     else:
-        system, base = sampled_with_base(checked, rule)
+        system, base = sampled_with_base(checked, rule=rule)
         K = impulse_response(system, base, length, max_bytes)
     narrow = narrow_type(form)
     if narrow is None:

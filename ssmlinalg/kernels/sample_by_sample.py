@@ -51,7 +51,7 @@ def stepper(form: Continuous | Discrete, *, rule: Rule = "zoh") -> Step:
         >>> run(np.asarray(1.0), state)[0]
         np.float64(1.5)
     """
-    return step_of_system(sampled(check(form), rule))
+    return step_of_system(sampled(check(form), rule=rule))
 
 
 def step_of_system(system: Any) -> Step:

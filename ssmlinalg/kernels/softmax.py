@@ -69,13 +69,13 @@ def dss_softmax(A: Array, C: Array, step: Array, length: int) -> Array:
 
 
 def _kernel(form: Diagonal, length: int) -> Array:
-    return impulse_response(*sampled_with_base(form, "zoh"), length)
+    return impulse_response(*sampled_with_base(form, rule="zoh"), length)
 
 
 def _sums(form: Diagonal, length: int) -> Array:
     """The zero-order hold over the whole window, refused on the host where it is 0."""
     unit = backend.library(form.A).ones_like(form.A)
-    window = sampled(form._replace(B=unit, step=length * form.step), "zoh").B
+    window = sampled(form._replace(B=unit, step=length * form.step), rule="zoh").B
     if backend.is_numpy(window) and np.any(window == 0):
         got = f"sum 0 of mode {np.argwhere(window == 0)[0][-1]}"
         raise ValueError(

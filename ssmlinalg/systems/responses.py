@@ -10,8 +10,9 @@ from ..discretize import modulo_turns, phi1
 from ..forms import NPLR, Continuous, Delayed, Dense, View, check, kind, plain, view
 from ..ground import backend, require
 from ..ground.backend import Array
-from ..kernels.irregular import in_pieces, kernel_at
-from ..kernels.sampling import match, real_signal
+from ..kernels import kernel_at
+from ..kernels.arguments import complex_like, real_signal
+from ..kernels.blocks import fold_blocks
 from .realization import shared_axes
 from .transfer_functions import read_output
 
@@ -107,7 +108,7 @@ def _of_modes(system: View, times: Array) -> Array:
         return (), backend.real(read_output(system.C, x))
 
     held = math.prod(shared_axes((times, 1), (A, 1), (B, 1)))
-    return in_pieces(piece, (), (times,), held)[1]
+    return fold_blocks(piece, (), (times,), held)[1]
 
 
 def _of_matrix(system: View, times: Array) -> Array:
@@ -126,7 +127,7 @@ def _of_matrix(system: View, times: Array) -> Array:
     lead = shared_axes((A, 2), (B, 1))
     unit = xp.max(times) * xp.sum(xp.abs(B), axis=-1)
     unit = xp.where(unit > 0, unit, xp.ones_like(unit))
-    unit = match(unit, B)[..., None]
+    unit = complex_like(unit, B)[..., None]
     A = xp.broadcast_to(A, (*lead, N, N))
     driven = xp.broadcast_to((B / unit)[..., None], (*lead, N, 1))
     states = xp.concat([A, driven], axis=-1)

@@ -35,8 +35,8 @@ from ..forms import DPLR, NPLR, Delayed, Diagonal, Form, check, inner, kind, pla
 from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
 from ..ground.ondemand import OnDemand
-from ..kernels.irregular import in_pieces
-from ..kernels.sampling import match
+from ..kernels.arguments import complex_like
+from ..kernels.blocks import fold_blocks
 from ..lossless import chain
 from ..lossless.recognition import recognize
 from ..matrices import shifted
@@ -251,7 +251,7 @@ def _response(form: Any, s: Array) -> Array:
         size = 16 * math.prod(G.shape[:-1]) * s.shape[0]
         require.room("the response at all frequencies", size, host=backend.is_numpy(s))
         if s.shape[0]:
-            _, G = in_pieces(piece, (), (s,), system.numbers)
+            _, G = fold_blocks(piece, (), (s,), system.numbers)
     return _finite(G, s, form)
 
 
@@ -265,7 +265,7 @@ def read_output(C: Array, X: Array) -> Array:
     xp = backend.namespace(X=X)
     M, S = X.shape[-2:]
     columns = xp.reshape(X, (*X.shape[:-2], M * S))
-    G = xp.matmul(match(C, X), columns)
+    G = xp.matmul(complex_like(C, X), columns)
     return xp.reshape(G, (*G.shape[:-1], M, S))
 
 
@@ -295,8 +295,8 @@ def _solved(A: Array, B: Array, s: Array) -> Array:
     S = s.shape[0]
     N, M = B.shape[-2:]
     lead = shared_axes((A, 2), (B, 2))
-    A = match(A, s)[..., None, :, :]
-    B = match(B, s)[..., None, :, :]
+    A = complex_like(A, s)[..., None, :, :]
+    B = complex_like(B, s)[..., None, :, :]
     moved = s[:, None, None] * backend.eye(N, s) - A
     moved = xp.broadcast_to(moved, (*lead, S, N, N))
     right = xp.broadcast_to(B, (*lead, S, N, M))

@@ -72,7 +72,7 @@ class Disagreement:
     @cached_property
     def system(self) -> Any:
         """The sampled form."""
-        return discretize(self.form, self.rule) if self.continuous else self.form
+        return discretize(self.form, rule=self.rule) if self.continuous else self.form
 
     @cached_property
     def longer(self) -> Real | None:

@@ -51,7 +51,7 @@ class Model:
     @cached_property
     def system(self) -> Any:
         """The sampled form, in double precision."""
-        return discretize(self.wide, self.rule) if kind(self.wide).continuous else self.wide
+        return discretize(self.wide, rule=self.rule) if kind(self.wide).continuous else self.wide
 
     @cached_property
     def kernel(self) -> Real:
