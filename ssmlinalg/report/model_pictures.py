@@ -150,7 +150,7 @@ def _add_gain(figure: go.Figure, channel: Channel, row: int, rule: Rule) -> np.n
         size = np.abs(transfer(form, 1j * angles / form.step))
         line = {"color": PTD, "width": 2}
         _in_legend(figure, "continuous", x=f, y=size, line=line, **trace)
-        form = discretize(form, rule)
+        form = discretize(form, rule=rule)
     below = f < _NYQUIST
     size = np.abs(transfer(form, np.exp(1j * angles[below])))
     dashed = {"color": INK, "width": 1.5, "dash": "dash"}
