@@ -1,14 +1,21 @@
-r"""Diagonalization of the normal part of a HiPPO matrix, in real arithmetic, with its accuracy
-reported.
+r"""Diagonalization of the normal part of a HiPPO matrix, in real arithmetic, accuracy reported.
 
 The normal part M = A + P P^T of a real matrix has a unitary eigenbasis, the one thing about A that
 is well conditioned. Three routes, chosen by structure that can be seen in the matrix:
 
-- *cascade*: A lower triangular with A + A^T = 2 sigma I - 2 P P^T and P of one column (`legs`, `lagt`, `tlagt`). Such a system
-  is a chain of first-order all-pass filters, and each eigenvalue solves one monotone scalar equation;
-- *skew*: M = sigma I + S with S skew-symmetric. A skew matrix that couples only even rows with odd ones is two rectangles, and
-  their singular value decomposition is the answer; any other is first brought to that shape by a Hessenberg reduction;
-- *normal*: anything else, by the real Schur form, which of a normal matrix is block diagonal.
+=========  ===========================================  ==========================================
+route      matrices                                     method
+=========  ===========================================  ==========================================
+cascade    A lower triangular, A + A^T = 2 sigma I -    a chain of all-pass filters: each
+           2 P P^T, P of one column (`legs`, `lagt`,    eigenvalue solves one monotone scalar
+           `tlagt`)                                     equation
+skew       M = sigma I + S, S skew-symmetric            S couples even rows with odd ones only, or
+                                                        is brought to that shape by a Hessenberg
+                                                        reduction: the singular value
+                                                        decomposition of a rectangle
+normal     any other                                    the real Schur form, which of a normal
+                                                        matrix is block diagonal
+=========  ===========================================  ==========================================
 
 Canonical order: upper half plane by rising frequency, the conjugates in the same order, then real
 modes by rising value. Canonical phase: V^H B is real and positive where it is not zero. So the
@@ -19,7 +26,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -28,14 +35,21 @@ from .forms import DPLR, NPLR, check
 from .ground.backend import Complex, Real
 from .ground.formats import EPS
 from .lossless.chain import frequencies, products
-from .lossless.recognition import gain, recognize
+from .lossless.recognition import Spectrum, gain, recognize
+
+_PROBES = 16  # random vectors that estimate a residual within some per cent
+_VISIBLE = 1e-6  # a direction less visible than this would carry more rounding than signal
 
 
 class Eigenbasis(NamedTuple):
     """M = V diag(Lambda) V^H with V unitary, and how nearly so.
 
-    `residual` is |M V - V Lambda|_F over |A|_F + |P|_F^2, `orthogonality` is |V^H V - I|_F /
-    sqrt(N), both estimated from 16 random vectors (within about 20 %); they are a few eps.
+    Attributes:
+        Lambda: eigenvalues, (N,).
+        V: eigenvectors, the columns, (N, N).
+        residual: |M V - V Lambda|_F over |A|_F + |P|_F^2, a few eps, estimated from 16 random
+            vectors within about 20 %.
+        orthogonality: |V^H V - I|_F / sqrt(N), estimated likewise.
     """
 
     Lambda: Complex
@@ -44,123 +58,190 @@ class Eigenbasis(NamedTuple):
     orthogonality: float
 
 
+class _Modes(NamedTuple):
+    """Eigenvalues (n,) and unit eigenvectors (N, n)."""
+
+    values: np.ndarray
+    vectors: np.ndarray
+
+
 def diagonalize(nplr: NPLR) -> DPLR:
-    r"""The system in the eigenbasis of its normal part: A = V (diag(Lambda) - P~ P~^H) V^H, exactly
-    similar to A.
+    r"""The system in the eigenbasis of its normal part, exactly similar to A.
 
-    .. math::  \tilde P = V^H P, \qquad \tilde B = V^H B, \qquad \tilde C = C V, \quad C = (1, 0, \dots, 0).
+    .. math::  A = V (\mathrm{diag}(\Lambda) - \tilde P \tilde P^H) V^H, \qquad
+               \tilde P = V^H P, \quad \tilde B = V^H B, \quad \tilde C = C V, \quad
+               C = (1, 0, \dots, 0).
 
-    Returns a `DPLR` of full order N, of step 1, that reads the first coefficient. Raises ValueError
-    when A + P P^T is not normal, saying by how much. For `legs`, `lagt`, `tlagt` and the Fourier
-    measures all of it is in closed form, to a few eps relative, in O(N) once the structure is
-    recognized, which costs O(N^2) of a matrix written down and O(N) of one on demand (beyond order
-    4096). For others V comes from `eigenbasis`, O(N^3).
+    Args:
+        nplr: a system whose A + P P^T is normal.
 
-    Source: Gu, Goel & Re 2022 (S4), Theorem 1 and Section 3.4 (P P^* in place of P Q^*).
+    Returns:
+        A `DPLR` of full order N, of step 1, that reads the first coefficient.
 
-    >>> from ssmlinalg import hippo
-    >>> diagonalize(hippo.legs(2)).Lambda.round(6)
-    array([-0.5+0.866025j, -0.5-0.866025j])
+    Raises:
+        TypeError: if `nplr` is none, or complex.
+        ValueError: if A + P P^T is not normal, saying by how much; what `forms.check` raises.
+
+    Accuracy:
+        A few eps, relative, for `legs`, `lagt`, `tlagt` and the Fourier measures, all of it in
+        closed form; that of `eigenbasis` for others.
+
+    Cost:
+        For closed forms O(N) once the structure is recognized, which costs O(N^2) of a matrix
+        written down and O(N) of one on demand (beyond order 4096). For others O(N^3).
+
+    Source:
+        Gu, Goel & Re 2022 (S4), Theorem 1 and Section 3.4 (P P^* in place of P Q^*).
+
+    Example:
+        >>> from ssmlinalg import hippo
+        >>> diagonalize(hippo.legs(2)).Lambda.round(6)
+        array([-0.5+0.866025j, -0.5-0.866025j])
     """
     A, B, P = check(nplr)
-    structure, g = recognize(A, P), gain(B, P)
-    found = structure.solve(1.0) if structure and g is not None else None
-    if structure and g is not None and found:
-        sign = math.copysign(1.0, g)  # so that V^H B > 0
-        C = sign * found.V(np.arange(1), np.arange(len(B)))[0]
-        Ptilde = sign * found.driven
-        return DPLR(
-            structure.sigma + found.z,
-            Ptilde[:, None],
-            g * Ptilde,
-            C,
-            np.asarray(0.0),
-            np.asarray(1.0),
-        )
-    Lambda, V, _, _ = eigenbasis(nplr)
-    adjoint = V.conj().T
-    return DPLR(
-        Lambda, adjoint @ nplr.P, adjoint @ nplr.B, V[0].copy(), np.asarray(0.0), np.asarray(1.0)
-    )
+    structure = recognize(A, P)
+    g = gain(B, P)
+    if structure and g is not None:
+        spectrum = structure.solve(1.0)
+        if spectrum:
+            return _closed_form(structure.sigma, spectrum, g)
+    basis = eigenbasis(nplr)
+    adjoint = basis.V.conj().T
+    return _of_step_one(basis.Lambda, adjoint @ P, adjoint @ B, basis.V[0].copy())
 
 
 def eigenbasis(nplr: NPLR) -> Eigenbasis:
-    """Eigenvalues and unitary eigenvectors (N, N) of A + P P^T, with the residual and the defect of
-    orthogonality.
+    r"""Eigenvalues and unitary eigenvectors of A + P P^T, and two defects.
 
-    Real modes have real eigenvectors, the others come in exact conjugate pairs. Raises ValueError
-    when A + P P^T is not normal. Accuracy: backward stable, residual and orthogonality a small
-    multiple of eps; eigenvalues of the cascade route to high relative accuracy. Cost: skew 6 N^3
-    real operations (a complex Hermitian solver spends about 15), 1.5 N^3 when even and odd rows
-    alternate, 4 N^3 in two matrix products for a cascade.
+    .. math::  A + P P^T = V\, \mathrm{diag}(\Lambda)\, V^H, \qquad V^H V = I.
 
-    >>> from ssmlinalg import hippo
-    >>> eigenbasis(hippo.fout(4)).Lambda.imag.round(6)
-    array([ 3.141593, -3.141593,  0.      ,  0.      ])
+    Real modes have real eigenvectors, the others come in exact conjugate pairs.
+
+    Args:
+        nplr: a system whose A + P P^T is normal.
+
+    Returns:
+        An `Eigenbasis` in canonical order and phase.
+
+    Raises:
+        TypeError: if `nplr` is none, or complex.
+        ValueError: if A + P P^T is not normal; what `forms.check` raises.
+
+    Accuracy:
+        Backward stable, residual and orthogonality a small multiple of eps; eigenvalues of the
+        cascade route to high relative accuracy.
+
+    Cost:
+        ===========================================  =================================
+        route                                        real operations
+        ===========================================  =================================
+        cascade                                      4 N^3 in two products of matrices
+        skew, even and odd rows alternate            1.5 N^3
+        skew, any other                              6 N^3
+        a complex Hermitian solver, for comparison   15 N^3
+        ===========================================  =================================
+
+    Example:
+        >>> from ssmlinalg import hippo
+        >>> eigenbasis(hippo.fout(4)).Lambda.imag.round(6)
+        array([ 3.141593, -3.141593,  0.      ,  0.      ])
     """
     A, B, P = check(nplr)
     A = np.asarray(A)
-    if any(np.iscomplexobj(array) for array in nplr):
-        raise TypeError(
-            "`nplr` must be real; got complex entries. Take the real form, or use numpy.linalg.eig."
-        )
+    if any(np.iscomplexobj(array) for array in (A, B, P)):
+        remedy = "Take the real form, or use numpy.linalg.eig."
+        raise TypeError(f"`nplr` must be real; got complex entries. {remedy}")
     M = A + P @ P.T
     scale = float(np.linalg.norm(A) + np.linalg.norm(P) ** 2)
-    structure = recognize(A, P)
-    sigma = structure.sigma if structure else float(np.trace(M)) / len(B)
+    upper, real = _modes(A, P, M, scale)
     slack = 8 * EPS * scale
-    if np.linalg.norm((M + M.T) / 2 - sigma * np.eye(len(B))) > slack:
-        half, pairs, real, single = _normal(M, scale)
-    else:
-        cascade = P.shape[-1] == 1 and np.linalg.norm(np.triu(A, 1)) <= slack
-        w, pairs, single = _cascade(P[:, 0]) if cascade else _skew((M - M.T) / 2)
-        half, real = sigma + 1j * w, np.full(single.shape[-1], sigma)
-    pairs, single = _canonical(half, pairs, B, slack), _canonical(real, single, B, slack)
-    Lambda = np.concatenate([half, half.conj(), real])
-    V = np.concatenate([pairs, pairs.conj(), single], axis=-1)
+    pairs = _canonical(upper, B, slack)
+    single = _canonical(real, B, slack)
+    Lambda: Complex = np.concatenate([upper.values, upper.values.conj(), real.values])
+    V: Complex = np.concatenate([pairs, pairs.conj(), single], axis=-1)
     return Eigenbasis(Lambda, V, *_defects(M, scale, Lambda, V))
 
 
+def _closed_form(sigma: float, spectrum: Spectrum, g: float) -> DPLR:
+    """The system in the closed form of its eigenbasis, turned so that V^H B > 0, B = g P."""
+    sign = math.copysign(1.0, g)
+    Ptilde = sign * spectrum.driven
+    first = spectrum.V(np.arange(1), np.arange(len(spectrum.z)))[0]
+    return _of_step_one(sigma + spectrum.z, Ptilde[:, None], g * Ptilde, sign * first)
+
+
+def _of_step_one(Lambda: Complex, P: Complex, B: Complex, C: Complex) -> DPLR:
+    zero = np.asarray(0.0)
+    one = np.asarray(1.0)
+    return DPLR(Lambda=Lambda, P=P, B=B, C=C, D=zero, step=one)
+
+
+def _modes(A: Real, P: Real, M: Real, scale: float) -> tuple[_Modes, _Modes]:
+    """The modes of the upper half plane by rising frequency, and the real ones by rising value."""
+    order = len(A)
+    slack = 8 * EPS * scale
+    structure = recognize(A, P)
+    sigma = structure.sigma if structure else float(np.trace(M)) / order
+    symmetric = (M + M.T) / 2 - sigma * np.eye(order)
+    if np.linalg.norm(symmetric) > slack:
+        return _normal(M, scale)
+    cascade = P.shape[-1] == 1 and np.linalg.norm(np.triu(A, 1)) <= slack
+    undamped, kernel = _cascade(P[:, 0]) if cascade else _skew((M - M.T) / 2)
+    upper = undamped._replace(values=sigma + 1j * undamped.values)
+    return upper, _Modes(np.full(kernel.shape[-1], sigma), kernel)
+
+
 def _defects(M: Real, scale: float, Lambda: Complex, V: Complex) -> tuple[float, float]:
-    """|M V - V Lambda|_F / scale and |V^H V - I|_F / sqrt(N), from what both matrices do to 16 random vectors.
+    """|M V - V Lambda|_F / scale and |V^H V - I|_F / sqrt(N), from random vectors.
 
     E |R x|^2 = |R|_F^2 for a normal x, so a few vectors tell the size of R within some per cent,
     and no product of matrices, which would cost as much as the decomposition, is spent on the
     check.
     """
-    x = np.random.default_rng(0).standard_normal((len(M), 16))
+    x = np.random.default_rng(0).standard_normal((len(M), _PROBES))
     Vx = V @ x
-    residual = np.linalg.norm(M @ Vx - V @ (Lambda[:, None] * x)) / 4
-    orthogonality = np.linalg.norm(V.conj().T @ Vx - x) / 4
-    return float(residual) / scale if scale else 0.0, float(orthogonality) / math.sqrt(len(M))
+    root = math.sqrt(_PROBES)
+    residual = float(np.linalg.norm(M @ Vx - V @ (Lambda[:, None] * x)) / root)
+    orthogonality = float(np.linalg.norm(V.conj().T @ Vx - x) / root)
+    return residual / scale if scale else 0.0, orthogonality / math.sqrt(len(M))
 
 
-def _cascade(P: Real) -> tuple[Real, Complex, Real]:
-    """Frequencies w > 0 and eigenvectors of the skew part of a triangular lossless A, and a real
-    basis of its kernel.
+def _cascade(P: Real) -> tuple[_Modes, Real]:
+    """Frequencies w > 0 with eigenvectors of the skew part of a triangular lossless A; its kernel.
 
     The kernel is the state at frequency zero when an odd number of sections is chained, and a unit
     vector for each zero of P.
     """
+    order = len(P)
     chain = np.flatnonzero(P)
-    w = frequencies(P[chain] ** 2)
-    z, a = 1j * np.concatenate([w, np.zeros(len(chain) % 2)]), P[chain] ** 2
-    v = (P[chain] / (z[:, None] + a) * products(a, z, np.arange(len(chain))).T).T
+    idle = np.flatnonzero(P == 0)
+    p = P[chain]
+    w = frequencies(p**2)
+    n = len(w)
+    W = _chain_vectors(p, w)
+    pairs = np.zeros((order, n), dtype=np.complex128)
+    pairs[chain] = (W[:, :n] + 1j * W[:, n : 2 * n]) / math.sqrt(2)
+    identity = np.eye(order)
+    kernel = np.concatenate([identity[:, chain] @ W[:, 2 * n :], identity[:, idle]], axis=-1)
+    return _Modes(w, pairs), kernel
+
+
+def _chain_vectors(p: Real, w: Real) -> Real:
+    """Real and imaginary parts of the states at frequencies w, and that at 0: orthonormal."""
+    n = len(w)
+    a = p**2
+    z = 1j * np.concatenate([w, np.zeros(len(p) % 2)])
+    v = (p / (z[:, None] + a) * products(a, z, np.arange(len(p))).T).T
     v = v / np.linalg.norm(v, axis=0)
+    real = math.sqrt(2) * v[:, :n].real
+    imag = math.sqrt(2) * v[:, :n].imag
+    W = np.concatenate([real, imag, v[:, n:].real], axis=-1)
     # The last digit of w turns the end of the chain by up to sum_n w a_n/(w^2 + a_n^2) eps: one
     # Newton-Schulz step mends it.
-    n = len(w)
-    W = np.concatenate(
-        [math.sqrt(2) * v[:, :n].real, math.sqrt(2) * v[:, :n].imag, v[:, n:].real], axis=-1
-    )
-    W = 1.5 * W - W @ (W.T @ W) / 2
-    whole = np.eye(len(P))
-    pairs, single = np.zeros((len(P), n), dtype=np.complex128), whole[:, np.flatnonzero(P == 0)]
-    pairs[chain] = (W[:, :n] + 1j * W[:, n : 2 * n]) / math.sqrt(2)
-    return w, pairs, np.concatenate([whole[:, chain] @ W[:, 2 * n :], single], axis=-1)
+    return 1.5 * W - W @ (W.T @ W) / 2
 
 
-def _skew(S: Real) -> tuple[Real, Complex, Real]:
+def _skew(S: Real) -> tuple[_Modes, Real]:
     r"""Frequencies w > 0 of a real skew S with their eigenvectors, and a real basis of its kernel.
 
     A skew matrix that couples even rows with odd ones only is [[0, -K^T], [K, 0]]; with K = X
@@ -169,106 +250,112 @@ def _skew(S: Real) -> tuple[Real, Complex, Real]:
     """
     Q = None
     if S[::2, ::2].any() or S[1::2, 1::2].any():
-        S, Q = scipy.linalg.hessenberg(S, calc_q=True)  # pyright: ignore[reportAssignmentType]
+        reduced: Any = scipy.linalg.hessenberg(S, calc_q=True)
+        S, Q = reduced
         S = np.tril(np.triu(S, -1), 1)  # the rest of it is rounding
-    K = S[1::2, ::2]
-    X, w, Yt = _singular(K)
-    nonzero = w > len(S) * EPS * np.max(w, initial=0.0)
-    rank = int(np.count_nonzero(nonzero))
-    even, odd = (slice(None, None, 2), slice(1, None, 2))
+    X, w, Yt = _singular(S[1::2, ::2])
+    rank = int(np.count_nonzero(w > len(S) * EPS * np.max(w, initial=0.0)))
+    y = Yt[:rank].T[:, ::-1]
+    x = X[:, :rank][:, ::-1]
+    pairs = _lifted(Q, y / math.sqrt(2), -1j * x / math.sqrt(2))
+    null_y = Yt[rank:].T
+    null_x = X[:, rank:]
+    even = _lifted(Q, null_y, np.zeros((null_x.shape[0], null_y.shape[1])))
+    odd = _lifted(Q, np.zeros((null_y.shape[0], null_x.shape[1])), null_x)
+    return _Modes(w[:rank][::-1], pairs), np.concatenate([even, odd], axis=-1)
 
-    def lift(y: Real, x: Real | Complex) -> np.ndarray:
-        if Q is None:
-            v = np.zeros((len(S), y.shape[-1]), dtype=np.result_type(x, y))
-            v[even], v[odd] = y, x
-            return v
-        if np.iscomplexobj(x):
-            return Q[:, even] @ y + 1j * (Q[:, odd] @ x.imag)
-        return Q[:, even] @ y + Q[:, odd] @ x
 
-    y, x = Yt[:rank].T[:, ::-1], X[:, :rank][:, ::-1]
-    pairs = lift(y / math.sqrt(2), -1j * x / math.sqrt(2))
-    null_y, null_x = Yt[rank:].T, X[:, rank:]
-    zeros_y, zeros_x = (
-        np.zeros((null_y.shape[0], null_x.shape[1])),
-        np.zeros((null_x.shape[0], null_y.shape[1])),
-    )
-    kernel = np.concatenate([lift(null_y, zeros_x), lift(zeros_y, null_x)], axis=-1)
-    return w[:rank][::-1], pairs, kernel
+def _lifted(Q: Real | None, even: Real, odd: Real | Complex) -> np.ndarray:
+    """The vectors with these entries in even and in odd rows, turned by Q."""
+    if Q is None:
+        order = len(even) + len(odd)
+        v = np.zeros((order, even.shape[-1]), dtype=np.result_type(odd, even))
+        v[::2] = even
+        v[1::2] = odd
+        return v
+    if np.iscomplexobj(odd):
+        return Q[:, ::2] @ even + 1j * (Q[:, 1::2] @ odd.imag)
+    return Q[:, ::2] @ even + Q[:, 1::2] @ odd
 
 
 def _singular(K: Real) -> tuple[Real, Real, Real]:
-    """The singular value decomposition; where no row or column has two entries (Fourier measures)
-    it can be read off.
+    """The singular value decomposition X, w, Y^T, read off where K has one entry a row and column.
+
+    That is so for the Fourier measures.
     """
     row, column = np.nonzero(K)
     if len(np.unique(row)) < len(row) or len(np.unique(column)) < len(column):
-        return tuple(np.linalg.svd(K))  # pyright: ignore[reportReturnType]
+        X, w, Yt = np.linalg.svd(K)
+        return X, w, Yt
     falling = np.argsort(-np.abs(K[row, column]), kind="stable")
-    row, column = row[falling], column[falling]
+    row = row[falling]
+    column = column[falling]
     w = np.zeros(min(K.shape))
     w[: len(row)] = np.abs(K[row, column])
-    X = np.eye(len(K))[:, np.concatenate([row, np.setdiff1d(np.arange(len(K)), row)])]
+    X = np.eye(len(K))[:, _completed(row, len(K))]
     X[:, : len(row)] *= np.sign(K[row, column])
-    return (
-        X,
-        w,
-        np.eye(K.shape[1])[np.concatenate([column, np.setdiff1d(np.arange(K.shape[1]), column)])],
-    )
+    Yt = np.eye(K.shape[1])[_completed(column, K.shape[1])]
+    return X, w, Yt
 
 
-def _normal(M: Real, scale: float) -> tuple[Complex, Complex, Real, Real]:
-    """Upper eigenvalues with eigenvectors, then real ones, of a normal M: its real Schur form is
-    block diagonal.
-    """
-    T, Z = scipy.linalg.schur(M, output="real")  # pyright: ignore[reportAssignmentType]
+def _completed(chosen: np.ndarray, count: int) -> np.ndarray:
+    """The permutation of 0 .. count - 1 that begins with the chosen ones."""
+    return np.concatenate([chosen, np.setdiff1d(np.arange(count), chosen)])
+
+
+def _normal(M: Real, scale: float) -> tuple[_Modes, _Modes]:
+    """The modes of a normal M from its real Schur form, which is block diagonal."""
+    schur: Any = scipy.linalg.schur(M, output="real")
+    T, Z = schur
     first = np.flatnonzero(np.abs(np.diag(T, -1)) > 8 * EPS * scale)
     second = first + 1
     alone = np.setdiff1d(np.arange(len(M)), np.concatenate([first, second]))
     rotation = (T[first, second] - T[second, first]) / 2
-    blocks = np.zeros_like(T)
-    blocks[alone, alone] = T[alone, alone]
-    blocks[first, first], blocks[second, second] = T[first, first], T[second, second]
-    blocks[first, second], blocks[second, first] = rotation, -rotation
-    departure = float(np.linalg.norm(T - blocks))
-    if departure > 64 * len(M) * EPS * scale:
-        got = f"a departure of {departure / scale:.3g} of its size"
-        raise ValueError(
-            f"A + P P^T must be normal; got {got}. Choose such a P, or use perturb for a general matrix."
-        )
-    half: Complex = T[first, first] + 1j * np.abs(rotation)
+    blocks = np.diag(np.diag(T))
+    blocks[first, second] = rotation
+    blocks[second, first] = -rotation
+    _check_normal(float(np.linalg.norm(T - blocks)), len(M), scale)
+    half = T[first, first] + 1j * np.abs(rotation)
     pairs = (Z[:, first] + 1j * np.sign(rotation) * Z[:, second]) / math.sqrt(2)
-    up, rising = np.lexsort((half.real, half.imag)), np.argsort(T[alone, alone], kind="stable")
-    return half[up], pairs[:, up], T[alone, alone][rising], Z[:, alone[rising]]
+    up = np.lexsort((half.real, half.imag))
+    real = T[alone, alone]
+    rising = np.argsort(real, kind="stable")
+    return _Modes(half[up], pairs[:, up]), _Modes(real[rising], Z[:, alone[rising]])
 
 
-def _canonical(values: np.ndarray, vectors: np.ndarray, B: np.ndarray, slack: float) -> np.ndarray:
-    """Eigenvectors turned so that V^H B > 0; where eigenvalues coincide, the whole eigenspace gets
-    its one basis.
-    """
+def _check_normal(departure: float, order: int, scale: float) -> None:
+    if departure > 64 * order * EPS * scale:
+        got = f"a departure of {departure / scale:.3g} of its size"
+        remedy = "Choose such a P, or use perturb for a general matrix."
+        raise ValueError(f"A + P P^T must be normal; got {got}. {remedy}")
+
+
+def _canonical(modes: _Modes, B: Real, slack: float) -> np.ndarray:
+    """The eigenvectors turned so that V^H B > 0; repeated eigenvalues get their one basis."""
+    values, vectors = modes
     if len(values) == 0:
         return vectors
     drive = B @ vectors  # conj(V^H B), B being real
     size = np.abs(drive)
     driven = size > len(B) * EPS * np.linalg.norm(B)
-    vectors = vectors * np.where(driven, drive.conj() / np.where(driven, size, 1.0), 1.0)
-    edges = np.flatnonzero(np.concatenate([[True], np.abs(np.diff(values)) > slack, [True]]))
+    phase = np.where(driven, drive.conj() / np.where(driven, size, 1.0), 1.0)
+    vectors = vectors * phase
+    apart = np.abs(np.diff(values)) > slack
+    edges = np.flatnonzero(np.concatenate([[True], apart, [True]]))
     for start, stop in pairwise(edges):
         if stop - start > 1 or not driven[start]:
             vectors[:, start:stop] = _basis_from(vectors[:, start:stop], B)
     return vectors
 
 
-def _basis_from(space: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """The basis of `space` that starts along B and goes on along e_0, e_1, ...: unique, whatever
-    basis came in.
-    """
+def _basis_from(space: np.ndarray, B: Real) -> np.ndarray:
+    """The basis of `space` that starts along B and goes on along e_0, e_1, ...: unique."""
     chosen = np.zeros((space.shape[-1], 0), dtype=space.dtype)
     for seed in (B / (np.linalg.norm(B) or 1.0), *np.eye(len(B))):
         c = space.conj().T @ seed
         c = c - chosen @ (chosen.conj().T @ c)
         size = np.linalg.norm(c)
-        if size > 1e-6:  # a direction less visible than this would carry more rounding than signal
+        if size > _VISIBLE:
             c = c / size
             c = c - chosen @ (chosen.conj().T @ c)  # once more, for the first time left eps/size
             chosen = np.concatenate([chosen, (c / np.linalg.norm(c))[:, None]], axis=-1)

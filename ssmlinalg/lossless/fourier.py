@@ -1,10 +1,10 @@
-r"""Fourier systems with feedback in closed form: A = Omega - P P^T, Omega in blocks of equally
-spaced frequencies.
+r"""Fourier systems with feedback in closed form: A = Omega - P P^T, equally spaced frequencies.
 
 Omega has the eigenvalues i k spacing, |k| <= K, and P the same part rho of each, so that
 
 .. math::  h(s) = P^T (s - \Omega)^{-1} P = \frac{\rho^2}{\text{spacing}} S(y), \qquad
-           S(y) = \sum_{|k| \le K} \frac{1}{y - i k} = \pi \left( \coth \pi y - T(y) \right), \quad y = s/\text{spacing},
+           S(y) = \sum_{|k| \le K} \frac{1}{y - i k} = \pi \left( \coth \pi y - T(y) \right),
+           \quad y = s/\text{spacing},
 
 T being the rest of the series, a difference of digamma functions. The eigenvalues of A + tau P P^T
 = Omega - (1 - tau) P P^T solve 1 + (1 - tau) h = 0; each stays next to one i k, and its distance
@@ -21,61 +21,219 @@ import scipy.special
 from ..ground.backend import Complex, Real
 
 _FAR = 16.0  # from here on eight terms of the asymptotic series of psi are good to eps
+_NEWTON = 50  # steps at most
+_SETTLED = 1e-9  # a relative step after which the next one is rounding
+_PSI = [0.0, *(scipy.special.bernoulli(16)[2::2] / np.arange(2, 17, 2))]
+_TRIGAMMA = scipy.special.bernoulli(18)[2::2]
 
 
 def offsets(K: int, weight: float, tau: float) -> Complex | None:
-    """delta_k = y_k - i k, k = 0 .. K, of the roots of 1 + (1 - tau) weight S(y) = 0, weight =
-    rho^2/spacing; None if unsure.
+    """The distances delta_k = y_k - i k of the roots of 1 + (1 - tau) weight S(y) = 0.
 
-    From coth(pi y) = T - g, g = 1/((1 - tau) weight pi): e^{2 pi delta} = 1 - 2/(g + 1 - T). By
-    Newton's method, a few eps relative to delta itself, however small. Cost O(K).
+    From coth(pi y) = T - g, g = 1/((1 - tau) weight pi): e^{2 pi delta} = 1 - 2/(g + 1 - T), by
+    Newton's method.
+
+    Args:
+        K: the number of frequencies above zero.
+        weight: rho^2/spacing.
+        tau: the size of the perturbation, in (0, 1].
+
+    Returns:
+        delta (K + 1,) for k = 0 .. K; None where the iteration cannot be relied on.
+
+    Accuracy:
+        A few eps relative to delta itself, however small.
+
+    Cost:
+        O(K).
+
+    Example:
+        >>> offsets(0, 1.0, 0.5)  # one state: s = -(1 - tau) weight
+        array([-0.5+0.j])
     """
     k = np.arange(K + 1)
     delta = np.zeros(K + 1, dtype=np.complex128)
     if tau == 1 or K == 0:
         return delta - (1 - tau) * weight * (K == 0)
     g = 1 / ((1 - tau) * weight * math.pi)
-    for _ in range(50):
+    for _ in range(_NEWTON):
         T, slope = _rest(K, k, delta)
         q = g + 1 - T
-        step = (scipy.special.log1p(-2 / q) / (2 * math.pi) - delta) / (
-            1 + slope / (math.pi * q * (q - 2))
-        )
+        defect = scipy.special.log1p(-2 / q) / (2 * math.pi) - delta
+        step = defect / (1 + slope / (math.pi * q * (q - 2)))
         delta = delta + step
-        if np.all(np.abs(step) <= 1e-9 * np.abs(delta)):  # the next step would be rounding
-            delta[0] = delta[0].real
-            return delta if np.all(delta.real < 0) and np.all(np.diff(k + delta.imag) > 0) else None
-    return None
+        if np.all(np.abs(step) <= _SETTLED * np.abs(delta)):
+            break
+    else:
+        return None
+    delta[0] = delta[0].real
+    damped = np.all(delta.real < 0)
+    rising = np.all(np.diff(k + delta.imag) > 0)
+    return delta if damped and rising else None
 
 
 def strengths(K: int, delta: Complex) -> Complex:
-    """-delta^2 S'(k i + delta), which is 1 at delta = 0: what P^T (s - Omega)^{-2} P is, times
-    delta^2.
+    """-delta^2 S'(k i + delta), which is 1 at delta = 0: P^T (s - Omega)^{-2} P times delta^2.
+
+    Args:
+        K: the number of frequencies above zero.
+        delta: offsets of the roots, (K + 1,).
+
+    Returns:
+        An array (K + 1,).
+
+    Cost:
+        O(K).
+
+    Example:
+        >>> strengths(1, np.zeros(2, np.complex128)).real
+        array([1., 1.])
     """
     x = math.pi * delta
-    sinch = np.where(x == 0, 1.0, np.sinh(x) / np.where(x == 0, 1.0, x))
-    return sinch**-2 + math.pi * delta**2 * _rest(K, np.arange(K + 1), delta)[1]
+    zero = x == 0
+    sinch = np.where(zero, 1.0, np.sinh(x) / np.where(zero, 1.0, x))
+    _, slope = _rest(K, np.arange(K + 1), delta)
+    return sinch**-2 + math.pi * delta**2 * slope
+
+
+def log_phi(K: int, weight: float, spacing: float, s: Complex) -> tuple[Complex, Complex]:
+    """log Phi, Phi = (1 - h)/(1 + h), and its derivative at points with Re s >= 0 <= Im s.
+
+    By 1/h, which is finite in that region, at the poles of h too.
+
+    Args:
+        K: the number of frequencies above zero.
+        weight: rho^2.
+        spacing: of the frequencies.
+        s: points (S,).
+
+    Returns:
+        Two arrays (S,).
+
+    Cost:
+        O(S).
+
+    Example:
+        >>> value, _ = log_phi(0, 1.0, 1.0, np.array([3.0 + 0j]))  # h = 1/s
+        >>> np.exp(value).real.round(6)
+        array([0.5])
+    """
+    y = s / spacing
+    beyond = y.imag > K + 0.5
+    inverse = np.empty_like(y)  # of S
+    slope = np.empty_like(y)
+    inverse[beyond], slope[beyond] = _inverse_beyond(K, y[beyond])
+    inverse[~beyond], slope[~beyond] = _inverse_among(K, y[~beyond])
+    r = spacing / weight * inverse
+    dr = slope / weight
+    return np.log((r - 1) / (r + 1)), 2 * dr / (r**2 - 1)
+
+
+def right(P: Real, delta: Complex, rows: np.ndarray, modes: np.ndarray) -> Complex:
+    """delta (s - Omega)^{-1} P at the roots of some modes, finite also at delta = 0.
+
+    Args:
+        P: the column of the feedback, (N,).
+        delta: offsets of the roots, (K + 1,).
+        rows: numbers of states, (R,).
+        modes: numbers k >= 0 of roots, (M,).
+
+    Returns:
+        An array (R, M).
+
+    Cost:
+        O(R M).
+
+    Example:
+        >>> zero = np.zeros(1, np.complex128)
+        >>> right(np.ones(1), zero, np.array([0]), np.array([0])).real
+        array([[1.]])
+    """
+    return _resolvent(P, delta, rows, modes, 1.0)
+
+
+def left(P: Real, delta: Complex, rows: np.ndarray, modes: np.ndarray) -> Complex:
+    """delta (s - Omega^T)^{-1} P, likewise.
+
+    Args:
+        P: the column of the feedback, (N,).
+        delta: offsets of the roots, (K + 1,).
+        rows: numbers of states, (R,).
+        modes: numbers k >= 0 of roots, (M,).
+
+    Returns:
+        An array (R, M).
+
+    Cost:
+        O(R M).
+
+    Example:
+        >>> zero = np.zeros(1, np.complex128)
+        >>> left(np.ones(1), zero, np.array([0]), np.array([0])).real
+        array([[1.]])
+    """
+    return _resolvent(P, delta, rows, modes, -1.0)
+
+
+def _resolvent(
+    P: Real,
+    delta: Complex,
+    rows: np.ndarray,
+    modes: np.ndarray,
+    sign: float,
+) -> Complex:
+    """Cosine and sine of frequency m at the roots k; sign -1 is the transpose of Omega."""
+    odd = len(P) % 2  # an odd order has no sine of frequency zero
+    wave = (rows + odd) // 2
+    sine = ((rows + odd) % 2 == 1) & (rows > 0)
+    size = np.where(wave == 0, P[0], math.sqrt(2) * P[0])[:, None]
+    d = delta[modes]
+    k = modes
+    m = wave[:, None]
+    y = 1j * k + d
+    own = np.where(m == k, 1.0, d / np.where(m == k, 1.0, d + 1j * (k - m)))  # delta/(y - i m)
+    mirrored = np.where(m == 0, 1.0, y + 1j * m)
+    cosine = np.where(m == 0, 1.0, y / mirrored)
+    return size * own * np.where(sine[:, None], sign * m / mirrored, cosine)
 
 
 def _rest(K: int, k: np.ndarray, delta: Complex) -> tuple[Complex, Complex]:
     """T(i k + delta) = (1/pi) sum_{|m| > K} 1/(y - i m) and its derivative."""
-    up, down = K + 1 - k + 1j * delta, K + 1 + k - 1j * delta
-    far = (
-        np.abs(up) >= _FAR
-    )  # there psi by its asymptotic series, for the difference of two logarithms is the small thing
-    difference = np.empty_like(up)
+    up = K + 1 - k + 1j * delta
+    down = K + 1 + k - 1j * delta
+    far = np.abs(up) >= _FAR
+    difference = np.empty_like(up)  # of digamma functions
     difference[~far] = scipy.special.psi(up[~far]) - scipy.special.psi(down[~far])
-    gap, up_far, down_far = 2j * (1j * k + delta)[far], up[far], down[far]
+    # By the asymptotic series, for the difference of two logarithms is the small thing.
+    gap = 2j * (1j * k + delta)[far]
+    up_far = up[far]
+    down_far = down[far]
     series = _asymptotic(1 / up_far**2) - _asymptotic(1 / down_far**2)
-    difference[far] = 2 * np.arctanh(gap / (2 * K + 2)) + gap / (2 * up_far * down_far) - series
+    logarithms = 2 * np.arctanh(gap / (2 * K + 2))
+    difference[far] = logarithms + gap / (2 * up_far * down_far) - series
     return -1j * difference / math.pi, (_trigamma(up) + _trigamma(down)) / math.pi
+
+
+def _inverse_beyond(K: int, y: Complex) -> tuple[Complex, Complex]:
+    """1/S and its derivative above all frequencies, where S = -i sum_k 1/(v - k), v = -i y."""
+    v = -1j * y
+    S = -1j * (scipy.special.psi(v + K + 1) - scipy.special.psi(v - K))
+    return 1 / S, (_trigamma(v + K + 1) - _trigamma(v - K)) / S**2
+
+
+def _inverse_among(K: int, y: Complex) -> tuple[Complex, Complex]:
+    """1/S and its derivative elsewhere, by coth(pi y) - T(y)."""
+    T, bend = _rest(K, np.zeros(len(y)), y)
+    q = np.exp(-2 * math.pi * y)
+    n = 1 - q
+    S = math.pi * (1 + q - T * n)  # times n
+    slope = math.pi * (4 * math.pi * q + bend * n**2) / S**2
+    return n / S, slope
 
 
 def _asymptotic(y: Complex) -> Complex:
     """sum_k B_2k/(2 k) y^k: log x - 1/(2 x) - psi(x) at y = 1/x^2."""
-    return np.polynomial.polynomial.polyval(
-        y, [0.0, *(scipy.special.bernoulli(16)[2::2] / np.arange(2, 17, 2))]
-    )
+    return np.polynomial.polynomial.polyval(y, _PSI)
 
 
 def _trigamma(x: Complex) -> Complex:
@@ -85,54 +243,5 @@ def _trigamma(x: Complex) -> Complex:
         value += 1 / x**2
         x = x + 1
     y = 1 / x**2
-    series = np.polynomial.polynomial.polyval(y, scipy.special.bernoulli(18)[2::2])
+    series = np.polynomial.polynomial.polyval(y, _TRIGAMMA)
     return value + 1 / x + y / 2 + series * y / x
-
-
-def log_phi(K: int, weight: float, spacing: float, s: Complex) -> tuple[Complex, Complex]:
-    """log Phi, Phi = (1 - h)/(1 + h), and its derivative at s (S,), Re s >= 0 <= Im s; weight =
-    rho^2.
-
-    By 1/h, which is finite in that region, at the poles of h too.
-    """
-    y = s / spacing
-    inverse, slope = np.empty_like(y), np.empty_like(y)  # of S
-    beyond = y.imag > K + 0.5
-    v = -1j * y[beyond]  # there S = -i sum_k 1/(v - k)
-    S = -1j * (scipy.special.psi(v + K + 1) - scipy.special.psi(v - K))
-    inverse[beyond], slope[beyond] = 1 / S, (_trigamma(v + K + 1) - _trigamma(v - K)) / S**2
-    y = y[~beyond]
-    T, bend = _rest(K, np.zeros(len(y)), y)
-    q = np.exp(-2 * math.pi * y)
-    n = 1 - q
-    S = math.pi * (1 + q - T * n)  # times n
-    inverse[~beyond], slope[~beyond] = n / S, math.pi * (4 * math.pi * q + bend * n**2) / S**2
-    r, dr = spacing / weight * inverse, slope / weight
-    return np.log((r - 1) / (r + 1)), 2 * dr / (r**2 - 1)
-
-
-def right(P: Real, spacing: float, delta: Complex, rows: np.ndarray, modes: np.ndarray) -> Complex:
-    """delta (s - Omega)^{-1} P at the roots of the given `modes` k >= 0, rows of it: finite also at
-    delta = 0.
-    """
-    return _resolvent(P, spacing, delta, rows, modes, 1.0)
-
-
-def left(P: Real, spacing: float, delta: Complex, rows: np.ndarray, modes: np.ndarray) -> Complex:
-    """delta (s - Omega^T)^{-1} P, likewise."""
-    return _resolvent(P, spacing, delta, rows, modes, -1.0)
-
-
-def _resolvent(
-    P: Real, spacing: float, delta: Complex, rows: np.ndarray, modes: np.ndarray, sign: float
-) -> Complex:
-    odd = len(P) % 2  # an odd order has no sine of frequency zero
-    wave, sine = (rows + odd) // 2, (rows + odd) % 2 == 1
-    sine &= rows > 0
-    size = np.where(wave == 0, P[0], math.sqrt(2) * P[0])[:, None]
-    d, m, k = delta[modes], wave[:, None], modes
-    y = 1j * k + d
-    own = np.where(m == k, 1.0, d / np.where(m == k, 1.0, d + 1j * (k - m)))  # delta/(y - i m)
-    other = np.where(m == 0, 1.0, y + 1j * m)
-    cosine = np.where(m == 0, 1.0, y / other)
-    return size * own * np.where(sine[:, None], sign * m / other, cosine)

@@ -1,12 +1,12 @@
-r"""Lossless systems of rank one whose perturbed spectrum is known in closed form: A + A^T = 2 sigma
-I - 2 P P^T.
+r"""Recognition of lossless systems of rank one whose perturbed spectrum is known in closed form.
 
-`recognize` finds out whether a matrix is a chain (`_cascade`) or a Fourier system (`_fourier`), and
-returns the function that solves it. What it solves for is the spectrum of A + tau P P^T: with x =
-(s - A)^{-1} P at an eigenvalue s, where Phi = 1 - 2 P^T x = -c, c = 2/tau - 1,
+They satisfy A + A^T = 2 sigma I - 2 P P^T. `recognize` finds out whether a matrix is a chain
+(`chain`) or a Fourier system (`fourier`), and returns the function that solves it. It solves for
+the spectrum of A + tau P P^T: with x = (s - A)^{-1} P at an eigenvalue s, where Phi = 1 - 2 P^T x =
+-c, c = 2/tau - 1,
 
-.. math::  P^T x = \frac{1}{\tau}, \qquad |x|^2 = \frac{c^2 - 1}{-4 \operatorname{Re}(s - \sigma)}, \qquad
-           P^T (s - A)^{-2} P = -\frac{c}{2} \frac{d \log \Phi}{d s},
+.. math::  P^T x = \frac{1}{\tau}, \qquad |x|^2 = \frac{c^2 - 1}{-4 \operatorname{Re}(s - \sigma)},
+           \qquad P^T (s - A)^{-2} P = -\frac{c}{2} \frac{d \log \Phi}{d s},
 
 so P in the eigenbasis, on both sides, costs O(1) a mode, and eigenvectors are needed only by who
 asks for them.
@@ -26,9 +26,7 @@ from ..ground.formats import EPS
 from ..ground.ondemand import OnDemand
 from . import chain, fourier
 
-_PROBES = (
-    4  # random vectors that tell a matrix from its formula: one alone would with probability one
-)
+_PROBES = 4  # random vectors that tell a matrix from its formula: one would with probability one
 _ROWS = 16  # and rows looked at of a matrix that is not written down
 
 Block = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -37,8 +35,12 @@ Block = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class Spectrum(NamedTuple):
     """A + tau P P^T = V diag(sigma + z) V^{-1} with unit columns and P^T V >= 0.
 
-    `z` (N,) in canonical order; `driven` (N,) is V^{-1} P; `sensitivity` (N,) the condition numbers
-    of the eigenvalues; `V` and `V_inv` give blocks by two index vectors.
+    Attributes:
+        z: eigenvalues less sigma in canonical order, (N,).
+        driven: V^{-1} P, (N,).
+        sensitivity: the condition numbers of the eigenvalues, (N,).
+        V: the block of V at two index vectors.
+        V_inv: the block of V^{-1} at two index vectors.
     """
 
     z: Complex
@@ -49,10 +51,13 @@ class Spectrum(NamedTuple):
 
 
 class Structure(NamedTuple):
-    """What a closed form gives: sigma; the spectrum for tau, None where it cannot be relied on; A
-    times (N, k); log Phi.
+    """What the closed form of a system gives.
 
-    `log_phi` is evaluated at s - sigma = z (S,) with Im z > 0, together with d log Phi/ds.
+    Attributes:
+        sigma: the lossless axis.
+        solve: the spectrum for a tau, None where it cannot be relied on.
+        times: A times (N, k).
+        log_phi: log Phi and d log Phi/ds at s - sigma = z (S,) with Im z > 0.
     """
 
     sigma: float
@@ -61,82 +66,133 @@ class Structure(NamedTuple):
     log_phi: Callable[[Complex], tuple[Complex, Complex]]
 
 
+class _Formula(NamedTuple):
+    """A matrix by formula: its product with (N, k), and some of its rows (R, N)."""
+
+    times: Callable[[Real], Real]
+    rows: Callable[[np.ndarray], Real]
+
+
 def recognize(A: Array, P: Array) -> Structure | None:
-    """The structure of A (N, N) and P (N, 1), if they have one of those known here. Cost O(N^2),
-    O(N) on demand.
+    """The structure of a system, if it is one of those known here.
+
+    Args:
+        A: a matrix, or one on demand, (N, N).
+        P: (N, 1).
+
+    Returns:
+        A `Structure`, or None.
+
+    Cost:
+        O(N^2), O(N) on demand.
+
+    Example:
+        >>> found = recognize(np.array([[-1.0]]), np.sqrt([[0.5]]))
+        >>> found.sigma, found.solve(1.0).z.real
+        (-0.5, array([0.]))
     """
-    if P.shape[-1] != 1 or not P.any() or any(np.iscomplexobj(array) for array in (A, P)):
+    if P.shape[-1] != 1 or not P.any():
         return None
-    p = P[:, 0]
-    if p.all():
-        a, sigma = p**2, float(A[0, 0] + p[0] ** 2)
-        if abs(sigma - round(sigma, 12)) <= 4 * EPS * abs(
-            A[0, 0]
-        ):  # the last digit is that of a square root squared
-            sigma = round(sigma, 12)
-        times, rows = _chain(p, sigma)
-        if _agrees(A, p, times, rows):
-            evaluate = chain.evaluator(a)
-            return Structure(
-                sigma,
-                partial(_solve_chain, p, a),
-                times,
-                lambda z: evaluate(z, np.zeros(len(z), dtype=bool)),
-            )
-    K = (len(p) - 1) // 2
-    spacing = float(A[-1, -2] + p[-1] * p[-2]) / K if K else 1.0
-    if spacing > 0:
-        times, rows = _waves(p, spacing)
-        if _agrees(A, p, times, rows):
-            log_phi = partial(fourier.log_phi, K, p[0] ** 2, spacing)
-            return Structure(0.0, partial(_solve_waves, p, spacing), times, log_phi)
-    return None
+    if np.iscomplexobj(A) or np.iscomplexobj(P):
+        return None
+    return _as_chain(A, P[:, 0]) or _as_waves(A, P[:, 0])
 
 
 def gain(B: Array, P: Array) -> float | None:
-    """g of B = g P, if P (N, 1) is parallel to B."""
+    """g of B = g P, if there is one column P that is parallel to B.
+
+    Args:
+        B: (N,).
+        P: (N, R).
+
+    Returns:
+        g, or None.
+
+    Example:
+        >>> gain(np.array([2.0, 4.0]), np.array([[1.0], [2.0]]))
+        2.0
+    """
     if P.shape[-1] != 1 or not P.any():
         return None
-    g = float(P[:, 0] @ B / (P[:, 0] @ P[:, 0]))
-    return g if np.linalg.norm(B - g * P[:, 0]) <= 64 * len(B) * EPS * np.linalg.norm(B) else None
+    p = P[:, 0]
+    g = float(p @ B / (p @ p))
+    rounding = 64 * len(B) * EPS * np.linalg.norm(B)
+    return g if np.linalg.norm(B - g * p) <= rounding else None
 
 
-def _agrees(
-    A: Array, p: Real, times: Callable[[Real], Real], rows: Callable[[np.ndarray], Real]
-) -> bool:
-    """Whether A is the matrix whose product with vectors is `times` and whose rows are `rows`."""
+def _as_chain(A: Array, p: Real) -> Structure | None:
+    if not p.all():
+        return None
+    a = p**2
+    sigma = float(A[0, 0] + a[0])
+    plain = round(sigma, 12)  # but for the last digit, that of a square root squared
+    if abs(sigma - plain) <= 4 * EPS * abs(A[0, 0]):
+        sigma = plain
+    formula = _chain(p, sigma)
+    if not _agrees(A, p, formula):
+        return None
+    evaluate = chain.evaluator(a)
+
+    def log_phi(z: Complex) -> tuple[Complex, Complex]:
+        return evaluate(z, np.zeros(len(z), dtype=bool))
+
+    return Structure(sigma, partial(_solve_chain, p, a), formula.times, log_phi)
+
+
+def _as_waves(A: Array, p: Real) -> Structure | None:
+    K = (len(p) - 1) // 2
+    spacing = float(A[-1, -2] + p[-1] * p[-2]) / K if K else 1.0
+    if spacing <= 0:
+        return None
+    formula = _waves(p, spacing)
+    if not _agrees(A, p, formula):
+        return None
+    log_phi = partial(fourier.log_phi, K, p[0] ** 2, spacing)
+    return Structure(0.0, partial(_solve_waves, p, spacing), formula.times, log_phi)
+
+
+def _agrees(A: Array, p: Real, formula: _Formula) -> bool:
+    """Whether A is the matrix of that formula: by random products, or by random rows on demand."""
+    rng = np.random.default_rng(0)
     if isinstance(A, OnDemand):
-        some = np.random.default_rng(0).integers(0, len(p), _ROWS)
-        found, expected, scale = A[some], rows(some), float(np.linalg.norm(p))
-        return bool(
-            np.all(np.abs(found - expected) <= 64 * EPS * scale * (scale + np.abs(expected)))
-        )
-    x = np.random.default_rng(0).standard_normal((len(p), _PROBES))
-    rest = np.linalg.norm(A @ x - times(x))
+        some = rng.integers(0, len(p), _ROWS)
+        expected = formula.rows(some)
+        scale = float(np.linalg.norm(p))
+        rounding = 64 * EPS * scale * (scale + np.abs(expected))
+        return bool(np.all(np.abs(A[some] - expected) <= rounding))
+    x = rng.standard_normal((len(p), _PROBES))
+    rest = np.linalg.norm(A @ x - formula.times(x))
     return bool(rest <= 64 * len(p) * EPS * np.linalg.norm(A))
 
 
-def _chain(p: Real, sigma: float) -> tuple[Callable[[Real], Real], Callable[[np.ndarray], Real]]:
-    a, n = p**2, np.arange(len(p))
+def _chain(p: Real, sigma: float) -> _Formula:
+    """sigma - a on the diagonal, -2 p p^T below."""
+    diagonal = sigma - p**2
+    n = np.arange(len(p))
 
     def times(x: Real) -> Real:
         px = p[:, None] * x
-        return (sigma - a)[:, None] * x - 2 * p[:, None] * (np.cumsum(px, axis=0) - px)
+        before = np.cumsum(px, axis=0) - px
+        return diagonal[:, None] * x - 2 * p[:, None] * before
 
     def rows(some: np.ndarray) -> Real:
         m = some[:, None]
-        return np.where(n < m, -2 * p[some][:, None] * p, np.where(n == m, sigma - a, 0.0))
+        below = -2 * p[some][:, None] * p
+        return np.where(n < m, below, np.where(n == m, diagonal, 0.0))
 
-    return times, rows
+    return _Formula(times, rows)
 
 
-def _waves(p: Real, spacing: float) -> tuple[Callable[[Real], Real], Callable[[np.ndarray], Real]]:
+def _waves(p: Real, spacing: float) -> _Formula:
+    """Blocks of equally spaced frequencies, less p p^T with the weights 1, 0, sqrt 2, 0, ..."""
     n = np.arange(len(p))
     odd = len(p) % 2
-    wave, sine = (n + odd) // 2, ((n + odd) % 2 == 1) & (n > 0)
+    wave = (n + odd) // 2
+    sine = ((n + odd) % 2 == 1) & (n > 0)
     partner = np.where(wave > 0, np.where(sine, n - 1, n + 1), n)
     turn = np.where(sine, 1.0, -1.0) * spacing * wave
-    part = np.where(sine, 0.0, np.where(wave > 0, math.sqrt(2), 1.0)) * p[0]
+    weight = np.where(sine, 0.0, np.where(wave > 0, math.sqrt(2), 1.0))
+    part = weight * p[0]
     if np.any(np.abs(part - p) > 16 * EPS * abs(p[0])):
         part = np.full(len(p), np.nan)  # not those weights: agree with nothing
 
@@ -144,87 +200,105 @@ def _waves(p: Real, spacing: float) -> tuple[Callable[[Real], Real], Callable[[n
         return turn[:, None] * x[partner] - part[:, None] * (part @ x)
 
     def rows(some: np.ndarray) -> Real:
-        return (
-            np.where(n == partner[some][:, None], turn[some][:, None], 0.0)
-            - part[some][:, None] * part
-        )
+        turning = np.where(n == partner[some][:, None], turn[some][:, None], 0.0)
+        return turning - part[some][:, None] * part
 
-    return times, rows
+    return _Formula(times, rows)
 
 
 def _solve_chain(p: Real, a: Real, tau: float) -> Spectrum | None:
     z = chain.roots(a, tau)
     if z is None:
         return None
-    order, pairs = len(p), len(p) // 2
-    # log Phi on the upper half and on the real root; what conjugates have is conjugate.
-    evaluate = chain.evaluator(a)
-    upper = np.concatenate([z[:pairs], z[2 * pairs :]])
-    m = np.append(np.arange(pairs, 0, -1), (order + 1) // 2)[: len(upper)]
-    slope = evaluate(upper, order - 2 * m + 1 <= 2 * m - 1).slope
-    slope = np.concatenate([slope[:pairs], slope[:pairs].conj(), slope[pairs:].real])
+    slope = _slopes(a, z)
     square = -slope.real / 2 if tau == 1 else (1 - tau) / tau**2 / -z.real
-    size = np.sqrt(square)
+    size = np.sqrt(square)  # |x|
     if not np.all(np.isfinite(size)):
         return None
 
     def V(rows: np.ndarray, columns: np.ndarray) -> Complex:
-        product = chain.products(a, z[columns], rows)
-        return p[rows, None] / (z[columns] + a[rows, None]) * product / size[columns]
+        before = chain.products(a, z[columns], rows)
+        return p[rows, None] / (z[columns] + a[rows, None]) * before / size[columns]
 
     def V_inv(rows: np.ndarray, columns: np.ndarray) -> Complex:
         # y_n = p_n/(z + a_n) prod_{m>n} = -c p_n/(z - a_n)/prod_{m<n}, for all factors together are
         # -c; times |x|/(y^T x)
-        product = chain.products(a, z[rows], columns)
-        return (
-            p[columns, None]
-            / (z[rows] - a[columns, None])
-            / product
-            * (2 * size[rows] / slope[rows])
-        ).T
+        before = chain.products(a, z[rows], columns)
+        own = p[columns, None] / (z[rows] - a[columns, None])
+        return (own / before * (2 * size[rows] / slope[rows])).T
 
+    driven = size / ((tau / 2 - 1) * slope)
     sensitivity = 2 * square / ((2 / tau - 1) * np.abs(slope))  # |x| |y| / |y^T x|, and |y| = |x|
-    return Spectrum(z, size / ((tau / 2 - 1) * slope), sensitivity, V, V_inv)
+    return Spectrum(z, driven, sensitivity, V, V_inv)
+
+
+def _slopes(a: Real, z: Complex) -> Complex:
+    """d log Phi/dz at all roots (N,): those of conjugates are conjugate."""
+    order = len(a)
+    pairs = order // 2
+    upper = np.concatenate([z[:pairs], z[2 * pairs :]])
+    m = np.append(np.arange(pairs, 0, -1), (order + 1) // 2)[: len(upper)]
+    slope = chain.evaluator(a)(upper, order - 2 * m + 1 <= 2 * m - 1).slope
+    return np.concatenate([slope[:pairs], slope[:pairs].conj(), slope[pairs:].real + 0j])
 
 
 def _solve_waves(p: Real, spacing: float, tau: float) -> Spectrum | None:
-    order, K = len(p), (len(p) - 1) // 2
+    K = (len(p) - 1) // 2
     delta = fourier.offsets(K, p[0] ** 2 / spacing, tau)
     if delta is None:
         return None
-    idle = order - 2 * K - 1  # the sine of frequency zero, which nothing drives
-    k = np.concatenate([np.arange(1, K + 1), np.arange(1, K + 1), [0]])
-    conjugate = np.concatenate([np.zeros(K), np.ones(K), [0]]) == 1
-
-    def full(values: Complex, at_idle: float) -> Complex:
-        return np.concatenate(
-            [np.where(conjugate, values[k].conj(), values[k]), np.full(idle, at_idle + 0j)]
-        )
-
-    beta: Complex = (
-        np.full(K + 1, p[0] ** 2 + 0j) if tau == 1 else -spacing * delta / (1 - tau)
-    )  # P^T u of u = delta (s - Omega)^{-1} P
+    modes = _Modes(len(p))
+    at_frequencies = np.full(K + 1, p[0] ** 2 + 0j)
+    # P^T u of u = delta (s - Omega)^{-1} P
+    beta: Complex = at_frequencies if tau == 1 else -spacing * delta / (1 - tau)
     size = np.abs(beta) / np.sqrt(beta.real)  # |u|
     phase = beta / np.abs(beta)
-    gain = size * phase / (p[0] ** 2 * fourier.strengths(K, delta))  # of a row of V_inv
+    row_gain = size * phase / (p[0] ** 2 * fourier.strengths(K, delta))  # of a row of V_inv
 
     def V(rows: np.ndarray, columns: np.ndarray) -> Complex:
-        return _with_idle(fourier.right, rows, columns, 1 / (size * phase))
+        vectors = partial(fourier.right, p, delta)
+        return modes.block(vectors, rows, columns, 1 / (size * phase))
 
     def V_inv(rows: np.ndarray, columns: np.ndarray) -> Complex:
-        return _with_idle(fourier.left, columns, rows, gain).T
+        vectors = partial(fourier.left, p, delta)
+        return modes.block(vectors, columns, rows, row_gain).T
 
-    def _with_idle(
-        vectors: Callable[..., Complex], rows: np.ndarray, columns: np.ndarray, factor: Complex
+    z = modes.all(spacing * (1j * np.arange(K + 1) + delta), idle=0.0)
+    sensitivity = modes.all(size * np.abs(row_gain) + 0j, idle=1.0).real
+    return Spectrum(z, modes.all(row_gain * beta, idle=0.0), sensitivity, V, V_inv)
+
+
+class _Modes:
+    """The modes of a Fourier system in canonical order: upper half, conjugates, real, idle.
+
+    The idle one is the sine of frequency zero, which nothing drives; an odd order has none.
+    """
+
+    def __init__(self, order: int) -> None:
+        K = (order - 1) // 2
+        self.driven = 2 * K + 1
+        self.idle = order - self.driven
+        self.wave = np.concatenate([np.arange(1, K + 1), np.arange(1, K + 1), [0]])
+        self.mirrored = np.concatenate([np.zeros(K), np.ones(K), [0]]) == 1
+
+    def all(self, values: Complex, idle: float) -> Complex:
+        """The values of all modes (N,) from those of the waves (K + 1,)."""
+        own = values[self.wave]
+        own = np.where(self.mirrored, own.conj(), own)
+        return np.concatenate([own, np.full(self.idle, idle + 0j)])
+
+    def block(
+        self,
+        vectors: Callable[[np.ndarray, np.ndarray], Complex],
+        rows: np.ndarray,
+        columns: np.ndarray,
+        factor: Complex,
     ) -> Complex:
-        driven = columns < 2 * K + 1
+        """Rows of the vectors of some modes, `columns`, each times the factor of its wave."""
         block = np.zeros((len(rows), len(columns)), dtype=np.complex128)
-        modes, other = k[columns[driven]], conjugate[columns[driven]]
-        found = vectors(p, spacing, delta, rows, modes) * factor[modes]
-        block[:, driven] = np.where(other, found.conj(), found)
+        driven = columns < self.driven
+        waves = self.wave[columns[driven]]
+        found = vectors(rows, waves) * factor[waves]
+        block[:, driven] = np.where(self.mirrored[columns[driven]], found.conj(), found)
         block[:, ~driven] = (rows == 1)[:, None]
         return block
-
-    z = full(spacing * (1j * np.arange(K + 1) + delta), 0.0)
-    sensitivity = full(size * np.abs(gain) + 0j, 1.0).real
-    return Spectrum(z, full(gain * beta, 0.0), sensitivity, V, V_inv)
