@@ -107,7 +107,8 @@ def diagonalize(nplr: NPLR) -> DPLR:
             return _closed_form(structure.sigma, spectrum, g)
     basis = eigenbasis(nplr)
     adjoint = basis.V.conj().T
-    return _of_step_one(basis.Lambda, adjoint @ P, adjoint @ B, basis.V[0].copy())
+    first = basis.V[0].copy()
+    return _of_step_one(basis.Lambda, adjoint @ P, adjoint @ B, first)
 
 
 def eigenbasis(nplr: NPLR) -> Eigenbasis:
@@ -157,26 +158,50 @@ def eigenbasis(nplr: NPLR) -> Eigenbasis:
     slack = 8 * EPS * scale
     pairs = _canonical(upper, B, slack)
     single = _canonical(real, B, slack)
-    Lambda: Complex = np.concatenate([upper.values, upper.values.conj(), real.values])
+    half = upper.values
+    Lambda: Complex = np.concatenate([half, half.conj(), real.values])
     V: Complex = np.concatenate([pairs, pairs.conj(), single], axis=-1)
     return Eigenbasis(Lambda, V, *_defects(M, scale, Lambda, V))
 
 
-def _closed_form(sigma: float, spectrum: Spectrum, g: float) -> DPLR:
+def _closed_form(
+    sigma: float,
+    spectrum: Spectrum,
+    g: float,
+) -> DPLR:
     """The system in the closed form of its eigenbasis, turned so that V^H B > 0, B = g P."""
     sign = math.copysign(1.0, g)
     Ptilde = sign * spectrum.driven
-    first = spectrum.V(np.arange(1), np.arange(len(spectrum.z)))[0]
-    return _of_step_one(sigma + spectrum.z, Ptilde[:, None], g * Ptilde, sign * first)
+    modes = np.arange(len(spectrum.z))
+    first = spectrum.V(np.arange(1), modes)[0]
+    Lambda = sigma + spectrum.z
+    return _of_step_one(Lambda, Ptilde[:, None], g * Ptilde, sign * first)
 
 
-def _of_step_one(Lambda: Complex, P: Complex, B: Complex, C: Complex) -> DPLR:
+def _of_step_one(
+    Lambda: Complex,
+    P: Complex,
+    B: Complex,
+    C: Complex,
+) -> DPLR:
     zero = np.asarray(0.0)
     one = np.asarray(1.0)
-    return DPLR(Lambda=Lambda, P=P, B=B, C=C, D=zero, step=one)
+    return DPLR(
+        Lambda=Lambda,
+        P=P,
+        B=B,
+        C=C,
+        D=zero,
+        step=one,
+    )
 
 
-def _modes(A: Real, P: Real, M: Real, scale: float) -> tuple[_Modes, _Modes]:
+def _modes(
+    A: Real,
+    P: Real,
+    M: Real,
+    scale: float,
+) -> tuple[_Modes, _Modes]:
     """The modes of the upper half plane by rising frequency, and the real ones by rising value."""
     order = len(A)
     slack = 8 * EPS * scale
@@ -185,24 +210,36 @@ def _modes(A: Real, P: Real, M: Real, scale: float) -> tuple[_Modes, _Modes]:
     symmetric = (M + M.T) / 2 - sigma * np.eye(order)
     if np.linalg.norm(symmetric) > slack:
         return _normal(M, scale)
-    cascade = P.shape[-1] == 1 and np.linalg.norm(np.triu(A, 1)) <= slack
-    undamped, kernel = _cascade(P[:, 0]) if cascade else _skew((M - M.T) / 2)
+    triangular = np.linalg.norm(np.triu(A, 1)) <= slack
+    if triangular and P.shape[-1] == 1:
+        undamped, kernel = _cascade(P[:, 0])
+    else:
+        undamped, kernel = _skew((M - M.T) / 2)
     upper = undamped._replace(values=sigma + 1j * undamped.values)
-    return upper, _Modes(np.full(kernel.shape[-1], sigma), kernel)
+    undriven = np.full(kernel.shape[-1], sigma)
+    return upper, _Modes(undriven, kernel)
 
 
-def _defects(M: Real, scale: float, Lambda: Complex, V: Complex) -> tuple[float, float]:
+def _defects(
+    M: Real,
+    scale: float,
+    Lambda: Complex,
+    V: Complex,
+) -> tuple[float, float]:
     """|M V - V Lambda|_F / scale and |V^H V - I|_F / sqrt(N), from random vectors.
 
     E |R x|^2 = |R|_F^2 for a normal x, so a few vectors tell the size of R within some per cent,
     and no product of matrices, which would cost as much as the decomposition, is spent on the
     check.
     """
-    x = np.random.default_rng(0).standard_normal((len(M), _PROBES))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((len(M), _PROBES))
     Vx = V @ x
     root = math.sqrt(_PROBES)
-    residual = float(np.linalg.norm(M @ Vx - V @ (Lambda[:, None] * x)) / root)
-    orthogonality = float(np.linalg.norm(V.conj().T @ Vx - x) / root)
+    rest = M @ Vx - V @ (Lambda[:, None] * x)
+    residual = float(np.linalg.norm(rest) / root)
+    deviation = V.conj().T @ Vx - x
+    orthogonality = float(np.linalg.norm(deviation) / root)
     return residual / scale if scale else 0.0, orthogonality / math.sqrt(len(M))
 
 
@@ -220,9 +257,11 @@ def _cascade(P: Real) -> tuple[_Modes, Real]:
     n = len(w)
     W = _chain_vectors(p, w)
     pairs = np.zeros((order, n), dtype=np.complex128)
-    pairs[chain] = (W[:, :n] + 1j * W[:, n : 2 * n]) / math.sqrt(2)
+    upper = W[:, :n] + 1j * W[:, n : 2 * n]
+    pairs[chain] = upper / math.sqrt(2)
     identity = np.eye(order)
-    kernel = np.concatenate([identity[:, chain] @ W[:, 2 * n :], identity[:, idle]], axis=-1)
+    at_zero = identity[:, chain] @ W[:, 2 * n :]
+    kernel = np.concatenate([at_zero, identity[:, idle]], axis=-1)
     return _Modes(w, pairs), kernel
 
 
@@ -231,7 +270,8 @@ def _chain_vectors(p: Real, w: Real) -> Real:
     n = len(w)
     a = p**2
     z = 1j * np.concatenate([w, np.zeros(len(p) % 2)])
-    v = (p / (z[:, None] + a) * products(a, z, np.arange(len(p))).T).T
+    before = products(a, z, np.arange(len(p)))
+    v = (p / (z[:, None] + a) * before.T).T
     v = v / np.linalg.norm(v, axis=0)
     real = math.sqrt(2) * v[:, :n].real
     imag = math.sqrt(2) * v[:, :n].imag
@@ -249,33 +289,45 @@ def _skew(S: Real) -> tuple[_Modes, Real]:
     skew matrix tridiagonal, which is of that kind.
     """
     Q = None
-    if S[::2, ::2].any() or S[1::2, 1::2].any():
+    even_rows = S[::2, ::2]
+    odd_rows = S[1::2, 1::2]
+    if even_rows.any() or odd_rows.any():
         reduced: Any = scipy.linalg.hessenberg(S, calc_q=True)
         S, Q = reduced
         S = np.tril(np.triu(S, -1), 1)  # the rest of it is rounding
     X, w, Yt = _singular(S[1::2, ::2])
-    rank = int(np.count_nonzero(w > len(S) * EPS * np.max(w, initial=0.0)))
+    rounding = len(S) * EPS * np.max(w, initial=0.0)
+    rank = int(np.count_nonzero(w > rounding))
     y = Yt[:rank].T[:, ::-1]
     x = X[:, :rank][:, ::-1]
-    pairs = _lifted(Q, y / math.sqrt(2), -1j * x / math.sqrt(2))
+    root = math.sqrt(2)
+    pairs = _lifted(Q, y / root, -1j * x / root)
     null_y = Yt[rank:].T
     null_x = X[:, rank:]
-    even = _lifted(Q, null_y, np.zeros((null_x.shape[0], null_y.shape[1])))
-    odd = _lifted(Q, np.zeros((null_y.shape[0], null_x.shape[1])), null_x)
-    return _Modes(w[:rank][::-1], pairs), np.concatenate([even, odd], axis=-1)
+    no_x = np.zeros((null_x.shape[0], null_y.shape[1]))
+    no_y = np.zeros((null_y.shape[0], null_x.shape[1]))
+    even = _lifted(Q, null_y, no_x)
+    odd = _lifted(Q, no_y, null_x)
+    kernel = np.concatenate([even, odd], axis=-1)
+    return _Modes(w[:rank][::-1], pairs), kernel
 
 
-def _lifted(Q: Real | None, even: Real, odd: Real | Complex) -> np.ndarray:
+def _lifted(
+    Q: Real | None,
+    even: Real,
+    odd: Real | Complex,
+) -> np.ndarray:
     """The vectors with these entries in even and in odd rows, turned by Q."""
     if Q is None:
-        order = len(even) + len(odd)
-        v = np.zeros((order, even.shape[-1]), dtype=np.result_type(odd, even))
+        shape = (len(even) + len(odd), even.shape[-1])
+        v = np.zeros(shape, dtype=np.result_type(odd, even))
         v[::2] = even
         v[1::2] = odd
         return v
+    turned = Q[:, ::2] @ even
     if np.iscomplexobj(odd):
-        return Q[:, ::2] @ even + 1j * (Q[:, 1::2] @ odd.imag)
-    return Q[:, ::2] @ even + Q[:, 1::2] @ odd
+        return turned + 1j * (Q[:, 1::2] @ odd.imag)
+    return turned + Q[:, 1::2] @ odd
 
 
 def _singular(K: Real) -> tuple[Real, Real, Real]:
@@ -284,53 +336,71 @@ def _singular(K: Real) -> tuple[Real, Real, Real]:
     That is so for the Fourier measures.
     """
     row, column = np.nonzero(K)
-    if len(np.unique(row)) < len(row) or len(np.unique(column)) < len(column):
+    rows = len(np.unique(row))
+    columns = len(np.unique(column))
+    if rows < len(row) or columns < len(column):
         X, w, Yt = np.linalg.svd(K)
         return X, w, Yt
-    falling = np.argsort(-np.abs(K[row, column]), kind="stable")
+    entries = np.abs(K[row, column])
+    falling = np.argsort(-entries, kind="stable")
     row = row[falling]
     column = column[falling]
     w = np.zeros(min(K.shape))
     w[: len(row)] = np.abs(K[row, column])
     X = np.eye(len(K))[:, _completed(row, len(K))]
     X[:, : len(row)] *= np.sign(K[row, column])
-    Yt = np.eye(K.shape[1])[_completed(column, K.shape[1])]
+    width = K.shape[1]
+    Yt = np.eye(width)[_completed(column, width)]
     return X, w, Yt
 
 
 def _completed(chosen: np.ndarray, count: int) -> np.ndarray:
     """The permutation of 0 .. count - 1 that begins with the chosen ones."""
-    return np.concatenate([chosen, np.setdiff1d(np.arange(count), chosen)])
+    others = np.setdiff1d(np.arange(count), chosen)
+    return np.concatenate([chosen, others])
 
 
 def _normal(M: Real, scale: float) -> tuple[_Modes, _Modes]:
     """The modes of a normal M from its real Schur form, which is block diagonal."""
     schur: Any = scipy.linalg.schur(M, output="real")
     T, Z = schur
-    first = np.flatnonzero(np.abs(np.diag(T, -1)) > 8 * EPS * scale)
+    below = np.abs(np.diag(T, -1))
+    first = np.flatnonzero(below > 8 * EPS * scale)
     second = first + 1
-    alone = np.setdiff1d(np.arange(len(M)), np.concatenate([first, second]))
+    paired = np.concatenate([first, second])
+    alone = np.setdiff1d(np.arange(len(M)), paired)
     rotation = (T[first, second] - T[second, first]) / 2
     blocks = np.diag(np.diag(T))
     blocks[first, second] = rotation
     blocks[second, first] = -rotation
-    _check_normal(float(np.linalg.norm(T - blocks)), len(M), scale)
+    departure = float(np.linalg.norm(T - blocks))
+    _check_normal(departure, len(M), scale)
     half = T[first, first] + 1j * np.abs(rotation)
-    pairs = (Z[:, first] + 1j * np.sign(rotation) * Z[:, second]) / math.sqrt(2)
+    turn = 1j * np.sign(rotation)
+    pairs = (Z[:, first] + turn * Z[:, second]) / math.sqrt(2)
     up = np.lexsort((half.real, half.imag))
     real = T[alone, alone]
     rising = np.argsort(real, kind="stable")
-    return _Modes(half[up], pairs[:, up]), _Modes(real[rising], Z[:, alone[rising]])
+    single = Z[:, alone[rising]]
+    return _Modes(half[up], pairs[:, up]), _Modes(real[rising], single)
 
 
-def _check_normal(departure: float, order: int, scale: float) -> None:
+def _check_normal(
+    departure: float,
+    order: int,
+    scale: float,
+) -> None:
     if departure > 64 * order * EPS * scale:
         got = f"a departure of {departure / scale:.3g} of its size"
         remedy = "Choose such a P, or use perturb for a general matrix."
         raise ValueError(f"A + P P^T must be normal; got {got}. {remedy}")
 
 
-def _canonical(modes: _Modes, B: Real, slack: float) -> np.ndarray:
+def _canonical(
+    modes: _Modes,
+    B: Real,
+    slack: float,
+) -> np.ndarray:
     """The eigenvectors turned so that V^H B > 0; repeated eigenvalues get their one basis."""
     values, vectors = modes
     if len(values) == 0:
@@ -338,10 +408,11 @@ def _canonical(modes: _Modes, B: Real, slack: float) -> np.ndarray:
     drive = B @ vectors  # conj(V^H B), B being real
     size = np.abs(drive)
     driven = size > len(B) * EPS * np.linalg.norm(B)
-    phase = np.where(driven, drive.conj() / np.where(driven, size, 1.0), 1.0)
-    vectors = vectors * phase
+    unit = drive.conj() / np.where(driven, size, 1.0)
+    vectors = vectors * np.where(driven, unit, 1.0)
     apart = np.abs(np.diff(values)) > slack
-    edges = np.flatnonzero(np.concatenate([[True], apart, [True]]))
+    borders = np.concatenate([[True], apart, [True]])
+    edges = np.flatnonzero(borders)
     for start, stop in pairwise(edges):
         if stop - start > 1 or not driven[start]:
             vectors[:, start:stop] = _basis_from(vectors[:, start:stop], B)
@@ -351,14 +422,16 @@ def _canonical(modes: _Modes, B: Real, slack: float) -> np.ndarray:
 def _basis_from(space: np.ndarray, B: Real) -> np.ndarray:
     """The basis of `space` that starts along B and goes on along e_0, e_1, ...: unique."""
     chosen = np.zeros((space.shape[-1], 0), dtype=space.dtype)
-    for seed in (B / (np.linalg.norm(B) or 1.0), *np.eye(len(B))):
+    along_B = B / (np.linalg.norm(B) or 1.0)
+    for seed in (along_B, *np.eye(len(B))):
         c = space.conj().T @ seed
         c = c - chosen @ (chosen.conj().T @ c)
         size = np.linalg.norm(c)
         if size > _VISIBLE:
             c = c / size
             c = c - chosen @ (chosen.conj().T @ c)  # once more, for the first time left eps/size
-            chosen = np.concatenate([chosen, (c / np.linalg.norm(c))[:, None]], axis=-1)
+            c = c / np.linalg.norm(c)
+            chosen = np.concatenate([chosen, c[:, None]], axis=-1)
         if chosen.shape[-1] == space.shape[-1]:
             break
     return space @ chosen

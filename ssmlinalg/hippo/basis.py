@@ -63,4 +63,10 @@ def uniform(lags: Real, window: float) -> Real:
 def reads_first(A: Real, B: Real) -> Dense:
     """The system (A, B) whose output is its first coefficient."""
     C = np.eye(len(B))[0]
-    return Dense(A=A, B=B, C=C, D=np.asarray(0.0), step=np.asarray(1.0))
+    return Dense(
+        A=A,
+        B=B,
+        C=C,
+        D=np.asarray(0.0),
+        step=np.asarray(1.0),
+    )

@@ -61,7 +61,8 @@ def chebt(order: int, *, window: float = 2.0) -> Dense:
     n = np.arange(order)[:, None]
     k = np.arange(order + 1)
     odd_above = (k > n) & ((k - n) % 2 == 1)
-    D = np.where(odd_above, 2.0 * k, 0.0) * np.where(n == 0, 0.5, 1.0)
+    halved = np.where(n == 0, 0.5, 1.0)
+    D = np.where(odd_above, 2.0 * k, 0.0) * halved
     D = 2 / window * D * size / size[:order, None]
     at_zero = size * (-1.0) ** k  # p_k at lag 0
     last = D[:, -1] / at_zero[-1]
@@ -69,7 +70,12 @@ def chebt(order: int, *, window: float = 2.0) -> Dense:
     return reads_first(A, -last)
 
 
-def chebt_basis(order: int, lags: npt.ArrayLike, *, window: float = 2.0) -> Basis:
+def chebt_basis(
+    order: int,
+    lags: npt.ArrayLike,
+    *,
+    window: float = 2.0,
+) -> Basis:
     r"""The basis of `chebt`: Chebyshev polynomials on the window, orthonormal under its weight.
 
     .. math::  g_0 = 1, \quad g_n(t) = \sqrt 2\, T_n(2t/\text{window} - 1), \qquad
@@ -104,7 +110,8 @@ def chebt_basis(order: int, lags: npt.ArrayLike, *, window: float = 2.0) -> Basi
     values = polynomials * _sizes(order)
     inside = np.maximum(lags * (window - lags), 0.0)
     with np.errstate(divide="ignore"):
-        weight = np.where(lags <= window, 1 / (math.pi * np.sqrt(inside)), 0.0)
+        density = 1 / (math.pi * np.sqrt(inside))
+    weight = np.where(lags <= window, density, 0.0)
     kernel = weight[:, None] * values
     return Basis(values, kernel, weight)
 

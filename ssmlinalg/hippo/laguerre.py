@@ -126,10 +126,19 @@ def tlagt(order: int, *, tilt: float = 1.0) -> NPLR:
     A = by_formula(order, entries)
     B = np.full(order, tilt)
     P = np.full((order, 1), math.sqrt(0.5))
-    return NPLR(A=A, B=B, P=P)
+    return NPLR(
+        A=A,
+        B=B,
+        P=P,
+    )
 
 
-def tlagt_basis(order: int, lags: npt.ArrayLike, *, tilt: float = 1.0) -> Basis:
+def tlagt_basis(
+    order: int,
+    lags: npt.ArrayLike,
+    *,
+    tilt: float = 1.0,
+) -> Basis:
     r"""The basis of `tlagt`: Laguerre polynomials under an exponential weight.
 
     .. math::  g_n(t) = L_n(t)\, e^{-(1 - \text{tilt}) t/2} / \text{tilt}, \qquad
@@ -163,7 +172,12 @@ def tlagt_basis(order: int, lags: npt.ArrayLike, *, tilt: float = 1.0) -> Basis:
     return Basis(values, kernel, weight)
 
 
-def glagt(order: int, *, alpha: float = 0.0, beta: float = 0.01) -> Dense:
+def glagt(
+    order: int,
+    *,
+    alpha: float = 0.0,
+    beta: float = 0.01,
+) -> Dense:
     r"""Generalized Laguerre measure: the weight t^{-alpha} e^{-beta t}, normalized.
 
     .. math::  A = \Lambda^{-1} \left(-\tfrac{1+\beta}{2} I - \mathrm{stril}(1)\right) \Lambda,\quad
@@ -263,7 +277,11 @@ class _PowerWeight(NamedTuple):
     gain: float
 
 
-def _power_weight(order: int, alpha: float, beta: float) -> _PowerWeight:
+def _power_weight(
+    order: int,
+    alpha: float,
+    beta: float,
+) -> _PowerWeight:
     alpha = require.real("alpha", alpha, above=-1, below=1)
     beta = require.real("beta", beta, above=0)
     log_gamma = np.vectorize(math.lgamma)
@@ -281,7 +299,12 @@ def _power_weight(order: int, alpha: float, beta: float) -> _PowerWeight:
 _LARGE = 1e100  # at which the recurrence below is brought back, and 1 over the factor
 
 
-def _laguerre(order: int, t: Real, decay: float, alpha: float = 0.0) -> Real:
+def _laguerre(
+    order: int,
+    t: Real,
+    decay: float,
+    alpha: float = 0.0,
+) -> Real:
     """L_n^{(alpha)}(t) e^{-decay t}, (T, N), by the three-term recurrence in n.
 
     An exponent is kept beside the polynomials, as neither factor need be in range.

@@ -70,7 +70,11 @@ def legs(order: int) -> NPLR:
 
     A = by_formula(order, entries)
     P = np.sqrt(index + 0.5)[:, None]
-    return NPLR(A=A, B=root, P=P)
+    return NPLR(
+        A=A,
+        B=root,
+        P=P,
+    )
 
 
 def legs_basis(order: int, lags: npt.ArrayLike) -> Basis:
@@ -201,7 +205,11 @@ def legs_condition(order: int) -> float:
     return math.exp(log_condition) if fits else math.inf
 
 
-def _log_binomials(N: int, i: np.ndarray, j: np.ndarray) -> Real:
+def _log_binomials(
+    N: int,
+    i: np.ndarray,
+    j: np.ndarray,
+) -> Real:
     """log of C(N+i, N-j-1) C(N+j, N-i-1) C(i+j, i)^2."""
     log_gamma = scipy.special.gammaln
     first = log_gamma(N + i + 1) - log_gamma(N - j) - log_gamma(i + j + 2)

@@ -63,16 +63,27 @@ def legt(order: int, *, window: float = 2.0) -> NPLR:
     root = np.sqrt(2 * index + 1)
 
     def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-        sign = np.where((n >= k) | ((n - k) % 2 == 0), 1.0, -1.0)
+        even = (n - k) % 2 == 0
+        sign = np.where((n >= k) | even, 1.0, -1.0)
         return -root[n] * root[k] * sign / window
 
     A = by_formula(order, entries)
-    parity = np.stack([index % 2 == 0, index % 2 == 1], axis=-1)
+    even = index % 2 == 0
+    parity = np.stack([even, ~even], axis=-1)
     P = parity[:, :order] * root[:, None] / math.sqrt(window)
-    return NPLR(A=A, B=root / window, P=P)
+    return NPLR(
+        A=A,
+        B=root / window,
+        P=P,
+    )
 
 
-def legt_basis(order: int, lags: npt.ArrayLike, *, window: float = 2.0) -> Basis:
+def legt_basis(
+    order: int,
+    lags: npt.ArrayLike,
+    *,
+    window: float = 2.0,
+) -> Basis:
     r"""The basis of `legt`: Legendre polynomials on the window. The kernel holds for large order.
 
     .. math::  g_n(t) = \sqrt{2n+1}\, P_n(1 - 2t/\text{window}), \qquad
@@ -143,13 +154,19 @@ def lmu(order: int, *, window: float = 1.0) -> Dense:
     window = require.real("window", window, above=0)
     n = np.arange(order)
     row = n[:, None]
-    sign = np.where(row < n, -1.0, (-1.0) ** (row - n + 1))
+    alternating = (-1.0) ** (row - n + 1)
+    sign = np.where(row < n, -1.0, alternating)
     A = (2 * row + 1) * sign / window
     B = (2 * n + 1) * (-1.0) ** n / window
     return reads_first(A, B)
 
 
-def lmu_basis(order: int, lags: npt.ArrayLike, *, window: float = 1.0) -> Basis:
+def lmu_basis(
+    order: int,
+    lags: npt.ArrayLike,
+    *,
+    window: float = 1.0,
+) -> Basis:
     r"""The basis of `lmu`: unnormalized Legendre polynomials on the window.
 
     .. math::  g_n(t) = P_n(2t/\text{window} - 1), \qquad

@@ -71,10 +71,19 @@ def fout(order: int, *, window: float = 2.0) -> NPLR:
     window = require.real("window", window, above=0)
     A, b = _matrices(order, window, feedback=2.0)
     P = math.sqrt(2 / window) * b[:, None]
-    return NPLR(A=A, B=2 * b / window, P=P)
+    return NPLR(
+        A=A,
+        B=2 * b / window,
+        P=P,
+    )
 
 
-def fout_basis(order: int, lags: npt.ArrayLike, *, window: float = 2.0) -> Basis:
+def fout_basis(
+    order: int,
+    lags: npt.ArrayLike,
+    *,
+    window: float = 2.0,
+) -> Basis:
     r"""The basis of `fout`: sines and cosines, orthonormal on the window. It holds for large order.
 
     .. math::  g(t) = 1,\ \sqrt 2 \cos(2\pi k t/\text{window}),\ \sqrt 2 \sin(\dots), \qquad
@@ -186,10 +195,19 @@ def foud(order: int, *, period: float = 1.0) -> NPLR:
     period = require.real("period", period, above=0)
     A, b = _matrices(order, period, decay=0.5)
     P = np.zeros((len(b), 0))
-    return NPLR(A=A, B=b / period, P=P)
+    return NPLR(
+        A=A,
+        B=b / period,
+        P=P,
+    )
 
 
-def foud_basis(order: int, lags: npt.ArrayLike, *, period: float = 1.0) -> Basis:
+def foud_basis(
+    order: int,
+    lags: npt.ArrayLike,
+    *,
+    period: float = 1.0,
+) -> Basis:
     r"""The basis of `foud`: waves of that period under an exponential. The kernel is exact.
 
     .. math::  k(t) = e^{-t/2} b(t), \qquad
@@ -267,10 +285,19 @@ def fourier_decay(order: int, *, period: float = 2.0) -> NPLR:
     period = require.real("period", period, above=0)
     A, b = _matrices(order, period, feedback=1.0)
     P = b[:, None] / math.sqrt(period)
-    return NPLR(A=A, B=b / period, P=P)
+    return NPLR(
+        A=A,
+        B=b / period,
+        P=P,
+    )
 
 
-def fourier_decay_basis(order: int, lags: npt.ArrayLike, *, period: float = 2.0) -> Basis:
+def fourier_decay_basis(
+    order: int,
+    lags: npt.ArrayLike,
+    *,
+    period: float = 2.0,
+) -> Basis:
     r"""The basis of `fourier_decay`: waves under a weight that falls in steps, for large order.
 
     .. math::  g(t) = 1,\ \sqrt 2 \cos(2\pi k t/\text{period}),\ \dots, \qquad
@@ -318,11 +345,13 @@ def _matrices(
     odd = order % 2  # an odd order has no sine of frequency zero, the second row of an even one
     wave = (index + odd) // 2
     sine = ((index + odd) % 2 == 1) & (index > 0)
-    b = np.where(sine, 0.0, np.where(wave == 0, 1.0, math.sqrt(2)))
+    size = np.where(wave == 0, 1.0, math.sqrt(2))
+    b = np.where(sine, 0.0, size)
 
     def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
         # of a cosine and the sine of its frequency
-        turn = 2 * math.pi * wave[n] * (sine[n].astype(float) - sine[k])
+        sign = sine[n].astype(float) - sine[k]
+        turn = 2 * math.pi * wave[n] * sign
         Omega = np.where(wave[n] == wave[k], turn, 0.0)
         damping = decay * (n == k)
         fed_back = feedback * b[n] * b[k]

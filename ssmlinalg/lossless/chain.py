@@ -29,12 +29,6 @@ import scipy.special
 from ..ground.backend import Complex, Real
 from ..ground.formats import EPS
 
-# log Gamma(x + 1/2) = x log x - x + log(2 pi)/2 + sum_k _STIRLING[k]/x^(2k+1): the coefficients
-# B_2k(1/2)/(2k (2k-1)), good to eps for |x| >= 8.
-_STIRLING = [
-    float((2.0 ** (1 - 2 * k) - 1) * scipy.special.bernoulli(2 * k)[-1] / (2 * k * (2 * k - 1)))
-    for k in range(1, 11)
-]
 _NEAR = 8.0  # below this distance from 0 that series is not used at z, and
 _FIRST = 16  # so many factors are taken one by one
 _NEWTON = 50  # steps at most; six are usual
@@ -47,6 +41,17 @@ class LogPhi(NamedTuple):
     value: Complex
     slope: Complex
 
+
+def _stirling(k: int) -> float:
+    """B_2k(1/2)/(2k (2k - 1))."""
+    bernoulli = scipy.special.bernoulli(2 * k)[-1]
+    at_half = (2.0 ** (1 - 2 * k) - 1) * bernoulli
+    return float(at_half / (2 * k * (2 * k - 1)))
+
+
+# log Gamma(x + 1/2) = x log x - x + log(2 pi)/2 + sum_k _STIRLING[k]/x^(2k+1), good to eps for
+# |x| >= 8.
+_STIRLING = [_stirling(k) for k in range(1, 11)]
 
 Evaluate = Callable[[Complex, "np.ndarray"], LogPhi]
 
@@ -158,7 +163,11 @@ def roots(a: Real, tau: float) -> Complex | None:
     return np.concatenate([upper, upper.conj(), real + 0j])
 
 
-def products(a: Real, z: Complex, rows: np.ndarray) -> Complex:
+def products(
+    a: Real,
+    z: Complex,
+    rows: np.ndarray,
+) -> Complex:
     """The products of (z - a_m)/(z + a_m) over m < n for each n of `rows`.
 
     One factor after another, with a leap by log Phi of the chain cut off at n where rows lie far
@@ -199,7 +208,12 @@ def products(a: Real, z: Complex, rows: np.ndarray) -> Complex:
     return found[place]
 
 
-def states(B: Real, poles: Real, zeros: Real, s: Complex) -> Complex:
+def states(
+    B: Real,
+    poles: Real,
+    zeros: Real,
+    s: Complex,
+) -> Complex:
     r"""The states of a chain under the input e^{st}: no sum, so no cancellation.
 
     .. math::  \hat x_n = \frac{B_n}{s - p_n} \prod_{m<n} \frac{s - z_m}{s - p_m}
@@ -227,11 +241,16 @@ def states(B: Real, poles: Real, zeros: Real, s: Complex) -> Complex:
     """
     from_pole = s - poles[:, None]
     passes = (s - zeros[:-1, None]) / from_pole[:-1]
-    factors = np.cumprod(np.concatenate([np.ones((1, len(s))), passes]), axis=0)
+    first = np.ones((1, len(s)))
+    factors = np.cumprod(np.concatenate([first, passes]), axis=0)
     return (B[:, None] / from_pole * factors).astype(s.dtype, copy=False)
 
 
-def by_factors(a: Real, z: Complex, low: np.ndarray) -> LogPhi:
+def by_factors(
+    a: Real,
+    z: Complex,
+    low: np.ndarray,
+) -> LogPhi:
     """log Phi and its slope by sums over the chain, as `evaluator` where it knows no shorter way.
 
     Args:
@@ -252,8 +271,10 @@ def by_factors(a: Real, z: Complex, low: np.ndarray) -> LogPhi:
     z = z[:, None]
     low = low[:, None]
     # 2 atanh(a/z) = log((z + a)/(z - a))
-    angle = np.arctanh(np.where(low, z, a) / np.where(low, a, z))
-    slope = np.sum(2 * a / (z**2 - a**2), axis=-1)
+    ratio = np.where(low, z, a) / np.where(low, a, z)
+    angle = np.arctanh(ratio)
+    slopes = 2 * a / (z**2 - a**2)
+    slope = np.sum(slopes, axis=-1)
     return LogPhi(-2 * angle.sum(axis=-1), slope)
 
 
@@ -266,13 +287,24 @@ def _half_integers(a: Real) -> bool:
     return bool(np.all(np.abs(a - half) <= 4 * EPS * a))
 
 
-def _equal(a: float, order: int, z: Complex, low: np.ndarray) -> LogPhi:
+def _equal(
+    a: float,
+    order: int,
+    z: Complex,
+    low: np.ndarray,
+) -> LogPhi:
     """For equal a_n, in O(1) for each z."""
-    angle = np.arctanh(np.where(low, z, a) / np.where(low, a, z))
-    return LogPhi(-2 * order * angle, 2 * order * a / (z**2 - a**2))
+    ratio = np.where(low, z, a) / np.where(low, a, z)
+    value = -2 * order * np.arctanh(ratio)
+    slope = 2 * order * a / (z**2 - a**2)
+    return LogPhi(value, slope)
 
 
-def _by_gamma(order: int, z: Complex, low: np.ndarray) -> LogPhi:
+def _by_gamma(
+    order: int,
+    z: Complex,
+    low: np.ndarray,
+) -> LogPhi:
     r"""For a_n = n + 1/2, in O(1) for each z, by Stirling's series and the reflection formula.
 
     Phi = (-1)^N Gamma(N + 1/2 - z) Gamma(1/2 + z) / (Gamma(N + 1/2 + z) Gamma(1/2 - z)). Both put
@@ -297,14 +329,21 @@ def _by_gamma(order: int, z: Complex, low: np.ndarray) -> LogPhi:
     value[close], slope[close] = by_factors(half, z[close], low[close])
     far = ~(near | close)
     value[far], slope[far] = _by_stirling(order, z[far], low[far])
-    return LogPhi(np.where(right, -value.conj(), value), np.where(right, slope.conj(), slope))
+    value = np.where(right, -value.conj(), value)
+    slope = np.where(right, slope.conj(), slope)
+    return LogPhi(value, slope)
 
 
-def _by_stirling(order: int, z: Complex, low: np.ndarray) -> LogPhi:
+def _by_stirling(
+    order: int,
+    z: Complex,
+    low: np.ndarray,
+) -> LogPhi:
     """The formula of `_by_gamma`, far from 0 and from the last poles, Re z <= 0."""
     u = -1j * z / order
     bend = scipy.special.log1p(1 / u**2)  # NumPy's log1p of complex numbers is log(1 + x)
-    turn = np.where(low, -2 * np.arctan(u), 2 * np.arctan(1 / u))
+    turn_low = -2 * np.arctan(u)
+    turn = np.where(low, turn_low, 2 * np.arctan(1 / u))
     echo = np.exp(2j * math.pi * z)
     ends = _rest_at_ends(order, z)
     own = _rest(-z)
@@ -317,8 +356,10 @@ def _by_stirling(order: int, z: Complex, low: np.ndarray) -> LogPhi:
 def _by_first_factors(order: int, z: Complex) -> LogPhi:
     """The first 16 factors one by one and the others by Stirling's series, for small z."""
     a = np.arange(_FIRST) + 0.5
-    value = -2 * np.sum(np.arctanh(z[:, None] / a), axis=-1)
-    slope = np.sum(2 * a / (z[:, None] ** 2 - a**2), axis=-1)
+    angle = np.arctanh(z[:, None] / a)
+    slopes = 2 * a / (z[:, None] ** 2 - a**2)
+    value = -2 * np.sum(angle, axis=-1)
+    slope = np.sum(slopes, axis=-1)
     # The sum over n < M of log((a_n - z)/(a_n + z)), but for terms free of M, at both ends.
     for M, sign in ((order, 1), (_FIRST, -1)):
         t = z / M
@@ -348,11 +389,13 @@ def _rest_at_ends(M: int, z: Complex) -> LogPhi:
     inverse = 1 / x
     y = inverse**2
     far = np.min(np.abs(x), initial=np.inf) > 3 * _FIRST
-    value, slope = _series(y, range(3 if far else len(_STIRLING) - 1, 0, -1))
+    last = 3 if far else len(_STIRLING) - 1
+    value, slope = _series(y, range(last, 0, -1))
     value = value * y * inverse
     slope = (slope * y - _STIRLING[0]) * y
     first = 2 * z * _STIRLING[0] * inverse[0] * inverse[1]
-    return LogPhi(first + value[0] - value[1], -slope[0] - slope[1])
+    difference = first + value[0] - value[1]
+    return LogPhi(difference, -slope[0] - slope[1])
 
 
 def _series(y: Complex, terms: range) -> LogPhi:
@@ -365,16 +408,24 @@ def _series(y: Complex, terms: range) -> LogPhi:
     return LogPhi(value, slope)
 
 
-def _first_frequencies(a: Real, evaluate: Evaluate, phase: Real) -> Real:
+def _first_frequencies(
+    a: Real,
+    evaluate: Evaluate,
+    phase: Real,
+) -> Real:
     """Where log Phi(i w) has about these phases, from a grid in log w.
 
     The largest root is below sum(a), the smallest above min(a)/(2N).
     """
     order = len(a)
     points = 64 + 4 * int(math.log2(order) + 1) ** 2
-    grid = np.geomspace(a.min() / (4 * order), 2 * a.sum(), points)
+    least = a.min() / (4 * order)
+    most = 2 * a.sum()
+    grid = np.geomspace(least, most, points)
     found = evaluate(1j * grid, np.zeros(points, dtype=bool)).value.imag
-    return np.exp(np.interp(phase, found[::-1], np.log(grid[::-1])))
+    rising = found[::-1]
+    log_w = np.log(grid[::-1])
+    return np.exp(np.interp(phase, rising, log_w))
 
 
 def _upper_roots(a: Real, log_c: float) -> Complex | None:
@@ -386,9 +437,11 @@ def _upper_roots(a: Real, log_c: float) -> Complex | None:
     evaluate = evaluator(a)
     m = np.arange(len(z), 0, -1)
     low = order - 2 * m + 1 < 2 * m - 1
-    phase = 1j * math.pi * (2 * m - 1 - np.where(low, order, 0))
+    turns = 2 * m - 1 - np.where(low, order, 0)
+    phase = 1j * math.pi * turns
     with np.errstate(all="ignore"):  # roots that met go anywhere; that is seen at the end
-        for goal in np.linspace(0, log_c, math.ceil(log_c) + 1)[1:-1]:
+        path = np.linspace(0, log_c, math.ceil(log_c) + 1)
+        for goal in path[1:-1]:
             z, _ = _newton_step(evaluate, z, low, goal + phase)
         settled = False
         for _ in range(21):
@@ -435,7 +488,13 @@ def _real_root(a: Real, log_c: float) -> float:
     return x
 
 
-def _leap(a: Real, z: Complex, done: int, n: int, product: Complex) -> Complex:
+def _leap(
+    a: Real,
+    z: Complex,
+    done: int,
+    n: int,
+    product: Complex,
+) -> Complex:
     """The product up to n: from scratch by log Phi where that is cheap and z is not real.
 
     Elsewhere from `product`, which goes up to `done`.
@@ -443,7 +502,9 @@ def _leap(a: Real, z: Complex, done: int, n: int, product: Complex) -> Complex:
     far = (z.imag != 0) & (_equals(a) or _half_integers(a))
     mirrored = z.imag < 0
     upper = np.where(mirrored, z.conj(), z)[far]
-    value = np.exp(evaluator(a[:n])(upper, np.zeros(len(upper), dtype=bool)).value)
+    evaluate = evaluator(a[:n])
+    above = np.zeros(len(upper), dtype=bool)
+    value = np.exp(evaluate(upper, above).value)
     product = product.copy()
     product[far] = np.where(mirrored[far], value.conj(), value)
     near = z[~far]

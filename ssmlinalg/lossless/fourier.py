@@ -23,11 +23,16 @@ from ..ground.backend import Complex, Real
 _FAR = 16.0  # from here on eight terms of the asymptotic series of psi are good to eps
 _NEWTON = 50  # steps at most
 _SETTLED = 1e-9  # a relative step after which the next one is rounding
-_PSI = [0.0, *(scipy.special.bernoulli(16)[2::2] / np.arange(2, 17, 2))]
+_BERNOULLI = scipy.special.bernoulli(16)[2::2]
+_PSI = np.append(0.0, _BERNOULLI / np.arange(2, 17, 2))
 _TRIGAMMA = scipy.special.bernoulli(18)[2::2]
 
 
-def offsets(K: int, weight: float, tau: float) -> Complex | None:
+def offsets(
+    K: int,
+    weight: float,
+    tau: float,
+) -> Complex | None:
     """The distances delta_k = y_k - i k of the roots of 1 + (1 - tau) weight S(y) = 0.
 
     From coth(pi y) = T - g, g = 1/((1 - tau) weight pi): e^{2 pi delta} = 1 - 2/(g + 1 - T), by
@@ -60,7 +65,8 @@ def offsets(K: int, weight: float, tau: float) -> Complex | None:
         T, slope = _rest(K, k, delta)
         q = g + 1 - T
         defect = scipy.special.log1p(-2 / q) / (2 * math.pi) - delta
-        step = defect / (1 + slope / (math.pi * q * (q - 2)))
+        slope_of_defect = 1 + slope / (math.pi * q * (q - 2))
+        step = defect / slope_of_defect
         delta = delta + step
         if np.all(np.abs(step) <= _SETTLED * np.abs(delta)):
             break
@@ -91,12 +97,18 @@ def strengths(K: int, delta: Complex) -> Complex:
     """
     x = math.pi * delta
     zero = x == 0
-    sinch = np.where(zero, 1.0, np.sinh(x) / np.where(zero, 1.0, x))
+    quotient = np.sinh(x) / np.where(zero, 1.0, x)
+    sinch = np.where(zero, 1.0, quotient)
     _, slope = _rest(K, np.arange(K + 1), delta)
     return sinch**-2 + math.pi * delta**2 * slope
 
 
-def log_phi(K: int, weight: float, spacing: float, s: Complex) -> tuple[Complex, Complex]:
+def log_phi(
+    K: int,
+    weight: float,
+    spacing: float,
+    s: Complex,
+) -> tuple[Complex, Complex]:
     """log Phi, Phi = (1 - h)/(1 + h), and its derivative at points with Re s >= 0 <= Im s.
 
     By 1/h, which is finite in that region, at the poles of h too.
@@ -126,10 +138,16 @@ def log_phi(K: int, weight: float, spacing: float, s: Complex) -> tuple[Complex,
     inverse[~beyond], slope[~beyond] = _inverse_among(K, y[~beyond])
     r = spacing / weight * inverse
     dr = slope / weight
-    return np.log((r - 1) / (r + 1)), 2 * dr / (r**2 - 1)
+    value = np.log((r - 1) / (r + 1))
+    return value, 2 * dr / (r**2 - 1)
 
 
-def right(P: Real, delta: Complex, rows: np.ndarray, modes: np.ndarray) -> Complex:
+def right(
+    P: Real,
+    delta: Complex,
+    rows: np.ndarray,
+    modes: np.ndarray,
+) -> Complex:
     """delta (s - Omega)^{-1} P at the roots of some modes, finite also at delta = 0.
 
     Args:
@@ -152,7 +170,12 @@ def right(P: Real, delta: Complex, rows: np.ndarray, modes: np.ndarray) -> Compl
     return _resolvent(P, delta, rows, modes, 1.0)
 
 
-def left(P: Real, delta: Complex, rows: np.ndarray, modes: np.ndarray) -> Complex:
+def left(
+    P: Real,
+    delta: Complex,
+    rows: np.ndarray,
+    modes: np.ndarray,
+) -> Complex:
     """delta (s - Omega^T)^{-1} P, likewise.
 
     Args:
@@ -186,24 +209,33 @@ def _resolvent(
     odd = len(P) % 2  # an odd order has no sine of frequency zero
     wave = (rows + odd) // 2
     sine = ((rows + odd) % 2 == 1) & (rows > 0)
-    size = np.where(wave == 0, P[0], math.sqrt(2) * P[0])[:, None]
+    at_zero = P[0]
+    size = np.where(wave == 0, at_zero, math.sqrt(2) * at_zero)
     d = delta[modes]
     k = modes
     m = wave[:, None]
     y = 1j * k + d
-    own = np.where(m == k, 1.0, d / np.where(m == k, 1.0, d + 1j * (k - m)))  # delta/(y - i m)
+    distance = np.where(m == k, 1.0, d + 1j * (k - m))  # y - i m
+    own = np.where(m == k, 1.0, d / distance)
     mirrored = np.where(m == 0, 1.0, y + 1j * m)
     cosine = np.where(m == 0, 1.0, y / mirrored)
-    return size * own * np.where(sine[:, None], sign * m / mirrored, cosine)
+    part = np.where(sine[:, None], sign * m / mirrored, cosine)
+    return size[:, None] * own * part
 
 
-def _rest(K: int, k: np.ndarray, delta: Complex) -> tuple[Complex, Complex]:
+def _rest(
+    K: int,
+    k: np.ndarray,
+    delta: Complex,
+) -> tuple[Complex, Complex]:
     """T(i k + delta) = (1/pi) sum_{|m| > K} 1/(y - i m) and its derivative."""
     up = K + 1 - k + 1j * delta
     down = K + 1 + k - 1j * delta
     far = np.abs(up) >= _FAR
     difference = np.empty_like(up)  # of digamma functions
-    difference[~far] = scipy.special.psi(up[~far]) - scipy.special.psi(down[~far])
+    up_near = scipy.special.psi(up[~far])
+    down_near = scipy.special.psi(down[~far])
+    difference[~far] = up_near - down_near
     # By the asymptotic series, for the difference of two logarithms is the small thing.
     gap = 2j * (1j * k + delta)[far]
     up_far = up[far]
@@ -211,14 +243,18 @@ def _rest(K: int, k: np.ndarray, delta: Complex) -> tuple[Complex, Complex]:
     series = _asymptotic(1 / up_far**2) - _asymptotic(1 / down_far**2)
     logarithms = 2 * np.arctanh(gap / (2 * K + 2))
     difference[far] = logarithms + gap / (2 * up_far * down_far) - series
-    return -1j * difference / math.pi, (_trigamma(up) + _trigamma(down)) / math.pi
+    slope = (_trigamma(up) + _trigamma(down)) / math.pi
+    return -1j * difference / math.pi, slope
 
 
 def _inverse_beyond(K: int, y: Complex) -> tuple[Complex, Complex]:
     """1/S and its derivative above all frequencies, where S = -i sum_k 1/(v - k), v = -i y."""
     v = -1j * y
-    S = -1j * (scipy.special.psi(v + K + 1) - scipy.special.psi(v - K))
-    return 1 / S, (_trigamma(v + K + 1) - _trigamma(v - K)) / S**2
+    above = v + K + 1
+    below = v - K
+    S = -1j * (scipy.special.psi(above) - scipy.special.psi(below))
+    slope = (_trigamma(above) - _trigamma(below)) / S**2
+    return 1 / S, slope
 
 
 def _inverse_among(K: int, y: Complex) -> tuple[Complex, Complex]:
@@ -227,7 +263,8 @@ def _inverse_among(K: int, y: Complex) -> tuple[Complex, Complex]:
     q = np.exp(-2 * math.pi * y)
     n = 1 - q
     S = math.pi * (1 + q - T * n)  # times n
-    slope = math.pi * (4 * math.pi * q + bend * n**2) / S**2
+    slope_of_coth = 4 * math.pi * q
+    slope = math.pi * (slope_of_coth + bend * n**2) / S**2
     return n / S, slope
 
 

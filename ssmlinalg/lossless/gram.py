@@ -76,9 +76,10 @@ def condition(z: Complex, *, progress: Report | None = None) -> float:
     """
     half, pairs = _damped_half(z)
     report = progress or (lambda fraction: None)
-    if len(half) == 0 or len(np.unique(half)) < len(half):
+    distinct = len(np.unique(half)) == len(half)
+    if len(half) == 0 or not distinct:
         report(1.0)
-        return math.inf if len(half) else 1.0
+        return 1.0 if distinct else math.inf
     weight = np.sqrt(-2 * half.real)
     weight[pairs:] /= math.sqrt(2)  # a real eigenvalue is half in either half plane
     if len(half) + pairs <= DENSE:
@@ -89,10 +90,12 @@ def condition(z: Complex, *, progress: Report | None = None) -> float:
         log_K = multipole.log_sensitivities(tree, pairs)
         largest = _largest_by_lanczos(multipole.cauchy_product(tree), len(half), pairs)
     top = float(np.max(log_K))
+    sensitive = weight * np.exp(log_K - top)
     first = largest(weight, lambda fraction: report(fraction / 2))
-    second = largest(weight * np.exp(log_K - top), lambda fraction: report((1 + fraction) / 2))
+    second = largest(sensitive, lambda fraction: report((1 + fraction) / 2))
     with np.errstate(over="ignore"):
-        kappa = float(math.sqrt(first) * math.sqrt(second) * np.exp(top))
+        sizes = math.sqrt(first) * math.sqrt(second)
+        kappa = float(sizes * np.exp(top))
     return max(1.0, kappa)
 
 
@@ -107,7 +110,8 @@ def log_sensitivities(half: Complex, pairs: int) -> Real:
     each = np.arange(len(half))
     plain[each, each] = 1.0
     logarithms = np.log(mirrored) - np.log(plain)
-    return np.sum(logarithms, axis=-1) - np.log(-2 * half.real)
+    own = np.log(-2 * half.real)
+    return np.sum(logarithms, axis=-1) - own
 
 
 def _damped_half(z: Complex) -> tuple[Complex, int]:
@@ -128,13 +132,15 @@ def _damped_half(z: Complex) -> tuple[Complex, int]:
     lower = z[pairs : 2 * pairs]
     real = z[2 * pairs :]
     closed = len(lower) == pairs and np.all(lower == upper.conj())
-    if not (closed and np.all(upper.imag > 0) and np.all(real.imag == 0)):
+    in_order = np.all(upper.imag > 0) and np.all(real.imag == 0)
+    if not (closed and in_order):
         rule = "`z` must list the upper half plane, its conjugates in the same order, then real"
         got = "another order or an eigenvalue without its conjugate"
         raise ValueError(f"{rule} values; got {got}. Sort it, or take the SVD of V.")
     half = np.concatenate([upper, real])
-    largest = max(np.abs(half.real).max(), np.abs(half.imag).max())
-    exponent = np.frexp(largest)[1] - 1
+    damping = np.abs(half.real).max()
+    frequency = np.abs(half.imag).max()
+    exponent = np.frexp(max(damping, frequency))[1] - 1
     half = half / 2.0**exponent  # exact, and squares neither overflow nor underflow
     damped = half.real < -4 * TINY
     return half[damped], int(np.count_nonzero(damped[:pairs]))
@@ -156,14 +162,19 @@ def _largest_dense(half: Complex, pairs: int) -> Largest:
         both = np.concatenate([weight, weight[:pairs]])
         M = both[:, None] * real * both
         last = [size - 1, size - 1]
-        top = scipy.linalg.eigh((M + M.T) / 2, eigvals_only=True, subset_by_index=last)
+        symmetric = (M + M.T) / 2
+        top = scipy.linalg.eigh(symmetric, eigvals_only=True, subset_by_index=last)
         report(1.0)
         return float(np.asarray(top)[0])
 
     return largest
 
 
-def _largest_by_lanczos(product: Callable[[Complex], Complex], n: int, pairs: int) -> Largest:
+def _largest_by_lanczos(
+    product: Callable[[Complex], Complex],
+    n: int,
+    pairs: int,
+) -> Largest:
     """The same by Lanczos's method, which needs products only and keeps two vectors."""
     rng = np.random.default_rng(0)
 
@@ -176,14 +187,19 @@ def _largest_by_lanczos(product: Callable[[Complex], Complex], n: int, pairs: in
 
         # Extreme eigenvectors of a smooth spectrum are near a constant c; the random part sees
         # those of any other.
-        start = np.concatenate([np.ones(n), np.zeros(pairs)])
+        constant = [np.ones(n), np.zeros(pairs)]
+        start = np.concatenate(constant)
         start += 0.1 * rng.standard_normal(n + pairs)
         return _lanczos(apply, start / np.linalg.norm(start), report)
 
     return largest
 
 
-def _lanczos(apply: Callable[[Real], Real], v: Real, report: Report) -> float:
+def _lanczos(
+    apply: Callable[[Real], Real],
+    v: Real,
+    report: Report,
+) -> float:
     """An upper bound of the largest eigenvalue: a Ritz value and its residual, from a unit v."""
     before = np.zeros(len(v))
     diagonal: list[float] = []

@@ -89,8 +89,10 @@ def tree_of(z: Complex) -> Tree:
         index = index.reshape(2**level, -1)
         own = own.reshape(2**level, -1)
         place = z[index]
-        low = place.real.min(axis=1) + 1j * place.imag.min(axis=1)
-        high = place.real.max(axis=1) + 1j * place.imag.max(axis=1)
+        x = place.real
+        y = place.imag
+        low = x.min(axis=1) + 1j * y.min(axis=1)
+        high = x.max(axis=1) + 1j * y.max(axis=1)
         middle = (low + high) / 2
         extent = np.abs(place - middle[:, None]).max(axis=1)
         centres.append(middle)
@@ -98,7 +100,7 @@ def tree_of(z: Complex) -> Tree:
         if level < depth:
             side = high - low
             tall = side.imag >= side.real
-            along = np.where(tall[:, None], place.imag, place.real)
+            along = np.where(tall[:, None], y, x)
             rank = np.argsort(along, axis=1)
             index = np.take_along_axis(index, rank, axis=1)
             own = np.take_along_axis(own, rank, axis=1)
@@ -123,7 +125,8 @@ def cauchy_product(tree: Tree) -> Callable[[Complex], Complex]:
     Between boxes 1/(D - alpha - beta) = sum_{m,n} binom(m+n, n) alpha^n beta^m / D^{m+n+1}.
     """
     k = np.arange(_TERMS)
-    binomial = scipy.special.comb(k[:, None] + k, k).astype(np.complex128)
+    binomial = scipy.special.comb(k[:, None] + k, k)
+    binomial = binomial.astype(np.complex128)
     plans = [_cauchy_plan(tree, conjugate) for conjugate in (False, True)]
     own = tree.own > 0
 
@@ -134,8 +137,9 @@ def cauchy_product(tree: Tree) -> Callable[[Complex], Complex]:
         values = np.zeros_like(charge)
         sources = ((charge, moments), (charge.conj(), moments.conj()))
         for (far, near, kernel), (q, m) in zip(plans, sources, strict=True):
-            _gather(local, far.target, (m[far.source] * far.right) @ binomial * far.left)
-            _gather(values, near.target, (kernel @ q[near.source][:, :, None])[..., 0])
+            expanded = (m[far.source] * far.right) @ binomial * far.left
+            _gather(local, far.target, expanded)
+            _gather(values, near.target, _applied(kernel, q[near.source]))
         values += _values(tree, local)
         total = np.empty_like(c)
         total[tree.member[own]] = values[own]
@@ -152,7 +156,8 @@ def log_sensitivities(tree: Tree, pairs: int) -> Real:
     """
     k = np.arange(_TERMS)
     total = k[:, None] + k
-    series = (-scipy.special.comb(total, k) / np.maximum(total, 1)).astype(np.complex128)
+    binomial = scipy.special.comb(total, k)
+    series = (-binomial / np.maximum(total, 1)).astype(np.complex128)
     series[0, 0] = 0.0
     charge = tree.own * np.where(tree.member < pairs, 1.0, 0.5)
     moments = _moments(tree, charge)
@@ -163,7 +168,8 @@ def log_sensitivities(tree: Tree, pairs: int) -> Real:
             far, near = _meet(tree, side, conjugate)
             source = moments.conj()[far.source] if conjugate else moments[far.source]
             parts = (source * far.right) @ series * far.left
-            parts[:, 0] += np.log(np.abs(far.distance)) * source[:, 0].real
+            leading = np.log(np.abs(far.distance))
+            parts[:, 0] += leading * source[:, 0].real
             _gather(local, far.target, side * parts)
             _add_near_logarithms(values, tree, near, charge, side, conjugate)
     values += _values(tree, local).real
@@ -173,26 +179,35 @@ def log_sensitivities(tree: Tree, pairs: int) -> Real:
     return found - np.log(-2 * tree.z.real)
 
 
-def _shift(centre: Complex, radius: Real, level: int) -> Complex:
+def _shift(
+    centre: Complex,
+    radius: Real,
+    level: int,
+) -> Complex:
     """The moments of the boxes of a level about the centres of their parents: (boxes, p, p)."""
     k = np.arange(_TERMS)
     box = np.arange(2**level, 2 ** (level + 1))
     parent = box // 2
-    offset = ((centre[box] - centre[parent]) / radius[parent])[:, None] ** k
-    scale = (radius[box] / radius[parent])[:, None] ** k
+    place = (centre[box] - centre[parent]) / radius[parent]
+    ratio = radius[box] / radius[parent]
+    offset = place[:, None] ** k
+    scale = ratio[:, None] ** k
     binomial = scipy.special.comb(k[:, None], k)
-    return binomial * offset[:, np.abs(k[:, None] - k)] * scale[:, None, :]
+    power = np.abs(k[:, None] - k)
+    return binomial * offset[:, power] * scale[:, None, :]
 
 
 def _moments(tree: Tree, charge: np.ndarray) -> Complex:
     """sum_j charge_j u_j^m of every box (boxes, p), charges by leaf (leaves, S): up the tree."""
     moments = np.zeros((len(tree.centre), _TERMS), dtype=np.complex128)
-    moments[len(moments) // 2 :] = (charge[:, None, :] @ tree.powers)[:, 0]
+    of_leaves = charge[:, None, :] @ tree.powers
+    moments[len(moments) // 2 :] = of_leaves[:, 0]
     for level in range(len(tree.shift), 0, -1):
         here = slice(2**level, 2 ** (level + 1))
         parents = slice(2 ** (level - 1), 2**level)
-        up = tree.shift[level - 1] @ moments[here, :, None]
-        moments[parents] = up[..., 0].reshape(-1, 2, _TERMS).sum(axis=1)
+        up = _applied(tree.shift[level - 1], moments[here])
+        children = up.reshape(-1, 2, _TERMS)
+        moments[parents] = children.sum(axis=1)
     return moments
 
 
@@ -205,8 +220,10 @@ def _values(tree: Tree, local: Complex) -> Complex:
     for level in range(1, len(tree.shift) + 1):
         here = slice(2**level, 2 ** (level + 1))
         parents = np.arange(2**level, 2 ** (level + 1)) // 2
-        total[here] += (total[parents, None, :] @ tree.shift[level - 1])[:, 0]
-    return (tree.powers @ total[len(total) // 2 :, :, None])[..., 0].conj()
+        down = total[parents, None, :] @ tree.shift[level - 1]
+        total[here] += down[:, 0]
+    of_leaves = total[len(total) // 2 :]
+    return _applied(tree.powers, of_leaves).conj()
 
 
 def _cauchy_plan(tree: Tree, conjugate: bool) -> _Plan:
@@ -216,7 +233,8 @@ def _cauchy_plan(tree: Tree, conjugate: bool) -> _Plan:
     y = place[pairs.source]
     y = y.conj() if conjugate else y
     x = -place[pairs.target].conj()
-    return _Plan(far, pairs, 1 / (x[:, :, None] - y[:, None, :]))
+    kernel = 1 / (x[:, :, None] - y[:, None, :])
+    return _Plan(far, pairs, kernel)
 
 
 def _add_near_logarithms(
@@ -238,10 +256,15 @@ def _add_near_logarithms(
         x = -side * place[target].conj()
         gap = np.abs(x[:, :, None] - y[:, None, :])
         gap[gap == 0] = 1.0  # z_j itself
-        _gather(values, target, side * (np.log(gap) @ charge[source][:, :, None])[..., 0])
+        sums = _applied(np.log(gap), charge[source])
+        _gather(values, target, side * sums)
 
 
-def _meet(tree: Tree, side: int, conjugate: bool) -> tuple[_Far, _Near]:
+def _meet(
+    tree: Tree,
+    side: int,
+    conjugate: bool,
+) -> tuple[_Far, _Near]:
     """Boxes that cover all pairs of x = -side conj(z_i) and y = z_j or conj(z_j).
 
     Pairs of boxes are opened, the larger box first, until they are far apart or both are leaves.
@@ -256,19 +279,29 @@ def _meet(tree: Tree, side: int, conjugate: bool) -> tuple[_Far, _Near]:
     while len(a):
         R = tree.radius[a]
         r = tree.radius[b]
-        gap = np.abs(x[a] - y[b]) - np.minimum(R, r)
+        distance = np.abs(x[a] - y[b])
+        gap = distance - np.minimum(R, r)
         apart = np.maximum(R, r) <= _RATIO * gap
         ends = ~apart & (a >= leaves) & (b >= leaves)
         far.append((a[apart], b[apart]))
         near.append((a[ends] - leaves, b[ends] - leaves))
         rest = ~apart & ~ends
-        a, b = _opened(a[rest], b[rest], R[rest], r[rest], leaves)
+        a, b = _opened(
+            a[rest],
+            b[rest],
+            R[rest],
+            r[rest],
+            leaves,
+        )
     target, source = _by_target(far)
     distance = x[target] - y[source]
     k = np.arange(_TERMS)
     left = (side * tree.radius[target] / distance)[:, None] ** k
     right = (tree.radius[source] / distance)[:, None] ** k
-    return _Far(target, source, distance, left, right), _Near(*_by_target(near))
+    return (
+        _Far(target, source, distance, left, right),
+        _Near(*_by_target(near)),
+    )
 
 
 def _opened(
@@ -295,7 +328,10 @@ def _opened(
     return a, b
 
 
-def _by_target(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+_Pairs = tuple[np.ndarray, np.ndarray]  # of targets and sources
+
+
+def _by_target(found: list[_Pairs]) -> _Pairs:
     """All targets, sorted, with their sources."""
     target = np.concatenate([pair[0] for pair in found])
     source = np.concatenate([pair[1] for pair in found])
@@ -303,7 +339,16 @@ def _by_target(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, 
     return target[order], source[order]
 
 
-def _gather(total: np.ndarray, target: np.ndarray, parts: np.ndarray) -> None:
+def _applied(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """The product of each matrix (pairs, S, k) with its vector (pairs, k)."""
+    return (matrices @ vectors[:, :, None])[..., 0]
+
+
+def _gather(
+    total: np.ndarray,
+    target: np.ndarray,
+    parts: np.ndarray,
+) -> None:
     """total[target] += parts, with a sorted target that repeats."""
     if len(target):
         start = np.flatnonzero(np.diff(target, prepend=-1))

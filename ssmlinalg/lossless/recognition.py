@@ -141,7 +141,8 @@ def _as_chain(A: Array, p: Real) -> Structure | None:
 
 def _as_waves(A: Array, p: Real) -> Structure | None:
     K = (len(p) - 1) // 2
-    spacing = float(A[-1, -2] + p[-1] * p[-2]) / K if K else 1.0
+    highest = A[-1, -2] + p[-1] * p[-2] if K else 1.0
+    spacing = float(highest) / max(K, 1)
     if spacing <= 0:
         return None
     formula = _waves(p, spacing)
@@ -151,7 +152,11 @@ def _as_waves(A: Array, p: Real) -> Structure | None:
     return Structure(0.0, partial(_solve_waves, p, spacing), formula.times, log_phi)
 
 
-def _agrees(A: Array, p: Real, formula: _Formula) -> bool:
+def _agrees(
+    A: Array,
+    p: Real,
+    formula: _Formula,
+) -> bool:
     """Whether A is the matrix of that formula: by random products, or by random rows on demand."""
     rng = np.random.default_rng(0)
     if isinstance(A, OnDemand):
@@ -162,7 +167,8 @@ def _agrees(A: Array, p: Real, formula: _Formula) -> bool:
         return bool(np.all(np.abs(A[some] - expected) <= rounding))
     x = rng.standard_normal((len(p), _PROBES))
     rest = np.linalg.norm(A @ x - formula.times(x))
-    return bool(rest <= 64 * len(p) * EPS * np.linalg.norm(A))
+    rounding = 64 * len(p) * EPS * np.linalg.norm(A)
+    return bool(rest <= rounding)
 
 
 def _chain(p: Real, sigma: float) -> _Formula:
@@ -178,7 +184,8 @@ def _chain(p: Real, sigma: float) -> _Formula:
     def rows(some: np.ndarray) -> Real:
         m = some[:, None]
         below = -2 * p[some][:, None] * p
-        return np.where(n < m, below, np.where(n == m, diagonal, 0.0))
+        at = np.where(n == m, diagonal, 0.0)
+        return np.where(n < m, below, at)
 
     return _Formula(times, rows)
 
@@ -189,46 +196,58 @@ def _waves(p: Real, spacing: float) -> _Formula:
     odd = len(p) % 2
     wave = (n + odd) // 2
     sine = ((n + odd) % 2 == 1) & (n > 0)
-    partner = np.where(wave > 0, np.where(sine, n - 1, n + 1), n)
+    beside = np.where(sine, n - 1, n + 1)
+    partner = np.where(wave > 0, beside, n)
     turn = np.where(sine, 1.0, -1.0) * spacing * wave
-    weight = np.where(sine, 0.0, np.where(wave > 0, math.sqrt(2), 1.0))
-    part = weight * p[0]
-    if np.any(np.abs(part - p) > 16 * EPS * abs(p[0])):
+    size = np.where(wave > 0, math.sqrt(2), 1.0)
+    part = np.where(sine, 0.0, size) * p[0]
+    defect = np.abs(part - p)
+    if np.any(defect > 16 * EPS * abs(p[0])):
         part = np.full(len(p), np.nan)  # not those weights: agree with nothing
 
     def times(x: Real) -> Real:
-        return turn[:, None] * x[partner] - part[:, None] * (part @ x)
+        fed_back = part[:, None] * (part @ x)
+        return turn[:, None] * x[partner] - fed_back
 
     def rows(some: np.ndarray) -> Real:
-        turning = np.where(n == partner[some][:, None], turn[some][:, None], 0.0)
+        own = partner[some][:, None]
+        turning = np.where(n == own, turn[some][:, None], 0.0)
         return turning - part[some][:, None] * part
 
     return _Formula(times, rows)
 
 
-def _solve_chain(p: Real, a: Real, tau: float) -> Spectrum | None:
+def _solve_chain(
+    p: Real,
+    a: Real,
+    tau: float,
+) -> Spectrum | None:
     z = chain.roots(a, tau)
     if z is None:
         return None
     slope = _slopes(a, z)
-    square = -slope.real / 2 if tau == 1 else (1 - tau) / tau**2 / -z.real
+    at_one = -slope.real / 2
+    square = (1 - tau) / tau**2 / -z.real if tau < 1 else at_one
     size = np.sqrt(square)  # |x|
     if not np.all(np.isfinite(size)):
         return None
 
     def V(rows: np.ndarray, columns: np.ndarray) -> Complex:
         before = chain.products(a, z[columns], rows)
-        return p[rows, None] / (z[columns] + a[rows, None]) * before / size[columns]
+        own = p[rows, None] / (z[columns] + a[rows, None])
+        return own * before / size[columns]
 
     def V_inv(rows: np.ndarray, columns: np.ndarray) -> Complex:
         # y_n = p_n/(z + a_n) prod_{m>n} = -c p_n/(z - a_n)/prod_{m<n}, for all factors together are
         # -c; times |x|/(y^T x)
         before = chain.products(a, z[rows], columns)
         own = p[columns, None] / (z[rows] - a[columns, None])
-        return (own / before * (2 * size[rows] / slope[rows])).T
+        row_gain = 2 * size[rows] / slope[rows]
+        return (own / before * row_gain).T
 
     driven = size / ((tau / 2 - 1) * slope)
-    sensitivity = 2 * square / ((2 / tau - 1) * np.abs(slope))  # |x| |y| / |y^T x|, and |y| = |x|
+    # |x| |y| / |y^T x|, and |y| = |x|.
+    sensitivity = 2 * square / ((2 / tau - 1) * np.abs(slope))
     return Spectrum(z, driven, sensitivity, V, V_inv)
 
 
@@ -237,12 +256,20 @@ def _slopes(a: Real, z: Complex) -> Complex:
     order = len(a)
     pairs = order // 2
     upper = np.concatenate([z[:pairs], z[2 * pairs :]])
-    m = np.append(np.arange(pairs, 0, -1), (order + 1) // 2)[: len(upper)]
-    slope = chain.evaluator(a)(upper, order - 2 * m + 1 <= 2 * m - 1).slope
-    return np.concatenate([slope[:pairs], slope[:pairs].conj(), slope[pairs:].real + 0j])
+    falling = np.arange(pairs, 0, -1)
+    m = np.append(falling, (order + 1) // 2)[: len(upper)]
+    low = order - 2 * m + 1 <= 2 * m - 1
+    slope = chain.evaluator(a)(upper, low).slope
+    own = slope[:pairs]
+    real = slope[pairs:].real + 0j
+    return np.concatenate([own, own.conj(), real])
 
 
-def _solve_waves(p: Real, spacing: float, tau: float) -> Spectrum | None:
+def _solve_waves(
+    p: Real,
+    spacing: float,
+    tau: float,
+) -> Spectrum | None:
     K = (len(p) - 1) // 2
     delta = fourier.offsets(K, p[0] ** 2 / spacing, tau)
     if delta is None:
@@ -253,7 +280,8 @@ def _solve_waves(p: Real, spacing: float, tau: float) -> Spectrum | None:
     beta: Complex = at_frequencies if tau == 1 else -spacing * delta / (1 - tau)
     size = np.abs(beta) / np.sqrt(beta.real)  # |u|
     phase = beta / np.abs(beta)
-    row_gain = size * phase / (p[0] ** 2 * fourier.strengths(K, delta))  # of a row of V_inv
+    strength = p[0] ** 2 * fourier.strengths(K, delta)
+    row_gain = size * phase / strength  # of a row of V_inv
 
     def V(rows: np.ndarray, columns: np.ndarray) -> Complex:
         vectors = partial(fourier.right, p, delta)
@@ -263,9 +291,12 @@ def _solve_waves(p: Real, spacing: float, tau: float) -> Spectrum | None:
         vectors = partial(fourier.left, p, delta)
         return modes.block(vectors, columns, rows, row_gain).T
 
-    z = modes.all(spacing * (1j * np.arange(K + 1) + delta), idle=0.0)
-    sensitivity = modes.all(size * np.abs(row_gain) + 0j, idle=1.0).real
-    return Spectrum(z, modes.all(row_gain * beta, idle=0.0), sensitivity, V, V_inv)
+    y = 1j * np.arange(K + 1) + delta
+    z = modes.all(spacing * y, idle=0.0)
+    driven = modes.all(row_gain * beta, idle=0.0)
+    kappa = size * np.abs(row_gain) + 0j
+    sensitivity = modes.all(kappa, idle=1.0).real
+    return Spectrum(z, driven, sensitivity, V, V_inv)
 
 
 class _Modes:
@@ -278,8 +309,9 @@ class _Modes:
         K = (order - 1) // 2
         self.driven = 2 * K + 1
         self.idle = order - self.driven
-        self.wave = np.concatenate([np.arange(1, K + 1), np.arange(1, K + 1), [0]])
-        self.mirrored = np.concatenate([np.zeros(K), np.ones(K), [0]]) == 1
+        waves = np.arange(1, K + 1)
+        self.wave = np.concatenate([waves, waves, [0]])
+        self.mirrored = np.repeat([False, True, False], [K, K, 1])
 
     def all(self, values: Complex, idle: float) -> Complex:
         """The values of all modes (N,) from those of the waves (K + 1,)."""
@@ -295,10 +327,12 @@ class _Modes:
         factor: Complex,
     ) -> Complex:
         """Rows of the vectors of some modes, `columns`, each times the factor of its wave."""
-        block = np.zeros((len(rows), len(columns)), dtype=np.complex128)
+        shape = (len(rows), len(columns))
+        block = np.zeros(shape, dtype=np.complex128)
         driven = columns < self.driven
         waves = self.wave[columns[driven]]
         found = vectors(rows, waves) * factor[waves]
-        block[:, driven] = np.where(self.mirrored[columns[driven]], found.conj(), found)
+        mirrored = self.mirrored[columns[driven]]
+        block[:, driven] = np.where(mirrored, found.conj(), found)
         block[:, ~driven] = (rows == 1)[:, None]
         return block

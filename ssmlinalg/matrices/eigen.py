@@ -19,7 +19,7 @@ Matrices of any origin are accepted (see `gate`); results are NumPy arrays.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -90,8 +90,10 @@ def condeig(A: Array) -> Condeig:
         array([1.25, 1.25])
     """
     A = summable("A", A)
-    Lambda, left, right = scipy.linalg.eig(A, left=True, right=True)  # pyright: ignore[reportAssignmentType]
-    cosine = np.abs(np.sum(left.conj() * right, axis=0))
+    found: Any = scipy.linalg.eig(A, left=True, right=True)
+    Lambda, left, right = found
+    products = left.conj() * right
+    cosine = np.abs(np.sum(products, axis=0))
     kappa = 1 / np.clip(cosine, TINY, 1.0)
     return Condeig(right.astype(np.complex128), Lambda, _infinite_beyond_eps(kappa))
 
@@ -224,9 +226,12 @@ def _inverse_row_lengths(V: np.ndarray) -> Real:
     _, s, Xh = np.linalg.svd(V)
     null = s <= len(s) * EPS * s[0]
     dependent = np.linalg.norm(Xh[null], axis=0) > EPS**0.5
-    lengths = np.linalg.norm(Xh[~null] / s[~null, None], axis=0)
+    rows = Xh[~null] / s[~null, None]
+    lengths = np.linalg.norm(rows, axis=0)
     return np.where(dependent, np.inf, lengths)
 
 
 def _infinite_beyond_eps(kappa: Real) -> Real:
-    return np.where(kappa < 1 / (len(kappa) * EPS), kappa, np.inf)
+    """kappa, inf above 1/(N eps), which cannot be told from it."""
+    largest = 1 / (len(kappa) * EPS)
+    return np.where(kappa < largest, kappa, np.inf)

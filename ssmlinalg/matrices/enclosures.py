@@ -42,7 +42,11 @@ class Enclosure(NamedTuple):
     isolated: np.ndarray
 
 
-def discs(A: Array, V: Array, Lambda: Array) -> Enclosure:
+def discs(
+    A: Array,
+    V: Array,
+    Lambda: Array,
+) -> Enclosure:
     r"""Discs around approximate eigenvalues that hold the exact ones: proved in double precision.
 
     With W about V^{-1} and R = I - W V of norm below 1, V is regular and
@@ -128,8 +132,10 @@ def proved_abscissa(A: Array) -> float:
     with np.errstate(all="ignore"):
         H = A / 2 + A.conj().T / 2
         d, Q = np.linalg.eigh(H)
-        rounding_of_H = EPS * np.abs(H).sum(axis=1).max() + 4 * len(A) * TINY  # half at worst
-        dissipation = np.nextafter(_discs(H, Q, d + 0j).abscissa + rounding_of_H, np.inf)
+        size = np.abs(H).sum(axis=1).max()
+        rounding_of_H = EPS * size + 4 * len(A) * TINY  # half of it in the worst case
+        of_H = _discs(H, Q, d + 0j).abscissa
+        dissipation = np.nextafter(of_H + rounding_of_H, np.inf)
         Lambda, V = np.linalg.eig(A)
         diagonalized = _discs(A, V, Lambda + 0j).abscissa
     return float(min(dissipation, diagonalized))
@@ -192,12 +198,9 @@ def enclose(A: Array) -> Enclosure:
         exact = _exact_eigenvalues(flint, A)
         nearest = [complex(float(root.real), float(root.imag)) for root in exact]
         center: Complex = np.array(nearest, dtype=np.complex128)
-        radius = np.array(
-            [
-                _above((root - flint.acb(c.real, c.imag)).abs_upper())
-                for root, c in zip(exact, center, strict=True)
-            ]
-        )
+        exact_center = [flint.acb(c.real, c.imag) for c in center]
+        offsets = [root - c for root, c in zip(exact, exact_center, strict=True)]
+        radius = np.array([_above(offset.abs_upper()) for offset in offsets])
         abscissa = max(_above(root.real.upper()) for root in exact)
     rising = np.lexsort((center.real, center.imag))
     with np.errstate(all="ignore"):
@@ -205,7 +208,11 @@ def enclose(A: Array) -> Enclosure:
     return Enclosure(center[rising], radius[rising], abscissa, isolated)
 
 
-def _discs(A: np.ndarray, V: np.ndarray, Lambda: Complex) -> Enclosure:
+def _discs(
+    A: np.ndarray,
+    V: np.ndarray,
+    Lambda: Complex,
+) -> Enclosure:
     with np.errstate(all="ignore"):  # a bound that overflows is infinite, and proves nothing
         radius = _radii(A, V, Lambda)
         right = np.where(np.isinf(radius), np.inf, Lambda.real + radius)
@@ -213,7 +220,11 @@ def _discs(A: np.ndarray, V: np.ndarray, Lambda: Complex) -> Enclosure:
         return Enclosure(Lambda, radius, abscissa, _isolated(Lambda, radius))
 
 
-def _radii(A: np.ndarray, V: np.ndarray, Lambda: Complex) -> Real:
+def _radii(
+    A: np.ndarray,
+    V: np.ndarray,
+    Lambda: Complex,
+) -> Real:
     """Row sums of |V^{-1} A V - Lambda| (N,), bounded from above; inf where V may be singular."""
     N = len(A)
     # |fl(X Y) - X Y| <= g |X| |Y|: of three real products for a complex one at most sqrt(10)
@@ -232,10 +243,13 @@ def _radii(A: np.ndarray, V: np.ndarray, Lambda: Complex) -> Real:
     lengths = np.abs(V).sum(axis=1)
     products = np.abs(A) @ lengths + np.abs(V) @ np.abs(Lambda)
     rounding_of_T = g * (products + np.abs(T).sum(axis=1)) + underflow
-    u = upward * (np.abs(W @ T).sum(axis=1) + np.abs(W) @ rounding_of_T + underflow)
-    rounding_of_R = g * (1 + np.abs(W) @ lengths) + underflow
+    inverse = np.abs(W)
+    product = np.abs(W @ T).sum(axis=1)
+    u = upward * (product + inverse @ rounding_of_T + underflow)
+    rounding_of_R = g * (1 + inverse @ lengths) + underflow
     r = upward * (np.abs(R).sum(axis=1) + rounding_of_R)
-    radius = (u + r * (u.max() / (1 - r.max()))) * (1 + 8 * EPS)
+    growth = u.max() / (1 - r.max())
+    radius = (u + r * growth) * (1 + 8 * EPS)
     regular = r.max() < 1 and np.all(np.isfinite(radius))
     return radius if regular else np.full(N, np.inf)
 
@@ -253,10 +267,13 @@ def _exact_eigenvalues(flint: Any, A: np.ndarray) -> list[Any]:
     X, Y, scale = _integers(A)
     if np.iscomplexobj(A):
         # Far above the axis, so that there is no doubt on which side of it a root is.
-        s = 1 + 2 * int((abs(X) + abs(Y)).sum(axis=1).max())
+        size = (abs(X) + abs(Y)).sum(axis=1).max()
+        s = 1 + 2 * int(size)
         Y = Y + s * np.eye(len(A), dtype=object)
-        found = _roots(flint, np.block([[X, -Y], [Y, X]]))
-        found = [(root - flint.acb(0, s), times) for root, times in found if root.imag > 0]
+        real = np.block([[X, -Y], [Y, X]])
+        shift = flint.acb(0, s)
+        upper = [pair for pair in _roots(flint, real) if pair[0].imag > 0]
+        found = [(root - shift, times) for root, times in upper]
     else:
         found = _roots(flint, X)
     return [root / scale for root, times in found for _ in range(times)]
@@ -269,11 +286,14 @@ def _roots(flint: Any, M: np.ndarray) -> list[tuple[Any, int]]:
 
 def _integers(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """X, Y and a power of two, of Python's integers, with A = (X + iY) / scale exactly."""
-    entries = (*np.real(A).ravel(), *np.imag(A).ravel())
+    real = np.real(A).ravel()
+    imag = np.imag(A).ravel()
+    entries = np.concatenate([real, imag])
     ratios = [float(entry).as_integer_ratio() for entry in entries]
     scale = max(denominator for _, denominator in ratios)
     multiples = [numerator * (scale // denominator) for numerator, denominator in ratios]
-    X, Y = np.array(multiples, dtype=object).reshape(2, *A.shape)
+    both = np.array(multiples, dtype=object)
+    X, Y = both.reshape(2, *A.shape)
     return X, Y, scale
 
 

@@ -7,7 +7,7 @@ solve, for many frequencies at once.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -55,7 +55,8 @@ class System(NamedTuple):
     @property
     def real(self) -> bool:
         """Whether the gains at w and -w are equal."""
-        return not any(np.iscomplexobj(part) for part in (self.A, self.B, self.C, self.D))
+        parts = (self.A, self.B, self.C, self.D)
+        return not any(np.iscomplexobj(part) for part in parts)
 
     @property
     def poles(self) -> Complex:
@@ -89,31 +90,43 @@ def balanced(system: Matrices, level: float) -> System:
     loop[N, :N] = np.linalg.norm(C, axis=0)
     (gebal,) = scipy.linalg.get_lapack_funcs(("gebal",), (loop,))
     exponent = np.log2(gebal(loop, scale=1, permute=0)[3])
-    unit = np.exp2(np.clip(exponent[:N] - exponent[N], -_LIMIT, _LIMIT))
+    relative = exponent[:N] - exponent[N]
+    unit = np.exp2(np.clip(relative, -_LIMIT, _LIMIT))
     A = A / unit[:, None] * unit
     B = B / unit[:, None]
     C = C * unit
     T, Q = shifted.triangular(A)
-    return System(A=A, B=B, C=C, D=D, T=T, TB=Q.conj().T @ B, TC=C @ Q)
+    return System(
+        A=A,
+        B=B,
+        C=C,
+        D=D,
+        T=T,
+        TB=Q.conj().T @ B,
+        TC=C @ Q,
+    )
 
 
 def gains(system: System, w: Real) -> Real:
     """sigma_max(G(iw)) for each w (F,)."""
-    found = [_largest_singular(_response(system, part)[1]) for part in _parts(system, w)]
+    responses = (_response(system, part)[1] for part in _parts(system, w))
+    found = [_largest_singular(G) for G in responses]
     return np.concatenate(found)
 
 
 def solved_gain(system: System, w: float) -> float:
     """The gain at one frequency without the detour over the triangular form."""
-    A, B, C, D = system.A, system.B, system.C, system.D
-    G = C @ np.linalg.solve(1j * w * np.eye(len(A)) - A, B) + D
+    A = system.A
+    moved = 1j * w * np.eye(len(A)) - A
+    G = system.C @ np.linalg.solve(moved, system.B) + system.D
     return float(_largest_singular(G[None])[0])
 
 
 def leverage(system: System, w: Real) -> Real:
     """(|x|^2 + |z|^2)/2 for each w (F,), state and costate as in `state_and_costate`."""
-    parts = [np.square(state_and_costate(system, part)) for part in _parts(system, w)]
-    return np.concatenate([np.sum(squares, axis=0) for squares in parts]) / 2
+    sizes = [state_and_costate(system, part) for part in _parts(system, w)]
+    squares = [np.sum(np.square(both), axis=0) for both in sizes]
+    return np.concatenate(squares) / 2
 
 
 def state_and_costate(system: System, w: Real) -> tuple[Real, Real]:
@@ -126,10 +139,16 @@ def state_and_costate(system: System, w: Real) -> tuple[Real, Real]:
     x = np.einsum("nmf,fm->nf", X, Vh[:, 0].conj())
     v = system.TC.conj().T @ U[:, :, 0].T
     z = shifted.solve_adjoint(system.T, v, 1j * w)
-    return np.linalg.norm(x, axis=0), np.linalg.norm(z, axis=0)
+    state = np.linalg.norm(x, axis=0)
+    costate = np.linalg.norm(z, axis=0)
+    return state, costate
 
 
-def climbed(system: System, w: Real, found: Real) -> Peaks:
+def climbed(
+    system: System,
+    w: Real,
+    found: Real,
+) -> Peaks:
     """The highest points near the four highest peaks of gains `found` over a rising w (F,)."""
     around = np.concatenate([[-np.inf], found, [-np.inf]])
     above_left = around[1:-1] >= around[:-2]
@@ -181,11 +200,13 @@ def _compressed(system: Matrices) -> Matrices:
     A, B, C, D = system
     N = len(A)
     if len(C) > N + B.shape[1]:
-        stacked = np.linalg.qr(np.concatenate([C, D], axis=1), mode="r")
-        C, D = np.split(stacked, [N], axis=1)
+        outputs = np.concatenate([C, D], axis=1)
+        R: Any = np.linalg.qr(outputs, mode="r")
+        C, D = np.split(R, [N], axis=1)
     if B.shape[1] > N + len(D):
-        stacked = np.linalg.qr(np.concatenate([B, D]).conj().T, mode="r")
-        B, D = (part.conj().T for part in np.split(stacked, [N], axis=1))
+        inputs = np.concatenate([B, D]).conj().T
+        R: Any = np.linalg.qr(inputs, mode="r")
+        B, D = np.split(R.conj().T, [N])
     return Matrices(A, B, C, D)
 
 
@@ -210,7 +231,8 @@ def _response(system: System, w: Real) -> tuple[Complex, Complex]:
     """The states (N, M, F) that each input drives at each frequency, and G (F, P, M)."""
     B = np.repeat(system.TB[:, :, None], len(w), axis=2)
     X = shifted.solve(system.T, B, 1j * w)
-    G = np.tensordot(system.TC, X, axes=1) + system.D[:, :, None]
+    through = np.tensordot(system.TC, X, axes=1)
+    G = through + system.D[:, :, None]
     return X, np.moveaxis(G, -1, 0)
 
 

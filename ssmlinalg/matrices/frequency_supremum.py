@@ -14,7 +14,10 @@ _PEAKS = 5  # of the grid, searched around
 _REFINEMENTS = 12  # each a third as wide as the one before
 
 
-def supremum(size: Callable[[Real], Real], Lambda: Complex) -> tuple[float, float]:
+def supremum(
+    size: Callable[[Real], Real],
+    Lambda: Complex,
+) -> tuple[float, float]:
     """The largest size(w) found over w > 0 for a real system, and its frequency.
 
     Every lobe sits above an eigenvalue and is about as wide as that is deep, so the grid follows
@@ -61,6 +64,8 @@ def _grid(Lambda: Complex) -> Real:
     """Positive frequencies (F,), dense above every eigenvalue on the scale of its depth."""
     depth = np.abs(Lambda.real)
     height = np.abs(Lambda.imag)
-    depth = np.where(depth > 0, depth, np.max(np.abs(Lambda)) or 1.0)
-    w = np.abs(height[:, None] + depth[:, None] * _POINTS).ravel()
+    largest = np.max(np.abs(Lambda)) or 1.0
+    depth = np.where(depth > 0, depth, largest)
+    beside = depth[:, None] * _POINTS
+    w = np.abs(height[:, None] + beside).ravel()
     return np.unique(w[w > 0])

@@ -187,7 +187,11 @@ def _of_another_library(values: Any) -> bool:
     return backend.kind(values) in backend.LIBRARIES or hasattr(values, "__array_namespace__")
 
 
-def _check_type(name: str, values: Any, dtype: str) -> None:
+def _check_type(
+    name: str,
+    values: Any,
+    dtype: str,
+) -> None:
     if dtype not in _NAMES:
         got = type(values).__name__ if dtype == "object" and not hasattr(values, "dtype") else dtype
         rule = f"`{name}` must hold integers or numbers of at most double precision"

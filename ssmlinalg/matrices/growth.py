@@ -14,6 +14,7 @@ supremum is the Kreiss constant, from above.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -179,7 +180,12 @@ def transient_growth(A: Array, *, tolerance: float = 1e-2) -> Bounds:
     return found._replace(at=scaled(found.at, -exponent))
 
 
-def bounds_between(k: float, omega: float, time: Real, norm: Real) -> Real:
+def bounds_between(
+    k: float,
+    omega: float,
+    time: Real,
+    norm: Real,
+) -> Real:
     """A number that the norm of e^{tA} does not exceed from one time to the next (T - 1,).
 
     Args:
@@ -202,16 +208,21 @@ def bounds_between(k: float, omega: float, time: Real, norm: Real) -> Real:
     with np.errstate(all="ignore"):
         # The sinusoid through both squares has its crest between them if the lower one is above
         # cos(k s) of the higher.
-        crest = np.sqrt(np.hypot(1, (ratio**2 - np.cos(turn)) / np.sin(turn)))
-        inside = ratio**2 > np.cos(turn)
-        sturm = most * np.where(turn >= 3, np.inf, np.where(inside, crest, 1.0))
-        bound = np.minimum(sturm, norm[:-1] * np.exp(omega * s))
+        cosine = np.cos(turn)
+        slope = (ratio**2 - cosine) / np.sin(turn)
+        crest = np.sqrt(np.hypot(1, slope))
+        inside = ratio**2 > cosine
+        factor = np.where(inside, crest, 1.0)
+        sturm = most * np.where(turn >= 3, np.inf, factor)
+        grown = norm[:-1] * np.exp(omega * s)
+        bound = np.minimum(sturm, grown)
     # Submultiplicative: n_1 times the growth until s, which intervals before this one hold.
     for j in range(1, len(bound)):
         until = int(np.searchsorted(time, s[j]))
         if until <= j:
             growth = float(np.max(bound[:until]))
-            bound[j] = min(bound[j], max(norm[j], norm[j] * growth))
+            repeated = max(norm[j], norm[j] * growth)
+            bound[j] = min(bound[j], repeated)
     return bound
 
 
@@ -225,7 +236,12 @@ def _spectrum(A: np.ndarray) -> _Spectrum:
     )
 
 
-def _by_chords(A: np.ndarray, omega: float, axis: Line, tolerance: float) -> Bounds:
+def _by_chords(
+    A: np.ndarray,
+    omega: float,
+    axis: Line,
+    tolerance: float,
+) -> Bounds:
     """The Kreiss constant of A with all eigenvalues left of the axis and omega > 0."""
     lower = 1.0
     point = _AT_INFINITY
@@ -247,37 +263,56 @@ def _by_chords(A: np.ndarray, omega: float, axis: Line, tolerance: float) -> Bou
         place = int(np.searchsorted(x, at))
         x.insert(place, at)
         # g rises: rounding takes nothing away.
-        g.insert(place, min(max(line.lower, g[place - 1], at - omega), line.upper))
+        least = max(line.lower, g[place - 1], at - omega)
+        g.insert(place, min(least, line.upper))
     upper, _ = _highest_chord(x, g)
     return Bounds(lower, max(upper, lower), point)
 
 
 def _highest_chord(x: list[float], g: list[float]) -> tuple[float, float]:
     """The largest x/g if log g is its chord in every interval, and where: an upper bound."""
-    return max(_on_chord(*x[j : j + 2], *g[j : j + 2]) for j in range(len(x) - 1))
+    points = zip(x, g, strict=True)
+    return max(_on_chord(*left, *right) for left, right in pairwise(points))
 
 
-def _on_chord(x1: float, x2: float, g1: float, g2: float) -> tuple[float, float]:
+def _on_chord(
+    x1: float,
+    g1: float,
+    x2: float,
+    g2: float,
+) -> tuple[float, float]:
+    """The largest x/g on one interval if log g is its chord, and where."""
     slope = math.log(g2 / g1) / (x2 - x1)
     at = min(max(1 / slope, x1), x2) if slope > 0 else x2
     return at / (g1 * math.exp(slope * (at - x1))), at
 
 
-def _on_some_lines(A: np.ndarray, spectrum: _Spectrum, axis: Line, tolerance: float) -> Bounds:
+def _on_some_lines(
+    A: np.ndarray,
+    spectrum: _Spectrum,
+    axis: Line,
+    tolerance: float,
+) -> Bounds:
     """The Kreiss constant where stability is not decided."""
     beside = [axis.w, spectrum.right.imag]
     w = beside
     lines = []
-    for x in (spectrum.omega * 10.0 ** -np.arange(-1, 11)).tolist():
+    ladder = spectrum.omega * 10.0 ** -np.arange(-1, 11)
+    for x in ladder.tolist():
         line = search_line(A, x, np.array(w), tolerance)
         w = [*beside, line.w]
-        lines.append((distance_ratio(A, x, line.w), complex(x, line.w)))
+        ratio = distance_ratio(A, x, line.w)
+        lines.append((ratio, complex(x, line.w)))
     lower, point = max(lines, key=lambda entry: entry[0])
     growth = _growth(A, spectrum, tolerance)
     return Bounds(lower, max(lower, growth.upper), point)
 
 
-def _growth(A: np.ndarray, spectrum: _Spectrum, tolerance: float) -> Bounds:
+def _growth(
+    A: np.ndarray,
+    spectrum: _Spectrum,
+    tolerance: float,
+) -> Bounds:
     if spectrum.omega <= spectrum.rounding:
         return Bounds(1.0, 1.0, 0.0)
     axis = search_axis(A, spectrum.Lambda, 0.1)
@@ -292,7 +327,8 @@ def _growth(A: np.ndarray, spectrum: _Spectrum, tolerance: float) -> Bounds:
     else:
         upper = max(_marginal(A, spectrum), float(np.max(flow.norm)))
     best = int(np.argmax(flow.norm))
-    return Bounds(float(flow.norm[best]), upper, float(flow.time[best]))
+    lower = float(flow.norm[best])
+    return Bounds(lower, upper, float(flow.time[best]))
 
 
 def _marginal(A: np.ndarray, spectrum: _Spectrum) -> float:
@@ -306,7 +342,8 @@ def _norm_of_flow(A: np.ndarray, t: float) -> float:
     """|e^{tA}|_2, inf where it is out of range."""
     with np.errstate(all="ignore"):
         E = scipy.linalg.expm(t * A)
-    return float(np.linalg.norm(E, 2)) if np.all(np.isfinite(E)) else math.inf
+    finite = np.all(np.isfinite(E))
+    return float(np.linalg.norm(E, 2)) if finite else math.inf
 
 
 def _doubled(A: np.ndarray, until: float) -> _Flow:
@@ -319,18 +356,26 @@ def _doubled(A: np.ndarray, until: float) -> _Flow:
     return _Flow(np.array(time), np.array(norm))
 
 
-def _filled(A: np.ndarray, omega: float, flow: _Flow, tolerance: float) -> tuple[_Flow, float]:
+def _filled(
+    A: np.ndarray,
+    omega: float,
+    flow: _Flow,
+    tolerance: float,
+) -> tuple[_Flow, float]:
     """As many times between as it takes, and a number that no norm until the last exceeds."""
     H = hermitian_part(A)
-    bend = float(np.linalg.eigvalsh(H @ A + A.conj().T @ H)[0])
+    curvature = H @ A + A.conj().T @ H
+    bend = float(np.linalg.eigvalsh(curvature)[0])
     k = math.sqrt(max(0.0, -2 * bend))
     while True:
         time, norm = flow
         bound = bounds_between(k, omega, time, norm)
         wanting = bound > (1 + tolerance) * np.max(norm)
         if not np.any(wanting) or len(time) + np.sum(wanting) > _TIMES:
-            return flow, max(float(np.max(bound)), float(np.max(norm)))
-        middle = ((time[1:] + time[:-1]) / 2)[wanting]
+            upper = max(np.max(bound), np.max(norm))
+            return flow, float(upper)
+        halfway = (time[1:] + time[:-1]) / 2
+        middle = halfway[wanting]
         time = np.append(time, middle)
         norm = np.append(norm, [_norm_of_flow(A, t) for t in middle])
         order = np.argsort(time)

@@ -119,7 +119,12 @@ def hinf(
     return _norm(_checked(A, B, C, D), tolerance)
 
 
-def hinf_distance(first: Any, second: Any, *, tolerance: float = 1e-6) -> Bounds:
+def hinf_distance(
+    first: Any,
+    second: Any,
+    *,
+    tolerance: float = 1e-6,
+) -> Bounds:
     r"""The H-infinity norm of the difference of two systems with as many inputs and outputs.
 
     .. math::  \sup_w \sigma_{\max}\bigl(G_1(i w) - G_2(i w)\bigr).
@@ -174,36 +179,52 @@ def _parts(name: str, system: Any) -> tuple[Any, ...]:
     return tuple(system)
 
 
-def _checked(A: Any, B: Any, C: Any, D: Any = None) -> Matrices:
+def _checked(
+    A: Any,
+    B: Any,
+    C: Any,
+    D: Any = None,
+) -> Matrices:
     """The four matrices in double precision, once it is known that they fit together."""
     A = numbers("A", A)
     B = numbers("B", B)
     C = numbers("C", C)
-    require.shape("A", A.shape, "(N, N)", A.ndim == 2 and A.shape[0] == A.shape[-1])
+    square = A.ndim == 2 and A.shape[0] == A.shape[-1]
+    require.shape("A", A.shape, "(N, N)", square)
     N = len(A)
     rule = f"(N,) or (N, M) with N = {N} from `A`"
-    require.shape("B", B.shape, rule, B.ndim in (1, 2) and len(B) == N)
+    fits = B.ndim in (1, 2) and len(B) == N
+    require.shape("B", B.shape, rule, fits)
     rule = f"(N,) or (P, N) with N = {N} from `A`"
-    require.shape("C", C.shape, rule, C.ndim in (1, 2) and C.shape[-1] == N)
+    fits = C.ndim in (1, 2) and C.shape[-1] == N
+    require.shape("C", C.shape, rule, fits)
     B = B[:, None] if B.ndim == 1 else B
     C = np.atleast_2d(C)
     P = len(C)
     M = B.shape[1]
     D = np.zeros((P, M)) if D is None else numbers("D", D)
     rule = f"(P, M) with P = {P} from `C` and M = {M} from `B`"
-    require.shape("D", D.shape, rule, D.shape == (P, M) or (D.ndim == 0 and P == M == 1))
+    number = D.ndim == 0 and P == M == 1
+    fits = number or D.shape == (P, M)
+    require.shape("D", D.shape, rule, fits)
     return Matrices(A, B, C, D.reshape(P, M))
 
 
 def _difference(one: Matrices, other: Matrices) -> Matrices:
     """The system of the difference, its states x_1 - x_2 and x_2 where the orders are equal."""
     alike = one.A.shape == other.A.shape
-    between = one.A - other.A if alike else np.zeros((len(one.A), len(other.A)))
+    above = np.zeros((len(one.A), len(other.A)))
     below = np.zeros((len(other.A), len(one.A)))
+    B = one.B
+    C = -other.C
+    if alike:
+        above = one.A - other.A
+        B = one.B - other.B
+        C = one.C - other.C
     return Matrices(
-        A=np.block([[one.A, between], [below, other.A]]),
-        B=np.concatenate([one.B - other.B if alike else one.B, other.B]),
-        C=np.concatenate([one.C, one.C - other.C if alike else -other.C], axis=1),
+        A=np.block([[one.A, above], [below, other.A]]),
+        B=np.concatenate([B, other.B]),
+        C=np.concatenate([one.C, C], axis=1),
         D=one.D - other.D,
     )
 
@@ -214,7 +235,8 @@ def _norm(matrices: Matrices, tolerance: float) -> Bounds:
         return Bounds(0.0, 0.0, 0.0)
     system, rate, gain = prepared(matrices)
     poles = system.poles
-    undamped = poles.real >= -eigenvalue_rounding(len(A)) * np.linalg.norm(system.A)
+    rounding = eigenvalue_rounding(len(A)) * np.linalg.norm(system.A)
+    undamped = poles.real >= -rounding
     if np.any(undamped):
         w = float(poles.imag[np.argmax(poles.real)])
         w = w if np.iscomplexobj(A) else abs(w)
@@ -222,7 +244,8 @@ def _norm(matrices: Matrices, tolerance: float) -> Bounds:
     else:
         kept = _connected(matrices)
         if not np.all(kept):
-            smaller = Matrices(A[np.ix_(kept, kept)], B[kept], C[:, kept], D)
+            coupled = A[np.ix_(kept, kept)]
+            smaller = Matrices(coupled, B[kept], C[:, kept], D)
             return _norm(smaller, tolerance)
         bounds = _bracket(system, tolerance)
     with np.errstate(over="ignore"):
@@ -253,11 +276,13 @@ def _bracket(system: System, tolerance: float) -> Bounds:
     """The norm of a damped system in balanced units, all of whose states matter."""
     direct = float(np.max(np.abs(system.D)))
     if not (system.B.any() and system.C.any()):
-        return Bounds(direct, direct * (1 + max(system.D.shape) * EPS), 0.0)
+        rounding = max(system.D.shape) * EPS
+        return Bounds(direct, direct * (1 + rounding), 0.0)
     w = _first_frequencies(system)
     peaks = climbed(system, w, gains(system, w))
     highest = max(direct, float(np.max(peaks.gain)), EPS)
-    system = _evened(system, float(peaks.w[np.argmax(peaks.gain)]), highest)
+    top = float(peaks.w[np.argmax(peaks.gain)])
+    system = _evened(system, top, highest)
     floor = direct + _least_excess(system, w, direct)
     peaks, last = _raised(system, peaks, floor, tolerance)
     # With x, z the halves of an eigenvector of H(g) for i w, dg/dE = (z, -x)^* E (x, z)/2: E moves
@@ -266,7 +291,8 @@ def _bracket(system: System, tolerance: float) -> Bounds:
     # parts lie no farther from its top than they do, so the gain there is at least g - d, and for h
     # > d a value between them exceeds g. A peak that was missed is therefore no more than 2 d above
     # some candidate.
-    rounding = eigenvalue_rounding(len(last.H)) * float(np.linalg.norm(last.H))
+    size = float(np.linalg.norm(last.H))
+    rounding = eigenvalue_rounding(len(last.H)) * size
     allowed = last.gain + 2 * (rounding * leverage(system, last.w))
     best = float(peaks.w[np.argmax(peaks.gain)])
     lower = solved_gain(system, best)
@@ -285,7 +311,11 @@ def _first_frequencies(system: System) -> Real:
     return np.unique(np.abs(w) if system.real else w)
 
 
-def _least_excess(system: System, w: Real, direct: float) -> float:
+def _least_excess(
+    system: System,
+    w: Real,
+    direct: float,
+) -> float:
     """The least level above |D| whose Hamiltonian matrix still tells the gains apart.
 
     At the level |D| + h, H holds |B|^2/2h and |C|^2/2h, whose rounding drowns a small h. Returned
@@ -293,13 +323,20 @@ def _least_excess(system: System, w: Real, direct: float) -> float:
     together, h^2 - (gain - |D|) h = rounding (|B|^2 + |C|^2) leverage.
     """
     rounding = eigenvalue_rounding(2 * len(system.A))
-    drive = float(np.linalg.norm(system.B) ** 2 + np.linalg.norm(system.C) ** 2)
+    B = np.linalg.norm(system.B)
+    C = np.linalg.norm(system.C)
+    drive = float(B**2 + C**2)
     excess = gains(system, w) - direct
     allowance = 2 * np.sqrt(rounding * drive * leverage(system, w))
     return float(np.max(excess + np.hypot(excess, allowance))) / 2
 
 
-def _raised(system: System, peaks: Peaks, floor: float, tolerance: float) -> tuple[Peaks, _Level]:
+def _raised(
+    system: System,
+    peaks: Peaks,
+    floor: float,
+    tolerance: float,
+) -> tuple[Peaks, _Level]:
     """The level raised over every peak that its candidates find, until they find none above."""
     direct = float(np.max(np.abs(system.D)))
     factor = 1 + max(tolerance, 4 * EPS)
@@ -308,26 +345,36 @@ def _raised(system: System, peaks: Peaks, floor: float, tolerance: float) -> tup
         level = max(factor * highest, floor, EPS**2)
         H = _hamiltonian(system, level)
         w = np.linalg.eigvals(H).imag
-        w = np.unique(np.concatenate([[0.0], peaks.w, np.abs(w) if system.real else w]))
-        w = np.sort(np.concatenate([w, (w[1:] + w[:-1]) / 2]))
+        w = np.abs(w) if system.real else w
+        w = np.unique(np.concatenate([[0.0], peaks.w, w]))
+        halfway = (w[1:] + w[:-1]) / 2
+        w = np.sort(np.concatenate([w, halfway]))
         found = gains(system, w)
         if np.max(found) <= level:
             return peaks, _Level(level, H, w, found)
         peaks = climbed(system, w, found)
 
 
-def _evened(system: System, w: float, level: float) -> System:
+def _evened(
+    system: System,
+    w: float,
+    level: float,
+) -> System:
     """The system balanced for H(level), its state in the unit that makes the allowance least at w.
 
     The allowance is |H| (|x|^2 + |z|^2); the unit is a power of two.
     """
-    system = balanced(Matrices(system.A, system.B, system.C, system.D), level)
-    state, costate = (float(size[0]) for size in state_and_costate(system, np.array([w])))
+    matrices = Matrices(system.A, system.B, system.C, system.D)
+    system = balanced(matrices, level)
+    sizes = state_and_costate(system, np.array([w]))
+    state, costate = (float(size[0]) for size in sizes)
     A = float(np.linalg.norm(system.A))
     B = float(np.linalg.norm(system.B))
     C = float(np.linalg.norm(system.C))
     unit = 2.0 ** np.arange(-40, 41)
-    H = np.sqrt(2 * A**2 + ((B / unit) ** 2 / level) ** 2 + ((C * unit) ** 2 / level) ** 2)
+    drive = (B / unit) ** 2 / level
+    readout = (C * unit) ** 2 / level
+    H = np.sqrt(2 * A**2 + drive**2 + readout**2)
     allowance = H * ((state / unit) ** 2 + (costate * unit) ** 2)
     unit = unit[np.argmin(allowance)]
     return system._replace(
@@ -349,5 +396,8 @@ def _hamiltonian(system: System, level: float) -> np.ndarray:
     s = np.full(P, 1 / level)
     r[: len(d)] = level * inverse
     s[: len(d)] = level * inverse
-    F = system.A + (B[:, : len(d)] * (d * inverse)) @ C[: len(d)]
-    return np.block([[F, (B * r) @ B.conj().T], [-(C.conj().T * s) @ C, -F.conj().T]])
+    fed_back = B[:, : len(d)] * (d * inverse)
+    F = system.A + fed_back @ C[: len(d)]
+    drive = (B * r) @ B.conj().T
+    readout = (C.conj().T * s) @ C
+    return np.block([[F, drive], [-readout, -F.conj().T]])

@@ -26,7 +26,11 @@ _SAFE = 1e140  # between this and its inverse squares of lengths neither over- n
 
 
 @np.errstate(all="ignore")  # R overflows at eigenvalues above all, and that is looked for
-def smallest_singular_values(T: Complex, z: Complex, tolerance: float) -> Real:
+def smallest_singular_values(
+    T: Complex,
+    z: Complex,
+    tolerance: float,
+) -> Real:
     """sigma_min(z I - T) for each z (S,) and upper triangular T (N, N), 0 where R overflows.
 
     `pseudospectrum` says how accurate the values are.
@@ -44,9 +48,10 @@ def smallest_singular_values(T: Complex, z: Complex, tolerance: float) -> Real:
         settled = ~(run.residual > enough * run.theta)
         fell = ~(run.theta >= before * (1 - 64 * EPS))
         run.correct((settled | fell | (k == last)) & ~overflow, slack)
-        ready = run.live & ((run.residual <= enough * run.theta) | overflow | (k == last))
-        found = np.where(overflow, 0.0, 1 / (run.unit * np.sqrt(run.theta)))
-        sigma[run.place[ready]] = found[ready]
+        finished = (run.residual <= enough * run.theta) | overflow
+        ready = run.live & (finished | (k == last))
+        found = 1 / (run.unit * np.sqrt(run.theta))
+        sigma[run.place[ready]] = np.where(overflow, 0.0, found)[ready]
         run.live = run.live & ~ready
         if not np.any(run.live):
             break
@@ -62,11 +67,13 @@ class _Run:
 
     def __init__(self, T: Complex, z: Complex) -> None:
         self.upward = shifted.plain(T)
-        self.downward = shifted.plain(T.conj().T[::-1, ::-1])  # R^*, upside down
+        upside_down = T.conj().T[::-1, ::-1]
+        self.downward = shifted.plain(upside_down)  # R^*
         self.inverse = 1 / (z - np.diag(T)[:, None])
         self.place = np.arange(len(z))  # in the result
         self.live = np.ones(len(z), dtype=bool)
-        self.v = np.repeat(_start(len(T))[:, None], len(z), axis=1)
+        start = _start(len(T))
+        self.v = np.repeat(start[:, None], len(z), axis=1)
         self.w = self.v
         self.previous = np.zeros_like(self.v)
         self.alpha = np.ones(len(z))
@@ -85,7 +92,8 @@ class _Run:
         alpha_before = self.alpha
         self.alpha = column_lengths(w)  # |R v_k|, over which the rest is computed
         w = np.ascontiguousarray(w[::-1] / self.alpha)
-        shifted.substitute(self.downward, w, self.inverse[::-1].conj())
+        adjoint = self.inverse[::-1].conj()
+        shifted.substitute(self.downward, w, adjoint)
         self.previous *= alpha_before / self.alpha * self.beta
         self.previous += self.alpha * self.v
         self.w = w[::-1] - self.previous
@@ -93,8 +101,10 @@ class _Run:
         if not self.a:
             self.unit = self.alpha
         self.a.append((self.alpha / self.unit) ** 2)
-        self.b.append(self.alpha / self.unit * (self.beta / self.unit))
-        self.theta, self.ahead, self.residual = ritz(self.a, self.b, self.theta, self.ahead)
+        alpha = self.alpha / self.unit
+        self.b.append(alpha * (self.beta / self.unit))
+        followed = ritz(self.a, self.b, self.theta, self.ahead)
+        self.theta, self.ahead, self.residual = followed
 
     def correct(self, doubtful: np.ndarray, slack: float) -> None:
         """Compute anew those of the `doubtful` (S,) Ritz values that are not the largest."""
@@ -129,7 +139,12 @@ class _Run:
         self.live = live[live]
 
 
-def ritz(a: list[Real], b: list[Real], theta: Real, ahead: Real) -> tuple[Real, Real, Real]:
+def ritz(
+    a: list[Real],
+    b: list[Real],
+    theta: Real,
+    ahead: Real,
+) -> tuple[Real, Real, Real]:
     """The largest eigenvalue theta of H, b_k p_k/|p|, and how far R^* R may be from theta.
 
     Given are the first two for k - 1. The vector p (k,) of `_polynomials` satisfies H p = theta p
@@ -138,7 +153,9 @@ def ritz(a: list[Real], b: list[Real], theta: Real, ahead: Real) -> tuple[Real, 
     lower bound.
     """
     if len(a) > 1:
-        theta = (theta + a[-1]) / 2 + np.hypot((theta - a[-1]) / 2, ahead)
+        mean = (theta + a[-1]) / 2
+        half = (theta - a[-1]) / 2
+        theta = mean + np.hypot(half, ahead)
     else:
         theta = a[0].copy()
     p, defect, square, _ = _polynomials(a, b, theta)
@@ -163,14 +180,21 @@ def dense_ritz(a: list[Real], b: list[Real]) -> tuple[Real, Real]:
     For those that Newton led to a lower eigenvalue, one in thousands.
     """
     j = np.arange(len(a))
-    H = np.zeros((len(a[0]), len(j), len(j)))
+    points = len(a[0])
+    H = np.zeros((points, len(j), len(j)))
     H[:, j, j] = np.stack(a, axis=-1)
-    H[:, j[1:], j[:-1]] = np.stack(b, axis=-1)[:, :-1]
+    coupling = np.stack(b, axis=-1)
+    H[:, j[1:], j[:-1]] = coupling[:, :-1]
     theta, p = np.linalg.eigh(H)
-    return theta[:, -1], b[-1] * np.abs(p[:, -1, -1])
+    last = np.abs(p[:, -1, -1])
+    return theta[:, -1], b[-1] * last
 
 
-def exceeds(a: list[Real], b: list[Real], level: Real) -> np.ndarray:
+def exceeds(
+    a: list[Real],
+    b: list[Real],
+    level: Real,
+) -> np.ndarray:
     """Whether `level` (S,) is above all eigenvalues of H: Sturm's sequence keeps its sign."""
     _, defect, _, positive = _polynomials(a, b, level)
     return positive & (defect < 0)
@@ -193,7 +217,8 @@ def column_lengths(X: Complex) -> Real:
     parts = X.view(np.float64)
     squares = np.einsum("ns,ns->s", parts, parts)
     lengths = np.sqrt(squares[::2] + squares[1::2])
-    extreme = np.flatnonzero(~((lengths > 1 / _SAFE) & (lengths < _SAFE)))
+    safe = (lengths > 1 / _SAFE) & (lengths < _SAFE)
+    extreme = np.flatnonzero(~safe)
     if len(extreme):
         size = np.abs(X[:, extreme])
         largest = np.max(size, axis=0)
@@ -202,7 +227,11 @@ def column_lengths(X: Complex) -> Real:
     return lengths
 
 
-def _polynomials(a: list[Real], b: list[Real], theta: Real) -> tuple[Real, Real, Real, np.ndarray]:
+def _polynomials(
+    a: list[Real],
+    b: list[Real],
+    theta: Real,
+) -> tuple[Real, Real, Real, np.ndarray]:
     """p_k, row k of (H - theta) p, |p|^2, and whether p > 0.
 
     p_1 = 1, b_j p_(j+1) = (theta - a_j) p_j - b_(j-1) p_(j-1).

@@ -192,7 +192,7 @@ def numerical_range(A: Array, points: int = 128) -> NumericalRange:
         turn = turn[: K // 2 + 1]
     extremes = [_support(A * z) for z in turn]
     support = np.array([value for value, _ in extremes])
-    boundary = np.array([np.vdot(x, A @ x) / np.vdot(x, x).real for _, x in extremes])
+    boundary = np.array([_rayleigh_quotient(A, x) for _, x in extremes])
     if len(turn) < K:  # the lower half mirrors the upper one
         mirrored = np.arange(K - len(turn), 0, -1)
         support = np.append(support, support[mirrored])
@@ -220,15 +220,22 @@ def _departure_bounds(A: np.ndarray) -> tuple[float, float]:
     a = float(np.linalg.norm(centred)) * (1 + N * EPS)
     commutator = centred.conj().T @ centred - centred @ centred.conj().T
     c = float(np.linalg.norm(commutator))
-    rounding = 4 * N * EPS * a * (a + float(np.linalg.norm(A)))
+    size = float(np.linalg.norm(A))
+    rounding = 4 * N * EPS * a * (a + size)
     least = max(c - rounding, 0.0)
     most = c + rounding
     # a^2 - sqrt(a^4 - c^2/2) without cancellation; c <= sqrt(2) a^2, so the root is real but for
     # rounding.
     root = math.sqrt(max(a**4 - least**2 / 2, 0.0))
     lower = least / math.sqrt(2 * (a**2 + root)) if least else 0.0
-    upper = min(a, ((N**3 - N) / 12) ** 0.25 * math.sqrt(most))
+    factor = ((N**3 - N) / 12) ** 0.25
+    upper = min(a, factor * math.sqrt(most))
     return lower, upper
+
+
+def _rayleigh_quotient(A: np.ndarray, x: np.ndarray) -> complex:
+    """x^* A x/(x^* x)."""
+    return np.vdot(x, A @ x) / np.vdot(x, x).real
 
 
 def _support(A: np.ndarray) -> tuple[float, np.ndarray]:

@@ -131,7 +131,12 @@ def pseudospectrum(
     return sigma
 
 
-def window(A: Array, points: int = 200, *, level: float = 1e-3) -> tuple[Real, Real]:
+def window(
+    A: Array,
+    points: int = 200,
+    *,
+    level: float = 1e-3,
+) -> tuple[Real, Real]:
     r"""A grid that holds the spectrum and the pseudospectrum of epsilon = `level` |A|_2.
 
     The box around the spectrum, widened equally on all sides by |A|_2/1024, or by a tenth of its
@@ -173,13 +178,19 @@ def window(A: Array, points: int = 200, *, level: float = 1e-3) -> tuple[Real, R
     with np.errstate(over="ignore"):
         x = unit * (centre.real + half.real * t)
         y = unit * (centre.imag + half.imag * t)
-    if not np.all(np.isfinite([x[0], x[-1], y[0], y[-1]])):
+    corners = [x[0], x[-1], y[0], y[-1]]
+    if not np.all(np.isfinite(corners)):
         rule = "the window must fit double precision"
         raise ValueError(f"{rule}; got one that overflows. Scale `A` by a power of two.")
     return x, y
 
 
-def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) -> Bounds:
+def pseudospectral_abscissa(
+    A: Array,
+    eps: float,
+    *,
+    tolerance: float = 1e-6,
+) -> Bounds:
     r"""How far right a perturbation of norm `eps` can move an eigenvalue, from both sides.
 
     .. math::  \alpha_\epsilon(A) = \max_{|E|_2 \le \epsilon} \alpha(A + E)
@@ -234,7 +245,11 @@ def pseudospectral_abscissa(A: Array, eps: float, *, tolerance: float = 1e-6) ->
     return Bounds(at.real, scaled(upper, larger), at)
 
 
-def _criss_cross(A: np.ndarray, eps: float, tolerance: float) -> tuple[float, complex]:
+def _criss_cross(
+    A: np.ndarray,
+    eps: float,
+    tolerance: float,
+) -> tuple[float, complex]:
     """A line that the pseudospectrum does not reach, and a point of it near that line."""
     found = poles(A)
     right = found[np.argmax(found.real)]
@@ -250,7 +265,8 @@ def _criss_cross(A: np.ndarray, eps: float, tolerance: float) -> tuple[float, co
         x = point.real + step
         if x >= far:
             return max(far, point.real), point
-        depth = max(tolerance * eps / 4, 4 * hamiltonian_rounding(A, x, eps), TINY)
+        rounding_there = 4 * hamiltonian_rounding(A, x, eps)
+        depth = max(tolerance * eps / 4, rounding_there, TINY)
         w = candidates(A, x, eps + depth, depth)
         sigma = least_singular_values(A, x + 1j * w)
         inside = sigma <= eps
@@ -264,7 +280,12 @@ def _criss_cross(A: np.ndarray, eps: float, tolerance: float) -> tuple[float, co
             step *= 4
 
 
-def _rightmost(A: np.ndarray, eps: float, start: complex, far: float) -> complex:
+def _rightmost(
+    A: np.ndarray,
+    eps: float,
+    start: complex,
+    far: float,
+) -> complex:
     """A point where sigma_min becomes `eps`, right of `start` on its horizontal line."""
 
     def excess(x: float) -> float:
@@ -278,7 +299,12 @@ def _rightmost(A: np.ndarray, eps: float, start: complex, far: float) -> complex
     return complex(max(start.real, float(end)), start.imag)
 
 
-def _box(T: Complex, level: float, *, real: bool) -> tuple[complex, complex]:
+def _box(
+    T: Complex,
+    level: float,
+    *,
+    real: bool,
+) -> tuple[complex, complex]:
     """Centre, and half width and height, of a box about the spectrum of triangular T.
 
     sigma_min exceeds level |T|_2 at 64 points of its border.
@@ -291,9 +317,12 @@ def _box(T: Complex, level: float, *, real: bool) -> tuple[complex, complex]:
     if real:  # rounding moves a real spectrum off the axis
         centre = complex(centre.real, 0.0)
     extent = (high - low) / 2
-    margin = max(size / 1024, max(extent.real, extent.imag) / 5) or 1.0
+    larger_side = max(extent.real, extent.imag)
+    margin = max(size / 1024, larger_side / 5) or 1.0
     edge = np.linspace(-1, 1, 17)[:-1]
-    border = np.concatenate([edge - 1j, 1 + 1j * edge, 1j - edge, -1 - 1j * edge])
+    below_and_right = [edge - 1j, 1 + 1j * edge]
+    above_and_left = [1j - edge, -1 - 1j * edge]
+    border = np.concatenate(below_and_right + above_and_left)
     while True:
         half = complex(extent.real + margin, extent.imag + margin)
         z = centre + half.real * border.real + 1j * half.imag * border.imag
@@ -308,20 +337,26 @@ def _computed_rows(A: np.ndarray, y: Real) -> np.ndarray:
     Conjugate points of a real matrix share a value.
     """
     row = np.arange(len(y))
-    symmetric = np.all(np.abs(y + y[::-1]) <= 4 * EPS * np.max(np.abs(y)))
-    if np.isrealobj(A) and symmetric:
+    height = np.max(np.abs(y))
+    asymmetry = np.max(np.abs(y + y[::-1]))
+    if np.isrealobj(A) and asymmetry <= 4 * EPS * height:
         return np.maximum(row, row[::-1])
     return row
 
 
-def _tiles(order: int, row: np.ndarray, sigma: Real) -> Iterator[np.ndarray]:
+def _tiles(
+    order: int,
+    row: np.ndarray,
+    sigma: Real,
+) -> Iterator[np.ndarray]:
     """Points left to be computed, a tile at a time, as indices into the flat grid.
 
     The tiles are the same whatever is left.
     """
     missing = np.zeros(sigma.shape, dtype=bool)
     np.logical_or.at(missing, row, np.isnan(sigma))
-    every = np.arange(sigma.size).reshape(sigma.shape)[np.unique(row)].ravel()
+    index = np.arange(sigma.size).reshape(sigma.shape)
+    every = index[np.unique(row)].ravel()
     size = max(_NARROW, _TILE // order)
     for start in range(0, len(every), size):
         tile = every[start : start + size]
@@ -330,13 +365,19 @@ def _tiles(order: int, row: np.ndarray, sigma: Real) -> Iterator[np.ndarray]:
             yield tile
 
 
-def _write(sigma: Real, row: np.ndarray, tile: np.ndarray, values: Real) -> None:
+def _write(
+    sigma: Real,
+    row: np.ndarray,
+    tile: np.ndarray,
+    values: Real,
+) -> None:
     """Enter the values of a tile wherever they belong and nothing is yet."""
     i, j = np.divmod(tile, sigma.shape[1])
     for target in np.flatnonzero(np.isin(row, i)):
         here = i == row[target]
         entries = sigma[target, j[here]]
-        sigma[target, j[here]] = np.where(np.isnan(entries), values[here], entries)
+        vacant = np.isnan(entries)
+        sigma[target, j[here]] = np.where(vacant, values[here], entries)
 
 
 def _unit(*arrays: np.ndarray) -> float:

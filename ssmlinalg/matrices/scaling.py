@@ -9,9 +9,9 @@ import numpy as np
 
 def exponent_of(X: np.ndarray) -> int:
     """The least e with |Re X|, |Im X| < 2^e."""
-    parts = np.abs([np.real(X), np.imag(X)])
-    largest = float(np.max(parts, initial=0.0))
-    return math.frexp(largest)[1]
+    parts = [np.real(X), np.imag(X)]
+    largest = np.max(np.abs(parts), initial=0.0)
+    return math.frexp(float(largest))[1]
 
 
 def times_power(X: np.ndarray, exponent: int) -> np.ndarray:
@@ -37,4 +37,6 @@ def scaled(value: float, exponent: int) -> float:
 
 def scaled_point(value: complex, exponent: int) -> complex:
     """2^exponent value, both parts inf where they overflow."""
-    return complex(scaled(value.real, exponent), scaled(value.imag, exponent))
+    real = scaled(value.real, exponent)
+    imag = scaled(value.imag, exponent)
+    return complex(real, imag)

@@ -46,13 +46,20 @@ def triangular(A: np.ndarray) -> tuple[Complex, Complex]:
     if not np.any(np.tril(A, -1)):
         return A + 0j, np.eye(N) + 0j
     if not np.any(np.triu(A, 1)):  # upside down a lower triangle is an upper one
-        return A[::-1, ::-1] + 0j, np.eye(N)[::-1] + 0j
+        turn = np.eye(N)[::-1] + 0j
+        return A[::-1, ::-1] + 0j, turn
     output = "complex" if np.iscomplexobj(A) else "real"
     T, Q = scipy.linalg.schur(A, output=output)[:2]
-    return (T, Q) if np.iscomplexobj(A) else scipy.linalg.rsf2csf(T, Q)
+    if np.iscomplexobj(A):
+        return T, Q
+    return scipy.linalg.rsf2csf(T, Q)
 
 
-def solve(T: Complex, B: np.ndarray, s: np.ndarray) -> Complex:
+def solve(
+    T: Complex,
+    B: np.ndarray,
+    s: np.ndarray,
+) -> Complex:
     """(s I - T)^{-1} B for many s, by back substitution.
 
     Args:
@@ -77,7 +84,11 @@ def solve(T: Complex, B: np.ndarray, s: np.ndarray) -> Complex:
     return X
 
 
-def solve_adjoint(T: Complex, B: np.ndarray, s: np.ndarray) -> Complex:
+def solve_adjoint(
+    T: Complex,
+    B: np.ndarray,
+    s: np.ndarray,
+) -> Complex:
     """(s I - T)^{-*} B for many s: upside down the adjoint is upper triangular again.
 
     Args:
@@ -96,15 +107,21 @@ def solve_adjoint(T: Complex, B: np.ndarray, s: np.ndarray) -> Complex:
         array([[0.5+0.j],
                [3.5+0.j]])
     """
-    return solve(T.conj().T[::-1, ::-1], B[::-1], s.conj())[::-1]
+    adjoint = T.conj().T[::-1, ::-1]
+    return solve(adjoint, B[::-1], s.conj())[::-1]
 
 
 def plain(T: np.ndarray) -> np.ndarray:
     """T with its rows in order, and real where it is: real products are half the work."""
-    return np.ascontiguousarray(T if np.any(np.imag(T)) else np.real(T))
+    entries = T if np.any(np.imag(T)) else np.real(T)
+    return np.ascontiguousarray(entries)
 
 
-def substitute(T: np.ndarray, X: Complex, inverse: Complex) -> None:
+def substitute(
+    T: np.ndarray,
+    X: Complex,
+    inverse: Complex,
+) -> None:
     """Overwrite X with (s I - T)^{-1} X for many s.
 
     The lower half first, then its effect on the upper half, a matrix product, then the upper half:

@@ -44,16 +44,26 @@ def poles(A: np.ndarray) -> Complex:
 def least_singular_values(A: np.ndarray, z: np.ndarray) -> Real:
     """sigma_min(z I - A) for each z (S,)."""
     identity = np.eye(len(A))
-    return np.array([np.linalg.svd(s * identity - A, compute_uv=False)[-1] for s in z])
+    found = [np.linalg.svd(s * identity - A, compute_uv=False) for s in z]
+    return np.array([values[-1] for values in found])
 
 
-def hamiltonian_rounding(A: np.ndarray, x: float, level: float) -> float:
+def hamiltonian_rounding(
+    A: np.ndarray,
+    x: float,
+    level: float,
+) -> float:
     """|E|, the eigenvalues found on the line Re z = x being those of H(x, level) + E."""
     size = float(np.linalg.norm(_hamiltonian(A, x, level)))
     return eigenvalue_rounding(2 * len(A)) * size
 
 
-def candidates(A: np.ndarray, x: float, level: float, depth: float) -> Real:
+def candidates(
+    A: np.ndarray,
+    x: float,
+    level: float,
+    depth: float,
+) -> Real:
     """Heights (W,) that meet every valley on the line Re z = x deeper than `depth` below a level.
 
     They are the imaginary eigenvalues of H(x, level), and the points half way between.
@@ -69,10 +79,16 @@ def candidates(A: np.ndarray, x: float, level: float, depth: float) -> Real:
     if np.isrealobj(A):
         w = np.append(np.abs(w), 0.0)
     w = np.unique(w)
-    return np.sort(np.concatenate([w, (w[1:] + w[:-1]) / 2]))
+    halfway = (w[1:] + w[:-1]) / 2
+    return np.sort(np.concatenate([w, halfway]))
 
 
-def search_line(A: np.ndarray, x: float, w: Real, tolerance: float) -> Line:
+def search_line(
+    A: np.ndarray,
+    x: float,
+    w: Real,
+    tolerance: float,
+) -> Line:
     """The least singular value on the line Re z = x, searched from the heights `w` (W,)."""
     w = np.append(w, 0.0)
     sigma = least_singular_values(A, x + 1j * w)
@@ -89,20 +105,32 @@ def search_line(A: np.ndarray, x: float, w: Real, tolerance: float) -> Line:
             return Line(level - depth, least, best)
 
 
-def search_axis(A: np.ndarray, Lambda: Complex, tolerance: float) -> Line:
+def search_axis(
+    A: np.ndarray,
+    Lambda: Complex,
+    tolerance: float,
+) -> Line:
     """The least singular value on the imaginary axis, from the heights of the rightmost poles."""
     rightmost = np.argsort(-Lambda.real)[:_CANDIDATES]
     return search_line(A, 0.0, Lambda[rightmost].imag, tolerance)
 
 
-def distance_ratio(A: np.ndarray, x: float, w: float) -> float:
+def distance_ratio(
+    A: np.ndarray,
+    x: float,
+    w: float,
+) -> float:
     """x |(z I - A)^{-1}| at z = x + i w, its rounding taken off."""
     size = float(np.linalg.norm(A)) + math.hypot(x, w)
     sigma = least_singular_values(A, np.array([x + 1j * w]))[0]
     return float(x / (sigma + eigenvalue_rounding(len(A)) * size))
 
 
-def _hamiltonian(A: np.ndarray, x: float, level: float) -> np.ndarray:
+def _hamiltonian(
+    A: np.ndarray,
+    x: float,
+    level: float,
+) -> np.ndarray:
     """H(x, level), (2N, 2N)."""
     F = A - x * np.eye(len(A))
     h = level * np.eye(len(A))
