@@ -19,21 +19,21 @@ from ..ground.formats import EPS, FORMATS, TINY
 from .causes import CAUSES, Cause, Guess
 from .disagreement import Disagreement, compared, nearest_scale, signal
 from .laws import Check
-from .model import AnyForm, Model, admit
+from .sampled_model import AnyForm, SampledModel, admit
 
 _NEAR = 4.0  # residuals this near to the least are as good as it
 _MUCH = 16.0  # a free scale must make a residual smaller by this factor
 
 
 class Diagnosis(NamedTuple):
-    r"""One explanation of the disagreement of a kernel with ours.
+    """One explanation of the disagreement of a kernel with ours.
 
     ==========  ========================================  =======================================
     cause       their mistake                             number
     ==========  ========================================  =======================================
     rounding    none: fewer digits                        the largest difference, relative
-    direct      left out the direct path D                the largest \|D\|
-    real        did not take the real part                \|Im\| over \|Re\|, largest entries
+    direct      left out the direct path D                the largest |D|
+    real        did not take the real part                |Im| over |Re|, largest entries
     factor      counted the half spectrum once, doubled   the factor, theirs over ours
                 a full one, a sign
     conjugate   conjugated one of A, B and C              the difference it explains, relative
@@ -123,7 +123,7 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Diagno
     return explanations(compared(model.wide, signal(kernel, model.form), rule))
 
 
-def judged(model: Model, theirs: np.ndarray) -> tuple[Check, list[Diagnosis]]:
+def judged(model: SampledModel, theirs: np.ndarray) -> tuple[Check, list[Diagnosis]]:
     """The check of a kernel from `signal` against ours, and what explains a disagreement."""
     try:
         both = compared(model.wide, theirs, model.rule)

@@ -16,8 +16,8 @@ from ..ground.backend import Array, Real
 from ..ground.formats import EPS, FORMATS, SINGLE, TINY
 from ..kernels import kernel as kernel_of
 from .kernel_bounds import size
-from .model import kernel_axes
 from .precision import rounded
+from .sampled_model import kernel_axes
 from .time_scales import exponents, scales_of
 
 

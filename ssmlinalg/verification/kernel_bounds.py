@@ -20,7 +20,7 @@ from ..discretize import Rule
 from ..forms import Continuous, Delayed, Discrete, View, kind, view
 from ..ground.backend import Real
 from ..ground.formats import EPS, TINY
-from .model import admit
+from .sampled_model import admit
 
 
 def size(system: Discrete, length: int) -> Real:

@@ -4,15 +4,17 @@ An entry of `LAWS` takes (form, length, rule) and returns a `Check`. It raises f
 are unsound, never for a model that is: a model that cannot be evaluated fails with an infinite
 error, and with the sentence that evaluation had for it.
 
-The function behind an entry takes a `Model`, which was checked before, and returns a `Measured`.
-Errors of kernels are relative to the size S of `kernel_bounds`, each kernel by itself, and the
-worst one counts. eps is that of the form.
+The function behind an entry takes a `SampledModel`, which was checked before, and returns a
+`Deviation`. Errors of kernels are relative to the size S of `kernel_bounds`, each kernel by itself,
+and the worst one counts. eps is that of the form.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +28,7 @@ from ..kernels import kernel, scan, step
 from ..matrices import proved_abscissa
 from ..systems import transfer
 from .kernel_bounds import radius_bound, radius_bounds, size, tail
-from .model import AnyForm, Model, admit
+from .sampled_model import AnyForm, SampledModel, admit
 from .time_scales import exponents
 
 KEEP_STABILITY = tuple(name for name in RULES if name != "forward")  # Euler's rule need not
@@ -51,8 +53,8 @@ class Check(NamedTuple):
     message: str
 
 
-class Measured(NamedTuple):
-    """What the measure of a law returns: a `Check` without a name and a verdict.
+class Deviation(NamedTuple):
+    """How far a law is from holding: a `Check` without its name and verdict.
 
     Attributes:
         error: how far the law is from holding.
@@ -65,41 +67,47 @@ class Measured(NamedTuple):
     message: str
 
 
-class Law(NamedTuple):
-    """A law that anyone can call: `law(form, length, rule)` checks them and measures.
+@dataclass(eq=False)
+class Law:
+    """A law that anyone can call: `law(form, length, rule)` checks its arguments and measures.
+
+    It has the docstring of its measure.
 
     Attributes:
         name: its name in `LAWS`.
-        measure: the function from a `Model` to a `Measured`. It may raise ValueError where the
-            model cannot be evaluated.
+        measure: the function from a `SampledModel` to a `Deviation`. It may raise ValueError where
+            the model cannot be evaluated.
     """
 
     name: str
-    measure: Callable[[Model], Measured]
+    measure: Callable[[SampledModel], Deviation]
+
+    def __post_init__(self) -> None:
+        functools.update_wrapper(self, self.measure)
 
     def __call__(self, form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
         """The check of a form that was not checked yet; raises what `admit` raises."""
         return self.check(admit(form, length, rule))
 
-    def check(self, model: Model) -> Check:
+    def check(self, model: SampledModel) -> Check:
         """The check of a model."""
         try:
             with np.errstate(over="ignore", under="ignore", invalid="ignore"):
                 found = self.measure(model)
         except ValueError as error:
-            found = Measured(math.inf, 0.0, str(error))
+            found = Deviation(math.inf, 0.0, str(error))
         holds = found.error <= found.allowed
         return Check(self.name, holds, found.error, found.allowed, found.message)
 
 
-def finite(model: Model) -> Measured:
+def finite(model: SampledModel) -> Deviation:
     """The kernel can be evaluated up to its length: error 0, or infinite where something overflows.
 
     Args:
         model: a model from `admit`.
 
     Returns:
-        A `Measured` whose message says the largest lag and a bound on the tail.
+        A `Deviation` whose message says the largest lag and a bound on the tail.
 
     Raises:
         ValueError: if the kernel overflows.
@@ -116,10 +124,10 @@ def finite(model: Model) -> Measured:
         f"The kernel is finite: largest at lag {at}, {np.max(lags):.3g}, "
         f"and below {rest:.3g} from lag {model.length} on."
     )
-    return Measured(0.0, 0.0, message)
+    return Deviation(0.0, 0.0, message)
 
 
-def stable(model: Model) -> Measured:
+def stable(model: SampledModel) -> Deviation:
     r"""No mode of the sampled model grows: error is the rate of the fastest, in nepers per sample.
 
     .. math::  \max_j \max(0, \ln |\bar A_j|)
@@ -135,7 +143,7 @@ def stable(model: Model) -> Measured:
         model: a model from `admit`.
 
     Returns:
-        A `Measured`; allowed is 8 eps max(1, |z_j|), z = step A, and N^2 times that for matrices.
+        A `Deviation`; allowed is 8 eps max(1, |z_j|), z = step A, and N^2 times that for matrices.
 
     Raises:
         ValueError: if the sampled model overflows.
@@ -154,26 +162,26 @@ def stable(model: Model) -> Measured:
         count = int(np.sum(rates > allowed))
         blame = _blame(model, allowed)
         message = f"{count} of {rates.size} modes grow, {blame}, by {fastest:.3g} a sample."
-        return Measured(fastest, allowed, message)
+        return Deviation(fastest, allowed, message)
     marginal = int(np.sum(np.abs(rates) <= allowed))
     if marginal:
         message = (
             f"No mode grows, but {marginal} of {rates.size} are marginal: "
             "they do not decay, and the kernel never ends."
         )
-        return Measured(max(0.0, fastest), allowed, message)
+        return Deviation(max(0.0, fastest), allowed, message)
     message = f"All {rates.size} modes decay, the slowest by {-fastest:.3g} nepers a sample."
-    return Measured(0.0, allowed, message)
+    return Deviation(0.0, allowed, message)
 
 
-def _blame(model: Model, allowed: float) -> str:
+def _blame(model: SampledModel, allowed: float) -> str:
     """Whether the rule makes the modes grow, or they grow by themselves."""
     if kind(model.wide).continuous and np.max(exponents(model.wide)[0].real) <= allowed:
         return f"under the rule {model.rule!r}, though none of the form itself does"
     return "whatever the rule"
 
 
-def _stable_matrix(model: Model, computed: float, allowed: float) -> Measured:
+def _stable_matrix(model: SampledModel, computed: float, allowed: float) -> Deviation:
     """The proved rate of matrices, beside the one that computed eigenvalues say."""
     form = plain(model.wide)
     proved = max(math.log(radius_bound(A)) for A in _different(inner(model.system).A))
@@ -182,15 +190,15 @@ def _stable_matrix(model: Model, computed: float, allowed: float) -> Measured:
     said = f"computed eigenvalues say {computed:.3g}"
     if proved <= allowed:
         message = f"No mode grows: proved, the rate is below {proved:.3g}; {said}."
-        return Measured(max(0.0, proved), allowed, message)
+        return Deviation(max(0.0, proved), allowed, message)
     message = (
         f"Not proved to be stable: the rate is below {proved:.3g} nepers a sample; "
         f"{said}, which proves nothing."
     )
-    return Measured(proved, allowed, message)
+    return Deviation(proved, allowed, message)
 
 
-def conjugate(model: Model) -> Measured:
+def conjugate(model: SampledModel) -> Deviation:
     r"""A full spectrum is closed under conjugation and a half one is not.
 
     Then nothing is dropped by Re, and nothing counted twice.
@@ -198,12 +206,12 @@ def conjugate(model: Model) -> Measured:
     ==============  ===================================================  ========================
     spectrum        error                                                allowed
     ==============  ===================================================  ========================
-    full, closed    the largest \|Im sum C B A^l\| over S                32 (n + log2 L) eps
+    full, closed    the largest |Im sum C B A^l| over S                32 (n + log2 L) eps
     full, open      the same                                             infinite
-    half            the share of sum \|C B\| in modes whose conjugate    0
+    half            the share of sum |C B| in modes whose conjugate    0
                     is stored too, with the conjugate weight
     real matrix     0                                                    0
-    other matrix    the largest \|Im C A^l B\| over S                    infinite
+    other matrix    the largest |Im C A^l B| over S                    infinite
     ==============  ===================================================  ========================
 
     A spectrum is closed if every mode has its conjugate to sqrt(eps). In an open one Re is part of
@@ -213,7 +221,7 @@ def conjugate(model: Model) -> Measured:
         model: a model from `admit`.
 
     Returns:
-        A `Measured`.
+        A `Deviation`.
 
     Raises:
         ValueError: if the kernel overflows.
@@ -228,14 +236,14 @@ def conjugate(model: Model) -> Measured:
     if known.half:
         return _counted_twice(form, model.eps)
     if known.matrix and not any(map(backend.is_complex, view(form)[:3])):
-        return Measured(0.0, 0.0, "The form is real, so nothing is dropped.")
+        return Deviation(0.0, 0.0, "The form is real, so nothing is dropped.")
     dropped = _imaginary_part(model, form)
     if known.matrix or not _is_closed(form.A, math.sqrt(model.eps)):
         message = (
             "Nothing to close: the real part that is read drops "
             f"an imaginary part of {dropped:.3g} of the size of the modes."
         )
-        return Measured(dropped, math.inf, message)
+        return Deviation(dropped, math.inf, message)
     allowed = 32 * (model.order + math.log2(model.length + 1)) * model.eps
     message = f"Every mode has its conjugate: imaginary parts cancel to {dropped:.2g}."
     if dropped > allowed:
@@ -243,10 +251,10 @@ def conjugate(model: Model) -> Measured:
             "The modes have their conjugates but C B has not: "
             f"an imaginary part of {dropped:.3g} is dropped."
         )
-    return Measured(dropped, allowed, message)
+    return Deviation(dropped, allowed, message)
 
 
-def _imaginary_part(model: Model, form: Any) -> float:
+def _imaginary_part(model: SampledModel, form: Any) -> float:
     """The largest |Im C A^l B| over S: the kernel of -i C."""
     turned = form._replace(C=-1j * backend.as_complex(form.C), D=np.zeros_like(form.D))
     dropped = kernel(turned, model.length, rule=model.rule)
@@ -254,7 +262,7 @@ def _imaginary_part(model: Model, form: Any) -> float:
     return _worst(dropped, size(system, model.length))
 
 
-def _counted_twice(form: Any, eps: float) -> Measured:
+def _counted_twice(form: Any, eps: float) -> Deviation:
     """The share of the weight in modes whose conjugates are stored with the conjugate weight."""
     A, B, C, _ = view(form)
     A = A[..., None, None, :]
@@ -268,7 +276,7 @@ def _counted_twice(form: Any, eps: float) -> Measured:
     total = np.sum(share, axis=-1)
     counted = np.sum(np.where(twice, share, 0), axis=-1)
     error = float(np.max(counted / np.where(total > 0, total, 1)))
-    return Measured(error, 0.0, _spectrum_in_words(A, error))
+    return Deviation(error, 0.0, _spectrum_in_words(A, error))
 
 
 def _spectrum_in_words(A: Complex, error: float) -> str:
@@ -301,7 +309,7 @@ def _conjugate_distance(values: Complex) -> Real:
     return np.abs(values[..., :, None] - values[..., None, :].conj())
 
 
-def recurrence(model: Model) -> Measured:
+def recurrence(model: SampledModel) -> Deviation:
     """The recurrence driven by an impulse gives the kernel.
 
     It runs over all samples by `scan`, and over the first 32 one by one by `step`.
@@ -310,7 +318,7 @@ def recurrence(model: Model) -> Measured:
         model: a model from `admit`.
 
     Returns:
-        A `Measured`; error is the largest difference over S, allowed 32 (L + n) eps, for matrices
+        A `Deviation`; error is the largest difference over S, allowed 32 (L + n) eps, for matrices
         32 (L + n^2) eps, as an error in A^m is m times that in A.
 
     Raises:
@@ -330,13 +338,13 @@ def recurrence(model: Model) -> Measured:
     return _compared(model, got, expected, model.length, what)
 
 
-def _by_scan(model: Model) -> Real:
+def _by_scan(model: SampledModel) -> Real:
     """The impulse response (..., L) or (..., P, M, L), the whole signal at once."""
     outputs = [scan(model.form, u, rule=model.rule)[0] for u in _impulses(model, model.length)]
     return _as_kernel(model, outputs)
 
 
-def _by_step(model: Model) -> Real:
+def _by_step(model: SampledModel) -> Real:
     """The first lags of the impulse response, sample by sample."""
     outputs = []
     for u in _impulses(model, min(_STEPS, model.length)):
@@ -349,7 +357,7 @@ def _by_step(model: Model) -> Real:
     return _as_kernel(model, outputs)
 
 
-def _impulses(model: Model, length: int) -> Real:
+def _impulses(model: SampledModel, length: int) -> Real:
     """A unit impulse for each input: (1, length), or (M, M, length) for several inputs."""
     B = inner(model.form).B
     impulse = np.zeros(length, dtype=backend.precision(B))
@@ -359,12 +367,12 @@ def _impulses(model: Model, length: int) -> Real:
     return np.eye(B.shape[-1], dtype=impulse.dtype)[..., None] * impulse
 
 
-def _as_kernel(model: Model, outputs: Sequence[Real]) -> Real:
+def _as_kernel(model: SampledModel, outputs: Sequence[Real]) -> Real:
     """The outputs of the impulses, one axis for the inputs if there are several."""
     return np.stack(outputs, axis=-2) if kind(model.form).ports else outputs[0]
 
 
-def fourier(model: Model) -> Measured:
+def fourier(model: SampledModel) -> Deviation:
     r"""The kernel is the inverse discrete Fourier transform of the transfer function.
 
     .. math::
@@ -379,7 +387,7 @@ def fourier(model: Model) -> Measured:
         model: a model from `admit`.
 
     Returns:
-        A `Measured`; error is the largest difference over S. Allowed is 32 (L + n) eps in double
+        A `Deviation`; error is the largest difference over S. Allowed is 32 (L + n) eps in double
         precision and 32 (n + log2 L) eps in that of the form, with n^2 for n if it is a matrix.
 
     Raises:
@@ -443,7 +451,7 @@ LAWS: dict[str, Callable[[AnyForm, int, Rule], Check]] = {
 }
 
 
-def checks(model: Model) -> list[Check]:
+def checks(model: SampledModel) -> list[Check]:
     """Every law of `LAWS`, checked.
 
     Args:
@@ -464,7 +472,7 @@ def checks(model: Model) -> list[Check]:
     ]
 
 
-def _compared(model: Model, got: Real, expected: Real, rounds: int, what: str) -> Measured:
+def _compared(model: SampledModel, got: Real, expected: Real, rounds: int, what: str) -> Deviation:
     """How far one kernel, or several one after the other, is from that expected, relative to S.
 
     Allowed are (rounds + n + log2 L) eps of the form, and (L + n) eps in double precision, where a
@@ -479,12 +487,12 @@ def _compared(model: Model, got: Real, expected: Real, rounds: int, what: str) -
     subject = what[0].upper() + what[1:]
     if error <= allowed:
         message = f"{subject} agrees with the kernel to {error:.2g} of the modes' size."
-        return Measured(error, allowed, message)
+        return Deviation(error, allowed, message)
     at = int(np.unravel_index(np.argmax(np.abs(difference)), difference.shape)[-1]) % model.length
     message = (
         f"{subject} differs from the kernel by {error:.2g} of the modes' size, most at lag {at}."
     )
-    return Measured(error, allowed, message)
+    return Deviation(error, allowed, message)
 
 
 def _worst(difference: Real, scale: Real) -> float:

@@ -16,8 +16,8 @@ from ..ground import backend, require
 from ..ground.backend import Real
 from ..ground.formats import FORMATS, HALF, TINY
 from ..kernels import kernel
-from .model import Model, on_host
 from .multiple_precision import INSTANT, exact_kernels, kernel_modes
+from .sampled_model import SampledModel, on_host
 
 # The error that `kernel` promises, relative to sum |C A_d^l B_d|. In 16 bits the cast at the end is
 # nearly all of it.
@@ -106,7 +106,7 @@ def precision_report(
             f"`form` must have modes, such as Paired; got {got}. "
             "Diagonalize it first, for example with perturb.lossless."
         )
-    model = Model(on_host(form, dtype="float64"), length, rule)
+    model = SampledModel(on_host(form, dtype="float64"), length, rule)
     backend.fitting(model.kernel)
     conditions = _conditions(model)
     return [row for dtype in _PROMISED for row in _rows(model, conditions, dtype)]
@@ -137,7 +137,7 @@ def rounded(x: np.ndarray, dtype: str) -> np.ndarray:
     return np.where(np.abs(y) > known.largest, np.copysign(np.inf, x), y)
 
 
-def _rows(model: Model, conditions: dict[str, float], dtype: str) -> list[Rounding]:
+def _rows(model: SampledModel, conditions: dict[str, float], dtype: str) -> list[Rounding]:
     """The rows of one format: each field, all of them, and evaluation."""
     form = model.form
     stored = form._replace(**{name: rounded(x, dtype) for name, x in form._asdict().items()})
@@ -166,7 +166,7 @@ def _change(form: Any, stored: Any, name: str) -> float:
     return float(np.max(difference / np.where(size == 0, 1, size), initial=0.0))
 
 
-def _storage_error(model: Model, changed: Any) -> float:
+def _storage_error(model: SampledModel, changed: Any) -> float:
     """The distance of the kernel of stored parameters from the exact one, in double precision."""
     try:
         return _distance(kernel(changed, model.length, rule=model.rule), model.kernel)
@@ -174,7 +174,7 @@ def _storage_error(model: Model, changed: Any) -> float:
         return np.inf
 
 
-def _evaluation_error(model: Model, stored: Any, dtype: str) -> float:
+def _evaluation_error(model: SampledModel, stored: Any, dtype: str) -> float:
     """The distance of `kernel` from multiple precision, at a few lags of a few kernels."""
     single = "float64" if dtype == "float64" else "float32"
     length = model.length
@@ -203,7 +203,7 @@ def _distance(got: Real, K: Real) -> float:
         return float(np.max(error / np.where(error == 0, 1, size)))
 
 
-def _conditions(model: Model) -> dict[str, float]:
+def _conditions(model: SampledModel) -> dict[str, float]:
     """The bounds of `precision_report` for u = 1, by field, and that of evaluation."""
     A, B, C, D, step = kernel_modes(model.form)
     modulus = np.abs(kernel_modes(model.system).A)

@@ -15,7 +15,7 @@ from ..ground import require
 from ..ground.backend import Complex, Real
 from ..ground.formats import EPS
 from ..matrices.eigen import condeig
-from .model import on_host
+from .sampled_model import on_host
 
 
 class Timescales(NamedTuple):

@@ -11,7 +11,7 @@ from ..ground.backend import Array
 from .diagnosis import Diagnosis, judged
 from .disagreement import signal
 from .laws import Check, checks
-from .model import AnyForm, admit
+from .sampled_model import AnyForm, admit
 from .time_scales import Timescales, exponents, scales_of
 
 

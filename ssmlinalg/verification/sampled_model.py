@@ -1,4 +1,4 @@
-"""The model that is verified: checked once, and made ready for what the laws ask of it."""
+"""The model that is verified: checked once, sampled once, for all the laws."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ AnyForm = Continuous | Discrete
 
 
 @dataclass(frozen=True)
-class Model:
-    """A form that was checked, beside the rule and the number of samples that it is held to.
+class SampledModel:
+    """A form that was checked, with the rule that samples it and the samples of its kernel.
 
     Attributes:
-        form: the form on the host, in its own precision, with fields B, C and D.
+        form: a form from `on_host`, in its own precision.
         length: the samples L of its kernel.
         rule: the rule that samples it.
     """
@@ -74,7 +74,7 @@ class Model:
         return isinstance(self.system, Delayed)
 
 
-def admit(form: AnyForm, length: int, rule: Rule) -> Model:
+def admit(form: AnyForm, length: int, rule: Rule) -> SampledModel:
     """A model of a form, once form, length and rule are known to be sound.
 
     Args:
@@ -83,7 +83,7 @@ def admit(form: AnyForm, length: int, rule: Rule) -> Model:
         rule: a name in `discretize.RULES`, or a function from a continuous to a discrete form.
 
     Returns:
-        A `Model`. What takes one does not check it again.
+        A `SampledModel`. What takes one does not check it again.
 
     Raises:
         TypeError: for a form without an output, and what `forms.check` raises.
@@ -100,7 +100,7 @@ def admit(form: AnyForm, length: int, rule: Rule) -> Model:
         require.known("rule", rule, RULES)
     host = on_host(form)
     require.room("the kernel", 8 * length * math.prod(kernel_axes(host)), host=True)
-    return Model(host, length, rule)
+    return SampledModel(host, length, rule)
 
 
 def kernel_axes(host: Any) -> tuple[int, ...]:
@@ -137,4 +137,5 @@ def on_host(form: Any, *, dtype: str | None = None) -> Any:
         raise ValueError(
             f"batch axes must not be empty; got {batch(host)}. Give at least one system."
         )
-    return host if isinstance(host, DPLR) else plain(host)
+    known = host if isinstance(host, DPLR) else plain(host)
+    return host if known is host else check(known)
