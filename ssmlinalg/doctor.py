@@ -1,6 +1,4 @@
-"""Which array libraries work here: each runs a small model and is compared with NumPy. And which
-parts of a GPU are there.
-"""
+"""The array libraries of this machine, each run and compared with NumPy, and the parts of a GPU."""
 
 from __future__ import annotations
 
@@ -13,24 +11,37 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .forms import move
-from .ground.backend import LIBRARIES, device, to_numpy
+from .ground.backend import LIBRARIES, DeviceError, device, to_numpy
+from .ground.backend.libraries import Array
+from .ground.formats import FORMATS, PRECISIONS
 from .inits import ptd_init
 from .kernels import kernel
 
-# Where the model runs: a library and a device of it, None for the one it takes by itself.
-_PLACES: dict[str, tuple[str, str | None]] = {
-    **{name: (name, None) for name in LIBRARIES},
-    "torch.cuda": ("torch", "cuda"),
-}
+
+class Place(NamedTuple):
+    """A place where the model can run: a library, and a device of it or None for its default."""
+
+    library: str
+    device: str | None = None
+
+
+PLACES = {name: Place(name) for name in LIBRARIES} | {"torch.cuda": Place("torch", "cuda")}
+_LENGTH = 64
 
 
 class Probe(NamedTuple):
-    """One library in one precision: `error` is the largest difference from NumPy in float64,
-    relative to the largest entry.
+    """One library in one precision.
 
-    `works` says whether the model ran and `error` stays below `allowed`; if not, `reason` says why.
-    `device` is where it ran; it is empty and `error` NaN where it did not run, `version` empty
-    where there is no such library.
+    Attributes:
+        library: its name, or "torch.cuda".
+        dtype: "float64" or "float32".
+        version: empty where there is no such library.
+        device: where the model ran; empty where it did not.
+        works: whether the model ran, and `error` is at most `allowed`.
+        error: the largest difference from NumPy in float64, relative to the largest entry; NaN
+            where the model did not run.
+        allowed: the error that rounding allows.
+        reason: one sentence that says why it does not work; empty if it does.
     """
 
     library: str
@@ -44,8 +55,12 @@ class Probe(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One thing that a GPU needs: `found` is its version or name, empty if it is missing, and then
-    `reason` says why.
+    """One thing that a GPU needs.
+
+    Attributes:
+        name: what it is.
+        found: its version or name; empty if it is missing.
+        reason: one sentence that says why it is missing; empty if it is found.
     """
 
     name: str
@@ -54,129 +69,179 @@ class Part(NamedTuple):
 
 
 def examine() -> list[Probe]:
-    """Run the kernel of a 4-channel PTD model of order 8 on every library, in both precisions, and
-    on CUDA with PyTorch.
+    """Run the kernel of a small model on every library and compare it with NumPy.
 
-    Nothing is taken on trust from an import: a library that loads but fails when used is reported
-    with its own words.
+    The model is a PTD one of order 8 with 4 channels. It runs in both precisions, with PyTorch on
+    CUDA as well. Nothing is taken on trust from an import: a library that loads but fails when used
+    is reported with its own words.
 
-    >>> examine()[0].works
-    True
+    Returns:
+        A `Probe` for each place and precision.
+
+    Example:
+        >>> examine()[0].works
+        True
     """
-    return [_examine(place, dtype) for place in _PLACES for dtype in ("float64", "float32")]
+    return [_probe(name, dtype) for name in PLACES for dtype in reversed(PRECISIONS)]
 
 
 def graphics() -> list[Part]:
-    """The driver and each GPU it knows, asked without any library; then CuPy, its CUDA runtime and
-    its compiler, NVRTC.
+    """The parts of this machine that a GPU needs.
 
-    >>> [part.name for part in graphics()][0]
-    'NVIDIA driver'
+    The driver and each GPU it knows, asked without any library; then CuPy, its CUDA runtime and its
+    compiler, NVRTC.
+
+    Returns:
+        A `Part` for each, missing ones too.
+
+    Example:
+        >>> [part.name for part in graphics()][0]
+        'NVIDIA driver'
     """
     return [*_driver(), *_cupy()]
 
 
-def _examine(place: str, dtype: str) -> Probe:
-    library, where = _PLACES[place]
-    length = 64
+def _probe(name: str, dtype: str) -> Probe:
+    """One place of `PLACES` in one precision."""
+    place = PLACES[name]
+    allowed = 16 * _LENGTH * FORMATS[dtype].eps
     form = ptd_init(8, channels=4)
-    expected = kernel(form, length)
-    allowed = 16 * length * float(np.finfo(dtype).eps)
-    version = ""
-    try:
-        with contextlib.suppress(ImportError):  # `move` has the sentence
-            version = importlib.import_module(library).__version__
-        K = kernel(move(form, library, dtype=dtype, device=where), length)
-        got = to_numpy(K)
-    except Exception as error:  # whatever a library raises, the others are examined
-        remedy = (
-            f"Reinstall {library}, or do without it."
-            if where is None
-            else "Take a PyTorch made for CUDA, and a GPU."
+    expected = kernel(form, _LENGTH)
+    K, reason = _run(name, form, dtype)
+    if K is None:
+        return Probe(
+            library=name,
+            dtype=dtype,
+            version=_version(place.library),
+            device="",
+            works=False,
+            error=float("nan"),
+            allowed=allowed,
+            reason=reason,
         )
-        reason = _sentence(f"the kernel must run on {place}", error, remedy)
-        return Probe(place, dtype, version, "", False, float("nan"), allowed, reason)
-    error = float(np.abs(got - expected).max() / np.abs(expected).max())
+    error = float(np.max(np.abs(to_numpy(K) - expected)) / np.max(np.abs(expected)))
     works = error <= allowed
-    reason = "" if works else f"differs from NumPy by {error:.2g}"
-    return Probe(place, dtype, version, str(device(K)), works, error, allowed, reason)
+    return Probe(
+        library=name,
+        dtype=dtype,
+        version=_version(place.library),
+        device=str(device(K)),
+        works=works,
+        error=error,
+        allowed=allowed,
+        reason="" if works else f"differs from NumPy by {error:.2g}",
+    )
+
+
+def _run(name: str, form: Any, dtype: str) -> tuple[Array | None, str]:
+    """The kernel in one place, computed to its end; or None, and the sentence that says why not."""
+    library, where = PLACES[name]
+    try:
+        moved = move(form, library, dtype=dtype, device=where)
+    except (ImportError, DeviceError, ValueError) as error:  # `move` has the sentence
+        return None, str(error)
+    except Exception as error:  # whatever a library raises, the others are examined
+        return None, _failed(name, error)
+    try:
+        K = kernel(moved, _LENGTH)
+        to_numpy(K)  # libraries that compute later fail here
+    except Exception as error:
+        return None, _failed(name, error)
+    return K, ""
+
+
+def _failed(name: str, error: Exception) -> str:
+    """The sentence for an error of a library."""
+    library, where = PLACES[name]
+    remedy = "Take a PyTorch made for CUDA, and a GPU."
+    if where is None:
+        remedy = f"Reinstall {library}, or do without it."
+    return _sentence(f"the kernel must run on {name}", error, remedy)
+
+
+def _version(library: str) -> str:
+    with contextlib.suppress(ImportError):
+        return importlib.import_module(library).__version__
+    return ""
 
 
 def _driver() -> list[Part]:
-    rule = "a GPU must have an NVIDIA driver"
+    """The NVIDIA driver, and each GPU that it knows."""
     try:
         cuda: Any = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError as error:
-        return [
-            Part("NVIDIA driver", "", _sentence(rule, error, "Install it where there is a GPU."))
-        ]
-    version, count, gpu = (ctypes.c_int() for _ in range(3))
+        rule = "a GPU must have an NVIDIA driver"
+        reason = _sentence(rule, error, "Install it where there is a GPU.")
+        return [Part("NVIDIA driver", "", reason)]
+    version = ctypes.c_int()
+    count = ctypes.c_int()
     cuda.cuDriverGetVersion(ctypes.byref(version))
     driver = Part("NVIDIA driver", f"CUDA {_dotted(version.value)}", "")
     status = cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count))
     if status or not count.value:
-        said = ctypes.c_char_p()
-        cuda.cuGetErrorName(status, ctypes.byref(said))
-        got = (
-            said.value.decode()
-            if status and said.value
-            else f"error {status}"
-            if status
-            else "none"
-        )
-        return [
-            driver,
-            Part(
-                "GPU",
-                "",
-                f"the driver must know a GPU; got {got}. See nvidia-smi and CUDA_VISIBLE_DEVICES.",
-            ),
-        ]
-    parts = [driver]
-    for number in range(count.value):
-        name, size = ctypes.create_string_buffer(256), ctypes.c_size_t()
-        cuda.cuDeviceGet(ctypes.byref(gpu), number)
-        cuda.cuDeviceGetName(name, len(name), gpu)
-        cuda.cuDeviceTotalMem_v2(ctypes.byref(size), gpu)
-        parts.append(
-            Part(f"GPU {number}", f"{name.value.decode()}, {size.value / 2**30:.3g} GiB", "")
-        )
-    return parts
+        got = _error_name(cuda, status) if status else "none"
+        remedy = "See nvidia-smi and CUDA_VISIBLE_DEVICES."
+        return [driver, Part("GPU", "", f"the driver must know a GPU; got {got}. {remedy}")]
+    return [driver, *(_gpu(cuda, number) for number in range(count.value))]
+
+
+def _error_name(cuda: Any, status: int) -> str:
+    name = ctypes.c_char_p()
+    cuda.cuGetErrorName(status, ctypes.byref(name))
+    return name.value.decode() if name.value else f"error {status}"
+
+
+def _gpu(cuda: Any, number: int) -> Part:
+    """The name and the memory of one GPU."""
+    gpu = ctypes.c_int()
+    name = ctypes.create_string_buffer(256)
+    size = ctypes.c_size_t()
+    cuda.cuDeviceGet(ctypes.byref(gpu), number)
+    cuda.cuDeviceGetName(name, len(name), gpu)
+    cuda.cuDeviceTotalMem_v2(ctypes.byref(size), gpu)
+    found = f"{name.value.decode()}, {size.value / 2**30:.3g} GiB"
+    return Part(f"GPU {number}", found, "")
 
 
 def _cupy() -> list[Part]:
+    """CuPy, the CUDA runtime that it is made for, and the compiler that it finds."""
     try:
         cupy: Any = importlib.import_module("cupy")
-        parts = [
-            Part("CuPy", cupy.__version__, ""),
-            Part("CUDA runtime", _dotted(cupy.cuda.runtime.runtimeGetVersion()), ""),
-        ]
-    except (
-        Exception
-    ) as error:  # what is missing, or what is there under that name, may fail in any way
-        remedy = "Install it with: pip install 'ssmlinalg[cupy]'; PyTorch takes matrix products without it."
-        return [
-            Part("CuPy", "", _sentence("CuPy must be installed", error.__cause__ or error, remedy))
-        ]
+        runtime = _dotted(cupy.cuda.runtime.runtimeGetVersion())
+        parts = [Part("CuPy", cupy.__version__, ""), Part("CUDA runtime", runtime, "")]
+    except Exception as error:  # another thing under that name may fail in any way
+        reason = _sentence(
+            "CuPy must be installed",
+            error.__cause__ or error,
+            "Install it with: pip install 'ssmlinalg[cupy]'; "
+            "PyTorch takes matrix products without it.",
+        )
+        return [Part("CuPy", "", reason)]
+    return [*parts, _compiler(cupy)]
+
+
+def _compiler(cupy: Any) -> Part:
+    """NVRTC, which CuPy loads when it is first asked."""
     try:
-        return [*parts, Part("NVRTC", "{}.{}".format(*cupy.cuda.nvrtc.getVersion()), "")]
-    except (
-        Exception
-    ) as error:  # a library that is loaded when it is first asked can fail in many ways
-        remedy = "Install the CUDA toolkit, or the parts that CuPy needs: pip install 'cupy-cuda12x[ctk]'."
-        return [*parts, Part("NVRTC", "", _sentence("CuPy must find its compiler", error, remedy))]
+        major, minor = cupy.cuda.nvrtc.getVersion()
+    except Exception as error:  # a library that is loaded now can fail in many ways
+        reason = _sentence(
+            "CuPy must find its compiler",
+            error,
+            "Install the CUDA toolkit, or the parts that CuPy needs: "
+            "pip install 'cupy-cuda12x[ctk]'.",
+        )
+        return Part("NVRTC", "", reason)
+    return Part("NVRTC", f"{major}.{minor}", "")
 
 
 def _dotted(version: int) -> str:
-    """12080 is CUDA 12.8."""
+    """CUDA's 12080 as 12.8."""
     return f"{version // 1000}.{version % 1000 // 10}"
 
 
 def _sentence(rule: str, error: BaseException, remedy: str) -> str:
-    """An error of ours as it is; any other as what broke the rule."""
+    """The rule that an error of another library broke, the first line of it, and the remedy."""
     said = str(error).strip().partition("\n")[0].rstrip(".")
-    return (
-        str(error)
-        if "; got " in said
-        else f"{rule}; got {type(error).__name__}{f' ({said})' if said else ''}. {remedy}"
-    )
+    got = type(error).__name__ + (f" ({said})" if said else "")
+    return f"{rule}; got {got}. {remedy}"

@@ -1,18 +1,19 @@
-r"""The slow and obviously right twin of everything that is fast.
+r"""Definitions in multiple precision: the slow and obviously right twin of everything fast.
 
-Each function is the transcription of a definition into multiple precision. Nothing of the rest of
-the library is imported, so an agreement with it means something.
+Each function is the transcription of a definition. Nothing of the rest of the library is imported,
+so an agreement with it means something.
 
 Arrays of any library are accepted if they have ``tolist``, and so are nested sequences and mpmath
 matrices. A binary float is an exact number and is converted exactly: a result belongs to the
 numbers given, not to their decimal form.
 
-Every function takes ``digits``. The work is done in twice as many, in a private context: no global
-precision is touched and a problem may lose as many digits as it keeps (a condition number of
-10^digits) before an answer suffers. Matrices and states come back as mpmath matrices (N, N) and (N,
-1).
+Every function takes ``digits``, at least 15. The work is done in twice as many, in a private
+context: no global precision is touched and a problem may lose as many digits as it keeps (a
+condition number of 10^digits) before an answer suffers. Matrices and states come back as mpmath
+matrices (N, N) and (N, 1).
 
-Convention: x_l = Abar x_{l-1} + Bnow u_l + Bprevious u_{l-1},  y_l = C x_l + D u_l, with no input before the first.
+Convention: x_l = Abar x_{l-1} + Bnow u_l + Bprevious u_{l-1},  y_l = C x_l + D u_l, with no input
+before the first.
 """
 
 from collections.abc import Iterator
@@ -35,35 +36,41 @@ def discretize(
 ) -> tuple[Matrix, Matrix, Matrix]:
     r"""The recurrence that stands for x' = A x + B u sampled every h = `step`.
 
-    ========================  ==============================  =================================  ====================
-    rule                      Abar                            Bnow                               Bprevious
-    ========================  ==============================  =================================  ====================
-    zoh (input constant)      e^{hA}                          int_0^h e^{(h-t)A} B dt            0
-    foh (input linear)        e^{hA}                          int_0^h e^{(h-t)A} B t/h dt        the same of 1 - t/h
-    impulse, mamba            e^{hA}                          h B                                0
-    gbt                       (I - a h A)^{-1}(I + (1-a)hA)   (I - a h A)^{-1} h B               0
-    ========================  ==============================  =================================  ====================
+    ==============  =============================  ===========================  ===================
+    rule            Abar                           Bnow                         Bprevious
+    ==============  =============================  ===========================  ===================
+    zoh             e^{hA}                         int_0^h e^{(h-t)A} B dt      0
+    foh             e^{hA}                         int_0^h e^{(h-t)A} B t/h dt  the same of 1 - t/h
+    impulse, mamba  e^{hA}                         h B                          0
+    gbt             (I - a h A)^{-1}(I + (1-a)hA)  (I - a h A)^{-1} h B         0
+    ==============  =============================  ===========================  ===================
 
-    forward, bilinear and backward are gbt with a = `alpha` = 0, 1/2 and 1. A may be singular.
+    The input is constant over a step for zoh, and linear for foh. forward, bilinear and backward
+    are gbt with a = `alpha` = 0, 1/2 and 1. A may be singular.
 
-    Parameters
-    ----------
-    A (N, N), B (N,): the continuous system.
-    step: positive. rule: one of `RULES`. alpha: of "gbt" only.
+    Args:
+        A: the system matrix (N, N).
+        B: the input vector (N,).
+        step: h, positive.
+        rule: one of `RULES`.
+        alpha: a, for "gbt" only.
+        digits: the digits of the result.
 
-    Returns
-    -------
-    Abar (N, N), Bnow (N, 1), Bprevious (N, 1)
+    Returns:
+        Abar (N, N), Bnow (N, 1) and Bprevious (N, 1).
 
-    Raises
-    ------
-    ValueError: shapes that do not fit, entries that are not finite, an unknown rule, a singular I - alpha h A.
+    Raises:
+        TypeError: if `A` or `B` is no array.
+        ValueError: for shapes that do not fit, entries that are not finite, a step that is not
+            positive, an unknown rule, an `alpha` beside another rule, and a singular I - alpha h A.
 
-    Sources: Van Loan 1978 (the integrals from one exponential); Zhang, Chen & Chen 2009 (gbt).
+    Source:
+        Van Loan 1978 (the integrals from one exponential); Zhang, Chen & Chen 2009 (gbt).
 
-    >>> Abar, Bnow, Bprevious = discretize([[0]], [1], 0.25, "foh")  # an integrator: the trapezoidal rule
-    >>> float(Abar[0]), float(Bnow[0]), float(Bprevious[0])
-    (1.0, 0.125, 0.125)
+    Example:
+        >>> Abar, Bnow, Bprevious = discretize([[0]], [1], 0.25, "foh")  # the trapezoidal rule
+        >>> float(Abar[0]), float(Bnow[0]), float(Bprevious[0])
+        (1.0, 0.125, 0.125)
     """
     if rule not in RULES:
         raise ValueError(
@@ -71,31 +78,40 @@ def discretize(
         )
     if (rule == "gbt") != (alpha is not None):
         raise ValueError(
-            f"`alpha` belongs to the rule 'gbt', and only to it; got alpha={alpha} with {rule!r}; change either."
+            "`alpha` belongs to the rule 'gbt', and only to it; "
+            f"got alpha={alpha} with {rule!r}; change either."
         )
     ctx = _context(digits)
     A = _square(ctx, "A", A)
-    B, h, N = _vector(ctx, "B", B, like=A), _positive(ctx, "step", step), A.rows
-    nothing = ctx.zeros(N, 1)
-
+    B = _vector(ctx, "B", B, like=A)
+    h = _positive(ctx, "step", step)
     if rule in ("zoh", "foh", "impulse", "mamba"):
-        M = ctx.zeros(
-            N + 2
-        )  # d/dt (x, u, u') = M (x, u, u') in units of h: a linear input is a state too
-        M[:N, :N], M[:N, N], M[N, N + 1] = h * A, h * B, 1
-        exponential = ctx.expm(M)
-        Abar, constant, ramp = exponential[:N, :N], exponential[:N, N], exponential[:N, N + 1]
-        if rule == "foh":
-            return Abar, ramp, constant - ramp
-        return Abar, constant if rule == "zoh" else h * B, nothing
-
+        return _held(ctx, h * A, h * B, rule)
     alpha = {"forward": 0, "bilinear": 0.5, "backward": 1}.get(rule, alpha)
     a = _number(ctx, "alpha", alpha)
+    one = ctx.eye(A.rows)
     with _singular(
-        f"I - alpha step A must be regular; got it singular at step={step}, alpha={alpha}; change either."
+        "I - alpha step A must be regular; "
+        f"got it singular at step={step}, alpha={alpha}; change either."
     ):
-        inverse = ctx.inverse(ctx.eye(N) - a * h * A)
-    return inverse * (ctx.eye(N) + (1 - a) * h * A), inverse * (h * B), nothing
+        inverse = ctx.inverse(one - a * h * A)
+    return inverse * (one + (1 - a) * h * A), inverse * (h * B), ctx.zeros(A.rows, 1)
+
+
+def _held(ctx: Context, A: Matrix, B: Matrix, rule: str) -> tuple[Matrix, Matrix, Matrix]:
+    """The rules with e^A, of a system in units of the step."""
+    N = A.rows
+    M = ctx.zeros(N + 2)  # d/dt (x, u, u') = M (x, u, u'): a linear input is a state too
+    M[:N, :N] = A
+    M[:N, N] = B
+    M[N, N + 1] = 1
+    exponential = ctx.expm(M)
+    Abar = exponential[:N, :N]
+    constant = exponential[:N, N]
+    ramp = exponential[:N, N + 1]
+    if rule == "foh":
+        return Abar, ramp, constant - ramp
+    return Abar, constant if rule == "zoh" else B, ctx.zeros(N, 1)
 
 
 def scan(
@@ -113,34 +129,38 @@ def scan(
 ) -> tuple[list[Number], Matrix]:
     r"""The outputs y_l = C x_l + D u_l of the recurrence of `discretize`, one step after another.
 
-    Parameters
-    ----------
-    A (N, N), B (N,), C (N,), D (): the continuous system. step, rule, alpha: see `discretize`.
-    inputs (L,): u_0 .. u_{L-1}; the input before u_0 is zero.
-    state (N,): x_{-1}, zero if not given.
+    Args:
+        A: the system matrix (N, N).
+        B: the input vector (N,).
+        C: the output vector (N,).
+        D: the direct path, a number.
+        step: the step, positive.
+        inputs: u_0 .. u_{L-1}; the input before u_0 is zero.
+        rule: one of `RULES`.
+        alpha: for "gbt" only.
+        state: x_{-1} (N,), zero if None.
+        digits: the digits of the result.
 
-    Returns
-    -------
-    y_0 .. y_{L-1}, and x_{L-1} as (N, 1). To go on from there with "foh" loses the last input.
+    Returns:
+        y_0 .. y_{L-1}, and x_{L-1} (N, 1). To go on from there with "foh" loses the last input.
 
-    Raises
-    ------
-    ValueError: as `discretize`.
+    Raises:
+        TypeError: if an array is none.
+        ValueError: for shapes that do not fit, and what `discretize` raises.
 
-    >>> outputs, state = scan([[0]], [1], [1], 0, 0.5, [1, 2, 3])  # an integrator: the running sum
-    >>> [float(y) for y in outputs], float(state[0])
-    ([0.5, 1.5, 3.0], 3.0)
+    Example:
+        >>> outputs, state = scan([[0]], [1], [1], 0, 0.5, [1, 2, 3])  # the running sum
+        >>> [float(y) for y in outputs], float(state[0])
+        ([0.5, 1.5, 3.0], 3.0)
     """
     Abar, Bnow, Bprevious = discretize(A, B, step, rule, alpha, digits=digits)
-    ctx, N = Abar.ctx, Abar.rows
-    C, D, u = (
-        _vector(ctx, "C", C, like=Abar).T,
-        _number(ctx, "D", D),
-        _vector(ctx, "inputs", inputs),
-    )
-    x = ctx.zeros(N, 1) if state is None else _vector(ctx, "state", state, like=Abar)
-    outputs, previous = [], ctx.zero
-    for now in u:
+    ctx = Abar.ctx
+    C = _vector(ctx, "C", C, like=Abar).T
+    D = _number(ctx, "D", D)
+    x = ctx.zeros(Abar.rows, 1) if state is None else _vector(ctx, "state", state, like=Abar)
+    outputs = []
+    previous = ctx.zero
+    for now in _vector(ctx, "inputs", inputs):
         x = Abar * x + Bnow * now + Bprevious * previous
         outputs.append((C * x)[0] + D * now)
         previous = now
@@ -161,19 +181,30 @@ def kernel(
 ) -> list[Number]:
     r"""The impulse response K_0 .. K_{L-1} of the recurrence, found by giving it an impulse.
 
-    K_0 = C Bnow + D,  K_l = C Abar^{l-1} (Abar Bnow + Bprevious).
+    .. math::  K_0 = C B_{now} + D, \qquad
+               K_l = C \bar A^{l-1} (\bar A B_{now} + B_{previous}).
 
-    Parameters
-    ----------
-    A (N, N), B (N,), C (N,), D (): the continuous system. step, rule, alpha: see `discretize`.
-    length: L.
+    Args:
+        A: the system matrix (N, N).
+        B: the input vector (N,).
+        C: the output vector (N,).
+        D: the direct path, a number.
+        step: the step, positive.
+        length: L.
+        rule: one of `RULES`.
+        alpha: for "gbt" only.
+        digits: the digits of the result.
 
-    Raises
-    ------
-    ValueError: as `discretize`.
+    Returns:
+        The L numbers.
 
-    >>> [float(k) for k in kernel([[-1]], [1], [1], 7, 1, 3, "backward")]
-    [7.5, 0.25, 0.125]
+    Raises:
+        TypeError: if an array is none.
+        ValueError: for shapes that do not fit, a length below 1, and what `discretize` raises.
+
+    Example:
+        >>> [float(k) for k in kernel([[-1]], [1], [1], 7, 1, 3, "backward")]
+        [7.5, 0.25, 0.125]
     """
     impulse = [1] + [0] * (_count("length", length) - 1)
     return scan(A, B, C, D, step, impulse, rule, alpha, digits=digits)[0]
@@ -182,58 +213,82 @@ def kernel(
 def convolve(u: Array, k: Array, *, digits: int = 50) -> list[Number]:
     r"""The causal convolution y_l = sum_{j <= l} k_j u_{l-j}, as long as `u`.
 
-    Parameters
-    ----------
-    u (L,): the input. k (any length,): the kernel, zero beyond its end.
+    Args:
+        u: the input (L,).
+        k: the kernel, of any length; zero beyond its end.
+        digits: the digits of the result.
 
-    Raises
-    ------
-    ValueError: entries that are not finite, or anything but vectors.
+    Returns:
+        The L outputs.
 
-    >>> [float(y) for y in convolve([1, 2, 3], [1, 10])]
-    [1.0, 12.0, 23.0]
+    Raises:
+        TypeError: if an argument is no array.
+        ValueError: for entries that are not finite, and anything but vectors.
+
+    Example:
+        >>> [float(y) for y in convolve([1, 2, 3], [1, 10])]
+        [1.0, 12.0, 23.0]
     """
     ctx = _context(digits)
-    u, k = list(_vector(ctx, "u", u)), list(_vector(ctx, "k", k))
+    u = list(_vector(ctx, "u", u))
+    k = list(_vector(ctx, "k", k))
     return [ctx.fsum(k[j] * u[i - j] for j in range(min(i + 1, len(k)))) for i in range(len(u))]
 
 
 def transfer(A: Array, B: Array, C: Array, D: Number, s: Number, *, digits: int = 50) -> Number:
     r"""The transfer function C (s I - A)^{-1} B + D of the continuous system, by LU.
 
-    Parameters
-    ----------
-    A (N, N), B (N,), C (N,), D (), s (): the system and one complex frequency.
+    Args:
+        A: the system matrix (N, N).
+        B: the input vector (N,).
+        C: the output vector (N,).
+        D: the direct path, a number.
+        s: one complex frequency.
+        digits: the digits of the result.
 
-    Raises
-    ------
-    ValueError: `s` is an eigenvalue of A, shapes that do not fit, entries that are not finite.
+    Returns:
+        A complex number.
 
-    >>> complex(transfer([[-1]], [1], [1], 0, 1j))
-    (0.5-0.5j)
+    Raises:
+        TypeError: if an array is none.
+        ValueError: if `s` is an eigenvalue of A, for shapes that do not fit, and entries that are
+            not finite.
+
+    Example:
+        >>> complex(transfer([[-1]], [1], [1], 0, 1j))
+        (0.5-0.5j)
     """
     ctx = _context(digits)
     A = _square(ctx, "A", A)
-    B, C = _vector(ctx, "B", B, like=A), _vector(ctx, "C", C, like=A).T
-    D, M = _number(ctx, "D", D), _number(ctx, "s", s) * ctx.eye(A.rows) - A
+    B = _vector(ctx, "B", B, like=A)
+    C = _vector(ctx, "C", C, like=A).T
+    D = _number(ctx, "D", D)
+    M = _number(ctx, "s", s) * ctx.eye(A.rows) - A
     with _singular(f"`s` must not be an eigenvalue of A; got {s}; move it off the spectrum."):
         x = ctx.lu_solve(M, B)
     return (C * x)[0] + D
 
 
 def impulse_response(A: Array, B: Array, t: Number, *, digits: int = 50) -> Matrix:
-    r"""The state e^{tA} B, (N, 1), a time t after an impulse.
+    r"""The state e^{tA} B a time t after an impulse.
 
-    Parameters
-    ----------
-    A (N, N), B (N,), t (): the system and one time.
+    Args:
+        A: the system matrix (N, N).
+        B: the input vector (N,).
+        t: one time.
+        digits: the digits of the result.
 
-    Raises
-    ------
-    ValueError: shapes that do not fit, entries that are not finite.
+    Returns:
+        The state (N, 1).
 
-    >>> [float(x) for x in impulse_response([[0, 1], [0, 0]], [0, 1], 3)]  # position and speed
-    [3.0, 1.0]
+    Raises:
+        TypeError: if an array is none.
+        ValueError: for shapes that do not fit, and entries that are not finite.
+
+    Example:
+        >>> position, speed = impulse_response([[0, 1], [0, 0]], [0, 1], 3)
+        >>> float(position), float(speed)
+        (3.0, 1.0)
     """
     ctx = _context(digits)
     A = _square(ctx, "A", A)
@@ -241,16 +296,25 @@ def impulse_response(A: Array, B: Array, t: Number, *, digits: int = 50) -> Matr
 
 
 def eigenvalues(A: Array, *, digits: int = 50) -> list[Number]:
-    r"""The N eigenvalues of A (N, N), in no particular order.
+    r"""The eigenvalues of a matrix, in no particular order.
 
-    Those of a Jordan block of size n keep 2/n of the `digits`.
+    Args:
+        A: a matrix (N, N).
+        digits: the digits of the result.
 
-    Raises
-    ------
-    ValueError: A not square, or entries that are not finite.
+    Returns:
+        The N eigenvalues.
 
-    >>> sorted(float(value) for value in eigenvalues([[2, 1], [1, 2]]))
-    [1.0, 3.0]
+    Raises:
+        TypeError: if `A` is no array.
+        ValueError: if it is not square, and for entries that are not finite.
+
+    Accuracy:
+        Those of a Jordan block of size n keep 2/n of the `digits`.
+
+    Example:
+        >>> sorted(float(value) for value in eigenvalues([[2, 1], [1, 2]]))
+        [1.0, 3.0]
     """
     ctx = _context(digits)
     A = _square(ctx, "A", A)
@@ -260,56 +324,81 @@ def eigenvalues(A: Array, *, digits: int = 50) -> list[Number]:
 
 
 def spectral_norm(A: Array, *, digits: int = 50) -> Number:
-    r"""The largest singular value of A (M, N).
+    r"""The spectral norm: the largest singular value.
 
-    Raises
-    ------
-    ValueError: not a matrix, or entries that are not finite.
+    Args:
+        A: a matrix (M, N).
+        digits: the digits of the result.
 
-    >>> float(spectral_norm([[0, 3], [-4, 0]]))
-    4.0
+    Returns:
+        A number.
+
+    Raises:
+        TypeError: if `A` is no array.
+        ValueError: if it is no matrix, and for entries that are not finite.
+
+    Example:
+        >>> float(spectral_norm([[0, 3], [-4, 0]]))
+        4.0
     """
     return max(_singular_values("A", A, digits))
 
 
 def condition(V: Array, *, digits: int = 50) -> Number:
-    r"""The 2-norm condition number of V (M, N): largest over smallest singular value, infinite if V
-    is rank deficient.
+    r"""The condition number in the 2-norm: the largest singular value over the smallest.
 
-    What exceeds 10^(2 digits) counts as infinite: it cannot be told from it.
+    Args:
+        V: a matrix (M, N).
+        digits: the digits of the result.
 
-    Raises
-    ------
-    ValueError: not a matrix, or entries that are not finite.
+    Returns:
+        A number; infinite for a matrix without full rank, and beyond 10^(2 digits), which cannot be
+        told from it.
 
-    >>> float(condition([[1, 0], [0, 8]])), float(condition([[1, 2], [2, 4]]))
-    (8.0, inf)
+    Raises:
+        TypeError: if `V` is no array.
+        ValueError: if it is no matrix, and for entries that are not finite.
+
+    Example:
+        >>> float(condition([[1, 0], [0, 8]])), float(condition([[1, 2], [2, 4]]))
+        (8.0, inf)
     """
     values = _singular_values("V", V, digits)
-    largest, smallest, ctx = max(values), min(values), values.ctx
-    return largest / smallest if smallest > largest * len(values) * ctx.eps else ctx.inf
+    largest = max(values)
+    smallest = min(values)
+    if smallest <= largest * len(values) * values.ctx.eps:
+        return values.ctx.inf
+    return largest / smallest
 
 
 def legs_state(order: int, s: Number, *, digits: int = 50) -> list[Number]:
     r"""The states (s I - A)^{-1} B of HiPPO-LegS in closed form.
 
-    .. math:: x_n(s) = \frac{\sqrt{2n+1}}{s+n+1} \prod_{m<n} \frac{s-m}{s+m+1}, \qquad n = 0 .. N-1,
+    .. math::
+        x_n(s) = \frac{\sqrt{2n+1}}{s+n+1} \prod_{m<n} \frac{s-m}{s+m+1}, \qquad n = 0 .. N-1,
 
-    of A_nk = -sqrt(2n+1) sqrt(2k+1) (n > k), -(n+1) (n = k), 0 (n < k), and B_n = sqrt(2n+1)
-    (Gu et al. 2020 (HiPPO), Theorem 2).
+    of A_nk = -sqrt(2n+1) sqrt(2k+1) (n > k), -(n+1) (n = k), 0 (n < k), and B_n = sqrt(2n+1).
 
-    Parameters
-    ----------
-    order: N. s (): one complex frequency.
+    Args:
+        order: N.
+        s: one complex frequency.
+        digits: the digits of the result.
 
-    Raises
-    ------
-    ValueError: `s` is one of the poles -1 .. -N, or not finite.
+    Returns:
+        The N states.
 
-    >>> [float(x) for x in legs_state(3, 0)]
-    [1.0, 0.0, 0.0]
+    Raises:
+        ValueError: if `s` is one of the poles -1 .. -N, or not finite; for an order below 1.
+
+    Source:
+        Gu et al. 2020 (HiPPO), Theorem 2 (A and B).
+
+    Example:
+        >>> [float(x) for x in legs_state(3, 0)]
+        [1.0, 0.0, 0.0]
     """
-    ctx, N = _context(digits), _count("order", order)
+    ctx = _context(digits)
+    N = _count("order", order)
     s = _number(ctx, "s", s)
     if any(s == -(n + 1) for n in range(N)):
         raise ValueError(
@@ -322,31 +411,38 @@ def legs_state(order: int, s: Number, *, digits: int = 50) -> list[Number]:
 
 
 def legs_normal_spectrum(order: int, *, digits: int = 50) -> list[Number]:
-    r"""The imaginary parts w of the eigenvalues -1/2 + i w of A + B B^T / 2, A and B of HiPPO-LegS,
-    increasing.
+    r"""The eigenvalues -1/2 + i w of the normal part A + B B^T / 2 of HiPPO-LegS.
 
-    .. math:: \sum_{k=1}^{N} \arctan \frac{w}{k - 1/2} = (N+1) \frac{\pi}{2} - m \pi, \qquad m = 1 .. N.
+    .. math::
+        \sum_{k=1}^{N} \arctan \frac{w}{k - 1/2} = (N+1) \frac{\pi}{2} - m \pi, \qquad m = 1 .. N.
 
     It is Phi(i w) = -1, by phase, with the Phi of `legs_lossless_spectrum`. The sum is the
     imaginary part of log Gamma(N + 1/2 + i w) - log Gamma(1/2 + i w). It increases and, for w > 0,
     is concave: Newton's method started left of a root never passes it.
 
-    Raises
-    ------
-    ValueError: `order` is not a positive integer.
+    Args:
+        order: N.
+        digits: the digits of the result.
 
-    >>> [round(float(w), 3) for w in legs_normal_spectrum(3)]
-    [-2.398, 0.0, 2.398]
+    Returns:
+        The N numbers w, increasing.
+
+    Raises:
+        ValueError: if `order` is no positive integer.
+
+    Example:
+        >>> [round(float(w), 3) for w in legs_normal_spectrum(3)]
+        [-2.398, 0.0, 2.398]
     """
-    ctx, N = _context(digits), _count("order", order)
-    tolerance = (
-        ctx.mpf(10) ** -digits
-    )  # of a change: convergence is quadratic, what is left is its square
+    ctx = _context(digits)
+    N = _count("order", order)
+    tolerance = ctx.mpf(10) ** -digits  # of a change; what is left is its square
 
     def difference(function: Any, w: Number) -> Number:
         return function(ctx.mpc(N + 0.5, w)) - function(ctx.mpc(0.5, w))
 
-    positive, w = [], ctx.zero
+    positive = []
+    w = ctx.zero
     for m in range(N // 2, 0, -1):
         while True:
             missing = (N + 1) * ctx.pi / 2 - m * ctx.pi - difference(ctx.loggamma, w).imag
@@ -359,28 +455,36 @@ def legs_normal_spectrum(order: int, *, digits: int = 50) -> list[Number]:
 
 
 def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list[Number]:
-    r"""The eigenvalues sigma - 1/2 of A + (tau/2) B B^T, A and B of HiPPO-LegS, in no particular
-    order.
+    r"""The eigenvalues sigma - 1/2 of A + (tau/2) B B^T, A and B of HiPPO-LegS.
 
-    .. math:: \prod_{k=1}^{N} (\sigma - k + 1/2) - (1 - 2/\tau) \prod_{k=1}^{N} (\sigma + k - 1/2) = 0.
+    .. math::
+        \prod_{k=1}^{N} (\sigma - k + 1/2) - (1 - 2/\tau) \prod_{k=1}^{N} (\sigma + k - 1/2) = 0.
 
     Phi(sigma) = 1 - B^T (sigma I - A - I/2)^{-1} B is the quotient of the two products, and sigma -
     1/2 an eigenvalue where it equals 1 - 2/tau. All roots are found at once by the iteration of
-    Weierstrass (Durand and Kerner), seconds at N = 32: each moves as Newton's method would if the
-    others stood where they should.
+    Weierstrass (Durand and Kerner): each moves as Newton's method would if the others stood where
+    they should.
 
-    Parameters
-    ----------
-    order: N. tau: 0 < tau <= 1.
+    Args:
+        order: N.
+        tau: 0 < tau <= 1.
+        digits: the digits of the result.
 
-    Raises
-    ------
-    ValueError: `tau` or `order` out of range.
+    Returns:
+        The N eigenvalues, in no particular order.
 
-    >>> [complex(value) for value in legs_lossless_spectrum(1, 0.5)]
-    [(-0.75+0j)]
+    Raises:
+        ValueError: if `tau` or `order` is out of range.
+
+    Cost:
+        Seconds at N = 32.
+
+    Example:
+        >>> [complex(value) for value in legs_lossless_spectrum(1, 0.5)]
+        [(-0.75+0j)]
     """
-    ctx, N = _context(digits), _count("order", order)
+    ctx = _context(digits)
+    N = _count("order", order)
     tau = _positive(ctx, "tau", tau)
     if tau > 1:
         raise ValueError(
@@ -392,11 +496,9 @@ def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list
     half = [ctx.mpf(k) - 0.5 for k in range(1, N + 1)]
 
     def monic(sigma: Number) -> Number:
-        numerator, denominator = (
-            ctx.fprod(sigma - k for k in half),
-            ctx.fprod(sigma + k for k in half),
-        )
-        return tau / 2 * numerator + (1 - tau / 2) * denominator
+        zeros = ctx.fprod(sigma - k for k in half)
+        poles = ctx.fprod(sigma + k for k in half)
+        return tau / 2 * zeros + (1 - tau / 2) * poles
 
     roots = [N * ctx.mpc(0.4, 0.9) ** n for n in range(N)]  # any start without symmetry
     moving = True
@@ -446,12 +548,14 @@ def _matrix(ctx: Context, name: str, array: Array) -> Matrix:
     rows = array.tolist() if hasattr(array, "tolist") else array
     if not isinstance(rows, (list, tuple)):
         raise TypeError(
-            f"`{name}` must be an array, a list or a tuple; got {type(array).__name__}; wrap it in a list."
+            f"`{name}` must be an array, a list or a tuple; "
+            f"got {type(array).__name__}; wrap it in a list."
         )
     rows = [row if isinstance(row, (list, tuple)) else [row] for row in rows]
     if len({len(row) for row in rows}) != 1 or not rows[0]:
         raise ValueError(
-            f"`{name}` must be a matrix or a vector; got rows of lengths {[*map(len, rows)]}; make them equal."
+            f"`{name}` must be a matrix or a vector; "
+            f"got rows of lengths {[*map(len, rows)]}; make them equal."
         )
     return ctx.matrix([[_number(ctx, name, entry) for entry in row] for row in rows])
 

@@ -136,6 +136,16 @@ def test_a_probe_runs_the_kernel_and_says_what_was_raised(monkeypatch: pytest.Mo
     )
 
 
+def test_a_gpu_without_a_driver_is_reported_in_the_words_of_move(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", cupy(status=35, driver=0))
+    reasons = [probe.reason for probe in doctor.examine() if probe.library == "cupy"]
+    assert len(reasons) == 2
+    for reason in reasons:
+        assert reason.startswith("CuPy must find an NVIDIA driver; got none")
+
+
 def test_every_library_that_does_not_run_has_a_sentence() -> None:
     findings = doctor.examine()
     assert {finding.library for finding in findings} == {

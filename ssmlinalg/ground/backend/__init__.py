@@ -8,6 +8,7 @@ from .creation import arange as arange
 from .creation import beside as beside
 from .creation import eye as eye
 from .creation import zeros as zeros
+from .device_transfer import DeviceError as DeviceError
 from .device_transfer import host_values as host_values
 from .device_transfer import move as move
 from .device_transfer import to_numpy as to_numpy

@@ -16,6 +16,10 @@ _INSUFFICIENT_DRIVER = 35  # of cudaError_t
 _INVALID_DEVICE = 101
 
 
+class DeviceError(RuntimeError):
+    """A GPU that cannot be used; the message says what is missing."""
+
+
 def to_numpy(array: Array) -> np.ndarray:
     """The values on the host, gradients left behind.
 
@@ -76,7 +80,7 @@ def move(array: Array, library: str, dtype: str | None = None, where: Any = None
 
     Raises:
         ImportError: if the library is not installed.
-        RuntimeError: for CuPy without a driver or a GPU.
+        DeviceError: for CuPy without a driver or a GPU; a RuntimeError.
         ValueError: for a GPU of a number there is not; for 64-bit numbers while JAX has none.
 
     Example:
@@ -129,13 +133,13 @@ def _no_gpu(runtime: Any, error: Any, where: Any) -> Exception:
     """The sentence for the driver or the GPU that CuPy needs and did not find."""
     driver = runtime.driverGetVersion()
     if driver == 0:
-        return RuntimeError(
+        return DeviceError(
             f"CuPy must find an NVIDIA driver; got none ({error}). "
             'Install the driver of the GPU, or move to "numpy", "torch" or "jax".'
         )
     if error.status == _INSUFFICIENT_DRIVER:
         needed = _dotted(runtime.runtimeGetVersion())
-        return RuntimeError(
+        return DeviceError(
             f"the NVIDIA driver must know CUDA {needed}; got one that knows {_dotted(driver)}. "
             f"Update the driver, or install the CuPy made for it, cupy-cuda{driver // 1000}x."
         )
@@ -144,7 +148,7 @@ def _no_gpu(runtime: Any, error: Any, where: Any) -> Exception:
         return ValueError(
             f"`device` must be below the number of GPUs, {count}; got {where}. The first is 0."
         )
-    return RuntimeError(
+    return DeviceError(
         f"CuPy must reach a GPU; got {error}. See what nvidia-smi lists, and CUDA_VISIBLE_DEVICES."
     )
 
