@@ -203,16 +203,16 @@ def conjugate(model: SampledModel) -> Deviation:
 
     Then nothing is dropped by Re, and nothing counted twice.
 
-    ==============  ===================================================  ========================
-    spectrum        error                                                allowed
-    ==============  ===================================================  ========================
-    full, closed    the largest |Im sum C B A^l| over S                32 (n + log2 L) eps
-    full, open      the same                                             infinite
-    half            the share of sum |C B| in modes whose conjugate    0
-                    is stored too, with the conjugate weight
-    real matrix     0                                                    0
-    other matrix    the largest |Im C A^l B| over S                    infinite
-    ==============  ===================================================  ========================
+    ==============  ==================================================  =======================
+    spectrum        error                                               allowed
+    ==============  ==================================================  =======================
+    full, closed    the largest Im sum C B A^l, over S                  32 (n + log2 L) eps
+    full, open      the same                                            infinite
+    half            the share of the weight C B in modes whose          0
+                    conjugate is stored too, with a conjugate weight
+    real matrix     0                                                   0
+    other matrix    the largest Im C A^l B, over S                      infinite
+    ==============  ==================================================  =======================
 
     A spectrum is closed if every mode has its conjugate to sqrt(eps). In an open one Re is part of
     the model: the message says what it drops.

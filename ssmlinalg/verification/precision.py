@@ -56,10 +56,10 @@ def precision_report(
     order in u, for Re A <= 0 and |A_d| <= 1,
 
     .. math::
-        \delta_A &\le u \sum_n |\Delta C_n B_n| \min(|z_n|, 2)
-                    (1 + \max_{l < L} l\, |\bar A_n|^{l-1}), \\
-        \delta_B, \delta_C &\le u \sum_n |\Delta C_n B_n| \min(1, 2/|z_n|), \\
-        \delta_\Delta &\le \delta_A + \delta_B .
+        \delta_A \le u \sum_n |\Delta C_n B_n| \min(|z_n|, 2)
+                    (1 + \max_{l < L} l\, |\bar A_n|^{l-1}), \qquad
+        \delta_B, \delta_C \le u \sum_n |\Delta C_n B_n| \min(1, 2/|z_n|), \qquad
+        \delta_\Delta \le \delta_A + \delta_B .
 
     The maximum is about min(L, 1/(e |Re z|)), for a mode forgets its phase as it decays. Where a
     bound nears 1, nothing is left of the kernel. Sampled impulses have |z| and 1 for the two
