@@ -72,7 +72,7 @@ def exact_gradients(form: forms.Diagonal, g: np.ndarray, rule: str) -> list[Any]
     weights = [ctx.mpf(float(value)) for value in g]
 
     def mode(a: Any, b: Any, c: Any, h: Any) -> Any:
-        f, now, before = sampled_mode(ctx, h * a, rule)
+        f, now, before = sampled_mode(ctx, h * a, rule=rule)
         total = weights[0] * now
         if len(weights) > 1:
             total += (f * now + before) * ctx.polyval(weights[:0:-1], f)
@@ -136,7 +136,7 @@ def long_gradients(form: forms.Diagonal, g: np.ndarray, rule: str) -> list[np.nd
     found = []
     for a, b, c in zip(form.A, form.B, form.C, strict=True):
         z = ctx.mpf(h) * ctx.mpc(complex(a))
-        f, G, _ = sampled_mode(ctx, z, rule)
+        f, G, _ = sampled_mode(ctx, z, rule=rule)
         slope_of_G = complex((f - G) / z if rule == "zoh" else G**2 / 2)
         slope_of_f = complex(f if rule == "zoh" else G**2)
         gain = complex(G)

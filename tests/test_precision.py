@@ -77,7 +77,7 @@ def lags_of(length: int, count: int = 40) -> np.ndarray:
 def exact(form: Any, rule: str, lags: np.ndarray) -> np.ndarray:
     """The kernels (K, lags) of these very numbers, in multiple precision."""
     wide = forms.check(single(form, "float64"))
-    return exact_kernels(kernel_modes(wide), lags, None if rule == "none" else rule)
+    return exact_kernels(kernel_modes(wide), lags, rule=None if rule == "none" else rule)
 
 
 def evaluate(form: Any, length: int, rule: str, where: str, lags: np.ndarray) -> np.ndarray:

@@ -124,7 +124,7 @@ def assert_laws(form: AnyForm, *, length: int = 96, rule: Rule = "zoh") -> None:
         >>> assert_laws(s4d_lin_init(8))
     """
     __tracebackhide__ = True
-    _assert_upheld(checks(admit(form, length, rule)))
+    _assert_upheld(checks(admit(form, length, rule=rule)))
 
 
 def assert_kernel(
@@ -164,7 +164,7 @@ def assert_kernel(
         'Theirs is 0.5 times ours: a half spectrum was counted once.'
     """
     __tracebackhide__ = True
-    model = admit(form, length, rule)
+    model = admit(form, length, rule=rule)
     theirs = kernel(form, length)
     n = model.order ** (2 if kind(model.system).matrix else 1)
     try:

@@ -190,7 +190,7 @@ def with_another_step(both: Disagreement) -> Iterator[Guess]:
     if not both.continuous:
         return
     for direct in (both.direct, 0 * both.direct) if np.any(both.direct) else (both.direct,):
-        ratio = step_ratio(both.form, both.real - direct, both.rule, both.tight)
+        ratio = step_ratio(both.form, both.real - direct, rule=both.rule, enough=both.tight)
         if ratio is None:
             continue
         K = both.kernel(both.form._replace(step=ratio * both.form.step))

@@ -119,14 +119,14 @@ def diagnose(form: AnyForm, kernel: Array, *, rule: Rule = "zoh") -> list[Diagno
         >>> found.cause, round(found.number, 9)
         ('step', 1.5)
     """
-    model = admit(form, 1, rule)
-    return explanations(compared(model.wide, signal(kernel, model.form), rule))
+    model = admit(form, 1, rule=rule)
+    return explanations(compared(model.wide, signal(kernel, model.form), rule=rule))
 
 
 def judged(model: SampledModel, theirs: np.ndarray) -> tuple[Check, list[Diagnosis]]:
     """The check of a kernel from `signal` against ours, and what explains a disagreement."""
     try:
-        both = compared(model.wide, theirs, model.rule)
+        both = compared(model.wide, theirs, rule=model.rule)
     except ValueError as error:  # ours overflows
         return Check("kernel", False, math.inf, 0.0, str(error)), []
     check = agreement(both)

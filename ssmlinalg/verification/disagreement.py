@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..discretize import Rule, discretize
+from ..discretize import Rule, sampled
 from ..forms import inner, kind
 from ..ground import backend, require
 from ..ground.backend import Array, Real
@@ -72,7 +72,7 @@ class Disagreement:
     @cached_property
     def system(self) -> Any:
         """The sampled form."""
-        return discretize(self.form, rule=self.rule) if self.continuous else self.form
+        return sampled(self.form, rule=self.rule)
 
     @cached_property
     def longer(self) -> Real | None:
@@ -165,7 +165,7 @@ class Disagreement:
         return max(FORMATS[self.format].eps / 2, least)
 
 
-def compared(host: Any, theirs: np.ndarray, rule: Rule) -> Disagreement:
+def compared(host: Any, theirs: np.ndarray, *, rule: Rule) -> Disagreement:
     """Their kernel beside ours, which is evaluated here; ValueError where it overflows."""
     K = np.array(kernel_of(host, theirs.shape[-1], rule=rule))
     direct = np.zeros_like(K)

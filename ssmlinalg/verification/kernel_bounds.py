@@ -42,7 +42,7 @@ def size(system: Discrete, length: int) -> Real:
     return _as_kernels(system, _size(view(system), kind(system).matrix, length))
 
 
-def tail_bound(form: Continuous | Discrete, length: int, rule: Rule = "zoh") -> Real:
+def tail_bound(form: Continuous | Discrete, length: int, *, rule: Rule = "zoh") -> Real:
     r"""A bound on every lag from `length` on: the largest change if the kernel is cut there.
 
     .. math::  \max_{l \ge L} |K_l| \le \sum_j |C_j B_j| |\bar A_j|^L
@@ -73,7 +73,7 @@ def tail_bound(form: Continuous | Discrete, length: int, rule: Rule = "zoh") -> 
         >>> float(tail_bound(half, 10)) * 2**10  # attained
         1.0
     """
-    return tail(admit(form, length, rule).system, length)
+    return tail(admit(form, length, rule=rule).system, length)
 
 
 def tail(system: Any, length: int) -> Real:

@@ -24,7 +24,7 @@ from ..forms import inner, kind, plain, step_of, view
 from ..ground import backend
 from ..ground.backend import Complex, Real
 from ..ground.formats import EPS, TINY
-from ..kernels import kernel, scan, step
+from ..kernels import kernel, scan, stepper
 from ..matrices import proved_abscissa
 from ..systems import transfer
 from .kernel_bounds import radius_bound, radius_bounds, size, tail
@@ -87,7 +87,7 @@ class Law:
 
     def __call__(self, form: AnyForm, length: int = 1024, rule: Rule = "zoh") -> Check:
         """The check of a form that was not checked yet; raises what `admit` raises."""
-        return self.check(admit(form, length, rule))
+        return self.check(admit(form, length, rule=rule))
 
     def check(self, model: SampledModel) -> Check:
         """The check of a model."""
@@ -114,7 +114,7 @@ def finite(model: SampledModel) -> Deviation:
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
-        >>> finite(admit(s4d_lin_init(8), 64, "zoh")).error
+        >>> finite(admit(s4d_lin_init(8), 64)).error
         0.0
     """
     lags = np.max(np.abs(model.kernel.reshape(-1, model.length)), axis=0)
@@ -150,7 +150,7 @@ def stable(model: SampledModel) -> Deviation:
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
-        >>> stable(admit(s4d_lin_init(8), 64, "zoh")).message.split(",")[0]
+        >>> stable(admit(s4d_lin_init(8), 64)).message.split(",")[0]
         'All 4 modes decay'
     """
     rates = exponents(model.system)[0].real
@@ -228,7 +228,7 @@ def conjugate(model: SampledModel) -> Deviation:
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
-        >>> conjugate(admit(s4d_lin_init(8), 64, "zoh")).error
+        >>> conjugate(admit(s4d_lin_init(8), 64)).error
         0.0
     """
     form = inner(model.wide)
@@ -312,7 +312,7 @@ def _conjugate_distance(values: Complex) -> Real:
 def recurrence(model: SampledModel) -> Deviation:
     """The recurrence driven by an impulse gives the kernel.
 
-    It runs over all samples by `scan`, and over the first 32 one by one by `step`.
+    It runs over all samples by `scan`, and over the first 32 one by one by `stepper`.
 
     Args:
         model: a model from `admit`.
@@ -326,7 +326,7 @@ def recurrence(model: SampledModel) -> Deviation:
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
-        >>> found = recurrence(admit(s4d_lin_init(8), 64, "zoh"))
+        >>> found = recurrence(admit(s4d_lin_init(8), 64))
         >>> found.error <= found.allowed
         True
     """
@@ -346,12 +346,13 @@ def _by_scan(model: SampledModel) -> Real:
 
 def _by_step(model: SampledModel) -> Real:
     """The first lags of the impulse response, sample by sample."""
+    run = stepper(model.form, rule=model.rule)
     outputs = []
     for u in _impulses(model, min(_STEPS, model.length)):
         state = None
         lags = []
         for sample in np.moveaxis(u, -1, 0):
-            y, state = step(model.form, sample, state, rule=model.rule)
+            y, state = run(sample, state)
             lags.append(y)
         outputs.append(np.stack(lags, axis=-1))
     return _as_kernel(model, outputs)
@@ -395,7 +396,7 @@ def fourier(model: SampledModel) -> Deviation:
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
-        >>> found = fourier(admit(s4d_lin_init(8), 64, "zoh"))
+        >>> found = fourier(admit(s4d_lin_init(8), 64))
         >>> found.error <= found.allowed
         True
     """
@@ -463,7 +464,7 @@ def checks(model: SampledModel) -> list[Check]:
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
-        >>> all(check.holds for check in checks(admit(s4d_lin_init(8), 64, "zoh")))
+        >>> all(check.holds for check in checks(admit(s4d_lin_init(8), 64)))
         True
     """
     return [

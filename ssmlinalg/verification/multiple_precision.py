@@ -65,7 +65,7 @@ def kernel_modes(form: Any) -> KernelModes:
     return KernelModes(A, B, C, D[:, 0], step)
 
 
-def exact_kernels(modes: KernelModes, lags: Real, rule: str | None) -> Real:
+def exact_kernels(modes: KernelModes, lags: Real, *, rule: str | None) -> Real:
     """Kernels at a few lags, in 50 digits, rounded once.
 
     Args:
@@ -82,7 +82,7 @@ def exact_kernels(modes: KernelModes, lags: Real, rule: str | None) -> Real:
     Example:
         >>> from ssmlinalg import s4d_lin_init, kernel
         >>> form = s4d_lin_init(8)
-        >>> found = exact_kernels(kernel_modes(form), np.arange(3), "zoh")
+        >>> found = exact_kernels(kernel_modes(form), np.arange(3), rule="zoh")
         >>> bool(abs(found - kernel(form, 3)).max() < 1e-14)
         True
     """
@@ -99,7 +99,7 @@ def _exact_kernel(ctx: Any, modes: KernelModes, lags: Real, rule: str | None) ->
     for a, b, c, h in zip(*(column.tolist() for column in columns), strict=True):
         f, now, before = ctx.mpc(a), ctx.mpf(1), ctx.mpf(0)
         if rule is not None:
-            f, now, before = sampled_mode(ctx, ctx.mpf(h) * ctx.mpc(a), rule)
+            f, now, before = sampled_mode(ctx, ctx.mpf(h) * ctx.mpc(a), rule=rule)
         weight = ctx.mpc(c) * ctx.mpc(b) * ctx.mpf(h)
         later = f * now + before
         for k, lag in enumerate(lags.tolist()):
@@ -107,7 +107,7 @@ def _exact_kernel(ctx: Any, modes: KernelModes, lags: Real, rule: str | None) ->
     return [float(K) for K in total]
 
 
-def sampled_mode(ctx: Any, z: Any, rule: str) -> tuple[Any, Any, Any]:
+def sampled_mode(ctx: Any, z: Any, *, rule: str) -> tuple[Any, Any, Any]:
     """One mode x' = z x + u sampled over a unit step, in multiple precision.
 
     Args:
@@ -119,7 +119,7 @@ def sampled_mode(ctx: Any, z: Any, rule: str) -> tuple[Any, Any, Any]:
         A_d, the gain of the newest sample, and the gain of the sample before.
 
     Example:
-        >>> mpmath.mp.nstr(sampled_mode(mpmath.mp, mpmath.mpf(-1), "zoh")[1], 6)
+        >>> mpmath.mp.nstr(sampled_mode(mpmath.mp, mpmath.mpf(-1), rule="zoh")[1], 6)
         '0.632121'
     """
     if rule in _IMPLICIT:

@@ -187,7 +187,7 @@ def _evaluation_error(model: SampledModel, stored: Any, dtype: str) -> float:
     lags = np.unique(np.concatenate([[0, length - 1], rng.integers(0, length, _LAGS - 2)]))
     kernels = np.unique(np.linspace(0, len(K) - 1, _KERNELS).astype(int))
     rule = str(model.rule) if kind(stored).continuous else None
-    exact = exact_kernels(kernel_modes(stored).rows(kernels), lags, rule)
+    exact = exact_kernels(kernel_modes(stored).rows(kernels), lags, rule=rule)
     peaks = np.max(np.abs(K[kernels]), axis=-1, keepdims=True)
     got = np.concatenate([K[kernels][:, lags], peaks], axis=-1)
     return _distance(got, np.concatenate([exact, peaks], axis=-1))

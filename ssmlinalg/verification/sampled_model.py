@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..discretize import RULES, Rule, discretize
+from ..discretize import RULES, Rule, sampled
 from ..forms import (
     DPLR,
     NPLR,
@@ -51,7 +51,7 @@ class SampledModel:
     @cached_property
     def system(self) -> Any:
         """The sampled form, in double precision."""
-        return discretize(self.wide, rule=self.rule) if kind(self.wide).continuous else self.wide
+        return sampled(self.wide, rule=self.rule)
 
     @cached_property
     def kernel(self) -> Real:
@@ -74,7 +74,7 @@ class SampledModel:
         return isinstance(self.system, Delayed)
 
 
-def admit(form: AnyForm, length: int, rule: Rule) -> SampledModel:
+def admit(form: AnyForm, length: int, *, rule: Rule = "zoh") -> SampledModel:
     """A model of a form, once form, length and rule are known to be sound.
 
     Args:
@@ -92,7 +92,7 @@ def admit(form: AnyForm, length: int, rule: Rule) -> SampledModel:
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
-        >>> admit(s4d_lin_init(8), 64, "zoh").order
+        >>> admit(s4d_lin_init(8), 64).order
         4
     """
     length = require.integer("length", length)

@@ -21,7 +21,7 @@ _LONGEST_MOVE = 0.1  # of the logarithm of the ratio
 _DIFFERENCE = 1e-4  # of the logarithm, for slopes
 
 
-def step_ratio(form: Any, theirs: Real, rule: Rule, enough: float) -> float | None:
+def step_ratio(form: Any, theirs: Real, *, rule: Rule, enough: float) -> float | None:
     r"""The ratio of steps, theirs over ours, that explains their largest kernel best.
 
     A grid of ratios is compared over 16 lags, then the best are followed over more and more lags by
@@ -41,7 +41,7 @@ def step_ratio(form: Any, theirs: Real, rule: Rule, enough: float) -> float | No
         >>> from ssmlinalg import kernel, s4d_lin_init
         >>> form = s4d_lin_init(8, step=0.01)
         >>> theirs = kernel(form._replace(step=0.02 + 0 * form.step), 64)
-        >>> round(step_ratio(form, theirs, "zoh", 1e-9), 9)
+        >>> round(step_ratio(form, theirs, rule="zoh", enough=1e-9), 9)
         2.0
     """
     form, theirs = _largest_member(form, theirs)

@@ -67,7 +67,7 @@ def verify(
         >>> found.findings[0].cause, found.findings[0].number
         ('factor', 0.5)
     """
-    model = admit(form, length, rule)
+    model = admit(form, length, rule=rule)
     theirs = None if kernel is None else signal(kernel, model.form)
     found = checks(model)
     findings: list[Diagnosis] = []
