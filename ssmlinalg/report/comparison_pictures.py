@@ -126,7 +126,7 @@ def _add_sweep(figure: go.Figure, sweep: Sweep, colour: str, shape: int) -> None
     w = sweep.frequencies[positive]
     line = {"color": colour, "width": 1.8, "dash": _DASHES[shape]}
     curve(figure, name, w, sweep.error[positive], line, legendgroup=name)
-    hover = "worst: %{customdata[0]} at ω = %{customdata[1]}<extra>" + name + "</extra>"
+    hover = "worst: %{y:.4g} at ω = %{customdata}<extra>" + name + "</extra>"
     rim = {"color": "white", "width": 1}
     figure.add_scatter(
         x=[max(sweep.worst_frequency, float(w.min(initial=math.inf)))],
@@ -135,7 +135,7 @@ def _add_sweep(figure: go.Figure, sweep: Sweep, colour: str, shape: int) -> None
         name=name,
         legendgroup=name,
         showlegend=False,
-        customdata=[[number(sweep.worst_error), f"{sweep.worst_frequency:.6g}"]],
+        customdata=[f"{sweep.worst_frequency:.6g}"],
         hovertemplate=hover,
         marker={"size": 10, "color": colour, "symbol": _MARKS[shape], "line": rim},
         cliponaxis=False,
