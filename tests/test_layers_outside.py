@@ -19,7 +19,7 @@ from ssmlinalg import INITS, convolve, export, forms, kernel, reference
 
 EPS = float(np.finfo(np.float32).eps)
 WIDTH = 3
-# A batch of 4, each channel hearing a digit of its own, 8 x 8 pixels row by row.
+# A batch of 4, each channel driven by a digit of its own, 8 x 8 pixels row by row.
 DIGITS = load_digits(return_X_y=True)[0][: 4 * WIDTH].reshape(4, WIDTH, 64) / 16
 S4D = sorted(name for name, make in INITS.items() if type(make(4)) is forms.Paired)
 S5 = ["s5", "s5-ptd", "ptd"]
@@ -30,9 +30,7 @@ def init(name, order, **options) -> Any:
 
 
 class Kernel(torch.nn.Module):
-    """K_l = 2 Re sum C (e^{dt A} - 1)/A e^{l dt A}, from the four arrays of the published
-    kernel.
-    """
+    """K_l = 2 Re sum C (e^{dt A} - 1)/A e^{l dt A}, of the four arrays of the published kernel."""
 
     def __init__(self, width: int, modes: int):
         super().__init__()
@@ -59,9 +57,8 @@ class Layer(torch.nn.Module):
 
     def forward(self, u: torch.Tensor) -> torch.Tensor:
         length = u.shape[-1]
-        spectrum = torch.fft.rfft(self.kernel(length), n=2 * length) * torch.fft.rfft(
-            u, n=2 * length
-        )
+        transfer = torch.fft.rfft(self.kernel(length), n=2 * length)
+        spectrum = transfer * torch.fft.rfft(u, n=2 * length)
         return torch.fft.irfft(spectrum, n=2 * length)[..., :length] + self.D[:, None] * u
 
 
@@ -92,7 +89,7 @@ for name in names:
     u = torch.tensor(np.load(f"{folder}/{name}.npy"), dtype=torch.float32)
     with torch.no_grad():
         y = layer(u.transpose(1, 2)).transpose(1, 2)
-    np.save(f"{folder}/{name}-heard.npy", y.numpy())
+    np.save(f"{folder}/{name}-output.npy", y.numpy())
 """
 
 
@@ -101,34 +98,31 @@ def run_s5(folder, signals):
     for name, u in signals.items():
         np.save(folder / f"{name}.npy", u)
     subprocess.run([sys.executable, "-c", RUN_S5, str(folder), *signals], check=True, timeout=300)
-    return {name: np.load(folder / f"{name}-heard.npy") for name in signals}
+    return {name: np.load(folder / f"{name}-output.npy") for name in signals}
 
 
-def heard(u, form):
+def output(u, form):
     """Our own output (batch, P, L): each input through its kernel, summed."""
     K = kernel(form, u.shape[-1])
-    return convolve(u[:, None], K).sum(axis=2) if isinstance(form, forms.MIMO) else convolve(u, K)
+    if forms.kind(form).ports:
+        return convolve(u[:, None], K).sum(axis=2)
+    return convolve(u, K)
 
 
 def tolerance(form, u, eps=EPS):
-    """eps L max|u| (sum |2 C B / A| + |D|): the layers divide e^{step A} - 1, of size up to 2, by
-    A.
-    """
-    if isinstance(form, forms.MIMO):
-        scale = np.sum(
-            np.abs(2 * form.C) @ np.abs(form.B / form.A[:, None]) + np.abs(form.D), axis=-1
-        )
-    else:
-        scale = np.sum(np.abs(2 * form.C * form.B / form.A), axis=-1) + np.abs(form.D)
+    """eps L max|u| (sum |2 C B / A| + |D|), for the layers divide e^{step A} - 1 by A."""
+    view = forms.view(form)
+    gain = np.abs(view.C) @ np.abs(view.B / form.A[..., None]) + np.abs(view.D)
+    scale = np.sum(gain, axis=-1)
+    scale = scale if forms.kind(form).ports else scale[..., 0]
     return eps * u.shape[-1] * np.abs(u).max() * scale[:, None]
 
 
 def assert_within(found, expected, bound):
     ratio = np.abs(found - expected) / bound
     worst = np.unravel_index(np.argmax(ratio), ratio.shape)
-    assert ratio[worst] <= 1, (
-        f"at {worst}: {found[worst]} instead of {expected[worst]}, {ratio[worst]:.3g} times the bound"
-    )
+    instead = f"at {worst}: {found[worst]} instead of {expected[worst]}"
+    assert ratio[worst] <= 1, f"{instead}, {ratio[worst]:.3g} times the bound"
 
 
 @pytest.mark.parametrize("order", [16, 15])
@@ -138,7 +132,7 @@ def test_the_published_s4d_layer_computes_our_convolution(name, order, tmp_path)
     export.save(tmp_path / "layer.safetensors", form, "s4d")
     assert_within(
         run_s4d(tmp_path / "layer.safetensors", DIGITS),
-        heard(DIGITS, form),
+        output(DIGITS, form),
         tolerance(form, DIGITS),
     )
 
@@ -150,35 +144,30 @@ def test_the_s5_package_computes_our_convolution(tmp_path):
     for name, form in built.items():
         export.save(tmp_path / f"{name}.safetensors", form, "s5-pytorch")
     for name, y in run_s5(tmp_path, dict.fromkeys(built, DIGITS)).items():
-        assert_within(y, heard(DIGITS, built[name]), tolerance(built[name], DIGITS))
+        assert_within(y, output(DIGITS, built[name]), tolerance(built[name], DIGITS))
 
 
 def referee(form, u):
     """The output (P, L) for u (M, L) by multiple precision, one output and one input at a time."""
-    outputs, inputs = (
-        (form.C.shape[0], form.B.shape[1])
-        if isinstance(form, forms.MIMO)
-        else (len(form.A), len(form.A))
-    )
-    y = np.zeros((outputs, u.shape[-1]))
-    for p in range(outputs):
-        for m in range(inputs):
-            if isinstance(form, forms.MIMO):
-                # step A with step 1 is the same sampled model, and lets every mode have its own.
-                A, B, C, D, step = (
-                    form.step * form.A,
-                    form.step * form.B[:, m],
-                    form.C[p],
-                    form.D[p, m],
-                    np.asarray(1.0),
-                )
-            elif p == m:
-                A, B, C, D, step = (field[p] for field in form)
-            else:
-                continue
-            k = reference.kernel(*forms.to_dense(forms.Paired(A, B, C, D, step)), u.shape[-1])
-            y[p] += np.array(reference.convolve(u[m], k), float)
-    return y
+    length = u.shape[-1]
+    if forms.kind(form).ports:
+        # step A with step 1 is the same sampled model, and lets every mode have its own.
+        A = form.step * form.A
+        B = form.step[:, None] * form.B
+        return np.array(
+            [
+                sum(driven(u[m], A, B[:, m], C, form.D[p, m], 1.0) for m in range(len(u)))
+                for p, C in enumerate(form.C)
+            ]
+        )
+    channels = zip(u, *form, strict=True)
+    return np.array([driven(*channel) for channel in channels]).reshape(-1, length)
+
+
+def driven(u, A, B, C, D, step):
+    """The output (L,) of one half spectrum for the input u (L,)."""
+    dense = forms.to_dense(forms.Paired(A, B, C, D, np.asarray(step)))
+    return np.array(reference.convolve(u, reference.kernel(*dense, len(u))), float)
 
 
 SMALL = DIGITS[:1, :2, :16]
@@ -189,7 +178,9 @@ def test_the_published_s4d_layer_agrees_with_multiple_precision(name, tmp_path):
     form = init(name, 4, channels=2)
     export.save(tmp_path / "layer.safetensors", form, "s4d")
     expected = referee(form, SMALL[0])
-    assert_within(heard(SMALL, form)[0], expected, tolerance(form, SMALL, np.finfo(np.float64).eps))
+    assert_within(
+        output(SMALL, form)[0], expected, tolerance(form, SMALL, np.finfo(np.float64).eps)
+    )
     assert_within(
         run_s4d(tmp_path / "layer.safetensors", SMALL)[0], expected, tolerance(form, SMALL)
     )
@@ -202,7 +193,7 @@ def test_the_s5_package_agrees_with_multiple_precision(tmp_path):
     for name, y in run_s5(tmp_path, dict.fromkeys(built, SMALL)).items():
         expected = referee(built[name], SMALL[0])
         assert_within(
-            heard(SMALL, built[name])[0],
+            output(SMALL, built[name])[0],
             expected,
             tolerance(built[name], SMALL, np.finfo(np.float64).eps),
         )

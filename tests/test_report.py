@@ -21,15 +21,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmlinalg import forms, hippo, inits, kernel, perturb, report
-from ssmlinalg.comparison import Row, compare
-from ssmlinalg.comparison.robustness import Sweep, fourier_sweep
+from ssmlinalg.comparison import Row, Sweep, compare, fourier_sweep
 from ssmlinalg.report import notation
 from ssmlinalg.systems import transfer
-from ssmlinalg.verification import Diagnosis, Verification
-from ssmlinalg.verification.laws import Check
-from ssmlinalg.verification.time_scales import timescales
+from ssmlinalg.verification import Check, Diagnosis, Verification, timescales
 
 EPS = float(np.finfo(np.float64).eps)
+SEARCH = 1e-3  # how much of a supremum over frequency the drawn frequencies miss
+ZERO = 1e-9  # beside the largest number: a zero that was rounded
+SIX = 1e-5  # relative: a unit of the last of six digits
+DIGITS = 5e-4  # of a number that is written with four digits
 systems = st.builds(
     lambda name, order: hippo.MEASURES[name](order), strategies.lossless, st.integers(1, 17)
 )
@@ -52,10 +53,8 @@ def perturbed(nplr: forms.NPLR, tau: float) -> perturb.Lossless:
 
 
 def model(found: perturb.Diagonalization, channels: int = 5) -> forms.Paired:
-    rng = np.random.default_rng(0)
-    return found.paired(
-        rng.standard_normal((channels, len(found.Lambda))), np.geomspace(0.1, 1e-3, channels)
-    )
+    C = np.random.default_rng(0).standard_normal((channels, len(found.Lambda)))
+    return found.paired(C, np.geomspace(0.1, 1e-3, channels))
 
 
 def certificate(order: int) -> str:
@@ -64,7 +63,7 @@ def certificate(order: int) -> str:
 
 
 def prose(page: str) -> str:
-    """What is read, without scripts, styles and tags."""
+    """The words of a page, without scripts, styles and tags."""
     return re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
 
 
@@ -73,13 +72,10 @@ def traces(figure: Any) -> list[Any]:
 
 
 def drawn(figure: Any) -> list[np.ndarray]:
-    arrays = [
-        np.asarray(trace[axis], dtype=float) for trace in traces(figure) for axis in ("x", "y")
-    ]
-    ranges = [
-        axis.range for axis in (figure.layout.xaxis, figure.layout.yaxis) if axis.range is not None
-    ]
-    return arrays + [np.asarray(ends, dtype=float) for ends in ranges]
+    axes = (figure.layout.xaxis, figure.layout.yaxis)
+    drawn = [trace[axis] for trace in traces(figure) for axis in ("x", "y")]
+    drawn += [axis.range for axis in axes if axis.range is not None]
+    return [np.asarray(values, dtype=float) for values in drawn]
 
 
 def pictures(found: perturb.Diagonalization) -> list[Any]:
@@ -107,28 +103,18 @@ def test_curves_are_the_sizes_of_direct_solves(nplr, tau):
     A, B, P = nplr
     identity = np.eye(len(B))
     for at in np.linspace(0, len(shown.w) - 1, 23).astype(int):
-        s = 1j * shown.w[at]
-        exact = np.linalg.solve(s * identity - A, B + 0j)
-        normal, ours = s * identity - A - P @ P.T, s * identity - A - found.E
-        s4d, ptd = (
-            np.linalg.solve(normal, B / 2 + 0j),
-            np.linalg.solve(ours, (1 - found.tau / 2) * B + 0j),
+        s = 1j * shown.w[at] * identity
+        matrices = (s - A, s - A - P @ P.T, s - A - found.E)
+        inputs = (B, B / 2, (1 - found.tau / 2) * B)
+        hippo, s4d, ptd = (
+            np.linalg.solve(matrix, b + 0j) for matrix, b in zip(matrices, inputs, strict=True)
         )
-        slack = (
-            256
-            * len(B)
-            * EPS
-            * max(np.linalg.cond(s * identity - A), np.linalg.cond(normal), np.linalg.cond(ours))
-        )
-        slack *= found.condition * max(map(np.linalg.norm, (exact, s4d, ptd)))
-        states = (exact, s4d, ptd, s4d - exact, ptd - exact)
+        condition = max(map(np.linalg.cond, matrices)) * found.condition
+        slack = 256 * len(B) * EPS * condition * max(map(np.linalg.norm, (hippo, s4d, ptd)))
+        states = (hippo, s4d, ptd, s4d - hippo, ptd - hippo)
         for name, values, state in zip(shown._fields[1:], shown[1:], states, strict=True):
-            assert abs(values[at] - np.linalg.norm(state)) <= slack, (
-                name,
-                shown.w[at],
-                values[at],
-                np.linalg.norm(state),
-            )
+            size = np.linalg.norm(state)
+            assert abs(values[at] - size) <= slack, (name, shown.w[at], values[at], size)
 
 
 @pytest.mark.parametrize("order", [2, 15, 64])
@@ -138,30 +124,30 @@ def test_no_spike_of_s4d_is_missed(order):
     A, B, P = found.system
     for w in np.linalg.eigvals(A + P @ P.T).imag:
         if w > shown.w[0]:
-            spike = np.linalg.norm(
-                np.linalg.solve(1j * w * np.eye(order) - A - P @ P.T, B / 2 + 0j)
-            )
-            assert np.max(shown.s4d[np.abs(shown.w - w) < 0.1]) >= 0.999 * spike
+            state = np.linalg.solve(1j * w * np.eye(order) - A - P @ P.T, B / 2 + 0j)
+            spike = np.linalg.norm(state)
+            assert np.max(shown.s4d[np.abs(shown.w - w) < 0.1]) >= (1 - SEARCH) * spike
 
 
 @given(systems, st.sampled_from([0.15, 0.22, 0.7]))
 def test_the_deviation_drawn_reaches_the_transfer_error_and_keeps_the_bound(nplr, tau):
     found = perturbed(nplr, tau)
     highest = report.curves(found).ptd_error.max()
-    assert highest <= min(1.001 * found.transfer_error, found.transfer_bound) + 1e-12
+    rounding = 64 * len(nplr.B) * EPS * found.condition
+    limit = min((1 + SEARCH) * found.transfer_error, found.transfer_bound)
+    assert highest <= limit + rounding
     assert highest >= 0.95 * found.transfer_error
+
+
+def read(label: str) -> float:
+    """The number that a label writes."""
+    lowered = label.translate(str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789"))
+    return float(lowered.replace("·10", "e"))
 
 
 @given(systems)
 def test_points_and_ticks_of_the_spectrum_stand_where_their_labels_say(nplr):
     figure: Any = report.spectrum(perturbed(nplr, 0.22))
-
-    def read(label: str) -> float:
-        return float(
-            label.replace("−", "-")
-            .replace("·10", "e")
-            .translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
-        )
 
     labels = [text for trace in figure.data for text in trace.text]
     parts = [re.fullmatch(r"(\S+) ([+−]) (\S+) i", label) for label in labels]
@@ -173,13 +159,14 @@ def test_points_and_ticks_of_the_spectrum_stand_where_their_labels_say(nplr):
     ):
         positions = np.concatenate([trace[coordinate] for trace in figure.data])
         far = np.argmax(np.abs(along))
-        if abs(along[far]) < 1e-9 * np.abs(values).max():
+        scale = np.abs(along).max()
+        if scale < ZERO * np.abs(values).max():
             continue
         unit = along[far] / np.sinh(positions[far])
-        scale = np.abs(along).max()
-        assert np.allclose(np.sinh(positions) * unit, along, rtol=1e-4, atol=1e-8 * scale)
+        # The labels have six digits.
+        assert np.allclose(np.sinh(positions) * unit, along, rtol=SIX, atol=ZERO * scale)
         named = np.array([read(label) for label in axis.ticktext])
-        assert np.allclose(np.sinh(axis.tickvals) * unit, named, rtol=1e-4)
+        assert np.allclose(np.sinh(axis.tickvals) * unit, named, rtol=SIX)
         assert 2 <= len(named) <= 9
 
 
@@ -195,8 +182,8 @@ def test_kernels_drawn_are_those_of_the_channels_named():
     assert len(shown) == 4
     assert np.all(np.diff([float(trace.name.removeprefix("step ")) for trace in shown]) > 0)
     for trace in shown:
-        channel = int(re.search(r"channel (\d+)", trace.hovertemplate)[1])  # pyright: ignore[reportOptionalSubscript]
-        assert np.allclose(trace.y, everything[channel], rtol=1e-12, atol=1e-14)
+        K = everything[place_of(trace)]
+        assert np.max(np.abs(trace.y - K)) <= 64 * EPS * np.max(np.abs(K))
 
 
 @pytest.mark.parametrize("lead", [(), (1,), (2, 3)])
@@ -211,7 +198,10 @@ def rows_of(figure: Any, name: str) -> list[Any]:
 
 
 def place_of(trace: Any) -> int:
-    return int(re.search(r"channel (\d+)", trace.hovertemplate)[1])  # pyright: ignore[reportOptionalSubscript]
+    """The number of the channel that a curve is of."""
+    found = re.search(r"channel (\d+)", trace.hovertemplate)
+    assert found
+    return int(found[1])
 
 
 @given(strategies.models(), st.sampled_from(["zoh", "bilinear"]))
@@ -239,46 +229,51 @@ def test_the_channel_that_differs_most_is_among_those_drawn(form, seed):
 
 @given(strategies.models(strategies.continuous_names))
 def test_gain_is_the_size_of_the_transfer_function_and_of_the_sum_over_the_kernel(form):
-    """Continuous by `transfer` in the time of the form, sampled by the defining sum over the
-    kernel, as far as it reaches.
-    """
+    """Continuous by `transfer` in the time of the form, sampled by the sum over the kernel."""
     figure = report.gain(form)
-    continuous, sampled = rows_of(figure, "continuous"), rows_of(figure, "sampled")
     length = 512
     everything = np.asarray(kernel(form, 2 * length)).reshape(-1, 2 * length)
-    for trace, discrete in zip(continuous, sampled, strict=True):
-        place, at = place_of(trace), slice(None, None, 97)
-        assert place == place_of(discrete)
-        assert np.max(discrete.x) < 0.5 < np.max(trace.x)
-        if not isinstance(form, forms.MIMO):
+    pairs = zip(rows_of(figure, "continuous"), rows_of(figure, "sampled"), strict=True)
+    for continuous, sampled in pairs:
+        place = place_of(continuous)
+        assert place == place_of(sampled)
+        assert np.max(sampled.x) < 0.5 < np.max(continuous.x)
+        some = slice(None, None, 97)
+        if not forms.kind(form).ports:
             step = np.broadcast_to(form.step, np.shape(kernel(form, 1))[:-1]).ravel()[place]
-            G = np.asarray(transfer(form, 2j * np.pi * trace.x[at] / step)).reshape(
-                len(everything), -1
-            )[place]
-            assert np.allclose(trace.y[at], np.abs(G), rtol=1e-9, atol=1e-12)
-        K = everything[place]
-        rest = np.sum(np.abs(K[length:]))
-        if rest < 1e-9 * np.sum(np.abs(K)):
-            direct = np.abs(
-                np.exp(-2j * np.pi * np.outer(discrete.x[at], np.arange(2 * length))) @ K
+            s = 2j * np.pi * continuous.x[some] / step
+            G, nudged = (
+                np.asarray(transfer(form, at)).reshape(len(everything), -1)[place]
+                for at in (s, s * (1 + 16 * EPS))  # near a pole rounding of s is magnified
             )
-            assert np.max(np.abs(discrete.y[at] - direct)) <= 2 * rest + 1e-8 * np.sum(np.abs(K))
+            slack = 4 * np.abs(nudged - G) + 64 * 12 * EPS * np.max(np.abs(G))
+            assert np.all(np.abs(continuous.y[some] - np.abs(G)) <= slack)
+        K = everything[place]
+        scale = np.sum(np.abs(K))
+        rest = np.sum(np.abs(K[length:]))
+        if rest < ZERO * scale:
+            f = sampled.x[some]
+            direct = np.abs(np.exp(-2j * np.pi * np.outer(f, np.arange(2 * length))) @ K)
+            slack = 2 * rest + 64 * EPS * length * scale
+            assert np.max(np.abs(sampled.y[some] - direct)) <= slack
 
 
 @given(strategies.models())
 def test_modes_stand_at_their_half_life_and_frequency_and_the_shades_hold_the_shares_counted(form):
     scales = timescales(form, 100)
     figure: Any = report.modes(scales, 100)
-    x, y = traces(figure)[0].x, traces(figure)[0].y
+    x = traces(figure)[0].x
+    y = traces(figure)[0].y
     assert np.all(np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0))
-    decays, turns = np.isfinite(scales.half_life).ravel(), scales.frequency.ravel() > 0
+    decays = np.isfinite(scales.half_life).ravel()
+    turns = scales.frequency.ravel() > 0
     assert np.array_equal(y[decays], scales.half_life.ravel()[decays])
     assert np.array_equal(x[turns], scales.frequency.ravel()[turns])
     assert np.all(x[~turns] < np.min(x[turns], initial=0.5))
     alias, dead, end = figure.layout.shapes
-    assert np.mean(x > alias.x0) == pytest.approx(scales.beyond_nyquist)
-    assert np.mean(y < dead.y1) == pytest.approx(scales.dead)
-    assert np.mean(y >= end.y0) == pytest.approx(scales.outlives)
+    assert np.mean(x > alias.x0) == scales.beyond_nyquist
+    assert np.mean(y < dead.y1) == scales.dead
+    assert np.mean(y >= end.y0) == scales.outlives
 
 
 # what is written
@@ -323,22 +318,22 @@ def test_the_certificate_holds_every_number_and_fact():
 
 @given(st.floats(1e-12, 1e6))
 def test_a_bound_is_never_rounded_down(value):
-    assert value <= notation.not_below(value) <= 1.0101 * value
+    assert value <= notation.not_below(value) <= 1.0101 * value  # a unit of three digits
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        *(
-            (0.0, "0"),
-            (-0.0, "0"),
-            (7.8312, "7.83"),
-            (-1304.2, "−1300"),
-            (math.inf, "∞"),
-            (-math.inf, "−∞"),
-            (math.nan, "–"),
-        ),
-        *((1.234e-15, "1.23·10⁻¹⁵"), (5e-4, "5·10⁻⁴"), (3.2e47, "3.2·10⁴⁷")),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (7.8312, "7.83"),
+        (-1304.2, "−1300"),
+        (math.inf, "∞"),
+        (-math.inf, "−∞"),
+        (math.nan, "–"),
+        (1.234e-15, "1.23·10⁻¹⁵"),
+        (5e-4, "5·10⁻⁴"),
+        (3.2e47, "3.2·10⁴⁷"),
     ],
 )
 def test_numbers_are_written_as_people_write_them(value, text):
@@ -422,11 +417,15 @@ def test_what_does_not_apply_is_a_dash_and_not_drawn():
     assert "figure-1" not in report.comparison(ROWS[-1:], title="nothing to draw")
 
 
+def places(points: Any) -> dict[str, Any]:
+    """By name where a point stands, and its symbol."""
+    where = zip(points.x, points.y, points.marker.symbol, strict=True)
+    return dict(zip(points.text, where, strict=True))
+
+
 def test_what_the_frontier_cannot_hold_lies_on_its_rim():
     points = traces(report.frontier(ROWS[:-1]))[0]
-    place = dict(
-        zip(points.text, zip(points.x, points.y, points.marker.symbol, strict=True), strict=True)
-    )
+    place = places(points)
     assert np.all(np.isfinite([at[:2] for at in place.values()]))
     assert place["ptd"] == (7.83, 0.0678, "circle")
     assert place["s4"][2] == "triangle-down"
@@ -442,9 +441,7 @@ def test_what_is_unstable_lies_on_the_upper_rim():
         Row("s4d-rand", math.inf, 1.0, math.inf, 1, 1, 1),
     ]
     points = traces(report.frontier(rows))[0]
-    place = dict(
-        zip(points.text, zip(points.x, points.y, points.marker.symbol, strict=True), strict=True)
-    )
+    place = places(points)
     assert set(place) == {"hippo-legs", "ptd", "s4d-legs", "s4", "ptd-gaussian", "s4d-rand"}
     assert np.all(np.isfinite([at[:2] for at in place.values()]))
     assert place["ptd-gaussian"] == (1006.0, 407.0, "triangle-up")
@@ -541,7 +538,9 @@ SCREENS: dict[str, dict[str, Any]] = {
 }
 # Where on the screen point `at` of trace `trace` of a figure is.
 PLACE = """([name, trace, at]) => {
-  const figure = document.getElementById(name), drawn = figure._fullData[trace], layout = figure._fullLayout;
+  const figure = document.getElementById(name);
+  const drawn = figure._fullData[trace];
+  const layout = figure._fullLayout;
   const box = figure.getBoundingClientRect();
   const [x, y] = ["x", "y"].map(letter => {
     const axis = layout[drawn[letter + "axis"].replace(letter, letter + "axis")];
@@ -549,7 +548,8 @@ PLACE = """([name, trace, at]) => {
   });
   return [box.left + x, box.top + y];
 }"""
-VISIBLE = "([name, trace, value]) => (document.getElementById(name).data[trace].visible ?? true) === value"
+VISIBLE = """([name, trace, value]) =>
+  (document.getElementById(name).data[trace].visible ?? true) === value"""
 
 
 @pytest.fixture(scope="module")
@@ -566,18 +566,18 @@ def browser() -> Iterator[Any]:
 
 @contextlib.contextmanager
 def opened(browser: Any, screen: str, path: Path) -> Iterator[Any]:
-    """A page without a network, of which nothing is heard: no message, no error, no request."""
-    heard: list[str] = []
+    """A page without a network, from which nothing comes: no message, no error, no request."""
+    events: list[str] = []
     context = browser.new_context(**SCREENS[screen])
     context.set_offline(True)
     page = context.new_page()
-    page.on("console", lambda message: heard.append(message.text))
-    page.on("pageerror", lambda error: heard.append(str(error)))
-    page.on("request", lambda request: heard.append(request.url))
+    page.on("console", lambda message: events.append(message.text))
+    page.on("pageerror", lambda error: events.append(str(error)))
+    page.on("request", lambda request: events.append(request.url))
     page.goto(path.as_uri())
     yield page
     context.close()
-    assert heard == [path.as_uri()]
+    assert events == [path.as_uri()]
 
 
 def shown_at(page: Any, screen: str, figure: str, trace: int, at: int) -> tuple[float, float]:
@@ -640,4 +640,4 @@ def test_a_page_is_drawn_answers_and_fits(
         drawn = np.stack(
             [np.concatenate([trace[axis] for trace in figure.data]) for axis in ("x", "y")]
         )
-        assert np.any(np.all(np.abs(drawn - [[x], [y]]) <= 5e-4 * np.abs(drawn), axis=0))
+        assert np.any(np.all(np.abs(drawn - [[x], [y]]) <= DIGITS * np.abs(drawn), axis=0))
