@@ -1,5 +1,8 @@
 """Bad input: one sentence each, with the rule, what was got, and a remedy."""
 
+# Arguments of wrong types are what is tested.
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 import re
@@ -50,7 +53,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "negative step": lambda: kernel(bad(step=np.asarray(-0.1)), 4),
     "step 0 in an init": lambda: inits.s4d_lin_init(4, step=0.0),
     "reversed interval": lambda: inits.s4d_lin_init(4, step=(0.1, 0.001)),
-    "interval of three": lambda: inits.s4d_lin_init(4, step=(1, 2, 3)),  # pyright: ignore[reportArgumentType]
+    "interval of three": lambda: inits.s4d_lin_init(4, step=(1, 2, 3)),
     "NaN interval": lambda: inits.ptd_init(4, step=(np.nan, 1)),
     "wrong shape of B": lambda: kernel(bad(B=np.ones(3) + 0j), 4),
     "batch that does not broadcast": lambda: kernel(bad(D=np.zeros(3), step=np.ones(2)), 4),
@@ -58,41 +61,55 @@ CASES: dict[str, Callable[[], Any]] = {
     "P transposed": lambda: decompose.diagonalize(hippo.legs(4)._replace(P=hippo.legs(4).P.T)),
     "mixed precision": lambda: kernel(bad(C=one.astype(np.complex64)), 4),
     "mixed libraries": lambda: kernel(bad(C=_torch(one)), 4),
-    "mixed devices": lambda: kernel(forms.Paired(*(_on(f"device{1 + (i == 2)}", field) for i, field in enumerate(GOOD))), 4),
-    "integers": lambda: kernel(forms.Paired(*(np.ones_like(field, dtype=int) for field in GOOD)), 4),
+    "mixed devices": lambda: kernel(
+        forms.Paired(*(_on(f"device{1 + (i == 2)}", field) for i, field in enumerate(GOOD))), 4
+    ),
+    "integers": lambda: kernel(
+        forms.Paired(*(np.ones_like(field, dtype=int) for field in GOOD)), 4
+    ),
     "half precision": lambda: scan(GOOD, np.ones(3, dtype=np.float16)),
-    "signals of another batch": lambda: scan(GOOD._replace(C=np.ones((3, 2)) + 0j), np.ones((2, 5))),
+    "signals of another batch": lambda: scan(
+        GOOD._replace(C=np.ones((3, 2)) + 0j), np.ones((2, 5))
+    ),
     "kernel of another batch": lambda: convolve(np.ones((2, 5)), np.ones((3, 5))),
     "NaN frequency": lambda: transfer(GOOD, np.array([np.nan + 0j])),
     "a list instead of an array": lambda: kernel(bad(A=[1, 2]), 4),
     "a delay of a delay": lambda: kernel(forms.Delayed(forms.Delayed(GOOD, GOOD.D), GOOD.D), 4),
-    "a delay with a path of its own": lambda: kernel(forms.Delayed(forms.Recurrence(one, one, one, GOOD.D + 3), GOOD.D), 4),
+    "a delay with a path of its own": lambda: kernel(
+        forms.Delayed(forms.Recurrence(one, one, one, GOOD.D + 3), GOOD.D), 4
+    ),
     "a complex direct path": lambda: kernel(bad(D=np.asarray(1j)), 4),
     "a complex step": lambda: kernel(bad(step=np.asarray(0.1 + 0j)), 4),
-    "no form at all": lambda: kernel((1, 2, 3), 4),  # pyright: ignore[reportArgumentType]
-    "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),  # pyright: ignore[reportArgumentType]
+    "no form at all": lambda: kernel((1, 2, 3), 4),
+    "a matrix pair without output": lambda: kernel(hippo.legs(4), 4),
     "a length of 400 digits": lambda: kernel(GOOD, 10**400),
     "a tolerance of 400 digits": lambda: perturb.lossless(hippo.legs(4), conditioning=10**400),
     "perturbations that are no list": lambda: compare(4, perturbations="gaussian"),
     "a list for a kernel": lambda: verify(GOOD, 4, kernel=[1.0, 2.0]),
     "laws of no model at all": lambda: verify(bad(D=np.zeros(0)), 4),
-    "laws under a rule that is none": lambda: verify(GOOD, 4, rule=3),  # pyright: ignore[reportArgumentType]
+    "laws under a rule that is none": lambda: verify(GOOD, 4, rule=3),
     "laws over a length beyond any memory": lambda: verify(GOOD, 10**12),
     "a negative length": lambda: kernel(GOOD, -1),
-    "a fraction of a sample": lambda: kernel(GOOD, 2.5),  # pyright: ignore[reportArgumentType]
+    "a fraction of a sample": lambda: kernel(GOOD, 2.5),
     "no memory at all": lambda: kernel(GOOD, 4, max_bytes=0),
     "an integer step": lambda: kernel(bad(step=np.asarray(1)), 4),
     "an unknown library": lambda: kernel(bad(A=memoryview(b"ab")), 4),
     "length beyond any memory": lambda: kernel(GOOD, 10**30),
     "dense length beyond any memory": lambda: kernel(inits.s4_init(4), 10**14),
     "no modes": lambda: kernel(forms.Paired(one[:0], one[:0], one[:0], 0.0, 1.0), 4),
-    "no state at all": lambda: decompose.eigenbasis(forms.NPLR(np.zeros((0, 0)), np.zeros(0), np.zeros((0, 1)))),
-    "pairing nothing": lambda: forms.pair(forms.Diagonal(NONE, NONE, NONE, np.zeros(0), np.ones(0))),
+    "no state at all": lambda: decompose.eigenbasis(
+        forms.NPLR(np.zeros((0, 0)), np.zeros(0), np.zeros((0, 1)))
+    ),
+    "pairing nothing": lambda: forms.pair(
+        forms.Diagonal(NONE, NONE, NONE, np.zeros(0), np.ones(0))
+    ),
     "overflow in one step": lambda: kernel(bad(A=one * 1e5), 3),
     "overflow of an exponential": lambda: kernel(dense(1e5), 3),
     "overflow of weights": lambda: kernel(bad(B=one * 1e200, C=one * 1e200), 3),
     "overflow of a convolution": lambda: convolve(np.full(8, 1e308), np.full(8, 1e308)),
-    "mode at the pole of a rule": lambda: kernel(bad(A=2 * one, step=np.asarray(1.0)), 3, rule="bilinear"),
+    "mode at the pole of a rule": lambda: kernel(
+        bad(A=2 * one, step=np.asarray(1.0)), 3, rule="bilinear"
+    ),
     "matrix at the pole of a rule": lambda: kernel(dense(2.0), 3, rule="bilinear"),
     "frequency at a pole of a matrix": lambda: transfer(dense(-1.0), np.array([-1.0 + 0j])),
     "state with NaN": lambda: scan(GOOD, np.ones(3), one * np.nan),
@@ -101,36 +118,46 @@ CASES: dict[str, Callable[[], Any]] = {
     "one sample as a number": lambda: step(GOOD, 1.0),
     "seed of random frequencies": lambda: inits.s4d_rand_init(4, seed=-1),
     "seed of a ring": lambda: inits.lru_init(4, seed=-1),
-    "lags as a word": lambda: hippo.legs_basis(4, "soon"),  # pyright: ignore[reportArgumentType]
+    "lags as a word": lambda: hippo.legs_basis(4, "soon"),
     "order beyond any memory": lambda: hippo.chebt(10**6),
     "whole of a matrix beyond any memory": lambda: np.asarray(hippo.legs(10**7).A),
-    "length 2.5": lambda: kernel(GOOD, 2.5),  # pyright: ignore[reportArgumentType]
+    "length 2.5": lambda: kernel(GOOD, 2.5),
     "complex signal": lambda: scan(GOOD, np.ones(3) + 0j),
     "empty signal": lambda: scan(GOOD, np.ones(0)),
     "state of another size": lambda: scan(GOOD, np.ones(3), np.ones(5) + 0j),
     "input of another width": lambda: scan(inits.s5_init(4, channels=3), np.ones((2, 5))),
     "unstable and long": lambda: kernel(bad(A=one), 10**5),
     "a dense matrix that grows": lambda: kernel(inits.s4_init(64, step=0.1), 10**4, rule="forward"),
-    "a dense recurrence that grows": lambda: scan(inits.s4_init(64, step=0.1), np.ones(10**4), rule="forward"),
+    "a dense recurrence that grows": lambda: scan(
+        inits.s4_init(64, step=0.1), np.ones(10**4), rule="forward"
+    ),
     "unknown rule": lambda: kernel(GOOD, 4, rule="zho"),
     "unknown measure": lambda: inits.ptd_init(4, measure="leg"),
     "unknown perturbation": lambda: inits.ptd_init(4, perturbation="losless"),
     "unknown library": lambda: forms.move(GOOD, "pytorch"),
     "unknown dtype": lambda: forms.move(GOOD, "numpy", dtype="float16"),
     "measure without correction": lambda: inits.s4_init(4, measure="chebt"),
-    "perturbing what is not lossless": lambda: perturb.lossless(hippo.legs(4)._replace(P=np.ones((4, 1)))),
+    "perturbing what is not lossless": lambda: perturb.lossless(
+        hippo.legs(4)._replace(P=np.ones((4, 1)))
+    ),
     "an input aside": lambda: perturb.lossless(hippo.legt(4)._replace(B=np.arange(4.0))),
-    "a form without P, lossless": lambda: perturb.lossless(hippo.lmu(4)),  # pyright: ignore[reportArgumentType]
-    "a matrix, lossless": lambda: perturb.lossless(np.eye(4)),  # pyright: ignore[reportArgumentType]
+    "a form without P, lossless": lambda: perturb.lossless(hippo.lmu(4)),
+    "a matrix, lossless": lambda: perturb.lossless(np.eye(4)),
     "complex, lossless": lambda: perturb.lossless(hippo.legs(4)._replace(A=hippo.legs(4).A + 0j)),
     "a readout of another order": lambda: perturb.lossless(hippo.legs(8)).paired(np.ones(5)),
     "a product on demand of another order": lambda: hippo.legs(5000).A @ np.ones(3),
     "a product from the left of another order": lambda: np.ones(3) @ hippo.legs(5000).A,
-    "a proof beyond any memory": lambda: perturb.lossless(hippo.legs(10**6), tau=0.2).proved_abscissa,
-    "seconds as text": lambda: perturb.optimal(hippo.legs(5), seconds="1"),  # pyright: ignore[reportArgumentType]
+    "a proof beyond any memory": lambda: (
+        perturb.lossless(hippo.legs(10**6), tau=0.2).proved_abscissa
+    ),
+    "seconds as text": lambda: perturb.optimal(hippo.legs(5), seconds="1"),
     "no seconds at all": lambda: perturb.optimal(hippo.legs(5), seconds=0),
-    "a size the perturbation is not measured in": lambda: inits.ptd_init(4, perturbation="gaussian", conditioning=8.0),
-    "a complex perturbation of a real model": lambda: inits.ptd_init(4, perturbation="complex_gaussian"),
+    "a size the perturbation is not measured in": lambda: inits.ptd_init(
+        4, perturbation="gaussian", conditioning=8.0
+    ),
+    "a complex perturbation of a real model": lambda: inits.ptd_init(
+        4, perturbation="complex_gaussian"
+    ),
     "a complex perturbation of S5": lambda: inits.s5_ptd_init(4, perturbation="complex_gaussian"),
     "a model of a matrix": lambda: perturb.gaussian(np.eye(3)).paired(np.eye(3)),
     "perturbing a rectangle": lambda: perturb.gaussian(np.ones((2, 3))),
@@ -140,12 +167,14 @@ CASES: dict[str, Callable[[], Any]] = {
     "perturbing a batch": lambda: perturb.gaussian(np.ones((2, 3, 3))),
     "Gaussian of size 0": lambda: perturb.gaussian(np.eye(3), size=0),
     "beyond the limit and beyond the windows": lambda: perturb.lossless(hippo.legs(5001), tau=1e-9),
-    "nothing to perturb along": lambda: perturb.lossless(hippo.legs(3)._replace(A=-np.eye(3), P=np.zeros((3, 1)))),
+    "nothing to perturb along": lambda: perturb.lossless(
+        hippo.legs(3)._replace(A=-np.eye(3), P=np.zeros((3, 1)))
+    ),
     "tau 0": lambda: perturb.lossless(hippo.legs(4), tau=0),
     "tau above 1": lambda: perturb.lossless(hippo.legs(4), tau=1.5),
     "tau NaN": lambda: perturb.lossless(hippo.legs(4), tau=np.nan),
     "conditioning 1": lambda: perturb.lossless(hippo.legs(4), conditioning=1),
-    "conditioning as a string": lambda: perturb.lossless(hippo.legs(4), conditioning="8"),  # pyright: ignore[reportArgumentType]
+    "conditioning as a string": lambda: perturb.lossless(hippo.legs(4), conditioning="8"),
     "complex NPLR": lambda: decompose.eigenbasis(hippo.legs(4)._replace(A=hippo.legs(4).A + 0j)),
     "alpha outside": lambda: discretize.gbt(GOOD, alpha=1.5),
     "window 0": lambda: hippo.legt(4, window=0),
@@ -161,7 +190,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "frequency at a pole": lambda: transfer(GOOD, np.array([-1.0 + 0j])),
     "frequencies in a table": lambda: transfer(GOOD, np.ones((2, 2)) + 0j),
     "dense form of several inputs": lambda: forms.to_dense(inits.s5_init(4)),
-}  # fmt: skip
+}
 
 
 def _torch(array: np.ndarray) -> Any:
@@ -204,7 +233,7 @@ def test_an_order_is_a_whole_number_of_at_least_one(
 ) -> None:
     text = complaint(lambda: take_order(order))
     assert_is_a_sentence(text)
-    assert text.startswith(("`order` must be an integer of at least 1",))
+    assert text.startswith("`order` must be an integer of at least 1")
 
 
 def test_the_nearest_name_is_offered() -> None:
@@ -212,7 +241,7 @@ def test_the_nearest_name_is_offered() -> None:
     assert "Did you mean 'torch'?" in complaint(lambda: forms.move(GOOD, "pytorch"))
 
 
-def test_jax_without_64_bits_is_said_so() -> None:
+def test_jax_without_64_bits_is_refused_in_a_sentence() -> None:
     import jax
 
     jax.config.update("jax_enable_x64", False)
