@@ -1,6 +1,4 @@
-"""The pages: they build without a warning, their examples run, and their tables say what the code
-does.
-"""
+"""The pages build without a warning, their examples run, and their tables agree with the code."""
 
 from __future__ import annotations
 
@@ -30,6 +28,9 @@ TABLES = {
     "FORMS": forms.FORMS,
 }
 EPS = float(np.finfo(np.float64).eps)
+SPHINX = "-m sphinx -W --keep-going -n -q -b html docs html"
+AGES = 2_500_000  # cells of the midpoint rule, whose periods are multiples of them
+CELL = 1e-3
 
 
 def examples(page: Path) -> list[tuple[int, str]]:
@@ -40,9 +41,7 @@ def examples(page: Path) -> list[tuple[int, str]]:
 
 
 def table(heading: str) -> list[list[str]]:
-    """The rows of the first table of the conventions whose header begins with `heading`, cell by
-    cell.
-    """
+    """The rows of the first table of the conventions whose header begins with `heading`."""
     lines = CONVENTIONS.read_text(encoding="utf-8").splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     rows = []
@@ -70,29 +69,14 @@ def test_the_examples_of_a_page_run(page: Path) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages, built once as CONTRIBUTING says, from a copy: the build writes beside its
-    sources.
-    """
+    """The pages, built once as CONTRIBUTING says, from a copy: it writes beside its sources."""
     pytest.importorskip("furo")
     pytest.importorskip("myst_parser")
     place = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "docs", place / "docs", ignore=shutil.ignore_patterns("_build", "api"))
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-W",
-        "--keep-going",
-        "-n",
-        "-q",
-        "-b",
-        "html",
-        "docs",
-        "html",
-    ]
-    env = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    }
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    env = os.environ | {"PYTHONPATH": path}
+    command = [sys.executable, *SPHINX.split()]
     done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return place / "html"
@@ -135,7 +119,8 @@ def call(cell: str) -> tuple[str, dict[str, float]]:
 
 def published(name: str, order: int) -> tuple[np.ndarray, np.ndarray]:
     """The matrices of state-spaces/s4 by their formulas, written out entry by entry."""
-    A, B = np.zeros((order, order)), np.zeros(order)
+    A = np.zeros((order, order))
+    B = np.zeros(order)
     for n in range(order):
         r = np.sqrt(2 * n + 1)
         b = 0 if n % 2 else 1 if n == 0 else np.sqrt(2)
@@ -193,12 +178,11 @@ def test_a_measure_is_the_published_one_times_the_factor_stated(row: list[str]) 
 )
 def test_the_mean_age_is_the_one_stated(row: list[str]) -> None:
     name, options = call(row[0])
-    age = 1e-3 * (
-        np.arange(2_500_000) + 0.5
-    )  # the midpoint rule: periods are multiples of its cells, and e^{-25} is left out
+    age = CELL * (np.arange(AGES) + 0.5)  # the weight beyond, e^{-25}, is left out
     weight = hippo.BASES[name](1, age, **options).weight
     digits = len(row[4].partition(".")[2])
-    assert abs(np.sum(age * weight) / np.sum(weight) - float(row[4])) <= 0.5 * 10.0**-digits + 1e-6
+    mean = np.sum(age * weight) / np.sum(weight)
+    assert abs(mean - float(row[4])) <= 0.5 * 10.0**-digits + CELL**2
 
 
 NORMALIZATIONS = {
