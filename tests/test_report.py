@@ -19,6 +19,7 @@ import pytest
 import strategies
 from hypothesis import given
 from hypothesis import strategies as st
+from targets import added
 
 from ssmlinalg import forms, hippo, inits, kernel, perturb, report
 from ssmlinalg.comparison import Row, Sweep, compare, fourier_sweep
@@ -212,6 +213,18 @@ def test_kernels_of_every_form_are_drawn_as_they_are(form, rule):
     for trace in shown:
         K = everything[place_of(trace)]
         assert np.max(np.abs(trace.y - K)) <= 256 * EPS * max(1.0, np.max(np.abs(everything)))
+
+
+def test_a_form_that_was_added_to_the_table_is_drawn(monkeypatch):
+    lag: Any = added(monkeypatch)
+    everything = np.asarray(kernel(lag, 40))
+    shown = traces(report.impulse(lag, 40))
+    assert [place_of(trace) for trace in shown] == [0, 1, 2]
+    for trace, K in zip(shown, everything, strict=True):
+        assert np.max(np.abs(trace.y - K)) <= 64 * EPS * np.max(np.abs(K))
+    own = report.gain(forms.plain(lag))
+    for trace, expected in zip(traces(report.gain(lag)), traces(own), strict=True):
+        assert np.max(np.abs(trace.y - expected.y)) <= 64 * EPS * np.max(expected.y)
 
 
 @given(strategies.models(), st.integers(0, 2**32 - 1))

@@ -8,15 +8,17 @@ import numpy as np
 
 from ..forms import (
     Delayed,
+    Dense,
+    DenseRecurrence,
     Diagonal,
-    Paired,
-    PairedRecurrence,
     Recurrence,
     batch,
     inner,
     kind,
     move,
     plain,
+    step_of,
+    view,
 )
 from .notation import number
 
@@ -51,16 +53,17 @@ def _single(form: Any) -> Any:
     known = kind(form)
     if not known.ports:
         return form
-    A = form.A
-    B = np.swapaxes(form.B, -1, -2)
+    A, B, C, D = view(form)
     if known.continuous:
-        A = A * form.step
-        B = B * form.step[..., None, :]
-    fields = A[..., None, None, :], B[..., None, :, :], form.C[..., :, None, :], form.D
+        step = step_of(form)
+        A = A * step
+        B = B * (step if known.matrix else step[..., None])
+    A = A[..., None, None, :, :] if known.matrix else A[..., None, None, :]
+    fields = A, np.swapaxes(B, -1, -2)[..., None, :, :], C[..., :, None, :], D
     if known.continuous:
-        build = Paired if known.half else Diagonal
-        return build(*fields, np.ones((), form.D.dtype))
-    build = PairedRecurrence if known.half else Recurrence
+        build = Dense if known.matrix else Diagonal
+        return build(*fields, np.ones((), D.dtype))
+    build = DenseRecurrence if known.matrix else Recurrence
     return build(*fields)
 
 
