@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -548,6 +549,22 @@ def test_what_torch_holds_is_audited_like_what_numpy_holds():
         audit(state, target="s4d").layers[0].tests[0].p
         == audit(arrays, target="s4d").layers[0].tests[0].p
     )
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e5m2"])
+def test_formats_that_numpy_lacks_are_read_as_their_values(library, dtype):
+    arrays = TARGETS["s4d"].to(inits.s4d_lin_init(16, channels=20))
+    tensors = {
+        name: torch.tensor(array).to(getattr(torch, dtype)) for name, array in arrays.items()
+    }
+    values = {name: tensor.to(torch.float32).numpy() for name, tensor in tensors.items()}
+    if library == "jax":
+        tensors = {name: jnp.asarray(array, dtype) for name, array in values.items()}
+    found = look(tensors, "s4d").layers[0]
+    expected = look(values, "s4d").layers[0]
+    assert np.array_equal(found.identified.A, expected.identified.A)
+    assert [fit.extremes for fit in found.tests] == [fit.extremes for fit in expected.tests]
 
 
 @given(st.integers(40, 400), seeds)

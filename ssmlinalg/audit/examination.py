@@ -14,7 +14,6 @@ from ..checkpoints import Entry, read
 from ..export import TARGETS, Layer, layers
 from ..ground import backend, require
 from ..ground.backend import Array
-from ..ground.formats import format_of
 from .checks import CHECKS
 from .declared_laws import fits
 from .excuses import excused
@@ -111,14 +110,7 @@ def _entries(source: Any) -> Mapping[str, Entry]:
 
 def _entry(array: Any) -> Entry:
     dtype = str(array.dtype).rpartition(".")[2]
-    return Entry(tuple(array.shape), dtype, partial(_host_values, array))
-
-
-def _host_values(array: Any) -> np.ndarray:
-    known = format_of(array.dtype)
-    if known is None or known.numpy:
-        return backend.to_numpy(array)
-    return backend.to_numpy(array.float() if hasattr(array, "float") else array.astype("float32"))
+    return Entry(tuple(array.shape), dtype, partial(backend.host_values, array))
 
 
 def _observe(place: Layer, request: _Request) -> Observation:
