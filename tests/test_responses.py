@@ -21,47 +21,44 @@ SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 KINDS = ["DPLR", "Dense", "Diagonal", "MIMO", "Paired"]
 TIMES = np.array([0.0, 1e-9, 0.03, 0.5, 2.0, 7.0])
 kinds = st.sampled_from(KINDS)
-ONE, ZERO, UNIT = np.ones(1) + 0j, np.asarray(0.0), np.asarray(1.0)
+ONE = np.ones(1) + 0j
+ZERO = np.asarray(0.0)
+UNIT = np.asarray(1.0)
 
 
 def model(kind: str, seed: int, N: int = 4) -> Any:
     """A damped system of |A| about 3, with one integrator among modes that have no matrix."""
     rng = np.random.default_rng(seed)
     a, b, c, d, e, f = rng.standard_normal((6, N))
-    A, B, C, D = (
-        -0.1 - np.abs(a) + 2j * b,
-        c + 1j * d,
-        e + 1j * f,
-        np.asarray(rng.standard_normal()),
-    )
-    square, wide = rng.standard_normal((N, N)), rng.standard_normal((N, 2))
+    A = -0.1 - np.abs(a) + 2j * b
+    B = c + 1j * d
+    C = e + 1j * f
+    D = np.asarray(rng.standard_normal())
+    square = rng.standard_normal((N, N))
+    wide = rng.standard_normal((N, 2))
     if kind == "Dense":
-        return forms.Dense(square - (0.1 + np.linalg.norm(square, 2)) * np.eye(N), c, e, D, UNIT)
+        damped = square - (0.1 + np.linalg.norm(square, 2)) * np.eye(N)
+        return forms.Dense(damped, c, e, D, UNIT)
     if kind == "DPLR":
-        return forms.DPLR(A, wide / 2 + 0j, B, C, D, UNIT)
+        return forms.DPLR(Lambda=A, P=wide / 2 + 0j, B=B, C=C, D=D, step=UNIT)
     A = np.concatenate([A[1:], [0.0]])
     if kind == "MIMO":
-        return forms.MIMO(
-            A, wide + 0j, np.stack([B, C, B * C]), rng.standard_normal((3, 2)), np.ones(N)
-        )
-    return getattr(forms, kind)(A, B, C, D, UNIT)
+        rows = np.stack([B, C, B * C])
+        return forms.MIMO(A, wide + 0j, rows, rng.standard_normal((3, 2)), np.ones(N))
+    return forms.FORMS[kind](A, B, C, D, UNIT)
 
 
 def weight(form: Any, times: np.ndarray) -> float:
     """A bound of all that is added: |C| |B| max(1, t) of a damped system, and D."""
-    return float(
-        2 * np.linalg.norm(form.C) * np.linalg.norm(form.B) * max(1.0, np.max(times))
-        + np.abs(form.D).max()
-    )
+    weights = 2 * np.linalg.norm(form.C) * np.linalg.norm(form.B)
+    return float(weights * max(1.0, np.max(times)) + np.abs(form.D).max())
 
 
 def rounding(form: Any, times: np.ndarray) -> float:
     """N eps times that; a matrix is exact to |A| t eps besides."""
-    matrix = isinstance(form, (forms.Dense, forms.DPLR))
-    A = forms.to_dense(form).A if matrix else form.A
-    return (
-        EPS * A.shape[-1] * weight(form, times) * (1 + np.linalg.norm(A) * np.max(times) * matrix)
-    )
+    A = forms.plain(form).A
+    turn = np.linalg.norm(A) * np.max(times) if forms.kind(form).matrix else 0.0
+    return A.shape[-1] * EPS * weight(form, times) * (1 + turn)
 
 
 @settings(max_examples=40)
@@ -71,12 +68,12 @@ def test_the_step_response_is_the_integral_of_the_definition(
 ) -> None:
     form = model(kind, seed, N)
     A = forms.to_dense(form).A if kind in ("Dense", "DPLR") else np.diag(form.A)
-    B, C = (form.B, form.C) if kind == "MIMO" else (form.B[:, None], form.C[None])
-    x = [
-        [complex(value) for value in reference.discretize(A, b, t, "zoh", digits=25)[1]]
-        for b in B.T
-    ]
-    expected = ((2 if kind in ("Paired", "MIMO") else 1) * C @ np.transpose(x)).real + form.D
+    B = form.B if kind == "MIMO" else form.B[:, None]
+    C = form.C if kind == "MIMO" else form.C[None]
+    states = [reference.discretize(A, b, t, "zoh", digits=25)[1] for b in B.T]
+    x = np.array([[complex(value) for value in state] for state in states]).T
+    half = kind in ("Paired", "MIMO")
+    expected = ((2 if half else 1) * C @ x).real + form.D
     got = np.reshape(step_response(form, np.array([t])), expected.shape)
     assert np.abs(got - expected).max() <= 8 * rounding(form, np.array([t]))
 
@@ -98,7 +95,8 @@ def test_its_increments_integrate_the_impulse_response(
 @given(kinds, seeds)
 def test_its_laplace_transform_is_the_transfer_function_over_s(kind: str, seed: int) -> None:
     """To t = 20, where e^{-2t} < eps^2; pieces of 1/4, in which all is smooth."""
-    form, s = model(kind, seed), np.array([2.0, 2.0 + 3j])
+    form = model(kind, seed)
+    s = np.array([2.0, 2.0 + 3j])
     nodes, weights = np.polynomial.legendre.leggauss(20)
     times = (np.arange(80)[:, None] + (nodes + 1) / 2).ravel() / 4
     S = step_response(form, times) * np.tile(weights, 80) / 8
@@ -110,16 +108,19 @@ def test_its_laplace_transform_is_the_transfer_function_over_s(kind: str, seed: 
 @given(models(continuous_names, largest=9), st.integers(1, 20))
 def test_sampled_it_is_the_running_sum_of_the_kernel_of_a_hold(form: Any, length: int) -> None:
     """Every initialization: an input that is held and one that rose are the same."""
-    if isinstance(form, forms.MIMO):
-        form = form._replace(step=np.full_like(form.step, 0.01))
+    step = np.asarray(form.step)
+    if forms.kind(form).ports:
+        step = np.asarray(0.01)
+        form = form._replace(step=np.full_like(form.step, step))
     K = kernel(form, length, rule="zoh")
-    step = np.asarray(0.01 if isinstance(form, forms.MIMO) else form.step)
     times = np.arange(1, length + 1) * step[..., None]
     expected = np.cumsum(K, axis=-1)
     A = form.Lambda if isinstance(form, forms.DPLR) else form.A
-    size = 1 + length * A.shape[-1] * float(np.max(np.abs(A)) * np.max(step))
-    terms = float(np.max(np.abs(form.C)) * np.max(np.abs(form.B))) * A.shape[-1]
-    bound = 32 * EPS * length * size * (terms * max(1.0, float(times.max())) + np.abs(form.D).max())
+    N = A.shape[-1]
+    turns = length * N * float(np.max(np.abs(A)) * np.max(step))
+    weights = N * float(np.max(np.abs(form.C)) * np.max(np.abs(form.B)))
+    scale = weights * max(1.0, float(times.max())) + np.abs(form.D).max()
+    bound = 32 * EPS * length * (1 + turns) * scale
     assert np.abs(step_response(form, times) - expected).max() <= bound
 
 
@@ -136,15 +137,12 @@ def test_it_ends_at_the_gain_at_frequency_zero(kind: str, seed: int) -> None:
 @given(kinds, seeds)
 def test_it_begins_at_the_direct_path(kind: str, seed: int) -> None:
     form = model(kind, seed)
-    np.testing.assert_array_equal(
-        step_response(form, np.zeros(2)), np.repeat(form.D[..., None], 2, axis=-1)
-    )
+    expected = np.repeat(form.D[..., None], 2, axis=-1)
+    np.testing.assert_array_equal(step_response(form, np.zeros(2)), expected)
 
 
 def test_the_coefficients_of_legs_rise_to_the_first() -> None:
-    """Under a constant input `legs` remembers a constant: 1, 0, 0, ..., and 1 - e^{-t} on the
-    way.
-    """
+    """Under a constant input `legs` remembers a constant: 1, 0, 0, ..., 1 - e^{-t} on the way."""
     A, B, _ = hippo.legs(12)
     t = np.array([0.1, 1.0, 60.0])
     S = step_response(forms.Dense(A, B, np.eye(12), np.zeros(12), np.ones(12)), t)
@@ -161,9 +159,8 @@ def test_a_strong_input_is_no_long_time(size: float) -> None:
 
 
 def test_a_matrix_may_integrate() -> None:
-    form = forms.Dense(
-        np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([0.0, 1.0]), np.array([1.0, 0.0]), ZERO, UNIT
-    )
+    A = np.array([[0.0, 1.0], [0.0, 0.0]])
+    form = forms.Dense(A, np.array([0.0, 1.0]), np.array([1.0, 0.0]), ZERO, UNIT)
     np.testing.assert_allclose(step_response(form, TIMES), TIMES**2 / 2, rtol=8 * EPS)
     np.testing.assert_array_equal(step_response(form._replace(B=np.zeros(2)), TIMES), 0)
 
@@ -172,8 +169,12 @@ def test_a_matrix_may_integrate() -> None:
 def test_every_library_gives_the_same(carry: Callable[[Any], Any], kind: str) -> None:
     form = model(kind, 5)
     got = step_response(carry(form), carry(TIMES))
-    assert type(got).__module__.partition(".")[0] == type(carry(TIMES)).__module__.partition(".")[0]
+    assert library(got) == library(carry(TIMES))
     assert np.abs(to_numpy(got) - step_response(form, TIMES)).max() <= 8 * rounding(form, TIMES)
+
+
+def library(array: Any) -> str:
+    return type(array).__module__.partition(".")[0]
 
 
 @pytest.mark.parametrize("kind", ["Dense", "Diagonal", "Paired"])
@@ -185,14 +186,14 @@ def test_times_and_forms_broadcast(kind: str) -> None:
     assert got.shape == (2, 3, len(TIMES))
     for k, member in enumerate(members):
         for row in range(2):
-            assert np.abs(got[row, k] - step_response(member, times[row, 0])).max() <= 8 * rounding(
-                member, TIMES
-            )
+            error = np.abs(got[row, k] - step_response(member, times[row, 0]))
+            assert error.max() <= 8 * rounding(member, TIMES)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    form, times = model(kind, 1), np.linspace(0, 9, 100)
+    form = model(kind, 1)
+    times = np.linspace(0, 9, 100)
     whole = step_response(form, times)
     monkeypatch.setattr("ssmlinalg.kernels.blocks.NUMBERS", 1)
     assert np.abs(step_response(form, times) - whole).max() <= rounding(form, times)
