@@ -12,6 +12,7 @@ from .kolmogorov_smirnov import ALARM, FEW, kolmogorov
 from .layer_forms import is_matrix
 from .records import NOTHING, Identified
 
+_TURN = 2 * math.pi
 _ROUNDING = 1e-12  # beside what the precision of the arrays allows
 
 
@@ -20,14 +21,15 @@ def identify_drawn(form: Any, rows: np.ndarray, rounding: float) -> Identified |
     own = np.unique(rows, axis=0)
     if own.size < FEW or not np.all(np.isfinite(own)):
         return None
-    probabilities = {name: p for name, p in _laws(form, own, rounding).items() if min(p) >= ALARM}
-    if not probabilities:
+    fitting = [name for name, p in _laws(form, own, rounding).items() if p >= ALARM]
+    if not fitting:
         return None
-    name = next(iter(probabilities))
-    whole = name == "s4d-rand" and kind(form).half
+    order = rows.shape[-1]
+    if fitting[0] == "s4d-rand" and kind(form).half:
+        order *= 2
     return NOTHING._replace(
-        names=(name,),
-        order=rows.shape[-1] * (2 if whole else 1),
+        names=(fitting[0],),
+        order=order,
         exact=True,
         distance=0.0,
         agrees=1.0,
@@ -36,36 +38,46 @@ def identify_drawn(form: Any, rows: np.ndarray, rounding: float) -> Identified |
     )
 
 
-def _laws(form: Any, own: np.ndarray, rounding: float) -> dict[str, list[float]]:
-    """By name the probabilities of the laws that the modes may have."""
+def _laws(form: Any, own: np.ndarray, rounding: float) -> dict[str, float]:
+    """By name the probability of the law that the modes may have, the least of several."""
     known = kind(form)
-    if known.continuous:
-        single = not known.ports and not known.matrix
-        return _random_frequencies(own, rounding) if single else {}
-    return {} if is_matrix(form) else _ring(own, known.ports, rounding)
+    if is_matrix(form):
+        return {}
+    if not known.continuous:
+        return _ring(own, known.ports, rounding)
+    return {} if known.ports or known.matrix else _random_frequencies(own, rounding)
 
 
-def _random_frequencies(own: np.ndarray, rounding: float) -> dict[str, list[float]]:
+def _random_frequencies(own: np.ndarray, rounding: float) -> dict[str, float]:
     """S4D-Rand: A = -1/2 + i w with log w normal."""
     frequency = np.abs(np.imag(own))
     off = np.max(np.abs(np.real(own) + 0.5))
     if off > rounding + _ROUNDING or not np.all(frequency):
         return {}
-    return {"s4d-rand": [kolmogorov(np.unique(np.log(frequency)), "norm", (0.0, 1.0))[1]]}
+    draws = np.unique(np.log(frequency))
+    _, p = kolmogorov(draws, "norm", (0.0, 1.0))
+    return {"s4d-rand": p}
 
 
-def _ring(own: np.ndarray, ports: bool, rounding: float) -> dict[str, list[float]]:
+def _ring(own: np.ndarray, ports: bool, rounding: float) -> dict[str, float]:
     """DLR: angles on a grid. LRU: angles and squared moduli uniform."""
     modulus = np.abs(own)
     if not np.all((modulus > 0) & (modulus < 1)):
         return {}
-    n = own.shape[-1]
-    angle = np.angle(own) % (2 * math.pi)
-    grid = 2 * math.pi * np.arange(n) / n
-    turn = (np.sort(angle, axis=-1) - grid + math.pi) % (2 * math.pi) - math.pi
-    if np.max(np.abs(turn)) <= 4 * rounding + _ROUNDING:
-        return {"dlr": [_within(np.log(-2 * np.log(modulus)))]}
-    return {"lru": [_within(modulus**2), _within(angle, low=0.0)]} if ports else {}
+    angle = np.angle(own) % _TURN
+    if _off_grid(angle) <= 4 * rounding + _ROUNDING:
+        return {"dlr": _within(np.log(-2 * np.log(modulus)))}
+    if not ports:
+        return {}
+    return {"lru": min(_within(modulus**2), _within(angle, low=0.0))}
+
+
+def _off_grid(angle: np.ndarray) -> float:
+    """The largest distance of angles (H, n) from n equal parts of a turn."""
+    n = angle.shape[-1]
+    grid = _TURN * np.arange(n) / n
+    apart = np.sort(angle, axis=-1) - grid
+    return float(np.max(np.abs((apart + math.pi) % _TURN - math.pi)))
 
 
 def _within(draws: np.ndarray, low: float | None = None) -> float:
@@ -74,7 +86,11 @@ def _within(draws: np.ndarray, low: float | None = None) -> float:
     The extreme draws stand for ends that are not known, and the rest are uniform between them.
     """
     draws = np.sort(draws, axis=None)
-    first = draws[0] if low is None else low
-    inner = draws[1:-1] if low is None else draws[:-1]
-    width = draws[-1] - first
-    return kolmogorov(inner, "uniform", (first, width))[1] if width > 0 else 0.0
+    if low is None:
+        low = float(draws[0])
+        draws = draws[1:]
+    width = float(draws[-1]) - low
+    if width <= 0:
+        return 0.0
+    _, p = kolmogorov(draws[:-1], "uniform", (low, width))
+    return p

@@ -76,12 +76,13 @@ def excused(
             if not pending:
                 return answers
             ours = partial(make, order, channels=inputs_of(form))
-            if inits.certified(name):  # the perturbation is the same for every seed
+            if name in inits.INITS and inits.certified(name):
                 ours = partial(_read, order, inputs_of(form))
             exported = _exported(target, ours, arrays, pending, length)
-            for quantity in [key for key, asked in pending.items() if asked.alike(exported[key])]:
-                answers[quantity] = name
-                del pending[quantity]
+            for quantity, draws in exported.items():
+                if pending[quantity].alike(draws):
+                    answers[quantity] = name
+                    del pending[quantity]
     return answers
 
 
@@ -92,20 +93,21 @@ def _candidates(target: str, identified: Identified) -> Iterator[tuple[str, Call
         if name in LOW_RANK:
             yield name, partial(inits.s4_init, measure=LOW_RANK[name])
         elif name in inits.INITS:  # a HiPPO matrix by itself has no laws
-            make = inits.INITS[name]
-            in_blocks = identified.blocks > 1 and "blocks" in inits.options(name)
-            yield name, partial(make, blocks=identified.blocks) if in_blocks else make
+            make: Callable[..., Any] = inits.INITS[name]
+            if identified.blocks > 1 and "blocks" in inits.options(name):
+                make = partial(make, blocks=identified.blocks)
+            yield name, make
 
 
 def _orders(name: str, form: Any, identified: Identified) -> Iterator[int]:
     """The orders at which an export may have arrays of these shapes."""
     n = stored_A(form).shape[-1]
     channels = inputs_of(form)
+    # Where the layer has several inputs, channels become blocks: no larger state than its own.
+    in_blocks = kind(form).ports and name in inits.INITS and not _has_ports(name)
     orders = (identified.order, 2 * n, 2 * n - 1, n, n // 2, identified.order // channels)
     for order in filter(None, dict.fromkeys(orders)):
-        # Channels become blocks where the layer has several inputs: no larger state than its own.
-        in_blocks = kind(form).ports and name in inits.INITS and not _has_ports(name)
-        if not (in_blocks and order * channels > 2 * n + channels):
+        if not in_blocks or order * channels <= 2 * n + channels:
             yield order
 
 
@@ -119,7 +121,8 @@ def _exported(
     """By quantity the draws of it in exports of ours of the same shapes, one for each seed."""
     there = TARGETS[target]
     found: dict[str, list[np.ndarray]] = {quantity: [] for quantity in asked}
-    for seed in range(max(question.seeds for question in asked.values())):
+    most = max(question.seeds for question in asked.values())
+    for seed in range(most):
         try:
             made = there.to(make(seed=seed), **sized(target, length))
         except (ValueError, TypeError):
@@ -135,6 +138,7 @@ def _exported(
 
 
 def _read(order: int, channels: int, *, seed: int) -> Any:
+    """The certified initialization of a seed; its perturbation is the same for all."""
     return inits.reading(_perturbed(order), channels=channels, seed=seed)
 
 

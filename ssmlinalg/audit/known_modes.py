@@ -55,9 +55,11 @@ def _blocks(rows: np.ndarray, form: Any) -> list[int]:
     known = kind(form)
     if not (known.ports and known.continuous):
         return [1]
-    repeats = np.unique(rows, return_counts=True)[1]
-    often = int(np.bincount(repeats).argmax())
-    return sorted({1} | {J for J in (often, often // 2) if J and rows.shape[-1] % J == 0})
+    _, repeats = np.unique(rows, return_counts=True)
+    often = int(np.bincount(repeats).argmax())  # how often most modes occur
+    modes = rows.shape[-1]
+    fitting = {blocks for blocks in (often, often // 2) if blocks and modes % blocks == 0}
+    return sorted({1} | fitting)
 
 
 def _in_blocks(name: str, size: int, blocks: int) -> Iterator[Known]:
@@ -66,7 +68,8 @@ def _in_blocks(name: str, size: int, blocks: int) -> Iterator[Known]:
     for order in filter(None, dict.fromkeys(orders)):
         half = _half(name, order)
         whole = np.repeat(half, np.where(np.imag(half) == 0, 1, 2))
-        for modes in (half,) if len(half) == len(whole) else (half, whole):
+        spectra = [half] if len(half) == len(whole) else [half, whole]
+        for modes in spectra:
             if len(modes) == size:
                 yield Known(
                     name=name,
@@ -85,8 +88,9 @@ def _half(name: str, order: int) -> np.ndarray:
     system = hippo.MEASURES[LOW_RANK[name]](order)
     assert isinstance(system, NPLR), "the table holds no other measures"
     Lambda = decompose.eigenbasis(system).Lambda
-    kept = Lambda[Lambda.imag >= 0]
-    return np.where(np.abs(kept.imag) <= _REAL * np.max(np.abs(Lambda)), kept.real, kept)
+    upper = Lambda[Lambda.imag >= 0]
+    real = upper.imag <= _REAL * np.max(np.abs(Lambda))
+    return np.where(real, upper.real, upper)
 
 
 DRAWN = ("s4d-rand", "lru", "dlr", "dss-softmax")  # A is drawn, or depends on the seed

@@ -47,4 +47,6 @@ def spectra(form: Any) -> np.ndarray | None:
     A = A.reshape(-1, *A.shape[-2:])
     adjoint = np.swapaxes(A, -1, -2).conj()
     defect = np.max(np.abs(A @ adjoint - adjoint @ A))
-    return np.linalg.eigvals(A) if defect <= _NORMAL * np.max(np.abs(A)) ** 2 else None
+    if defect > _NORMAL * np.max(np.abs(A)) ** 2:
+        return None
+    return np.linalg.eigvals(A)
