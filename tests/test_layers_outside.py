@@ -1,4 +1,4 @@
-"""The layers people train, run on real signals from the files we write, give what our kernels give.
+"""Published layers, run on real signals from the files we write, agree with our kernels.
 
 The S4D layer is written out here, in the layout and with the arithmetic of the published one
 (state-spaces/s4, models/s4/s4d.py), its activation, dropout and mixing of channels left out. S5 is

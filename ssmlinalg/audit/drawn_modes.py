@@ -1,4 +1,4 @@
-"""The initializations whose A is drawn, told by the law of the modes: S4D-Rand, LRU and DLR."""
+"""The initializations whose A is drawn, known by the law of their modes: S4D-Rand, LRU, DLR."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _Source = Annotated[
 _Form = Annotated[
     str | None,
     typer.Option(
-        help="What the arrays of a .npz file are: " + ", ".join(ARRAYS) + "; Paired if unset."
+        help="The form of the arrays of a .npz file: " + ", ".join(ARRAYS) + "; Paired if unset."
     ),
 ]
 _Length = Annotated[
