@@ -17,6 +17,7 @@ from ..ground.backend import Real
 from ..ground.formats import EPS, TINY
 from .disagreement import Disagreement
 from .kernel_bounds import tail
+from .relative import largest, peaks
 from .step_ratio import step_ratio
 
 _FACTORS = (2.0, 0.5, -1.0, -2.0, -0.5, 4.0, 0.25)
@@ -60,8 +61,8 @@ class Cause(NamedTuple):
 def without_direct(both: Disagreement) -> Iterator[Guess]:
     """D left out."""
     if np.any(both.direct):
-        largest = float(np.max(np.abs(both.form.D)))
-        yield Guess(largest, "Theirs leaves out D; add it, or set D to 0.", both.ours, whole=True)
+        message = "Theirs leaves out D; add it, or set D to 0."
+        yield Guess(largest(both.form.D), message, both.ours, whole=True)
 
 
 def by_a_factor(both: Disagreement) -> Iterator[Guess]:
@@ -189,7 +190,8 @@ def with_another_step(both: Disagreement) -> Iterator[Guess]:
     """The step scaled."""
     if not both.continuous:
         return
-    for direct in (both.direct, 0 * both.direct) if np.any(both.direct) else (both.direct,):
+    nothing = np.zeros_like(both.direct)
+    for direct in (both.direct, nothing) if np.any(both.direct) else (nothing,):
         ratio = step_ratio(both.form, both.real - direct, rule=both.rule, enough=both.tight)
         if ratio is None:
             continue
@@ -257,23 +259,22 @@ def _with_fields(
 
 def _tail_share(both: Disagreement) -> float:
     """A bound on the lags from L on, over the largest lag before, of the worst kernel."""
-    largest = np.maximum(np.max(np.abs(both.ours), axis=-1), TINY)
-    return float(np.max(tail(both.system, both.length) / largest))
+    late = tail(both.system, both.length)
+    return float(np.max(late / np.maximum(peaks(both.ours), TINY)))
 
 
 def _wrapped_C(system: Any, length: int) -> np.ndarray | None:
     """C (I - A^L)^{-1}; None where I - A^L is singular to rounding."""
     with np.errstate(all="ignore"):
-        if kind(system).matrix:
-            N = system.A.shape[-1]
-            I_A = np.eye(N) - np.linalg.matrix_power(system.A, length)
-            if np.linalg.cond(I_A).max() > 1 / (N * EPS):
-                return None
-            return np.linalg.solve(np.swapaxes(I_A, -1, -2), system.C[..., None])[..., 0]
-        left = 1 - system.A**length
-        if not np.all(left):
+        if not kind(system).matrix:
+            left = 1 - system.A**length
+            left = left[..., None, :] if kind(system).ports else left
+            return system.C / left if np.all(left) else None
+        N = system.A.shape[-1]
+        left = np.eye(N) - np.linalg.matrix_power(system.A, length)
+        if np.linalg.cond(left).max() > 1 / (N * EPS):
             return None
-        return system.C / (left[..., None, :] if kind(system).ports else left)
+        return np.linalg.solve(np.swapaxes(left, -1, -2), system.C[..., None])[..., 0]
 
 
 def _reach(system: Any, length: int) -> float:

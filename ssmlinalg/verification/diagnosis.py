@@ -19,6 +19,7 @@ from ..ground.formats import EPS, FORMATS, TINY
 from .causes import CAUSES, Cause, Guess
 from .disagreement import Disagreement, compared, nearest_scale, signal
 from .laws import Check
+from .relative import largest
 from .sampled_model import AnyForm, SampledModel, admit
 
 _NEAR = 4.0  # residuals this near to the least are as good as it
@@ -143,7 +144,7 @@ def agreement(both: Disagreement) -> Check:
 
 
 def explanations(both: Disagreement) -> list[Diagnosis]:
-    """What explains the disagreement, best first, the imaginary part last."""
+    """Every explanation that is believed, best first, the imaginary part last."""
     imaginary = _of_the_imaginary_part(both)
     if both.distance <= both.evaluation(FORMATS["float64"].eps / 2):
         return imaginary
@@ -238,6 +239,6 @@ def _rounding(both: Disagreement) -> Diagnosis:
 def _of_the_imaginary_part(both: Disagreement) -> list[Diagnosis]:
     if both.imaginary <= 8 * EPS * both.peak:
         return []
-    ratio = both.imaginary / max(float(np.max(np.abs(both.real))), TINY)
+    ratio = both.imaginary / max(largest(both.real), TINY)
     message = f"Theirs has an imaginary part, {ratio:.3g} of the real one; take the real part."
     return [Diagnosis("real", both.distance, ratio, message)]

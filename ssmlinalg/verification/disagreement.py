@@ -17,6 +17,7 @@ from ..ground.formats import EPS, FORMATS, SINGLE, TINY
 from ..kernels import kernel as kernel_of
 from .kernel_bounds import size
 from .precision import rounded
+from .relative import largest, peaks, worst
 from .sampled_model import kernel_axes
 from .time_scales import exponents, scales_of
 
@@ -57,12 +58,12 @@ class Disagreement:
     @cached_property
     def imaginary(self) -> float:
         """The largest entry of the imaginary part of their kernel."""
-        return float(np.max(np.abs(np.imag(self.theirs))))
+        return largest(np.imag(self.theirs))
 
     @cached_property
     def peak(self) -> float:
         """The largest entry of their kernel."""
-        return float(np.max(np.abs(self.theirs)))
+        return largest(self.theirs)
 
     @cached_property
     def distance(self) -> float:
@@ -100,9 +101,10 @@ class Disagreement:
     @cached_property
     def condition(self) -> float:
         """The size S over the largest lag, of the worst kernel that is not zero."""
-        peak = np.max(np.abs(self.ours), axis=-1)
+        peak = peaks(self.ours)
         S = np.broadcast_to(size(self.system, self.length), peak.shape)
-        return float(np.max(np.where(peak > 0, S / np.where(peak > 0, peak, 1), 1.0)))
+        heard = peak > 0
+        return float(np.max(S[heard] / peak[heard], initial=1.0))
 
     @cached_property
     def tight(self) -> float:
@@ -138,21 +140,20 @@ class Disagreement:
 
         The worst kernel counts; one that is zero is compared with the candidate's largest entry.
         """
-        difference = np.max(np.abs(self.real - candidate), axis=-1)
-        peak = np.max(np.abs(self.real), axis=-1)
-        peak = np.where(peak > 0, peak, np.max(np.abs(candidate), axis=-1))
-        ratio = difference / np.where(peak > 0, peak, 1)
-        return float(np.max(np.where(difference > 0, ratio, 0)))
+        peak = peaks(self.real)
+        scale = np.where(peak > 0, peak, peaks(candidate))
+        return worst(self.real - candidate, scale)
 
     def evaluation(self, u: float) -> float:
         """The residual of a good evaluation of numbers that were rounded by u, relative."""
         n = inner(self.form)[0].shape[-1]  # the first field is A, or Lambda
-        return 2 * u + 8 * _eps(u) * (n + math.log2(self.length + 1)) * self.condition
+        operations = n + math.log2(self.length + 1)
+        return 2 * u + 8 * _eps(u) * operations * self.condition
 
     def _tight(self, least: float) -> float:
         """`tight` if numbers are rounded by at least `least`."""
         found = FORMATS[self.format]
-        peak = self.peak or float(np.max(np.abs(self.ours)))
+        peak = self.peak or largest(self.ours)
         return self.evaluation(self._rounding(least)) + found.least / max(peak, TINY)
 
     def _loose(self, least: float) -> float:
@@ -194,11 +195,12 @@ def nearest_scale(theirs: Real, candidate: Real) -> float:
 
     .. math::  s = \langle K', K \rangle / \langle K, K \rangle
     """
-    peak = np.max(np.abs(candidate), axis=-1, keepdims=True)
+    peak = peaks(candidate)[..., None]
     peak = np.where(peak > 0, peak, 1.0)
     theirs = theirs / peak
     candidate = candidate / peak
-    return float(np.sum(theirs * candidate) / max(float(np.sum(candidate**2)), TINY))
+    energy = float(np.sum(candidate**2))
+    return float(np.sum(theirs * candidate)) / max(energy, TINY)
 
 
 def _eps(u: float) -> float:

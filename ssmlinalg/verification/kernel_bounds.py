@@ -12,6 +12,8 @@ for l < L by the binary digits of l.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -143,8 +145,7 @@ def radius_bound(A: np.ndarray) -> float:
 
 def radius_bounds(matrices: np.ndarray) -> Real:
     """`radius_bound` of each member of (..., N, N)."""
-    members = matrices.reshape(-1, *matrices.shape[-2:])
-    return np.reshape([radius_bound(A) for A in members], matrices.shape[:-2])
+    return _over_members(radius_bound, matrices)
 
 
 def _size(seen: View, matrix: bool, length: int) -> Real:
@@ -153,7 +154,8 @@ def _size(seen: View, matrix: bool, length: int) -> Real:
     if matrix:
         observed = np.linalg.norm(C, axis=-1)[..., :, None]
         driven = np.linalg.norm(B, axis=-2)[..., None, :]
-        return np.abs(D) + observed * driven * _power_bounds(A, length)[..., None, None]
+        powers = _over_members(partial(_power_bound, length=length), A)
+        return np.abs(D) + observed * driven * powers[..., None, None]
     with np.errstate(over="ignore"):
         late = np.maximum(1, np.abs(A)) ** length
     return np.abs(D) + (np.abs(C) * late[..., None, :]) @ np.abs(B)
@@ -164,14 +166,14 @@ def _as_kernels(system: Any, figures: Real) -> Real:
     return figures if kind(system).ports else figures[..., 0, 0]
 
 
-def _power_bounds(matrices: np.ndarray, length: int) -> Real:
-    """A bound on |A^l| for l < length, of each A of (..., N, N)."""
+def _over_members(function: Callable[[np.ndarray], float], matrices: np.ndarray) -> Real:
+    """A figure of each member of (..., N, N)."""
     members = matrices.reshape(-1, *matrices.shape[-2:])
-    return np.reshape([_power_bound(A, length) for A in members], matrices.shape[:-2])
+    return np.reshape([function(A) for A in members], matrices.shape[:-2])
 
 
 def _power_bound(A: np.ndarray, length: int) -> float:
-    """The product of max(1, |A^m|) over m = 1, 2, 4, ... below `length`."""
+    """A bound on |A^l| for l < length: the product of max(1, |A^m|), m = 1, 2, 4, ..., so far."""
     bound = 1.0
     for _ in range((length - 1).bit_length()):
         bound *= max(1.0, float(np.linalg.norm(A, 2)))

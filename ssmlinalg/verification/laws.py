@@ -23,11 +23,12 @@ from ..discretize import RULES, Rule
 from ..forms import inner, kind, plain, step_of, view
 from ..ground import backend
 from ..ground.backend import Complex, Real
-from ..ground.formats import EPS, TINY
+from ..ground.formats import EPS
 from ..kernels import kernel, scan, stepper
 from ..matrices import proved_abscissa
 from ..systems import transfer
 from .kernel_bounds import radius_bound, radius_bounds, size, tail
+from .relative import largest, peaks, worst
 from .sampled_model import AnyForm, SampledModel, admit
 from .time_scales import exponents
 
@@ -117,8 +118,8 @@ def finite(model: SampledModel) -> Deviation:
         >>> finite(admit(s4d_lin_init(8), 64)).error
         0.0
     """
-    lags = np.max(np.abs(model.kernel.reshape(-1, model.length)), axis=0)
-    rest = float(np.max(tail(model.system, model.length)))
+    lags = peaks(model.kernel.reshape(-1, model.length).T)
+    rest = largest(tail(model.system, model.length))
     at = int(np.argmax(lags))
     message = (
         f"The kernel is finite: largest at lag {at}, {np.max(lags):.3g}, "
@@ -259,7 +260,7 @@ def _imaginary_part(model: SampledModel, form: Any) -> float:
     turned = form._replace(C=-1j * backend.as_complex(form.C), D=np.zeros_like(form.D))
     dropped = kernel(turned, model.length, rule=model.rule)
     system = model.system if kind(form).continuous else form
-    return _worst(dropped, size(system, model.length))
+    return worst(dropped, size(system, model.length))
 
 
 def _counted_twice(form: Any, eps: float) -> Deviation:
@@ -480,7 +481,7 @@ def _compared(model: SampledModel, got: Real, expected: Real, rounds: int, what:
     rule given as a function rounds A_d itself: L for log2 L.
     """
     difference = got - expected
-    error = _worst(difference, size(model.system, model.length))
+    error = worst(difference, size(model.system, model.length))
     n = model.order ** (2 if kind(model.system).matrix else 1)
     named = isinstance(model.rule, str) or not kind(model.form).continuous
     powers = math.log2(model.length + 1) if named else model.length
@@ -494,15 +495,6 @@ def _compared(model: SampledModel, got: Real, expected: Real, rounds: int, what:
         f"{subject} differs from the kernel by {error:.2g} of the modes' size, most at lag {at}."
     )
     return Deviation(error, allowed, message)
-
-
-def _worst(difference: Real, scale: Real) -> float:
-    """The largest |difference| (..., L) over the scale (...) of its kernel."""
-    largest = np.max(np.abs(difference), axis=-1)
-    with np.errstate(over="ignore", divide="ignore"):
-        ratio = np.where(largest > 0, largest / np.where(scale > 0, scale, TINY), 0.0)
-    worst = float(np.max(ratio))
-    return math.inf if math.isnan(worst) else worst
 
 
 def _speed(form: Any) -> float:

@@ -94,16 +94,16 @@ def exact_kernels(modes: KernelModes, lags: Real, *, rule: str | None) -> Real:
 
 def _exact_kernel(ctx: Any, modes: KernelModes, lags: Real, rule: str | None) -> list[float]:
     """One kernel at the lags."""
-    total = [ctx.mpf(float(modes.D)) if lag == 0 else ctx.mpf(0) for lag in lags]
+    D = ctx.mpf(float(modes.D))
+    total = [D if lag == 0 else ctx.mpf(0) for lag in lags]
     columns = (modes.A, modes.B, modes.C, modes.step)
-    for a, b, c, h in zip(*(column.tolist() for column in columns), strict=True):
-        f, now, before = ctx.mpc(a), ctx.mpf(1), ctx.mpf(0)
-        if rule is not None:
-            f, now, before = sampled_mode(ctx, ctx.mpf(h) * ctx.mpc(a), rule=rule)
-        weight = ctx.mpc(c) * ctx.mpc(b) * ctx.mpf(h)
-        later = f * now + before
+    for numbers in zip(*(column.tolist() for column in columns), strict=True):
+        A, B, C, step = map(ctx.convert, numbers)
+        f, now, before = (A, 1, 0) if rule is None else sampled_mode(ctx, step * A, rule=rule)
+        second = f * now + before
         for k, lag in enumerate(lags.tolist()):
-            total[k] += (weight * (now if lag == 0 else later * f ** (lag - 1))).real
+            power = now if lag == 0 else second * f ** (lag - 1)
+            total[k] += ctx.re(C * B * step * power)
     return [float(K) for K in total]
 
 

@@ -14,9 +14,10 @@ from ..discretize import RULES
 from ..forms import Continuous, Delayed, Discrete, kind, move
 from ..ground import backend, require
 from ..ground.backend import Real
-from ..ground.formats import FORMATS, HALF, TINY
+from ..ground.formats import EPS, FORMATS, HALF, PRECISIONS, TINY
 from ..kernels import kernel
 from .multiple_precision import INSTANT, exact_kernels, kernel_modes
+from .relative import peaks, worst
 from .sampled_model import SampledModel, on_host
 
 # The error that `kernel` promises, relative to sum |C A_d^l B_d|. In 16 bits the cast at the end is
@@ -133,74 +134,66 @@ def rounded(x: np.ndarray, dtype: str) -> np.ndarray:
     known = FORMATS[dtype]
     least = math.frexp(known.least)[1] - 1
     exponent = np.maximum(np.frexp(x)[1] - known.digits, least)
-    y = np.ldexp(np.rint(np.ldexp(x, -exponent)), exponent)
+    with np.errstate(over="ignore"):  # the largest float64 may round up in a shorter format
+        y = np.ldexp(np.rint(np.ldexp(x, -exponent)), exponent)
     return np.where(np.abs(y) > known.largest, np.copysign(np.inf, x), y)
 
 
 def _rows(model: SampledModel, conditions: dict[str, float], dtype: str) -> list[Rounding]:
-    """The rows of one format: each field, all of them, and evaluation."""
+    """The rows of one format: all fields, each of them, and evaluation."""
     form = model.form
     stored = form._replace(**{name: rounded(x, dtype) for name, x in form._asdict().items()})
-    changes = {name: _change(form, stored, name) for name in form._fields}
-    bounds = {name: _product(u, conditions[name]) for name, u in changes.items()}
-    rows = []
-    for part, names in {"all": form._fields, **{name: (name,) for name in form._fields}}.items():
-        changed = form._replace(**{name: getattr(stored, name) for name in names})
-        bound = sum(bounds[name] for name in names)
-        rows.append(Rounding(part, dtype, _storage_error(model, changed), bound))
+    bounds = {name: _bound(form, stored, name, conditions[name]) for name in form._fields}
+    error = _storage_error(model, stored)
+    rows = [Rounding("all", dtype, error, sum(bounds.values()))]
+    for name, bound in bounds.items():
+        changed = form._replace(**{name: getattr(stored, name)})
+        rows.append(Rounding(name, dtype, _storage_error(model, changed), bound))
+    error = _evaluation_error(model, stored, dtype)
     bound = _PROMISED[dtype] * conditions["evaluation"]
-    rows.append(Rounding("evaluation", dtype, _evaluation_error(model, stored, dtype), bound))
-    return rows
+    return [*rows, Rounding("evaluation", dtype, error, bound)]
 
 
-def _product(change: float, condition: float) -> float:
-    """Without a change, or where none counts, 0: also if the other is infinite."""
-    return change * condition if change and condition else 0.0
+def _bound(form: Any, stored: Any, name: str, condition: float) -> float:
+    """The largest relative change of an entry of a field, times the condition of the field.
 
-
-def _change(form: Any, stored: Any, name: str) -> float:
-    """The largest relative change of an entry of a field."""
+    0 where there is no change or none counts, even if the other factor is infinite.
+    """
     exact = getattr(form, name)
-    size = np.abs(exact)
     difference = np.abs(getattr(stored, name) - exact)
-    return float(np.max(difference / np.where(size == 0, 1, size), initial=0.0))
+    change = np.max(difference / np.where(exact == 0, 1, np.abs(exact)), initial=0.0)
+    return float(change * condition) if change and condition else 0.0
 
 
 def _storage_error(model: SampledModel, changed: Any) -> float:
     """The distance of the kernel of stored parameters from the exact one, in double precision."""
     try:
-        return _distance(kernel(changed, model.length, rule=model.rule), model.kernel)
+        K = kernel(changed, model.length, rule=model.rule)
     except ValueError:  # a parameter left the range of the format, or the modes grew
         return np.inf
+    return worst(K - model.kernel, peaks(model.kernel))
 
 
 def _evaluation_error(model: SampledModel, stored: Any, dtype: str) -> float:
     """The distance of `kernel` from multiple precision, at a few lags of a few kernels."""
-    single = "float64" if dtype == "float64" else "float32"
-    length = model.length
+    precision = dtype if dtype in PRECISIONS else "float32"
     try:
-        K = kernel(move(stored, "numpy", dtype=single), length, rule=model.rule)
+        K = kernel(move(stored, "numpy", dtype=precision), model.length, rule=model.rule)
     except ValueError:
         return np.inf
-    K = rounded(K.astype(np.float64), dtype).reshape(-1, length)
-    rng = np.random.default_rng(0)
-    lags = np.unique(np.concatenate([[0, length - 1], rng.integers(0, length, _LAGS - 2)]))
-    kernels = np.unique(np.linspace(0, len(K) - 1, _KERNELS).astype(int))
+    K = rounded(K.astype(np.float64), dtype).reshape(-1, model.length)
+    lags = _drawn_lags(model.length)
+    some = np.unique(np.linspace(0, len(K) - 1, _KERNELS).astype(int))
     rule = str(model.rule) if kind(stored).continuous else None
-    exact = exact_kernels(kernel_modes(stored).rows(kernels), lags, rule=rule)
-    peaks = np.max(np.abs(K[kernels]), axis=-1, keepdims=True)
-    got = np.concatenate([K[kernels][:, lags], peaks], axis=-1)
-    return _distance(got, np.concatenate([exact, peaks], axis=-1))
+    exact = exact_kernels(kernel_modes(stored).rows(some), lags, rule=rule)
+    scale = np.maximum(peaks(K[some]), peaks(exact))
+    return worst(K[some][:, lags] - exact, scale)
 
 
-def _distance(got: Real, K: Real) -> float:
-    """The largest |got - K| over the largest |K| of each kernel; infinite where either is."""
-    if not (np.all(np.isfinite(got)) and np.all(np.isfinite(K))):
-        return np.inf
-    error = np.max(np.abs(got - K), axis=-1)
-    size = np.max(np.abs(K), axis=-1)
-    with np.errstate(divide="ignore", over="ignore"):
-        return float(np.max(error / np.where(error == 0, 1, size)))
+def _drawn_lags(length: int) -> np.ndarray:
+    """The first lag, the last, and others drawn between them."""
+    drawn = np.random.default_rng(0).integers(0, length, _LAGS - 2)
+    return np.unique([0, length - 1, *drawn])
 
 
 def _conditions(model: SampledModel) -> dict[str, float]:
@@ -208,16 +201,12 @@ def _conditions(model: SampledModel) -> dict[str, float]:
     A, B, C, D, step = kernel_modes(model.form)
     modulus = np.abs(kernel_modes(model.system).A)
     weight = np.abs(step * C * B) * np.maximum(1, modulus) ** (model.length - 1)
-    late = _largest_slope(modulus, model.length)
-    if not kind(model.form).continuous:
-        once = weight
-        often = weight * modulus * late
-    else:
-        z = np.abs(step * A)
-        instant = model.rule in INSTANT
-        once = weight * (1 if instant else 2 / np.maximum(z, 2))
-        often = weight * (z if instant else np.minimum(z, 2)) * (1 + late)
-    scale = np.maximum(np.max(np.abs(model.kernel), axis=-1).ravel(), TINY)
+    slope = _largest_slope(modulus, model.length)
+    once = weight
+    often = weight * modulus * slope
+    if kind(model.form).continuous:
+        once, often = _of_sampled_modes(weight, slope, np.abs(step * A), str(model.rule))
+    scale = np.maximum(peaks(model.kernel).ravel(), TINY)
     gain = _largest_ratio(once.sum(axis=-1), scale)
     rate = _largest_ratio(often.sum(axis=-1), scale)
     direct = _largest_ratio(np.abs(D), scale)
@@ -225,9 +214,17 @@ def _conditions(model: SampledModel) -> dict[str, float]:
     return by_field | {"evaluation": gain + direct}
 
 
+def _of_sampled_modes(weight: Real, slope: Real, z: Real, rule: str) -> tuple[Real, Real]:
+    """The change of a mode by one of its weight, and by one of its exponent of modulus z."""
+    if rule in INSTANT:
+        return weight, weight * z * (1 + slope)
+    once = weight * 2 / np.maximum(z, 2)
+    return once, weight * np.minimum(z, 2) * (1 + slope)
+
+
 def _largest_slope(modulus: Real, length: int) -> Real:
     """The largest l r^{l-1} for l < L: at l = -1 / ln r, or at the last lag."""
-    at = -1 / np.log(np.clip(modulus, 1e-300, 1 - 1e-16))
+    at = -1 / np.log(np.clip(modulus, TINY, 1 - EPS / 2))
     at = np.clip(at, 1, max(length - 1, 1))
     return at * modulus ** (at - 1)
 

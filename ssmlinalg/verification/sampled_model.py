@@ -83,7 +83,7 @@ def admit(form: AnyForm, length: int, *, rule: Rule = "zoh") -> SampledModel:
         rule: a name in `discretize.RULES`, or a function from a continuous to a discrete form.
 
     Returns:
-        A `SampledModel`. What takes one does not check it again.
+        A `SampledModel`. Functions that take one do not check it again.
 
     Raises:
         TypeError: for a form without an output, and what `forms.check` raises.
