@@ -54,13 +54,13 @@ def condeig(A: Array) -> Condeig:
     infinite: within |A|/(kappa_j^2 - 1)^{1/2} there is a matrix of which lambda_j is a multiple
     eigenvalue (Wilkinson), nearer than rounding can tell.
 
-    ==============================================  ==========================================
-    defective matrix                                kappa_j as computed
-    ==============================================  ==========================================
-    a Jordan block J as it stands                   infinite
-    the same, |lambda| well above |J - lambda I|    about 1/(eps |lambda|) times |J - lambda I|
-    a full matrix similar to a block of size m      about eps^{-(m-1)/m}: rounding splits it
-    ==============================================  ==========================================
+    ================================================  ========================================
+    defective matrix                                  kappa_j as computed
+    ================================================  ========================================
+    a Jordan block J as it stands                     infinite
+    the same, |lambda| well above |J - lambda I|      |J - lambda I|/(eps |lambda|)
+    a full matrix similar to a block of size m        about eps^{-(m-1)/m}: rounding splits it
+    ================================================  ========================================
 
     The numbers of a repeated eigenvalue that is not defective belong to the eigenvectors returned,
     one choice among many.
