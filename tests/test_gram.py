@@ -49,7 +49,8 @@ def lagt(order: int, c: float) -> Complex:
     each part accurate.
     """
     m = np.arange((order + 1) // 2)
-    angle, log_size = np.pi * (2 * m + 1) / order, np.log(c) / order
+    angle = np.pi * (2 * m + 1) / order
+    log_size = np.log(c) / order
     distance = np.expm1(log_size) ** 2 + 4 * np.exp(log_size) * np.sin(angle / 2) ** 2
     z = (-np.expm1(2 * log_size) / 2 + 1j * np.exp(log_size) * np.sin(angle)) / distance
     return closed(z[: order // 2], z[order // 2 :].real)
@@ -57,11 +58,14 @@ def lagt(order: int, c: float) -> Complex:
 
 def cloud(kind: str, pairs: int, real: int, seed: int) -> Complex:
     rng = np.random.default_rng(seed)
-    a, w = rng.random(pairs), rng.random(pairs)
+    a = rng.random(pairs)
+    w = rng.random(pairs)
     if kind == "graded":
-        a, w = np.exp(-20 * a), np.exp(-20 * w)
+        a = np.exp(-20 * a)
+        w = np.exp(-20 * w)
     if kind == "clustered":
-        a, w = 1e-4 * a, np.repeat(rng.random(pairs // 20 + 1), 20)[:pairs] + 1e-4 * w
+        a = 1e-4 * a
+        w = np.repeat(rng.random(pairs // 20 + 1), 20)[:pairs] + 1e-4 * w
     if kind == "beside the axis":
         a = 1e-3 * a / pairs
     return closed(-a + 1j * w, -rng.random(real))
@@ -86,7 +90,8 @@ def test_it_is_that_of_the_eigenvectors_of_any_lossless_matrix(
     order: int, tau: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    S, P = rng.standard_normal((order, order)), rng.standard_normal(order)
+    S = rng.standard_normal((order, order))
+    P = rng.standard_normal(order)
     A = S - S.T - (1 - tau) * np.outer(P, P)
     z, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(A))
     expected = np.linalg.cond(V)
@@ -174,7 +179,8 @@ def test_the_tree_sums_what_plain_sums_do(kind: str, pairs: int, real: int) -> N
     rng = np.random.default_rng(1)
     a = np.sqrt(-half.real)
     c = rng.standard_normal(len(half)) + 1j * rng.standard_normal(len(half))
-    x, y = -half.conj()[:, None], half
+    x = -half.conj()[:, None]
+    y = half
     expected = a * ((1 / (x - y)) @ (a * c) + (1 / (x - y.conj())) @ (a * c).conj())
     found = a * multipole.cauchy_product(tree)(a * c)
     assert np.linalg.norm(found - expected) <= EXPANSIONS * np.linalg.norm(expected)
@@ -203,7 +209,8 @@ def test_one_close_pair_among_thousands_is_found(gap: float) -> None:
     w = np.arange(1.0, 3001)
     w[777] = w[776] + gap
     z = -1e-7 + 1j * w
-    comb, alone = closed(z), condition(closed(z[776:778]))
+    comb = closed(z)
+    alone = condition(closed(z[776:778]))
     assert alone > 1 + 10 * LANCZOS
     assert condition(comb) == pytest.approx(alone, rel=LANCZOS)
 

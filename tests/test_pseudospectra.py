@@ -11,36 +11,66 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from gallery import GALLERY, grcar, jordan, normal, one_chain, random, ring, shear, stable, unitary
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, measures, seeds
 
 from ssmlinalg import hippo
-from ssmlinalg.matrices import inverse_lanczos, pseudospectra
-from ssmlinalg.matrices.pseudospectra import pseudospectrum, window
+from ssmlinalg.matrices import (
+    inverse_lanczos,
+    pseudospectra,
+    pseudospectral_abscissa,
+    pseudospectrum,
+    window,
+)
 
-TOLERANCE = 1e-3  # the default
+mp = mpmath.MPContext()
+mp.dps = 40
+
+TOLERANCE = 1e-3  # the default of a grid,
+LEVEL = 1e-3  # of a window,
+FINE = 1e-6  # and of an abscissa
+EXACT = 1e-20  # half of the digits above
+fields = st.booleans()
+small = st.integers(2, 8)
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
-KINDS = ("real", "complex", "normal", "upper", "defective", "repeated", "tied")
+
+
+def of_spectrum(spectrum: list[complex]) -> Callable[[int, int], np.ndarray]:
+    return lambda seed, order: normal(seed, np.resize(spectrum, order))
+
+
+def random_normal(seed: int, order: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return normal(seed, rng.standard_normal(order) + 1j * rng.random(order))
+
+
+KINDS: dict[str, Callable[[int, int], np.ndarray]] = {
+    "real": lambda seed, order: random(seed, order, imag=False),
+    "complex": random,
+    "normal": random_normal,
+    "upper": lambda seed, order: np.triu(random(seed, order, imag=False)),
+    "defective": one_chain,
+    "repeated": of_spectrum([1.0, -1.0]),
+    "tied": of_spectrum([1j, -1j, 1, -1]),
+    "hard": lambda seed, order: list(GALLERY.values())[seed % len(GALLERY)](order),
+}
 
 
 def matrix(kind: str, seed: int, order: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    A = rng.standard_normal((order, order))
-    if kind == "real":
-        return A
-    if kind == "upper":
-        return np.triu(A)
-    if kind == "defective":  # one eigenvalue, one chain
-        return np.triu(A, 1) + A[0, 0] * np.eye(order)
-    A = A + 1j * rng.standard_normal((order, order))
-    if kind == "complex":
-        return A
-    Q = np.linalg.qr(A)[0]
-    spectrum = {"repeated": [1.0, -1.0], "tied": [1j, -1j, 1, -1]}.get(
-        kind, rng.standard_normal(order) + 1j * rng.random(order)
-    )
-    return (Q * np.resize(spectrum, order)) @ Q.conj().T
+    return KINDS[kind](seed, order)
+
+
+def least_singular_values(A: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """sigma_min(z I - A) for each z, by dense decompositions."""
+    moved = np.asarray(z)[..., None, None] * np.eye(len(A)) - A
+    return np.linalg.svd(moved, compute_uv=False)[..., -1]
+
+
+def sigma_exactly(A: np.ndarray, z: Any) -> Any:
+    """sigma_min(z I - A) in 40 digits."""
+    return min(mp.svd_c(z * mp.eye(len(A)) - mp.matrix(A.tolist()), compute_uv=False))
 
 
 def singular_values(A: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -70,7 +100,7 @@ def assert_smallest(
     assert np.all(close | (found <= exact[..., 0] * (1 + tolerance) + rounding))
 
 
-@given(st.sampled_from(KINDS), seeds, st.integers(1, 40))
+@given(st.sampled_from(sorted(KINDS)), seeds, st.integers(1, 40))
 def test_values_are_the_smallest_singular_values(kind: str, seed: int, order: int) -> None:
     A = matrix(kind, seed, order)
     x, y = grid(A, seed)
@@ -102,7 +132,8 @@ def test_triangular_matrices_keep_relative_accuracy_where_values_are_below_round
 ) -> None:
     """HiPPO-LegS between its eigenvalues, against 60 digits."""
     A = hippo.legs(order).A
-    x, y = np.array([-0.6 * order, -1.5]), np.array([0.25])
+    x = np.array([-0.6 * order, -1.5])
+    y = np.array([0.25])
     found = pseudospectrum(A, x, y, tolerance=1e-12)
     for value, real in zip(found[0], x, strict=True):
         with mpmath.workdps(60):
@@ -136,7 +167,8 @@ def test_of_a_normal_matrix_the_value_is_the_distance_to_the_spectrum(
 ) -> None:
     rng = np.random.default_rng(seed)
     spectrum = rng.standard_normal(order) + 1j * rng.standard_normal(order)
-    x, y = np.linspace(-3, 3, 9), np.linspace(-2.5, 3, 8)
+    x = np.linspace(-3, 3, 9)
+    y = np.linspace(-2.5, 3, 8)
     distance = np.sort(np.abs((x + 1j * y[:, None])[..., None] - spectrum), axis=-1)
     assert_smallest(pseudospectrum(np.diag(spectrum), x, y), distance, 16 * EPS * order)
 
@@ -146,15 +178,16 @@ def test_ties_in_all_directions_are_found() -> None:
     between them.
     """
     roots = np.exp(2j * np.pi * np.arange(48) / 48)
-    C = np.roll(np.eye(48), 1, axis=0)
-    x, y = np.linspace(-1.5, 1.5, 13), np.linspace(-1.5, 1.5, 13)
+    C = ring(48)
+    x = np.linspace(-1.5, 1.5, 13)
+    y = np.linspace(-1.5, 1.5, 13)
     distance = np.min(np.abs((x + 1j * y[:, None])[..., None] - roots), axis=-1)
     np.testing.assert_allclose(
         pseudospectrum(C, x, y), distance, rtol=TOLERANCE, atol=64 * EPS * 48
     )
 
 
-@given(st.sampled_from(KINDS), seeds, st.integers(1, 20))
+@given(st.sampled_from(sorted(KINDS)), seeds, st.integers(1, 20))
 def test_values_change_no_faster_than_z(kind: str, seed: int, order: int) -> None:
     A = matrix(kind, seed, order)
     x, y = grid(A, seed)
@@ -167,7 +200,8 @@ def test_values_change_no_faster_than_z(kind: str, seed: int, order: int) -> Non
 
 @given(seeds, st.integers(1, 20), st.sampled_from([-900, -400, 300, 900]))
 def test_the_unit_of_time_is_a_factor(seed: int, order: int, power: int) -> None:
-    A, c = matrix("complex", seed, order), 2.0**power
+    A = matrix("complex", seed, order)
+    c = 2.0**power
     x, y = grid(A, seed)
     np.testing.assert_array_equal(pseudospectrum(c * A, c * x, c * y), c * pseudospectrum(A, x, y))
 
@@ -177,7 +211,8 @@ def test_conjugate_points_of_a_real_matrix_share_a_value(
     seed: int, order: int, height: int
 ) -> None:
     A = matrix("real", seed, order)
-    x, y = np.linspace(-2, 2, 5), np.linspace(-3, 3, height) if height > 1 else np.zeros(1)
+    x = np.linspace(-2, 2, 5)
+    y = np.linspace(-3, 3, height) if height > 1 else np.zeros(1)
     found = pseudospectrum(A, x, y)
     np.testing.assert_array_equal(found, found[::-1])
     assert_smallest(found, singular_values(A, x, y), 16 * EPS * order * np.linalg.norm(A))
@@ -215,6 +250,7 @@ def test_the_ritz_value_followed_from_step_to_step_is_the_largest(
     b: list[Any] = [coupling * rng.random(6) + 1e-8 for _ in range(order)]
     theta: Any = np.ones(6)
     ahead = theta
+    apart = 1e-6  # a level so far from an eigenvalue is told from it
     for k in range(1, order + 1):
         theta, ahead, residual = inverse_lanczos.ritz(a[:k], b[:k], theta, ahead)
         dense, _ = inverse_lanczos.dense_ritz(a[:k], b[:k])
@@ -223,20 +259,20 @@ def test_the_ritz_value_followed_from_step_to_step_is_the_largest(
             H = np.diag([c[n] for c in a[:k]]) + np.diag(off, 1) + np.diag(off, -1)
             Lambda, S = np.linalg.eigh(H)
             assert dense[n] == pytest.approx(Lambda[-1], rel=64 * EPS * k)
-            assert (
-                np.min(np.abs(Lambda - theta[n])) <= residual[n] + 64 * EPS * k
-            )  # whichever was followed
+            nearest = np.min(np.abs(Lambda - theta[n]))  # whichever was followed
+            assert nearest <= residual[n] + 64 * EPS * k
+            one = slice(n, n + 1)
             above = inverse_lanczos.exceeds(
-                [c[n : n + 1] for c in a[:k]],
-                [c[n : n + 1] for c in b[:k]],
-                theta[n : n + 1] + 1e-6,
+                [c[one] for c in a[:k]],
+                [c[one] for c in b[:k]],
+                theta[one] + apart,
             )
-            assert bool(above[0]) == (Lambda[-1] < theta[n] + 1e-6)
-            if above[0] and np.min(np.diff(Lambda[-2:]), initial=1) > 1e-3:
-                assert residual[n] == pytest.approx(b[k - 1][n] * abs(S[-1, -1]), rel=0.1, abs=1e-6)
-        assert (
-            np.all(dense - theta <= 1e-6) or coupling < 1
-        )  # a start so near to another eigenvalue may miss the largest
+            assert bool(above[0]) == (Lambda[-1] < theta[n] + apart)
+            if above[0] and np.min(np.diff(Lambda[-2:]), initial=1) > 1e3 * apart:
+                expected = b[k - 1][n] * abs(S[-1, -1])
+                assert residual[n] == pytest.approx(expected, rel=0.1, abs=apart)
+        # A start so near to another eigenvalue may miss the largest.
+        assert coupling < 1 or np.all(dense - theta <= apart)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -276,7 +312,8 @@ def test_an_interrupted_grid_goes_on_where_it_stopped(
     real: bool, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     A = matrix("real" if real else "complex", 5, 12)
-    x, y = np.linspace(-4, 4, 60), np.linspace(-4, 4, 40)
+    x = np.linspace(-4, 4, 60)
+    y = np.linspace(-4, 4, 40)
     sizes = counting(monkeypatch)
     whole = pseudospectrum(A, x, y)
     points = 60 * (20 if real else 40)
@@ -298,7 +335,9 @@ def test_an_interrupted_grid_goes_on_where_it_stopped(
 
 
 def test_what_is_in_the_array_is_kept() -> None:
-    A, x, y = matrix("real", 1, 6), np.linspace(-1, 1, 4), np.array([-1.0, 1.0])
+    A = matrix("real", 1, 6)
+    x = np.linspace(-1, 1, 4)
+    y = np.array([-1.0, 1.0])
     out = np.full((2, 4), np.nan)
     out[0, 2] = 7.0
     found = pseudospectrum(A, x, y, out=out)
@@ -335,13 +374,10 @@ def test_the_window_holds_the_spectrum_and_the_pseudospectrum(
     assert y[0] < Lambda.imag.min() <= Lambda.imag.max() < y[-1]
     if np.isrealobj(A):
         np.testing.assert_array_equal(y, -y[::-1])
-    border = np.concatenate(
-        [
-            singular_values(A, x[[0, -1]], y)[..., 0].ravel(),
-            singular_values(A, x, y[[0, -1]])[..., 0].ravel(),
-        ]
-    )
-    assert border.min() >= 0.8e-3 * np.linalg.norm(A, 2)  # between the points that were looked at
+    sides = singular_values(A, x[[0, -1]], y)[..., 0]
+    ends = singular_values(A, x, y[[0, -1]])[..., 0]
+    least = min(sides.min(), ends.min())
+    assert least >= 0.8 * LEVEL * np.linalg.norm(A, 2)  # between the points that were looked at
 
 
 def test_the_window_of_a_multiple_of_the_identity_is_around_it() -> None:
@@ -349,10 +385,113 @@ def test_the_window_of_a_multiple_of_the_identity_is_around_it() -> None:
     np.testing.assert_array_equal([x, y], [[-1, 0, 1]] * 2)
     x, y = window((2 + 1j) * np.eye(3), 3)
     assert (x[1], y[1]) == (2, 1)
-    assert np.sqrt(5) * 1e-3 < x[2] - x[1] < np.sqrt(5) * 4e-3
+    size = np.sqrt(5) * LEVEL
+    assert size < x[2] - x[1] < 4 * size
 
 
-A2, X2, Y2 = np.eye(2), np.array([0.0, 1.0]), np.array([0.0])
+# The pseudospectral abscissa
+
+
+@given(seeds, st.integers(1, 12), st.floats(-6, 1))
+def test_a_normal_matrix_moves_by_eps(seed: int, order: int, exponent: float) -> None:
+    eps = 10.0**exponent
+    spectrum = random(seed, order)[0]
+    found = pseudospectral_abscissa(normal(seed, spectrum), eps)
+    allowed = FINE * eps + 256 * order * EPS * np.linalg.norm(spectrum)
+    for bound in found[:2]:
+        assert bound == pytest.approx(spectrum.real.max() + eps, abs=allowed)
+
+
+@given(st.floats(0.1, 1e4), st.floats(-5, 0))
+def test_two_driven_modes_move_to_a_root_of_their_quartic(M: float, exponent: float) -> None:
+    """sigma_min^2 = eps^2 at real x, at the rightmost root.
+
+    eps^4 - ((x+1)^2 + (x+2)^2 + M^2) eps^2 + (x+1)^2 (x+2)^2 = 0.
+    """
+    eps = 10.0**exponent
+    a = mp.mpf(eps) ** 2
+    b = mp.mpf(M) ** 2
+    quartic = [1, 6, 13 - 2 * a, 12 - 6 * a, 4 + a * a - (5 + b) * a]
+    roots = mp.polyroots(quartic, maxsteps=200, extraprec=200)
+    real = [root.real for root in roots if abs(root.imag) < EXACT]
+    exact = float(max(real))
+    found = pseudospectral_abscissa(shear(M), eps)
+    slack = 64 * EPS * (1 + M) * max(1, (exact + 1) / eps)
+    assert found.lower - slack <= exact <= found.upper + slack
+    assert found.upper - found.lower <= 2 * FINE * (exact + 1) + 100 * slack
+
+
+@given(st.integers(2, 8), st.floats(-2, 2), st.floats(-4, 0))
+def test_the_pseudospectra_of_a_jordan_block_are_discs(
+    order: int, value: float, exponent: float
+) -> None:
+    eps = 10.0**exponent
+    found = pseudospectral_abscissa(jordan(order, value), eps)
+    lower = mp.mpf(found.lower) - mp.mpf(value)
+    upper = mp.mpf(found.upper) - mp.mpf(value)
+    slack = 64 * order * EPS * (1 + abs(value))
+    assert sigma_exactly(jordan(order), lower) <= eps + slack
+    assert sigma_exactly(jordan(order), upper) >= eps - slack
+    assert upper - lower <= 2 * FINE * lower + 1e3 * slack
+    assert lower >= eps ** (1 / order) * 0.99 - slack
+
+
+@given(seeds, small, fields, st.floats(-5, 0.5))
+def test_perturbations_reach_the_lower_bound_and_never_pass_the_upper(
+    seed: int, order: int, imag: bool, exponent: float
+) -> None:
+    A = stable(seed, order, imag=imag)
+    eps = 10.0**exponent
+    found = pseudospectral_abscissa(A, eps)
+    U, s, Vh = np.linalg.svd(found.at * np.eye(order) - A)
+    E = s[-1] * np.outer(U[:, -1], Vh[-1])
+    rounding = 16 * order * EPS * np.linalg.norm(A)
+    assert found.lower == found.at.real
+    assert s[-1] <= eps + rounding
+    moved = least_singular_values(A + E, np.array([found.at]))[0]
+    assert moved <= rounding + order * EPS * abs(found.at)
+    reach = max(found.lower - np.linalg.eigvals(A).real.max(), eps)
+    assert found.upper - found.lower <= 16 * FINE * reach + 1e4 * rounding
+    for other in range(20):
+        F = random(other, order)
+        perturbed = A + eps * F / np.linalg.norm(F, 2)
+        assert np.linalg.eigvals(perturbed).real.max() <= found.upper + rounding
+    heights = np.linspace(-1, 1, 81) * np.linalg.norm(A, 2)
+    right = found.upper + np.linspace(0, 1, 3)[:, None] + 1j * heights
+    assert least_singular_values(A, right).min() >= eps - rounding
+
+
+@given(seeds, small, st.sampled_from([2.0, 1e-200, 1e200]))
+def test_pseudospectral_abscissae_scale_and_do_not_rotate(
+    seed: int, order: int, scale: float
+) -> None:
+    A = stable(seed, order)
+    U = unitary(seed, order)
+    found = pseudospectral_abscissa(A, 0.01)
+    other = pseudospectral_abscissa(scale * (U @ A @ U.conj().T), 0.01 * scale)
+    rounding = 1e4 * order * EPS * np.linalg.norm(A)
+    lower = max(found.lower, other.lower / scale)
+    upper = min(found.upper, other.upper / scale)
+    assert lower <= upper + rounding
+
+
+@given(st.integers(8, 24), st.sampled_from([1e-2, 1e-3, 1e-6]))
+def test_the_pseudospectra_of_grcar_end_at_the_bound(order: int, eps: float) -> None:
+    A = grcar(order)
+    found = pseudospectral_abscissa(A, eps)
+    line = found.upper + 1j * np.linspace(0, 4, 101)
+    rounding = 64 * order * EPS
+    assert least_singular_values(A, line).min() >= eps - rounding
+    assert least_singular_values(A, np.array([found.at]))[0] <= eps + rounding
+    reach = found.lower - np.linalg.eigvals(A).real.max()
+    assert found.upper - found.lower <= 16 * FINE * reach
+
+
+# Refusals
+
+A2 = np.eye(2)
+X2 = np.array([0.0, 1.0])
+Y2 = np.array([0.0])
 REFUSED: list[tuple[type[Exception], dict[str, Any]]] = [
     (TypeError, {"A": [["1.0"]]}),
     (TypeError, {"A": np.eye(2) > 0}),
@@ -413,12 +552,20 @@ def test_the_largest_and_the_smallest_numbers_give_no_nan() -> None:
             assert np.all(sigma >= 0)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: pseudospectrum(np.eye(2), np.arange(10**6 + 0.0), np.arange(10**6 + 0.0)),
-    lambda: pseudospectrum(np.eye(2), np.arange(2.0), np.arange(2.0), out=np.broadcast_to(np.nan, (2, 2))),
-    lambda: window(np.eye(2), 10**12),
-    lambda: window(np.full((2, 2), 1.7e308)),
-])  # fmt: skip
+LONG = np.arange(10**6 + 0.0)
+READ_ONLY = np.broadcast_to(np.nan, (1, 2))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: pseudospectrum(A2, LONG, LONG),
+        lambda: pseudospectrum(A2, X2, Y2, out=READ_ONLY),
+        lambda: window(A2, 10**12),
+        lambda: window(np.full((2, 2), 1.7e308)),
+        lambda: window(np.full((2, 2), 1.7e308j)),
+    ],
+)
 def test_grids_that_nothing_can_hold_are_refused_in_one_sentence(call: Callable[[], Any]) -> None:
     with pytest.raises(ValueError) as error:
         call()
@@ -426,11 +573,13 @@ def test_grids_that_nothing_can_hold_are_refused_in_one_sentence(call: Callable[
 
 
 def test_progress_that_is_no_function_is_refused_before_any_work() -> None:
+    progress: Any = 3
     with pytest.raises(TypeError, match="progress") as error:
-        pseudospectrum(np.eye(2), np.arange(2.0), np.arange(2.0), progress=3)  # pyright: ignore[reportArgumentType]
+        pseudospectrum(A2, X2, Y2, progress=progress)
     assert re.fullmatch(SENTENCE, str(error.value))
 
 
 def test_a_grid_across_the_range_of_doubles_and_any_tolerance_are_legal() -> None:
-    sigma = pseudospectrum(-np.eye(2), np.array([-1.7e308, 1.7e308]), np.zeros(1), tolerance=1e-300)
-    np.testing.assert_allclose(sigma, [[1.7e308, 1.7e308]], rtol=64 * EPS)
+    far = np.array([-1.7e308, 1.7e308])
+    sigma = pseudospectrum(-A2, far, Y2, tolerance=1e-300)
+    np.testing.assert_allclose(sigma, np.abs(far)[None], rtol=64 * EPS)

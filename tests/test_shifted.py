@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import mpmath
 import numpy as np
 import pytest
 import scipy.linalg
+from gallery import random
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, seeds
 
-from ssmlinalg import hippo
+from ssmlinalg import hippo, reference
 from ssmlinalg.matrices import shifted
 
 sizes = st.integers(1, 90)  # of one leaf, and of several
@@ -19,14 +19,9 @@ MATRICES = ("real", "complex", "legs")
 
 def upper(kind: str, seed: int, order: int) -> np.ndarray:
     """A complex array, upper triangular."""
-    rng = np.random.default_rng(seed)
     if kind == "legs":
         return hippo.legs(order).A[::-1, ::-1] + 0j
-    T = np.triu(
-        rng.standard_normal((order, order))
-        + (1j * rng.standard_normal((order, order)) if kind == "complex" else 0j)
-    )
-    return T / np.sqrt(order)
+    return np.triu(random(seed, order, imag=kind == "complex")) / np.sqrt(order) + 0j
 
 
 def backward_error(M: np.ndarray, x: np.ndarray, b: np.ndarray) -> float:
@@ -51,51 +46,38 @@ def test_every_solution_is_exact_for_entries_changed_by_rounding(
         assert X.shape == B.shape
         for k in range(5):
             M = of(s[k] * np.eye(order) - T)
-            for x, b in zip(
-                X[..., k].reshape(order, -1).T, B[..., k].reshape(order, -1).T, strict=True
-            ):
+            solutions = X[..., k].reshape(order, -1).T
+            sides = B[..., k].reshape(order, -1).T
+            for x, b in zip(solutions, sides, strict=True):
                 assert backward_error(M, x, b) <= 8 * EPS * order
     np.testing.assert_array_equal(B, kept)
 
 
 @pytest.mark.parametrize("order", [12, 40])
 def test_legs_is_solved_to_its_closed_form(order: int) -> None:
-    """(s - A)^{-1} B = sqrt(2n+1)/(s+n+1) prod_{m<n} (s-m)/(s+m+1), where s is in the right half
-    plane.
-    """
+    """x_n = sqrt(2n+1)/(s+n+1) prod_{m<n} (s-m)/(s+m+1), s in the right half plane."""
     A, B, _ = hippo.legs(order)
     s = np.array([3.7 + 0.4j, 0.2 + 9.1j])
     T, Q = shifted.triangular(A)
-    X = Q @ shifted.solve(T, np.repeat((Q.conj().T @ B)[:, None], 2, axis=1), s)
-    for k, z in enumerate(s):
-        for n in range(order):
-            with mpmath.workdps(30):
-                zz = mpmath.mpc(complex(z))
-                exact = (
-                    mpmath.sqrt(2 * n + 1)
-                    / (zz + n + 1)
-                    * mpmath.fprod((zz - m) / (zz + m + 1) for m in range(n))
-                )
-            assert abs(X[n, k] - complex(exact)) <= 64 * EPS * order * np.linalg.cond(
-                z * np.eye(order) - A
-            )
+    drive = np.repeat((Q.conj().T @ B)[:, None], 2, axis=1)
+    X = Q @ shifted.solve(T, drive, s)
+    for k, z in enumerate(s.tolist()):
+        exact = [complex(value) for value in reference.legs_state(order, z, digits=30)]
+        condition = np.linalg.cond(z * np.eye(order) - A)
+        assert np.all(np.abs(X[:, k] - exact) <= 64 * EPS * order * condition)
 
 
 @given(seeds, st.integers(1, 12), st.sampled_from(["real", "complex", "upper", "lower"]))
 def test_the_triangular_form_is_similar_by_a_unitary_matrix(
     seed: int, order: int, kind: str
 ) -> None:
-    rng = np.random.default_rng(seed)
-    A = rng.standard_normal((order, order)) + (
-        1j * rng.standard_normal((order, order)) if kind == "complex" else 0
-    )
+    A = random(seed, order, imag=kind == "complex")
     A = {"upper": np.triu, "lower": np.tril}.get(kind, lambda M: M)(A)
     T, Q = shifted.triangular(A)
     np.testing.assert_array_equal(T, np.triu(T))
     scale = np.linalg.norm(A)
-    assert np.linalg.norm(Q @ T @ Q.conj().T - A) <= 16 * EPS * order * scale * (
-        kind not in ("upper", "lower")
-    )
+    rounding = 0.0 if kind in ("upper", "lower") else 16 * EPS * order * scale
+    assert np.linalg.norm(Q @ T @ Q.conj().T - A) <= rounding
     assert np.linalg.norm(Q.conj().T @ Q - np.eye(order)) <= 16 * EPS * order
 
 
@@ -110,6 +92,5 @@ def test_one_solution_is_that_of_a_triangular_solver() -> None:
     T = upper("complex", 3, 70)
     b = np.random.default_rng(3).standard_normal(70)
     x = scipy.linalg.solve_triangular(5 * np.eye(70) - T, b)
-    np.testing.assert_allclose(
-        shifted.solve(T, b[:, None], np.array([5.0]))[:, 0], x, rtol=0, atol=64 * EPS * 70
-    )
+    found = shifted.solve(T, b[:, None], np.array([5.0]))[:, 0]
+    np.testing.assert_allclose(found, x, rtol=0, atol=64 * EPS * 70)

@@ -18,6 +18,7 @@ from ssmlinalg.matrices import Bounds, h_infinity, hinf, hinf_distance
 from ssmlinalg.matrices.frequency_gain import Peaks
 
 TIGHT = 2e-6  # twice the default tolerance
+ROOT = EPS**0.5  # to which a gain that is nothing but cancellation is certified
 widths = st.integers(1, 3)
 
 Model = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -52,12 +53,15 @@ def search(size: Callable[[np.ndarray], np.ndarray], w: np.ndarray) -> float:
     around = np.pad(found, 1, constant_values=-np.inf)
     tops = np.flatnonzero((found >= around[:-2]) & (found >= around[2:]))
     for top in tops[np.argsort(-found[tops])[:5]]:
-        left, right = w[max(top - 1, 0)], w[min(top + 1, len(w) - 1)]
+        left = w[max(top - 1, 0)]
+        right = w[min(top + 1, len(w) - 1)]
         for _ in range(12):
             near = np.linspace(left, right, 17)
             found = size(near)
-            peak, best = int(np.argmax(found)), max(best, float(found.max()))
-            left, right = near[max(peak - 1, 0)], near[min(peak + 1, 16)]
+            peak = int(np.argmax(found))
+            best = max(best, float(found.max()))
+            left = near[max(peak - 1, 0)]
+            right = near[min(peak + 1, 16)]
     return best
 
 
@@ -66,17 +70,12 @@ def slack(A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, w: float) 
     size |A|.
     """
     R = np.linalg.inv(1j * w * np.eye(len(A)) - A)
-    CR, RB = np.linalg.norm(C @ R, 2), np.linalg.norm(R @ B, 2)
-    return (
-        len(A)
-        * EPS
-        * float(
-            np.linalg.norm(A) * CR * RB
-            + np.linalg.norm(C) * RB
-            + np.linalg.norm(B) * CR
-            + np.linalg.norm(D)
-        )
-    )
+    CR = np.linalg.norm(C @ R, 2)
+    RB = np.linalg.norm(R @ B, 2)
+    of_A = np.linalg.norm(A) * CR * RB
+    of_B = np.linalg.norm(B) * CR
+    of_C = np.linalg.norm(C) * RB
+    return len(A) * EPS * float(of_A + of_B + of_C + np.linalg.norm(D))
 
 
 def assert_brackets(
@@ -88,17 +87,18 @@ def assert_brackets(
 
 
 def lossless_error(order: int, tau: float) -> float:
-    """What perturbing HiPPO-LegS by tau P P^T costs: sup |t Phi/(1 - t + t Phi)| sqrt(1 - |Phi|^2),
-    t = tau/2.
+    """The error of perturbing HiPPO-LegS by tau P P^T, in closed form.
+
+    sup |t Phi/(1 - t + t Phi)| sqrt(1 - |Phi|^2), t = tau/2.
     """
 
     def error(w: np.ndarray) -> np.ndarray:
         k = np.arange(1, order + 1)[:, None]
         Phi = np.prod((1j * w - k + 1) / (1j * w + k), axis=0)
-        left = -np.expm1(
-            np.sum(np.log1p(-(2 * k - 1) / (w**2 + k**2)), axis=0)
-        )  # 1 - |Phi|^2 without cancellation
-        return np.abs(tau / 2 * Phi / (1 - tau / 2 + tau / 2 * Phi)) * np.sqrt(left)
+        # 1 - |Phi|^2 without cancellation.
+        left = -np.expm1(np.sum(np.log1p(-(2 * k - 1) / (w**2 + k**2)), axis=0))
+        relative = tau / 2 * Phi / (1 - tau / 2 + tau / 2 * Phi)
+        return np.abs(relative) * np.sqrt(left)
 
     return search(error, np.geomspace(1e-3, 10 * order**2, 4000))
 
@@ -160,22 +160,20 @@ def test_a_first_order_lag_has_its_gain_at_zero(exponent: float) -> None:
     rate = 10.0**exponent
     found = hinf(np.array([[-rate]]), np.array([1.0]), np.array([2.0]))
     assert_brackets(found, 2 / rate)
-    assert (
-        abs(found.at) <= math.sqrt(EPS) * rate
-    )  # where the gain is that at 0 but for its last digit
+    # Up to there the gain is that at 0 but for its last digit.
+    assert abs(found.at) <= math.sqrt(EPS) * rate
 
 
 @given(st.floats(-7, -0.5), st.floats(-6, 6))
 def test_a_resonance_has_the_known_peak(exponent: float, speed: float) -> None:
-    zeta, w = 10.0**exponent, 10.0**speed
+    zeta = 10.0**exponent
+    w = 10.0**speed
     A = np.array([[0.0, w], [-w, -2 * zeta * w]])
     found = hinf(A, np.array([0.0, w]), np.array([1.0, 0.0]))
     assert_brackets(found, 1 / (2 * zeta * math.sqrt(1 - zeta**2)), rounding=64 * EPS / zeta)
     # A gain within TIGHT of the largest is found within sqrt(TIGHT) of the width of the peak.
-    assert (
-        abs(found.at - w * math.sqrt(1 - 2 * zeta**2))
-        <= 4 * math.sqrt(TIGHT) * zeta * w + 64 * EPS * w
-    )
+    near = 4 * math.sqrt(TIGHT) * zeta * w + 64 * EPS * w
+    assert abs(found.at - w * math.sqrt(1 - 2 * zeta**2)) <= near
 
 
 @given(seeds, orders, widths, st.booleans())
@@ -192,10 +190,9 @@ def test_all_pass_systems_have_norm_one(seed: int, order: int, width: int, imag:
     A = A - A.conj().T - B @ B.conj().T / 2
     assume(np.linalg.eigvals(A).real.max() < -1e-2)
     found = hinf(A, B, -B.conj().T, np.eye(width))
-    assert found.lower == pytest.approx(
-        1, abs=64 * slack(A, B, B.conj().T, np.eye(width), min(found.at, 1e6))
-    )
-    assert 1 <= found.upper <= 1 + 1e-3
+    rounding = slack(A, B, B.conj().T, np.eye(width), min(found.at, 1e6))
+    assert found.lower == pytest.approx(1, abs=64 * rounding)
+    assert 1 <= found.upper <= 1 + 2.0**16 * ROOT
 
 
 @pytest.mark.parametrize("measure", [hippo.lagt, hippo.tlagt])
@@ -203,7 +200,7 @@ def test_all_pass_chains_have_norm_one(measure: Callable[[int], NPLR]) -> None:
     A, _, P = measure(32)
     sigma = (A + A.T + 2 * P @ P.T)[0, 0] / 2
     found = hinf(A - sigma * np.eye(32), P[:, 0], -2 * P[:, 0], 1.0)
-    assert_brackets(found, 1.0, rounding=64 * EPS * 32, tight=1e-4)
+    assert_brackets(found, 1.0, rounding=64 * EPS * 32, tight=2.0**12 * ROOT)
 
 
 @given(seeds, st.integers(0, 4), st.integers(0, 4))
@@ -226,8 +223,8 @@ def test_repeated_poles_are_no_obstacle(order: int, speed: float) -> None:
     assert_brackets(hinf(A, rate * np.eye(order)[-1], np.eye(order)[0]), 1.0)
 
 
-@pytest.mark.parametrize(("depth", "tight"), [(1e-6, TIGHT), (1e-8, 1e-5), (1e-10, 1e-3)])
-def test_poles_near_the_axis_are_seen(depth: float, tight: float) -> None:
+@pytest.mark.parametrize("depth", [1e-6, 1e-8, 1e-10])
+def test_poles_near_the_axis_are_seen(depth: float) -> None:
     """A peak of height 1 + 1/(depth + 2) and width `depth` beside a broad lag of gain 1/2, and
     rounding of the pole itself.
     """
@@ -238,15 +235,18 @@ def test_poles_near_the_axis_are_seen(depth: float, tight: float) -> None:
 
     def gain(w: np.ndarray) -> np.ndarray:
         s = 1j * w
-        return np.abs(2 * depth * (s + depth) / ((s - pole) * (s - pole.conjugate())) + 1 / (s + 2))
+        resonance = 2 * depth * (s + depth) / ((s - pole) * (s - pole.conjugate()))
+        return np.abs(resonance + 1 / (s + 2))
 
     exact = search(gain, 1 + depth * np.linspace(-3, 3, 1001))
+    tight = max(TIGHT, 400 * EPS / depth)
     assert_brackets(found, exact, rounding=64 * EPS / depth, tight=tight)
 
 
 def test_scales_far_apart_are_bracketed() -> None:
     rate = 10.0 ** np.arange(-6, 7)
-    assert_brackets(hinf(-np.diag(rate), np.ones(13), rate), 13.0, tight=1e-2)
+    spread = rate[-1] / rate[0]
+    assert_brackets(hinf(-np.diag(rate), np.ones(13), rate), 13.0, tight=32 * EPS * spread)
     assert_brackets(hinf(-np.diag(rate[3:-3]), np.ones(7), rate[3:-3]), 7.0)
 
 
@@ -257,9 +257,8 @@ def test_no_gain_exceeds_the_upper_bound_and_the_lower_one_is_attained(
     model = system(seed, order, inputs, outputs, direct=direct, imag=imag)
     found = hinf(*model)
     poles = np.linalg.eigvals(model[0])
-    w = (
-        poles.imag[:, None] + np.abs(poles.real[:, None]) * np.tan(np.linspace(-1.55, 1.55, 101))
-    ).ravel()
+    beside = np.abs(poles.real[:, None]) * np.tan(np.linspace(-1.55, 1.55, 101))
+    w = (poles.imag[:, None] + beside).ravel()
     w = np.unique(np.concatenate([w, np.linspace(w.min(), w.max(), 500)]))
     assert search(lambda w: gains(*model, w), w) <= found.upper
     assert np.linalg.norm(model[3], 2) <= found.upper
@@ -275,7 +274,8 @@ def test_faster_time_moves_the_peak_and_keeps_its_height(
     seed: int, order: int, width: int, power: int
 ) -> None:
     A, B, C, D = system(seed, order, width, 2)
-    slow, fast = hinf(A, B, C, D), hinf(2.0**power * A, 2.0**power * B, C, D)
+    slow = hinf(A, B, C, D)
+    fast = hinf(2.0**power * A, 2.0**power * B, C, D)
     assert fast == slow._replace(at=2.0**power * slow.at)  # powers of two: to the last bit
 
 
@@ -284,7 +284,8 @@ def test_the_norm_scales_with_inputs_and_outputs(
     seed: int, order: int, width: int, one: int, other: int
 ) -> None:
     A, B, C, D = system(seed, order, width, 2, direct=False)
-    plain, scaled = hinf(A, B, C, D), hinf(A, 2.0**one * B, 2.0**other * C, D)
+    plain = hinf(A, B, C, D)
+    scaled = hinf(A, 2.0**one * B, 2.0**other * C, D)
     assert scaled[:2] == (2.0 ** (one + other) * plain.lower, 2.0 ** (one + other) * plain.upper)
 
 
@@ -293,7 +294,8 @@ def test_a_system_and_its_dual_have_one_norm(
     seed: int, order: int, inputs: int, outputs: int, imag: bool
 ) -> None:
     A, B, C, D = system(seed, order, inputs, outputs, imag=imag)
-    found, dual = hinf(A, B, C, D), hinf(A.T, C.T, B.T, D.T)
+    found = hinf(A, B, C, D)
+    dual = hinf(A.T, C.T, B.T, D.T)
     assert dual.lower <= found.upper
     assert found.lower <= dual.upper
 
@@ -305,7 +307,8 @@ def test_rotated_states_inputs_and_outputs_have_one_norm(
     A, B, C, D = system(seed, order, inputs, outputs, imag=imag)
     rng = np.random.default_rng(seed)
     Q, U, V = (np.linalg.qr(rng.standard_normal((n, n)))[0] for n in (order, inputs, outputs))
-    found, turned = hinf(A, B, C, D), hinf(Q @ A @ Q.T, Q @ B @ U, V @ C @ Q.T, V @ D @ U)
+    found = hinf(A, B, C, D)
+    turned = hinf(Q @ A @ Q.T, Q @ B @ U, V @ C @ Q.T, V @ D @ U)
     assert turned.lower <= found.upper
     assert found.lower <= turned.upper
 
@@ -313,17 +316,17 @@ def test_rotated_states_inputs_and_outputs_have_one_norm(
 @given(seeds, orders, st.floats(-5, 5))
 def test_complex_systems_peak_on_either_side(seed: int, order: int, shift: float) -> None:
     A, B, C, D = system(seed, order, 1, 2, imag=True)
-    found, mirrored = hinf(A, B, C, D), hinf(A.conj(), B.conj(), C.conj(), D.conj())
+    found = hinf(A, B, C, D)
+    mirrored = hinf(A.conj(), B.conj(), C.conj(), D.conj())
     moved = hinf(A + 1j * shift * np.eye(order), B, C, D)
     for other, frequency in ((mirrored, -found.at), (moved, found.at + shift)):
         assert other.lower <= found.upper
         assert found.lower <= other.upper
         if math.isfinite(frequency):  # another peak may be as high to the digits of the bounds
-            A_other = A.conj() if other is mirrored else A + 1j * shift * np.eye(order)
-            B_other, C_other, D_other = (X.conj() if other is mirrored else X for X in (B, C, D))
-            assert (
-                gains(A_other, B_other, C_other, D_other, np.array([frequency]))[0] <= other.upper
-            )
+            own = (A + 1j * shift * np.eye(order), B, C, D)
+            if other is mirrored:
+                own = (A.conj(), B.conj(), C.conj(), D.conj())
+            assert gains(*own, np.array([frequency]))[0] <= other.upper
 
 
 @given(seeds, st.integers(1, 8), st.integers(20, 40))
@@ -340,11 +343,14 @@ def test_many_outputs_or_inputs_are_few_after_a_rotation(seed: int, order: int, 
 def test_the_distance_is_the_norm_of_the_difference(
     seed: int, one: int, two: int, inputs: int, outputs: int
 ) -> None:
-    first, second = system(seed, one, inputs, outputs), system(seed + 1, two, inputs, outputs)
-    found, back = hinf_distance(first, second), hinf_distance(second, first)
+    first = system(seed, one, inputs, outputs)
+    second = system(seed + 1, two, inputs, outputs)
+    found = hinf_distance(first, second)
+    back = hinf_distance(second, first)
     Z = np.zeros((one, two))
     A = np.block([[first[0], Z], [Z.T, second[0]]])
-    B, C = np.concatenate([first[1], second[1]]), np.concatenate([first[2], -second[2]], axis=1)
+    B = np.concatenate([first[1], second[1]])
+    C = np.concatenate([first[2], -second[2]], axis=1)
     joint = hinf(A, B, C, first[3] - second[3])
     for other in (back, joint):
         assert other.lower <= found.upper
@@ -366,16 +372,15 @@ def test_a_system_is_hardly_away_from_itself_in_another_basis(seed: int, order: 
     A, B, C, D = system(seed, order, 1, 1)
     Q = np.linalg.qr(np.random.default_rng(seed).standard_normal((order, order)))[0]
     found = hinf_distance((A, B, C, D), (Q @ A @ Q.T, Q @ B, C @ Q.T, D))
-    assert found.lower <= 16 * slack(A, B, C, D, 0.0) + 16 * slack(
-        A, B, C, D, found.at if found.at < 1e6 else 0.0
-    )
-    assert found.lower <= found.upper <= 1e-3 * hinf(A, B, C, D).upper
+    there = found.at if found.at < 1e6 else 0.0
+    assert found.lower <= 16 * (slack(A, B, C, D, 0.0) + slack(A, B, C, D, there))
+    assert found.lower <= found.upper <= 2.0**16 * ROOT * hinf(A, B, C, D).upper
 
 
 def test_exact_cancellation_is_certified_to_the_square_root_of_rounding() -> None:
     found = hinf(-np.eye(2), np.ones(2), np.array([1.0, -1.0]))
     assert found.lower == 0
-    assert found.upper <= 1e-6
+    assert found.upper <= 64 * ROOT
 
 
 @given(seeds, st.integers(1, 8), st.booleans())
@@ -409,9 +414,8 @@ def test_finite_input_never_makes_nan(
     rng = np.random.default_rng(seed)
 
     def draw(*shape: int) -> np.ndarray:
-        return rng.choice([-1, 0, 1], shape, p=[0.3, 0.3, 0.4]) * 10.0 ** rng.uniform(
-            -span, span, shape
-        )
+        sign = rng.choice([-1, 0, 1], shape, p=[0.3, 0.3, 0.4])
+        return sign * 10.0 ** rng.uniform(-span, span, shape)
 
     A = np.tril(draw(order, order), -1) - np.diag(10.0 ** rng.uniform(-span / 10, span, order))
     found = hinf(A, draw(order, inputs), draw(outputs, order), draw(outputs, inputs))
@@ -426,13 +430,12 @@ def test_states_on_no_loop_are_not_balanced_beyond_the_range_of_floats(seed: int
     rng.integers(2, 7)
 
     def draw(*shape: int) -> np.ndarray:
-        return rng.choice([-1, 0, 1], shape, p=[0.1, 0.7, 0.2]) * 10.0 ** rng.uniform(
-            -300, 300, shape
-        )
+        sign = rng.choice([-1, 0, 1], shape, p=[0.1, 0.7, 0.2])
+        return sign * 10.0 ** rng.uniform(-300, 300, shape)
 
-    found = hinf(
-        np.tril(draw(6, 6), -1) - np.diag(10.0 ** rng.uniform(-30, 300, 6)), draw(6, 1), draw(1, 6)
-    )
+    A = np.tril(draw(6, 6), -1)
+    A = A - np.diag(10.0 ** rng.uniform(-30, 300, 6))
+    found = hinf(A, draw(6, 1), draw(1, 6))
     assert 0 <= found.lower <= found.upper
 
 
@@ -444,44 +447,49 @@ def test_the_bounds_hold_for_an_eigensolver_as_bad_as_assumed(
     covers what is missed.
     """
     eigvals = np.linalg.eigvals
+    tolerance = 1e-9
     missed = 0.0
     for seed in range(40):
         rng = np.random.default_rng(seed)
         model = system(seed, 6, 2, 1, direct=seed % 2 == 0)
         poles = eigvals(model[0])
         w = np.abs(poles.imag + poles.real * np.linspace(-3, 3, 400)[:, None]).ravel()
-        exact = max(
-            gains(*model, np.unique(np.append(w, np.linspace(0, 30, 2000)))).max(),
-            np.linalg.norm(model[3], 2),
-        )
+        w = np.unique(np.append(w, np.linspace(0, 30, 2000)))
+        exact = max(gains(*model, w).max(), np.linalg.norm(model[3], 2))
 
         def highest(_: object, w: np.ndarray, found: np.ndarray) -> Peaks:
             return Peaks(w[[np.argmax(found)]], np.max(found, keepdims=True))
 
         def wrong(H: np.ndarray, rng: np.random.Generator = rng) -> np.ndarray:
             E = np.outer(*rng.standard_normal((2, len(H))))
-            return eigvals(H + rounding * np.linalg.norm(H) / np.linalg.norm(E, 2) * E)
+            size = rounding * np.linalg.norm(H) / np.linalg.norm(E, 2)
+            return eigvals(H + size * E)
 
         with monkeypatch.context() as patch:
             patch.setattr(h_infinity, "eigenvalue_rounding", lambda order: rounding)
             patch.setattr(np.linalg, "eigvals", wrong)
             patch.setattr(h_infinity, "climbed", highest)
-            found = hinf(*model, tolerance=1e-9)
+            found = hinf(*model, tolerance=tolerance)
         assert exact <= found.upper
         missed = max(missed, 1 - found.lower / exact)
-    assert missed > 1e-9 / 2  # or nothing was put to the test
+    assert missed > tolerance / 2  # or nothing was put to the test
 
 
 def test_python_control_finds_what_is_bracketed() -> None:
     control = pytest.importorskip("control")
     pytest.importorskip("slycot")
+    accuracy = 1e-10
+    allowed = 10 * accuracy
     for seed in range(12):
         model = system(seed, 1 + seed, 1 + seed % 3, 1 + seed % 2, direct=seed % 5 > 0)
-        found, (norm, _) = hinf(*model), control.linfnorm(control.ss(*model), tol=1e-10)
-        assert found.lower * (1 - 1e-9) <= norm <= found.upper * (1 + 1e-9)
+        found = hinf(*model)
+        norm, _ = control.linfnorm(control.ss(*model), tol=accuracy)
+        assert found.lower * (1 - allowed) <= norm <= found.upper * (1 + allowed)
 
 
-A, B, C = -np.eye(3), np.ones(3), np.ones((2, 3))
+A = -np.eye(3)
+B = np.ones(3)
+C = np.ones((2, 3))
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr
-from test_cascade import precise_root
+from test_chain import precise_root
 
 from ssmlinalg import decompose, hippo, perturb
 from ssmlinalg.ground.ondemand import OnDemand
 from ssmlinalg.lossless import recognition
 
+CHANGED = 1e-9  # a change that is no rounding, of entries of order one
 recognized = st.one_of(lossless, st.just("fourier_decay"))
 orders = st.integers(1, 70)
 taus = st.floats(0.02, 1.0)
@@ -32,31 +33,34 @@ def structure(measure: str, order: int) -> recognition.Structure:
 
 @given(recognized, orders, taus)
 def test_the_closed_spectrum_diagonalizes(measure: str, order: int, tau: float) -> None:
-    system, found = nplr(measure, order), structure(measure, order)
-    spectrum, index = found.solve(tau), np.arange(order)
+    system = nplr(measure, order)
+    found = structure(measure, order)
+    spectrum = found.solve(tau)
+    index = np.arange(order)
     if spectrum is None:
         assert measure == "legs", "only there do roots meet"
         return
     M = system.A + tau * system.P @ system.P.T
-    V, V_inv = spectrum.V(index, index), spectrum.V_inv(index, index)
+    V = spectrum.V(index, index)
+    V_inv = spectrum.V_inv(index, index)
     scale = np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2
     condition = np.linalg.cond(V)
     assert np.linalg.norm(M @ V - V * (found.sigma + spectrum.z)) <= 32 * EPS * order * scale
     assert np.linalg.norm(V_inv @ V - np.eye(order)) <= 64 * EPS * order * condition
-    assert np.linalg.norm(
-        V_inv @ system.P[:, 0] - spectrum.driven
-    ) <= 32 * EPS * order * condition * np.linalg.norm(system.P)
+    driven = V_inv @ system.P[:, 0] - spectrum.driven
+    assert np.linalg.norm(driven) <= 32 * EPS * order * condition * np.linalg.norm(system.P)
     np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=16 * EPS * order)
-    np.testing.assert_allclose(
-        np.linalg.norm(V_inv, axis=1), spectrum.sensitivity, rtol=32 * EPS * order * condition
-    )
+    rows = np.linalg.norm(V_inv, axis=1)
+    np.testing.assert_allclose(rows, spectrum.sensitivity, rtol=32 * EPS * order * condition)
 
 
 @given(recognized, orders, st.floats(0, 3), st.floats(0.01, 300))
 def test_phi_is_that_of_the_matrix(measure: str, order: int, right: float, up: float) -> None:
-    system, found = nplr(measure, order), structure(measure, order)
+    system = nplr(measure, order)
+    found = structure(measure, order)
     z = right + 1j * up
-    P, R = system.P[:, 0], np.linalg.inv((z + found.sigma) * np.eye(order) - system.A)
+    P = system.P[:, 0]
+    R = np.linalg.inv((z + found.sigma) * np.eye(order) - system.A)
     value, slope = (part[0] for part in found.log_phi(np.array([z])))
     h = P @ R @ P
     size = 1 + order * np.linalg.norm(P) ** 2 * np.linalg.norm(R) * np.linalg.cond(R)
@@ -78,9 +82,9 @@ def test_what_is_almost_such_a_matrix_is_not_taken_for_one(measure: str) -> None
     A, _, P = nplr(measure, 12)
     for n, k in ((0, 0), (11, 0), (5, 6), (3, 2)):
         other = A.copy()
-        other[n, k] += 1e-9
+        other[n, k] += CHANGED
         assert recognition.recognize(other, P) is None
-    assert recognition.recognize(A, P * (1 + 1e-9)) is None
+    assert recognition.recognize(A, P * (1 + CHANGED)) is None
     assert recognition.recognize(A, np.concatenate([P, P], axis=-1)) is None
 
 
@@ -106,14 +110,13 @@ def test_large_orders_cost_no_matrix(measure: str, tau: float) -> None:
     assert isinstance(found.V, OnDemand)
     assert np.all(np.isfinite(np.concatenate([found.Lambda, found.B, form.B])))
     some = np.array([0, 17, order // 2 - 1, order - 1])
-    V, V_inv = found.V[:, some], found.V_inv[some]
-    assert np.linalg.norm(V_inv @ V - np.eye(4)) <= 16 * EPS * order * np.max(
-        np.linalg.norm(V_inv, axis=1)
-    )
+    V = found.V[:, some]
+    V_inv = found.V_inv[some]
+    longest = np.max(np.linalg.norm(V_inv, axis=1))
+    assert np.linalg.norm(V_inv @ V - np.eye(4)) <= 16 * EPS * order * longest
     np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=EPS * order)
-    np.testing.assert_allclose(
-        V_inv @ system.B * (1 - tau / 2), found.B[some], rtol=EPS * order, atol=EPS * order
-    )
+    drive = V_inv @ system.B * (1 - tau / 2)
+    np.testing.assert_allclose(drive, found.B[some], rtol=EPS * order, atol=EPS * order)
     known = recognition.recognize(system.A, system.P)
     assert known is not None
     rest = known.times(V) + tau * system.P @ (system.P.T @ V) - V * found.Lambda[some]
@@ -131,14 +134,13 @@ def test_a_matrix_on_demand_that_is_another_is_refused() -> None:
 def test_diagonalize_agrees_with_the_dense_basis(measure: str) -> None:
     for order in (1, 2, 9, 64):
         system = nplr(measure, order)
-        form, basis = decompose.diagonalize(system), decompose.eigenbasis(system)
+        form = decompose.diagonalize(system)
+        basis = decompose.eigenbasis(system)
         scale = float(np.linalg.norm(system.A) + np.linalg.norm(system.P) ** 2)
         np.testing.assert_allclose(form.Lambda, basis.Lambda, atol=16 * EPS * order * scale)
-        np.testing.assert_allclose(
-            form.B,
-            basis.V.conj().T @ system.B,
-            atol=64 * EPS * order * float(np.linalg.norm(system.B)),
-        )
+        drive = basis.V.conj().T @ system.B
+        rounding = 64 * EPS * order * float(np.linalg.norm(system.B))
+        np.testing.assert_allclose(form.B, drive, atol=rounding)
         np.testing.assert_allclose(form.C, basis.V[0], atol=64 * EPS * order)
 
 
@@ -156,9 +158,8 @@ def test_legs_is_exact_to_a_few_eps_in_the_eigenbasis(order: int, tau: float) ->
         c = 2 / ctx.mpf(tau) - 1
         size = ctx.sqrt((c * c - 1) / (-4 * z.real) if tau < 1 else -slope.real / 2)
         assert abs(ctx.mpc(complex(found.Lambda[j])) - (z - 0.5)) <= 8 * EPS * abs(z)
-        assert abs(ctx.mpc(complex(found.B[j])) + ctx.sqrt(2) * size / slope) <= 16 * EPS * abs(
-            ctx.sqrt(2) * size / slope
-        )
+        drive = -ctx.sqrt(2) * size / slope
+        assert abs(ctx.mpc(complex(found.B[j])) - drive) <= 16 * EPS * abs(drive)
 
 
 @pytest.mark.parametrize("order", [1, 2, 64, 10_000])
@@ -174,14 +175,12 @@ def test_lagt_is_exact_to_a_few_eps(order: int, tau: float) -> None:
         m = order // 2 - j  # from the largest frequency down
         q = ctx.exp((ctx.log(c) + ctx.mpc(0, 2 * m - 1) * ctx.pi) / order)
         z = (1 + q) / (1 - q) / 2
-        near = min(
-            abs(ctx.mpc(complex(root)) - z) for root in (found.Lambda[j], found.Lambda[j].conj())
-        )
+        both = (found.Lambda[j], found.Lambda[j].conj())
+        near = min(abs(ctx.mpc(complex(root)) - z) for root in both)
         assert near <= 16 * EPS * abs(z)
     if order % 2:
-        assert float(found.Lambda[-1].real) == pytest.approx(
-            float(-(c - 1) / (c + 1) / 2), rel=16 * EPS
-        )
+        exact = float(-(c - 1) / (c + 1) / 2)
+        assert float(found.Lambda[-1].real) == pytest.approx(exact, rel=16 * EPS)
 
 
 @pytest.mark.parametrize("order", [3, 65, 10_001])
@@ -196,19 +195,16 @@ def test_fout_is_exact_to_a_few_eps(order: int, tau: float) -> None:
     K = order // 2
 
     def S(y: Any) -> Any:
-        return ctx.mpc(0, 1) * (
-            ctx.digamma(ctx.mpc(0, 1) * y + K + 1) - ctx.digamma(ctx.mpc(0, 1) * y - K)
-        )
+        i = ctx.mpc(0, 1)
+        return i * (ctx.digamma(i * y + K + 1) - ctx.digamma(i * y - K))
 
+    def feedback(y: Any) -> Any:
+        return 1 + (1 - ctx.mpf(tau)) / ctx.pi * S(y)
+
+    c = 2 / tau - 1
     for j in sorted({0, K // 2, K - 1}):
-        y = ctx.findroot(
-            lambda y: 1 + (1 - ctx.mpf(tau)) / ctx.pi * S(y),
-            ctx.mpc(complex(found.Lambda[j])) / ctx.pi,
-        )
+        value = complex(found.Lambda[j])
+        exact = ctx.pi * ctx.findroot(feedback, ctx.mpc(value) / ctx.pi)
         # The last digit of P P^T moves a root by c/2 of it: e^{-2 pi y} = c for a large order.
-        assert abs(ctx.mpc(complex(found.Lambda[j])) - ctx.pi * y) <= 4 * EPS * (
-            abs(ctx.pi * y) + 2 / tau - 1
-        )
-        assert abs(found.Lambda[j].real - ctx.pi * y.real) <= 8 * EPS * (
-            abs(ctx.pi * y.real) + 2 / tau - 1
-        )
+        assert abs(ctx.mpc(value) - exact) <= 4 * EPS * (abs(exact) + c)
+        assert abs(value.real - exact.real) <= 8 * EPS * (abs(exact.real) + c)
