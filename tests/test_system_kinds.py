@@ -9,6 +9,7 @@ import pytest
 from strategies import EPS
 
 from ssmlinalg import forms, systems
+from ssmlinalg.comparison import noise_gain
 from ssmlinalg.forms import KINDS, Dense, Diagonal, Kind, Paired, PairedRecurrence
 
 N = 4
@@ -138,6 +139,15 @@ def test_an_added_form_has_the_step_response_of_the_form_with_its_output() -> No
         if forms.kind(known).continuous:
             found = systems.step_response(added, TIMES)
             assert np.array_equal(found, systems.step_response(known, TIMES))
+
+
+def test_an_added_form_has_the_gains_of_the_form_with_its_output() -> None:
+    w = np.array([0.0, 1.0, 30.0])
+    for added, known in pairs():
+        if forms.kind(known).continuous:
+            for rule in ("zoh", "foh"):
+                found = noise_gain(added, w, rule=rule)
+                assert np.array_equal(found, noise_gain(known, w, rule=rule))
 
 
 def test_an_added_form_is_at_no_distance_from_the_form_with_its_output() -> None:

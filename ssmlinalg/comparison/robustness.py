@@ -218,7 +218,7 @@ def noise_gain(form: Continuous, frequencies: Array, *, rule: Rule = "zoh") -> A
             frequencies that are complex or of another library; what `forms.check` raises.
         ValueError: for shapes, for an unknown rule, and for a gain too large for memory. On the
             host also for values that are not finite, for a result that overflows, and for a sampled
-            model that is not stable, whose output does not settle. What `forms.check` raises.
+            model that is not stable, whose output does not settle; what `forms.check` raises.
 
     Accuracy:
         For modes a few eps, relative to sum |C B_d|/(1 - |A_d|), and the rounding of the angle,

@@ -36,8 +36,7 @@ from .. import decompose, hippo
 from ..forms import Diagonal, pair
 from ..ground.backend import Complex, Real
 from ..ground.formats import EPS
-from ..kernels import kernel
-from ..kernels.irregular import kernel_at
+from ..kernels import kernel, kernel_at
 from ..lossless import chain
 from ..matrices.frequency_supremum import supremum
 from .claimed_figure import ClaimedFigure, around

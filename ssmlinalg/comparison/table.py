@@ -78,8 +78,8 @@ def compare(
     standing = {model.name: model for model in approximations(order, conditioning, perturbations)}
     rows = [_hippo_row(order)]
     for name, init in INITS.items():
-        form = _at_defaults(init, order, conditioning)
-        rows.append(_row(name, standing.get(name), _spectrum(form), modes=form[0].shape[-1]))
+        spectrum = _spectrum(_at_defaults(init, order, conditioning))
+        rows.append(_row(name, standing.get(name), spectrum, modes=spectrum.shape[-1]))
         if name == "ptd":
             added = (one for one in standing if one.startswith("ptd-"))
             rows += [_perturbed_row(standing[one]) for one in added]

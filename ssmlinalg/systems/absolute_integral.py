@@ -40,13 +40,13 @@ States = Any  # (S, N), the states of S times
 Flow = Callable[[States], States]
 
 
-def bounds(system: Realization, output: int, input: int, tolerance: float) -> tuple[float, float]:
-    """Bounds of the integral of |K|, K(t) = Re C e^{At} B, from one input to one output.
+def bounds(system: Realization, p: int, m: int, tolerance: float) -> tuple[float, float]:
+    """Bounds of the integral of |K|, K(t) = Re C e^{At} B, from input m to output p.
 
     In discrete time of the sum of |K_l|, K_l = Re C A^l B. The system is one member, and stable.
     """
-    B = system.B[:, input]
-    C = system.C[output]
+    B = system.B[:, m]
+    C = system.C[p]
     if not (np.any(B) and np.any(C)):
         return 0.0, 0.0
     if system.modal:
@@ -83,7 +83,7 @@ class FallingNorm(NamedTuple):
     slowness: float
 
     def of(self, states: States) -> Real:
-        """(S,)."""
+        """|x|_X of each state, (S,)."""
         return np.linalg.norm(states @ self.L.conj(), axis=-1)
 
     def dual(self, row: np.ndarray) -> float:

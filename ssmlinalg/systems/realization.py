@@ -151,7 +151,7 @@ def _stacked(parts: Any, batch: tuple[int, ...]) -> Any:
 
 
 def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], Units]:
-    """Each system, one a member, in common units that bring A, B and C to about 1, and the units.
+    """Systems, one member each, in common units that bring A, B and C to about 1, and the units.
 
     Rate and drive + readout are even, so that their roots are powers of two as well. In discrete
     time, which has a unit of its own, rate is 0. Raises ValueError for modes so far apart that no

@@ -44,7 +44,7 @@ def step_response(form: Continuous, times: Array) -> Array:
             of another library or precision; what `forms.check` raises.
         ValueError: for no times, for leading axes that do not broadcast, and for a response too
             large for memory. On the host also for negative times, for growth beyond the precision,
-            and for a matrix with |A| t beyond 5e6. What `forms.check` raises.
+            and for a matrix with |A| t beyond 5e6; what `forms.check` raises.
 
     Accuracy:
         For modes a few eps, relative to sum t |C B phi_1(lambda t)|, for phases lose whole turns
@@ -83,6 +83,7 @@ def step_response(form: Continuous, times: Array) -> Array:
 
 
 def _check_times(times: Array, system: View, matrix: bool) -> None:
+    """Refuse times that do not fit the form, or whose response fits no memory."""
     backend.namespace(times=times, A=system.A)
     real_signal("times", times)
     if backend.is_numpy(times) and np.any(times < 0):
@@ -131,11 +132,11 @@ def _of_matrix(system: View, times: Array) -> Array:
     A = xp.broadcast_to(A, (*lead, N, N))
     driven = xp.broadcast_to((B / unit)[..., None], (*lead, N, 1))
     states = xp.concat([A, driven], axis=-1)
-    input = backend.zeros((*lead, 1, N + 1), A)
+    constant = backend.zeros((*lead, 1, N + 1), A)  # u' = 0
     unread = backend.zeros((*C.shape[:-1], 1), C)
     one = xp.ones_like(times[..., 0])
     bordered = Dense(
-        A=xp.concat([states, input], axis=-2),
+        A=xp.concat([states, constant], axis=-2),
         B=unit * backend.eye(N + 1, A)[N, :],
         C=xp.concat([C, unread], axis=-1),
         D=0 * one,

@@ -55,10 +55,10 @@ def transfer(form: Form, s: Array) -> Array:
     .. math::  G(s) = C (s I - A)^{-1} B + D, \qquad
                \text{discrete:}\quad G(z) = C\, z (z I - A)^{-1} B + D = \sum_l K_l z^{-l} .
 
-    In the time of the form itself, step not used. For a real system: outputs Re and 2 Re are read
-    as the conjugate-symmetric system they stand for, G(s) = (g(s) + conj g(conj s))/2. A `Delayed`
-    form has z^{-1} G of its system, plus D. An `NPLR` form, which has no output, reads its first
-    coefficient, as `forms.to_dense` does.
+    Time is that of the form itself: `step` plays no part. Outputs Re and 2 Re are read as the real
+    system they stand for, G(s) = (g(s) + conj g(conj s))/2. A `Delayed` form has z^{-1} G of its
+    system, plus D. An `NPLR` form, which has no output, reads its first coefficient, as
+    `forms.to_dense` does.
 
     Args:
         form: any form.
@@ -73,9 +73,9 @@ def transfer(form: Form, s: Array) -> Array:
         TypeError: for what is no form, for s of another library or precision; what `forms.check`
             raises.
         ValueError: for s that is no vector, and for a response too large for memory. On the host
-            also for NaN, infinities, and s where G is infinite: an eigenvalue, its conjugate, or
-            z = 0 of a `Delayed` form. So it is where Woodbury divides by zero, at an entry of
-            `Lambda`, which need be no eigenvalue. What `forms.check` raises.
+            also for NaN, infinities, and s where G is infinite: an eigenvalue, its conjugate, z = 0
+            of a `Delayed` form; for an entry of `Lambda` of a `DPLR`, which need be no eigenvalue,
+            but where Woodbury divides by zero; what `forms.check` raises.
 
     Accuracy:
         For modes a few eps, relative to sum |C B/(s - A)|.
@@ -218,7 +218,7 @@ def _system(form: Any) -> _System:
 
 
 def _first_coefficient(form: NPLR) -> _System:
-    """A host form whose A may be a matrix on demand, or one of another library."""
+    """How an `NPLR` form is evaluated, whose A may be a matrix on demand."""
     B = form.B[:, None]
     N = B.shape[0]
     host = isinstance(form.A, OnDemand) or backend.is_numpy(form.A)
