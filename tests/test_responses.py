@@ -220,11 +220,15 @@ def test_a_compiler_may_follow() -> None:
         assert np.abs(to_numpy(got) - step_response(form, TIMES)).max() <= 8 * rounding(form, TIMES)
 
 
+SAMPLED: Any = discretize.zoh(model("Paired", 0))
+LATE: Any = discretize.foh(model("Paired", 0))
+LEGS: Any = hippo.legs(4)
+NO_FORM: Any = "legs"
 BAD: dict[str, Callable[[], Any]] = {
-    "a recurrence": lambda: step_response(discretize.zoh(model("Paired", 0)), TIMES),  # pyright: ignore[reportArgumentType]
-    "a late one": lambda: step_response(discretize.foh(model("Paired", 0)), TIMES),  # pyright: ignore[reportArgumentType]
-    "no output": lambda: step_response(hippo.legs(4), TIMES),  # pyright: ignore[reportArgumentType]
-    "no form": lambda: step_response("legs", TIMES),  # pyright: ignore[reportArgumentType]
+    "a recurrence": lambda: step_response(SAMPLED, TIMES),
+    "a late one": lambda: step_response(LATE, TIMES),
+    "no output": lambda: step_response(LEGS, TIMES),
+    "no form": lambda: step_response(NO_FORM, TIMES),
     "no times": lambda: step_response(model("Dense", 0), TIMES[:0]),
     "a time before": lambda: step_response(model("Paired", 0), -TIMES),
     "a complex time": lambda: step_response(model("Dense", 0), TIMES + 0j),

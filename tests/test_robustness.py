@@ -400,9 +400,12 @@ def test_jax_compiles_and_differentiates_it() -> None:
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
 
 form: Any = inits.s4d_legs_init(4)
+FRACTION: Any = 2.5
+SEVERAL: Any = inits.s5_init(4)
+DISCRETE: Any = inits.dlr_init(4)
 CASES: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "order 0": (ValueError, lambda: fourier_sweep(0)),
-    "fractional order": (TypeError, lambda: fourier_sweep(2.5)),  # pyright: ignore[reportArgumentType]
+    "fractional order": (TypeError, lambda: fourier_sweep(FRACTION)),
     "conditioning of one": (ValueError, lambda: fourier_sweep(4, conditioning=1.0)),
     "conditioning NaN": (ValueError, lambda: fourier_sweep(4, conditioning=math.nan)),
     "unknown perturbation": (ValueError, lambda: fourier_sweep(4, perturbations=["gausian"])),
@@ -412,8 +415,8 @@ CASES: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "frequency infinite": (ValueError, lambda: fourier_sweep(4, frequencies=[math.inf])),
     "complex frequency": (TypeError, lambda: fourier_sweep(4, frequencies=np.array([1j]))),
     "frequencies in a table": (ValueError, lambda: fourier_sweep(4, frequencies=np.ones((2, 2)))),
-    "several inputs": (TypeError, lambda: noise_gain(inits.s5_init(4), np.ones(1))),  # pyright: ignore[reportArgumentType]
-    "a recurrence": (TypeError, lambda: noise_gain(inits.dlr_init(4), np.ones(1))),  # pyright: ignore[reportArgumentType]
+    "several inputs": (TypeError, lambda: noise_gain(SEVERAL, np.ones(1))),
+    "a recurrence": (TypeError, lambda: noise_gain(DISCRETE, np.ones(1))),
     "a table of w": (ValueError, lambda: noise_gain(form, np.ones((1, 1)))),
     "complex w": (TypeError, lambda: noise_gain(form, np.ones(1) + 0j)),
     "w NaN": (ValueError, lambda: noise_gain(form, np.array([math.nan]))),
