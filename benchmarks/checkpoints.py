@@ -75,9 +75,11 @@ def main() -> None:
             )
             error = max(layer.error / layer.scale for layer in found.layers)
             audited, report = seconds(lambda path=path, target=target: audit(path, target=target))
-            cells = f"{converted:.2g} | {converted / copy:.0f} | {error:.1g} | {audited:.2g} | {audited / copy:.0f}"
-            print(f"| {name} | {count} | {size / 1e6:.2g} | {cells} | {len(report.findings)} |")
-        path, length = Path(folder) / "large.safetensors", 10 * 2**30
+            conversion = f"{converted:.2g} | {converted / copy:.0f} | {error:.1g}"
+            auditing = f"{audited:.2g} | {audited / copy:.0f} | {len(report.findings)}"
+            print(f"| {name} | {count} | {size / 1e6:.2g} | {conversion} | {auditing} |")
+        path = Path(folder) / "large.safetensors"
+        length = 10 * 2**30
         header = {"small": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}
         header["large"] = {
             "dtype": "F32",

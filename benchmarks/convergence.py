@@ -23,7 +23,10 @@ import numpy as np
 from ssmlinalg import report
 from ssmlinalg.comparison.claims import CLAIMS, Claim, measured
 
-INK, FAINT, RULE, GRID = "#1d2733", "#5d6975", "#c8ced6", "#e8ebef"
+INK = "#1d2733"
+FAINT = "#5d6975"
+RULE = "#c8ced6"
+GRID = "#e8ebef"
 COLORS = {"proved": report.PTD, "verified": FAINT, "refuted": report.S4D}
 COLUMNS = 4
 

@@ -60,7 +60,8 @@ def row(name: str, system: NPLR) -> str:
     ours, peer, bound = (statistics.median(column) for column in zip(*runs, strict=True))
     basis = decompose.eigenbasis(system)
     w, V = np.linalg.eigh(H)
-    mine, theirs = defects(M, scale, basis.Lambda, basis.V), defects(M, scale, sigma + 1j * w, V)
+    mine = defects(M, scale, basis.Lambda, basis.V)
+    theirs = defects(M, scale, sigma + 1j * w, V)
     return (
         f"| {name} | {ours:.3f} | {peer:.3f} | {peer / ours:.1f} | {bound:.3f} "
         f"| {mine[0]:.1e} | {theirs[0]:.1e} | {mine[1]:.1e} | {theirs[1]:.1e} |"

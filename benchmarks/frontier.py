@@ -98,13 +98,16 @@ def published(folder: Path, order: int) -> Iterator[Point]:
     A, B, _ = hippo.legs(order)
     for path in sorted(folder.glob("*.mat")) + sorted(folder.glob("*.npz")):
         file = scipy.io.loadmat(path) if path.suffix == ".mat" else dict(np.load(path))
-        V, V_inv, Lambda = np.asarray(file["V"]), np.asarray(file["Vinv"]), np.asarray(file["Lam"])
+        V = np.asarray(file["V"])
+        V_inv = np.asarray(file["Vinv"])
+        Lambda = np.asarray(file["Lam"])
         if len(V) != order:
             continue
         Lambda = np.diag(Lambda) if Lambda.ndim == 2 and min(Lambda.shape) > 1 else Lambda.ravel()
         perturbed = (V * Lambda) @ V_inv
         sign = min((1, -1), key=lambda sign: float(np.linalg.norm(sign * perturbed - A)))
-        perturbed, unit = sign * perturbed, np.eye(order)
+        perturbed = sign * perturbed
+        unit = np.eye(order)
         V = V / np.linalg.norm(V, axis=0)
         sensitivity = float(np.mean(np.linalg.norm(np.linalg.inv(V), axis=1)))
         size = float(np.linalg.norm(perturbed - A, 2) / np.linalg.norm(A, 2))
@@ -126,15 +129,27 @@ def published(folder: Path, order: int) -> Iterator[Point]:
 
 def at_their_own(file: Point) -> Iterator[Point]:
     """What we make of the conditioning that a published file has."""
-    legs, budget = hippo.legs(file.order), file.condition
+    legs = hippo.legs(file.order)
+    budget = file.condition
     for name, make in (("optimal", perturb.optimal), ("minimize", perturb.minimize)):
         yield measured(
             file.order, f"{name}, budget {budget:.4g}", partial(make, legs, conditioning=budget)
         )
 
 
-HEAD = """| N | | kappa(V) | sum kappa_j/N | \\|E\\|/\\|A\\| | transfer error | certified | max Re | seconds |
-|---|---|---|---|---|---|---|---|---|"""
+HEAD = (
+    "| N | | kappa(V) | sum kappa_j/N | \\|E\\|/\\|A\\| "
+    "| transfer error | certified | max Re | seconds |\n" + "|---" * 9 + "|"
+)
+LOOKS = {
+    "S4D": ("s", "#d9601a"),
+    "lossless": ("o", "#0f6cbd"),
+    "optimal": ("*", "#107c41"),
+    "minimize": ("^", "#8661c5"),
+    "gaussian": ("x", "#98a2ae"),
+    "last column": ("v", "#c19c00"),
+    "published": ("D", "#c239b3"),
+}
 
 
 def line(p: Point) -> str:
@@ -155,38 +170,15 @@ def picture(points: list[Point], path: Path) -> None:
     figure, axes = pyplot.subplots(
         2, math.ceil(len(orders) / 2), figsize=(9, 5.6), sharex=True, sharey=True, squeeze=False
     )
-    looks = {
-        "S4D": ("s", "#d9601a"),
-        "lossless": ("o", "#0f6cbd"),
-        "optimal": ("*", "#107c41"),
-        "minimize": ("^", "#8661c5"),
-    }
-    looks |= {
-        "gaussian": ("x", "#98a2ae"),
-        "last column": ("v", "#c19c00"),
-        "published": ("D", "#c239b3"),
-    }
     for axis, order in zip(axes.flat, orders, strict=False):
-        for name, (marker, colour) in looks.items():
-            some = [
-                p
-                for p in points
-                if p.order == order
-                and p.method.startswith(name)
-                and math.isfinite(p.transfer_error)
-            ]
-            line = "-" if name in ("lossless", "optimal", "minimize") else ""
-            x, y = [p.condition for p in some], [p.transfer_error for p in some]
-            axis.loglog(
-                x,
-                y,
-                marker=marker,
-                color=colour,
-                linestyle=line,
-                linewidth=1,
-                label=name,
-                markersize=6,
-            )
+        mine = [p for p in points if p.order == order and math.isfinite(p.transfer_error)]
+        for name, (marker, colour) in LOOKS.items():
+            some = [p for p in mine if p.method.startswith(name)]
+            x = [p.condition for p in some]
+            y = [p.transfer_error for p in some]
+            (drawn,) = axis.loglog(x, y, marker=marker, color=colour, linewidth=1, markersize=6)
+            drawn.set_label(name)
+            drawn.set_linestyle("-" if name in ("lossless", "optimal", "minimize") else "")
         axis.set_title(f"N = {order}", fontsize=9)
         axis.grid(color="#e8ebef")
     figure.supxlabel("condition number of the eigenbasis")

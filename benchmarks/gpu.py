@@ -140,7 +140,8 @@ def compiled() -> Callable[..., torch.Tensor]:
 
     def real_sum(rate: Any, turn: Any, real: Any, imag: Any, length: int) -> torch.Tensor:
         lags = torch.arange(length, device=rate.device, dtype=rate.dtype)
-        growth, angle = torch.exp(rate[..., None] * lags), turn[..., None] * lags
+        growth = torch.exp(rate[..., None] * lags)
+        angle = turn[..., None] * lags
         return 2 * torch.sum(
             growth * (real[..., None] * torch.cos(angle) - imag[..., None] * torch.sin(angle)),
             dim=-2,
@@ -293,7 +294,7 @@ def rows(
             continue
         try:
             found.append((contender, *measured(contender, size, where, backward=backward), ""))
-        except Exception as error:  # out of memory, or a compiler that is missing: each library has errors of its own
+        except Exception as error:  # each library has errors of its own
             found.append((contender, math.nan, math.nan, f": {type(error).__name__}"))
             print(f"{contender.name}: {error}", file=sys.stderr)
         release()
@@ -339,7 +340,10 @@ def main() -> None:
     arguments = parser.parse_args()
     where: str = arguments.device
     if where == "cuda" and not torch.cuda.is_available():
-        remedy = "Take a machine with one and a PyTorch made for CUDA, or see that all runs with --device cpu --shorter 64."
+        remedy = (
+            "Take a machine with one and a PyTorch made for CUDA, "
+            "or see that all runs with --device cpu --shorter 64."
+        )
         sys.exit(f"PyTorch must find a GPU; got none ({torch.__version__}). {remedy}")
     torch.set_float32_matmul_precision("highest")
     print(machine(where) + "\n")

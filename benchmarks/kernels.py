@@ -38,8 +38,8 @@ from ssmlinalg import convolve, discretize, forms, inits, kernel
 Array = Any  # of any library
 Kernel = Callable[[Any, int], Array]
 
-LIBRARIES = {name: title for name, title in (("numpy", "NumPy"), ("torch", "PyTorch"), ("jax", "JAX"))
-             if importlib.util.find_spec(name)}  # fmt: skip
+TITLES = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
+LIBRARIES = {name: title for name, title in TITLES.items() if importlib.util.find_spec(name)}
 SIZES = ((256, 32, 2**14), (1024, 32, 2**12), (16, 32, 2**20))
 GROWTH = {
     "L": [(64, 32, 2**k) for k in range(12, 20, 2)],
@@ -119,11 +119,13 @@ def gradients(
         def loss(A: Array, C: Array, step: Array, g: Array) -> Array:
             return jnp.sum(g * of(form._replace(A=A, C=C, step=step), length))
 
-        both, weights = jax.jit(jax.value_and_grad(loss, (0, 1, 2))), jnp.asarray(g)
+        both = jax.jit(jax.value_and_grad(loss, (0, 1, 2)))
+        weights = jnp.asarray(g)
         return lambda: jax.block_until_ready(both(form.A, form.C, form.step, weights))[1]
     import torch
 
-    weights, inputs = torch.asarray(g), [form.A, form.C, form.step]
+    weights = torch.asarray(g)
+    inputs = [form.A, form.C, form.step]
     inputs = [array.clone().requires_grad_() for array in inputs]
     form = form._replace(**dict(zip(("A", "C", "step"), inputs, strict=True)))
     return lambda: torch.autograd.grad(of(form, length), inputs, weights)
@@ -266,12 +268,9 @@ def peers() -> list[Peer]:
                 importlib.import_module(module)
                 forward(peer.library, peer.kernel, model(peer.library, 2, 2), 8)()
             working.append(peer)
-        except (
-            Exception
-        ) as error:  # a compiler may be missing, or the package: say which, whatever it raises
-            print(
-                f"{peer.name} is left out: `{module}` does not work here ({type(error).__name__}: {error}).\n"
-            )
+        except Exception as error:  # a compiler or a package may be missing, whatever it raises
+            why = f"`{module}` does not work here ({type(error).__name__}: {error})"
+            print(f"{peer.name} is left out: {why}.\n")
     return working
 
 
@@ -462,8 +461,11 @@ def cauchy(length: int) -> Kernel:
     z = 2 * (1 - omega) / (1 + omega)
 
     def of(form: Any, length: int) -> Array:
-        w, P, step = form.step[:, None] * form.Lambda, form.P[..., 0], form.step[:, None]
-        left, right = torch.stack([form.C, P.conj()]), torch.stack([form.B, P])
+        w = form.step[:, None] * form.Lambda
+        P = form.P[..., 0]
+        step = form.step[:, None]
+        left = torch.stack([form.C, P.conj()])
+        right = torch.stack([form.B, P])
         v = step * left[:, None] * right[None]
         (k00, k01), (k10, k11) = torch.sum(v[..., None] / (z - w[..., None]), dim=-2)
         return torch.fft.irfft((k00 - k01 * k10 / (1 + k11)) * 2 / (1 + omega), n=length)
@@ -473,7 +475,9 @@ def cauchy(length: int) -> Kernel:
 
 def dplr(shorter: int) -> None:
     """S4 of order 64 with the bilinear rule, against a plain Cauchy sum in PyTorch."""
-    H, order, length = 64, 64, 2**14 // shorter
+    H = 64
+    order = 64
+    length = 2**14 // shorter
     host = inits.s4_init(order, channels=H)
 
     def ours(form: Any, length: int) -> Array:
@@ -482,34 +486,25 @@ def dplr(shorter: int) -> None:
     given = forms.move(host, "numpy", dtype="float32")
     A, B, C, _ = discretize.bilinear(forms.move(given, "numpy", dtype="float64"))
     channels = np.arange(0, H, H // 4)
-    x, truth = B[channels], []
+    x = B[channels]
+    truth = []
     for _ in range(length):
         truth.append(np.sum(C[channels] * x, axis=-1).real)
         x = (A[channels] @ x[..., None])[..., 0]
     truth = np.stack(truth, axis=-1)
 
+    def row(name: str, library: str, whose: str, kernel: Kernel, form: Any) -> Row:
+        milliseconds, K = timed(forward(library, kernel, form, length))
+        return Row(name, library, whose, milliseconds, deviation(np.asarray(K)[channels], truth))
+
     def rows() -> Iterator[Row]:
         for library, title in LIBRARIES.items():
             form = forms.move(host, library, dtype="float32")
-            milliseconds, K = timed(forward(library, ours, form, length))
-            yield Row(
-                f"ssmlinalg, {title}",
-                library,
-                "ours",
-                milliseconds,
-                deviation(np.asarray(K)[channels], truth),
-            )
+            yield row(f"ssmlinalg, {title}", library, "ours", ours, form)
         if "torch" in LIBRARIES:
             cut = host._replace(C=C - (C[:, None] @ np.linalg.matrix_power(A, length))[:, 0])
             form = forms.move(cut, "torch", dtype="float32")
-            milliseconds, K = timed(forward("torch", cauchy(length), form, length))
-            yield Row(
-                "PyTorch Cauchy sum",
-                "torch",
-                "peer",
-                milliseconds,
-                deviation(np.asarray(K)[channels], truth),
-            )
+            yield row("PyTorch Cauchy sum", "torch", "peer", cauchy(length), form)
 
     print(f"H={H}, N={order}, L={length}\n")
     table(
@@ -522,7 +517,8 @@ def convolution(shorter: int) -> None:
     """Against two transforms, a product and the transform back, in SciPy alone and of the same
     length.
     """
-    H, length = 256, 2**14 // shorter
+    H = 256
+    length = 2**14 // shorter
     k = kernel(model("numpy", H, 32), length)
     u = np.random.default_rng(0).standard_normal((H, length), dtype=np.float32)
     n = scipy.fft.next_fast_len(2 * length - 1, real=True)

@@ -41,14 +41,17 @@ def errors(order: int, tau: float, found: perturb.Lossless) -> tuple[float, floa
     """
     ctx = mpmath.MPContext()
     ctx.dps = 50
-    half, c = ctx.mpf(0.5), 2 / ctx.mpf(tau) - 1
+    half = ctx.mpf(0.5)
+    c = 2 / ctx.mpf(tau) - 1
     pairs = order // 2
     some = np.unique(
         np.concatenate([[0, pairs - 1], np.random.default_rng(0).integers(0, pairs, 6)])
     )
-    of_Lambda, of_B = [], []
+    of_Lambda = []
+    of_B = []
     for j in some:
-        z, slope = ctx.mpc(complex(found.Lambda[j])) + half, ctx.zero
+        z = ctx.mpc(complex(found.Lambda[j])) + half
+        slope = ctx.zero
         for _ in range(5):
             log_phi = ctx.loggamma(order + half - z) - ctx.loggamma(order + half + z)
             log_phi += ctx.loggamma(half + z) - ctx.loggamma(half - z) + ctx.mpc(0, order) * ctx.pi
@@ -76,10 +79,9 @@ def main() -> None:
     parser.add_argument("--tau", type=float, default=0.2)
     parser.add_argument("--peer", type=int, default=1024)
     arguments = parser.parse_args()
-    print(
-        "| N | legs | diagonalize | lossless | bytes/N | error of Lambda | error of B | kappa(V) | its seconds |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| N | legs | diagonalize | lossless | bytes/N ", end="")
+    print("| error of Lambda | error of B | kappa(V) | its seconds |")
+    print("|---" * 9 + "|")
     for order in arguments.orders:
         legs = hippo.legs(order)
         seconds = [
@@ -100,10 +102,8 @@ def main() -> None:
         print(f"| {order} | {times} | {figures} |", flush=True)
     legs = hippo.legs(arguments.peer)
     dense = legs.A + arguments.tau * legs.P @ legs.P.T
-    ours, peer = (
-        best(lambda: perturb.lossless(legs, tau=arguments.tau)),
-        best(lambda: np.linalg.eig(dense), 1),
-    )
+    ours = best(lambda: perturb.lossless(legs, tau=arguments.tau))
+    peer = best(lambda: np.linalg.eig(dense), 1)
     print(f"order {arguments.peer}: numpy.linalg.eig {peer:.3g} s, {peer / ours:.0f} times as long")
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,8 @@ class Published(NamedTuple):
 
 def published(path: Path, order: int) -> Published:
     """One file, in the sign of this library."""
-    file, (A, B, _) = scipy.io.loadmat(path), hippo.legs(order)
+    file = scipy.io.loadmat(path)
+    A, B, _ = hippo.legs(order)
     Lambda, V, V_inv = (np.asarray(file[name]) for name in ("Lam", "V", "Vinv"))
     Lambda = np.diag(Lambda) if min(Lambda.shape) > 1 else Lambda.ravel()
     sign = min((1, -1), key=lambda sign: float(np.linalg.norm(sign * (V * Lambda) @ V_inv - A)))
@@ -96,24 +97,24 @@ def states(order: int, files: dict[str, Published]) -> list[Sweep]:
     print("| | amplitude at the noise | error there | worst error | at w |\n|---|---|---|---|---|")
     for one in found:
         gain, error = at_noise[one.name]
-        print(
-            f"| {one.name} | {gain:.4g} | {error:.4g} | {one.worst_error:.4g} | {one.worst_frequency:.6g} |"
-        )
+        worst = f"{one.worst_error:.4g} | {one.worst_frequency:.6g}"
+        print(f"| {one.name} | {gain:.4g} | {error:.4g} | {worst} |")
     return found
 
 
 def orders() -> None:
     """Print the worst of each order."""
-    print(
-        "\n| N | worst w of S4D | N^2/pi | its error | 2N/pi | clipped | ptd | ptd-optimal |\n|---|---|---|---|---|---|---|---|"
-    )
+    print("\n| N | worst w of S4D | N^2/pi | its error | 2N/pi | clipped | ptd | ptd-optimal |")
+    print("|---" * 8 + "|")
     for order in (8, 16, 32, 64, 128, 256):
         found = {one.name: one for one in fourier_sweep(order, perturbations=["optimal"])}
         s4d, *others = (
             found[name] for name in ("s4d-legs", "s4d-legs-clipped", "ptd", "ptd-optimal")
         )
-        figures = f"{s4d.worst_frequency:.3f} | {order**2 / math.pi:.3f} | {s4d.worst_error:.4g} | {2 * order / math.pi:.4g}"
-        print(f"| {order} | {figures} | {' | '.join(f'{one.worst_error:.4g}' for one in others)} |")
+        frequency = f"{s4d.worst_frequency:.3f} | {order**2 / math.pi:.3f}"
+        height = f"{s4d.worst_error:.4g} | {2 * order / math.pi:.4g}"
+        rest = " | ".join(f"{one.worst_error:.4g}" for one in others)
+        print(f"| {order} | {frequency} | {height} | {rest} |")
 
 
 def layers(
@@ -163,25 +164,39 @@ def amplified(order: int, files: dict[str, Published]) -> None:
             print(f"\n| step | w step/pi | {' | '.join(size)} |\n{'|---' * (2 + len(size))}|")
         exact = size.pop("hippo-legs")
         head = "drawn | -" if step is None else f"{step:g} | {float(noise[0]) * step / math.pi:.3g}"
-        print(
-            f"| {head} | {exact:.3g} | {' | '.join(f'x {one / exact:.3g}' for one in size.values())} |"
-        )
+        ratios = " | ".join(f"x {one / exact:.3g}" for one in size.values())
+        print(f"| {head} | {exact:.3g} | {ratios} |")
 
 
-def heard(order: int, files: dict[str, Published], step: float = 1e-2) -> None:
+def filtered(order: int, files: dict[str, Published], step: float = 1e-2) -> None:
     """Print how far the amplitude of a signal that was really filtered is from the formula."""
     noise = noise_frequency(order)
     length = math.ceil(80 / step)
     late = np.arange(length - 1000, length) * (noise * step)
     waves = np.stack([np.cos(late), np.sin(late)], axis=1)
-    print(
-        f"\nsignals 0.1 cos({noise:.3f} step l) through 8 rows at step {step:g}, relative difference from the formula:"
-    )
+    signal = f"0.1 cos({noise:.3f} step l)"
+    print(f"\nsignals {signal} through 8 rows at step {step:g}, ", end="")
+    print("relative difference from the formula:")
     for name, form in layers(order, files, np.full(8, step)).items():
         y = convolve(0.1 * np.cos(noise * step * np.arange(length)), kernel(form, length))
         amplitude = np.linalg.norm(np.linalg.lstsq(waves, y[:, -1000:].T)[0], axis=0)
         rest = amplitude / (0.1 * noise_gain(form, np.array([noise]))[:, 0]) - 1
         print(f"- {name}: {np.max(np.abs(rest)):.1e}")
+
+
+INK = "#1d2733"
+FAINT = "#5d6975"
+RULE = "#c8ced6"
+LOOKS = {
+    "hippo-legs": ("HiPPO-LegS", "#98a2ae", 5.0),
+    "s4d-legs": ("S4D-LegS", "#d9601a", 1.1),
+    "s4d-legs-clipped": ("S4D-LegS, clipped", "#c19c00", 1.1),
+    "ptbHiPPO32": ("PTD, published file", "#c239b3", 1.1),
+    "s5": ("S5, mean of its inputs", "#5d6975", 1.1),
+    "ptd": ("PTD, lossless", "#0f6cbd", 1.6),
+    "ptd-optimal": ("PTD, optimal", "#107c41", 1.3),
+    "ptd-last_column": ("PTD, last column", "#8661c5", 1.3),
+}
 
 
 def picture(found: list[Sweep], path: Path) -> None:
@@ -191,29 +206,18 @@ def picture(found: list[Sweep], path: Path) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    ink, faint, rule = "#1d2733", "#5d6975", "#c8ced6"
     pyplot.rcParams |= {
         "svg.hashsalt": "ssmlinalg",
         "font.size": 10,
-        "text.color": ink,
-        "axes.labelcolor": ink,
-    }
-    looks = {
-        "hippo-legs": ("HiPPO-LegS", "#98a2ae", 5.0),
-        "s4d-legs": ("S4D-LegS", "#d9601a", 1.1),
-        "s4d-legs-clipped": ("S4D-LegS, clipped", "#c19c00", 1.1),
-        "ptbHiPPO32": ("PTD, published file", "#c239b3", 1.1),
-        "s5": ("S5, mean of its inputs", "#5d6975", 1.1),
-        "ptd": ("PTD, lossless", "#0f6cbd", 1.6),
-        "ptd-optimal": ("PTD, optimal", "#107c41", 1.3),
-        "ptd-last_column": ("PTD, last column", "#8661c5", 1.3),
+        "text.color": INK,
+        "axes.labelcolor": INK,
     }
     by_name = {one.name: one for one in found}
     noise = by_name["s4d-legs"].worst_frequency
     figure, (amplitudes, errors) = pyplot.subplots(
         1, 2, figsize=(9, 4.4), sharex=True, layout="constrained"
     )
-    for name, (label, colour, width) in looks.items():
+    for name, (label, colour, width) in LOOKS.items():
         if name in by_name:
             one = by_name[name]
             amplitudes.loglog(one.frequencies, one.gain, color=colour, linewidth=width, label=label)
@@ -229,23 +233,23 @@ def picture(found: list[Sweep], path: Path) -> None:
         ylabel="distance from the state of HiPPO", ylim=(2e-5, 60), xlabel="ω  (rad / unit time)"
     )
     for axes in (amplitudes, errors):
-        axes.axvline(noise, color=rule, linewidth=1, zorder=0)
-        axes.annotate(
-            f"{noise:.1f}",
-            (noise, axes.get_ylim()[0]),
-            (3, 4),
-            textcoords="offset points",
-            color=faint,
-        )
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.minorticks_off()
-        axes.tick_params(color=rule, labelcolor=faint)
-        axes.grid(color="#e8ebef", linewidth=0.8)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(rule)
+        dress(axes, noise)
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
     figure.savefig(path, metadata={"Date": None})
+
+
+def dress(axes: Any, noise: float) -> None:
+    """A line at the noise, plain numbers, no frame."""
+    axes.axvline(noise, color=RULE, linewidth=1, zorder=0)
+    foot = (noise, axes.get_ylim()[0])
+    axes.annotate(f"{noise:.1f}", foot, (3, 4), textcoords="offset points", color=FAINT)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
+    axes.tick_params(color=RULE, labelcolor=FAINT)
+    axes.grid(color="#e8ebef", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
 
 
 def main() -> None:
@@ -266,7 +270,7 @@ def main() -> None:
     found = states(arguments.order, files)
     orders()
     amplified(arguments.order, files)
-    heard(arguments.order, files)
+    filtered(arguments.order, files)
     if arguments.picture:
         picture(found, arguments.picture)
 

@@ -116,7 +116,8 @@ def roots(system: Cascade, log_c: float) -> np.ndarray:
     """All N solutions: the complex ones by the iteration of Ehrlich and Aberth, started from those
     of c = 1.
     """
-    a, real = system.a, real_roots(system, log_c)
+    a = system.a
+    real = real_roots(system, log_c)
     z = 1j * system.frequencies[len(real) // 2 :]
     z = z + log_c / slope(a, z)
     themselves = np.arange(len(z))
@@ -154,7 +155,8 @@ def log_condition(system: Cascade, log_c: float) -> float:
 
 def windows(order: int) -> list[Window]:
     """Every interval where kappa(V) > c, of c up to 2/SMALLEST - 1."""
-    system, last = cascade(order), math.log(2 / SMALLEST - 1)
+    system = cascade(order)
+    last = math.log(2 / SMALLEST - 1)
 
     def excess(log_c: float) -> float:
         return log_condition(system, log_c) - log_c
@@ -184,7 +186,8 @@ def draw(found: dict[int, list[Window]], path: Path) -> None:
     for k, name in ((1, "even N: c = 2e N (log N + 0.58)"), (2, "odd N: c = 2e N³ (log N − 0.42)")):
         shown = N[N > 3] if k == 2 else N
         tau = 2 / (np.array([law(n, k) for n in shown]) + 1)
-        shown, tau = shown[tau > SMALLEST], tau[tau > SMALLEST]
+        shown = shown[tau > SMALLEST]
+        tau = tau[tau > SMALLEST]
         axes.plot(shown, tau, color="#c8ced6", linewidth=1, zorder=1)
         axes.annotate(
             name,
@@ -225,13 +228,10 @@ def main(path: Path) -> None:
     for order, bars in found.items():
         for low, met, high in bars:
             points = "; ".join(f"{k}, {to_tau(c):.5g}" for c, k in met)
-            c, laws = (
-                "; ".join(f"{math.exp(c):.5g}" for c, _ in met),
-                "; ".join(f"{law(order, k):.5g}" for _, k in met),
-            )
-            print(
-                f"| {order} | {to_tau(high):.5g} .. {to_tau(low):.5g} | {points} | {c} | {laws} | {high - low:.3f} |"
-            )
+            c = "; ".join(f"{math.exp(c):.5g}" for c, _ in met)
+            laws = "; ".join(f"{law(order, k):.5g}" for _, k in met)
+            tau = f"{to_tau(high):.5g} .. {to_tau(low):.5g}"
+            print(f"| {order} | {tau} | {points} | {c} | {laws} | {high - low:.3f} |")
     draw(found, path)
 
 

@@ -40,7 +40,7 @@ html_math_renderer = "mathml"
 autodoc_member_order = "bysource"
 autodoc_mock_imports = [
     name
-    for name in ("torch", "jax", "cupy", "typer", "rich", "plotly", "joblib", "dask")
+    for name in ("torch", "jax", "cupy", "typer", "rich", "plotly")
     if not importlib.util.find_spec(name)
 ]
 nitpick_ignore_regex = [
@@ -65,7 +65,8 @@ def api_pages(app):
     for stale in {path.stem for path in folder.glob("*.rst")} - set(names):
         (folder / f"{stale}.rst").unlink()
     for name in names:
-        page = f"{name}\n{'=' * len(name)}\n\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n"
+        title = f"{name}\n{'=' * len(name)}"
+        page = f"{title}\n\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n"
         path = folder / f"{name}.rst"
         if (
             not path.exists() or path.read_text() != page
@@ -118,10 +119,9 @@ def plain_docstring(app, what, name, obj, options, lines):
     """Escape what is not a formula or an example, and make rubrics of headings, which cannot stand
     inside an object.
     """
-    kept, inside = (
-        [],
-        None,
-    )  # inside a formula or an example: its indentation, and whether an empty line ends it
+    # inside a formula or an example: its indentation, and whether an empty line ends it
+    kept = []
+    inside = None
     for line in lines:
         indent = len(line) - len(line.lstrip())
         if inside is not None and (indent <= inside[0] if line.strip() else inside[1]):

@@ -18,7 +18,9 @@ import scipy.stats
 from ssmlinalg import hippo, matrices, perturb, report
 
 PAGES = Path(__file__).parent
-INK, FAINT, RULE = "#1d2733", "#5d6975", "#c8ced6"
+INK = "#1d2733"
+FAINT = "#5d6975"
+RULE = "#c8ced6"
 
 
 def ptd(path: Path) -> None:
@@ -104,11 +106,11 @@ def pseudospectra(path: Path) -> None:
     """
     legs = hippo.legs(32)
     found = perturb.lossless(legs, conditioning=8)
-    A, rotation = (
-        np.asarray(legs.A),
-        scipy.stats.ortho_group.rvs(32, random_state=0),
-    )  # rotated, so that no zero gives them away
-    x, y = np.linspace(-70, 30, 401), np.linspace(-60, 60, 401)
+    # rotated, so that no zero gives them away
+    A = np.asarray(legs.A)
+    rotation = scipy.stats.ortho_group.rvs(32, random_state=0)
+    x = np.linspace(-70, 30, 401)
+    y = np.linspace(-60, 60, 401)
     figure, panels = plt.subplots(1, 2, figsize=(9, 4.4), sharey=True, layout="constrained")
     levels = np.arange(-20, 2)
     for axes, M, true, name in (
