@@ -1,4 +1,4 @@
-"""What the public functions say of themselves: arguments, results, errors and an example that runs."""
+"""Public functions say what they take, return and refuse, and show an example that runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ def public() -> dict[str, Callable[..., Any]]:
     """Every function that a room offers, by its room and name."""
     found = {}
     for room in rooms():
-        for name, value in vars(room).items():
+        for name in getattr(room, "__all__", vars(room)):
+            value = getattr(room, name)
             ours = getattr(value, "__module__", "").startswith(room.__name__)
             if inspect.isfunction(value) and ours and not name.startswith("_"):
                 found[f"{room.__name__}.{name}"] = value
@@ -54,7 +56,7 @@ def sections(documented: Callable[..., Any]) -> dict[str, str]:
 
 def raises(documented: Callable[..., Any]) -> bool:
     """Whether a function refuses something in its own body, or asks the ground to."""
-    tree = ast.parse(inspect.cleandoc(inspect.getsource(documented)))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(documented)))
     asks = {
         node.value.id
         for node in ast.walk(tree)
@@ -72,9 +74,11 @@ def test_the_purpose_is_one_line(name: str) -> None:
 
 @each
 def test_every_argument_is_described(name: str) -> None:
-    takes = [parameter for parameter in inspect.signature(PUBLIC[name]).parameters]
+    takes = list(inspect.signature(PUBLIC[name]).parameters)
     described = sections(PUBLIC[name]).get("Args", "")
-    missing = [one for one in takes if not re.search(rf"^ {{4}}\*{{0,2}}{one}\b.*:", described, re.M)]
+    missing = [
+        one for one in takes if not re.search(rf"^ {{4}}\*{{0,2}}{one}\b.*:", described, re.M)
+    ]
     assert not missing
 
 
@@ -129,7 +133,9 @@ def test_no_function_is_longer_than_a_screen(path: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
-            code = {line for part in body for line in range(part.lineno, (part.end_lineno or 0) + 1)}
+            code = {
+                line for part in body for line in range(part.lineno, (part.end_lineno or 0) + 1)
+            }
             assert len(code) <= LONGEST, f"{node.name}: {len(code)} lines"
 
 
