@@ -23,7 +23,7 @@ Discrete forms are `Recurrence`, `PairedRecurrence`, `MIMORecurrence` and `Dense
 x_l = A x_{l-1} + B u_l, with the output of their namesake. A first-order hold becomes a `Delayed`
 form.
 
-What a form is made of stands in one table, `KINDS`. Other rooms ask the table and not the type:
+One table, `KINDS`, says what each form is made of. Other rooms ask the table, not the type:
 
 ================  ==================================================================
 question          asked by
@@ -154,12 +154,12 @@ class DenseRecurrence(NamedTuple):
 
 
 class Delayed(NamedTuple):
-    """A recurrence heard one sample late, beside a direct path: y_l = (output of `system` at l - 1)
-    + D u_l.
+    """A recurrence read one sample late, beside a direct path: y_l = Re(C x_{l-1}) + D u_l.
 
-    A first-order hold uses the samples at both ends of a step. Without dividing by A, which may
-    underflow, such a rule is no `Recurrence`; it is one whose output reads the state before the
-    newest sample. The D of `system` is 0: its state does not hold the sample before.
+    C x is that of `system`, with the factor 2 of a half spectrum. A first-order hold uses the
+    samples at both ends of a step. Without dividing by A, which may underflow, such a rule is no
+    `Recurrence`; it is one whose output reads the state before the newest sample. The D of `system`
+    is 0: its state does not hold the sample before.
     """
 
     system: Any
@@ -246,7 +246,7 @@ def inner(form: Any) -> Any:
 
 
 def kind(form: Any) -> Kind:
-    """What the form is made of: its line in `KINDS`, that of its recurrence if it is `Delayed`.
+    """The line of the form in `KINDS`; that of its recurrence if it is `Delayed`.
 
     Args:
         form: any form.
@@ -287,7 +287,11 @@ def plain(form: Any) -> Any:
         'Dense'
     """
     convert = kind(form).plain
-    return form if convert is None else plain(convert(form))
+    if convert is None:
+        return form
+    if isinstance(form, Delayed):
+        return form._replace(system=plain(form.system))
+    return plain(convert(form))
 
 
 def batch(form: Any) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What all measures share: the basis of a memory, its lags, and systems that read a coefficient."""
+"""Shared by all measures: the basis of a memory, its lags, and systems that read a coefficient."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ C         normal with E|C|^2 = 1, in the coordinates it is drawn in, unless said
 D         zero where the published layer adds a skip connection of its own.
 ========  ======================================================================================
 
-`INITS` lists them all. What reference code does against its paper is available under a name of its
-own (`s4d_legs_clipped_init`), never by default. `built` returns a model with its certificate.
+`INITS` lists them all. Where reference code departs from its paper, it has a name of its own
+(`s4d_legs_clipped_init`), and is never the default. `built` returns a model with its certificate.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from typing import Any, NamedTuple
 from .. import perturb
 from ..forms import Continuous, Discrete
 from ..ground import require
+from . import hippo_models
 from .dss_models import dlr_init as dlr_init
 from .dss_models import dss_init as dss_init
 from .dss_models import dss_softmax_init as dss_softmax_init
-from .hippo_models import accepted
 from .hippo_models import perturbed as perturbed
 from .hippo_models import ptd_init as ptd_init
 from .hippo_models import reading as reading
@@ -165,5 +165,5 @@ def built(
     if name not in _CERTIFIED:
         return Built(INITS[name](order, **given), None, {})
     certify, read = _CERTIFIED[name]
-    found = certify(order, progress=progress, **accepted(certify, given))
-    return Built(read(found, **accepted(read, given)), found, found.figures())
+    found = certify(order, progress=progress, **hippo_models.accepted(certify, given))
+    return Built(read(found, **hippo_models.accepted(read, given)), found, found.figures())

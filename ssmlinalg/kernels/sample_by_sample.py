@@ -55,7 +55,7 @@ def stepper(form: Continuous | Discrete, *, rule: Rule = "zoh") -> Step:
 
 
 def step_of_system(system: Any) -> Step:
-    """What `stepper` returns, of a discrete form behind the door.
+    """The function that `stepper` returns, of a discrete form behind the door.
 
     Args:
         system: a discrete form that `check` has passed, or samples of one.

@@ -67,7 +67,7 @@ class _Near(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What the products with one kernel need: far boxes, near leaves, and the kernel between."""
+    """The parts of the products with one kernel: far boxes, near leaves, and the kernel between."""
 
     far: _Far
     near: _Near

@@ -51,7 +51,7 @@ class Spectrum(NamedTuple):
 
 
 class Structure(NamedTuple):
-    """What the closed form of a system gives.
+    """The figures that the closed form of a system gives.
 
     Attributes:
         sigma: the lossless axis.

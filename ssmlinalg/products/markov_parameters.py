@@ -17,8 +17,8 @@ def krylov(A: Array, B: Array, C: Array, length: int) -> Array:
     .. math::  K_{a m + b} = \mathrm{Re}\, (C A^{a m}) (A^b B), \qquad m \sim \sqrt{L}
 
     Both factors grow by doubling with the same squares A, A^2, A^4, ..., ceil(log2 L) - 1 of them.
-    Then all of K is one real matrix product, and no state but these m + L/m is ever held. What is
-    real stays so: a real A costs a quarter. Where one A serves many C, m is larger.
+    Then all of K is one real matrix product, and no state but these m + L/m is ever held. A
+    real A stays real, and costs a quarter. Where one A serves many C, m is larger.
 
     Args:
         A: real or complex (..., N, N).
