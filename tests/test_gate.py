@@ -15,7 +15,7 @@ from conftest import LIBRARIES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssmlinalg import matrices
+from ssmlinalg import matrices, perturb
 from ssmlinalg.ground.ondemand import OnDemand
 from ssmlinalg.matrices import gate
 
@@ -40,6 +40,15 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "scaled_condition": matrices.scaled_condition,
     "transient_growth": matrices.transient_growth,
     "window": lambda A: matrices.window(A, 3),
+}
+
+
+# And every perturbation that takes a bare matrix.
+PERTURBATIONS: dict[str, Callable[[Any], Any]] = {
+    "column": lambda A: perturb.column(A, size=0.1, iterations=2),
+    "complex_gaussian": lambda A: perturb.complex_gaussian(A, size=0.1),
+    "gaussian": lambda A: perturb.gaussian(A, size=0.1),
+    "minimize": lambda A: perturb.minimize(A, conditioning=1e3, iterations=2),
 }
 
 
@@ -116,6 +125,15 @@ def test_every_kind_of_complex_matrix_gives_the_same_result(name: str) -> None:
         assert_same(FUNCTIONS[name](convert(A)), expected)
 
 
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_every_kind_of_matrix_is_perturbed_alike(name: str) -> None:
+    A = np.array([[-3.0, 1, 2], [0, -2, 1], [1, 0, -1]])
+    expected = PERTURBATIONS[name](A)
+    for convert in KINDS.values():
+        found = PERTURBATIONS[name](convert(A))
+        assert_same((found.Lambda, found.V, found.E), (expected.Lambda, expected.V, expected.E))
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_what_is_given_is_left_as_it_is(name: str) -> None:
     A = np.array([[0.0, 1.0, 2.0], [-3.0, -1.0, 0.0], [0.0, 0.0, -2.0]])
@@ -158,6 +176,15 @@ def test_what_is_no_matrix_is_refused_in_one_sentence(name: str, case: str) -> N
     with pytest.raises(error) as caught:
         FUNCTIONS[name](values)
     assert SENTENCE.fullmatch(str(caught.value)), str(caught.value)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_what_is_no_matrix_is_not_perturbed(name: str, case: str) -> None:
+    error, values = REFUSED[case]
+    with pytest.raises(error) as caught:
+        PERTURBATIONS[name](values)
+    assert re.fullmatch(r"`[A-Za-z]\w*` must [^\n]*; got [^\n]+", str(caught.value))
 
 
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - NO_STATE))
