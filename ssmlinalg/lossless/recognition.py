@@ -8,8 +8,8 @@ the spectrum of A + tau P P^T: with x = (s - A)^{-1} P at an eigenvalue s, where
 .. math::  P^T x = \frac{1}{\tau}, \qquad |x|^2 = \frac{c^2 - 1}{-4 \operatorname{Re}(s - \sigma)},
            \qquad P^T (s - A)^{-2} P = -\frac{c}{2} \frac{d \log \Phi}{d s},
 
-so P in the eigenbasis, on both sides, costs O(1) a mode, and eigenvectors are needed only by who
-asks for them.
+so P in the eigenbasis, on both sides, costs O(1) a mode, and eigenvectors are made only when they
+are asked for.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Spectrum(NamedTuple):
 
 
 class Structure(NamedTuple):
-    """The figures that the closed form of a system gives.
+    """The closed form of a system.
 
     Attributes:
         sigma: the lossless axis.

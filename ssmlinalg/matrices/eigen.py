@@ -105,7 +105,7 @@ def condition_numbers(V: Array, V_inv: Array | None = None) -> Real:
                = \frac{|v_j|}{\operatorname{dist}(v_j, \operatorname{span}_{i \ne j} v_i)}.
 
     Scaling the columns does not change it. Infinite where v_j has a part (more than sqrt(eps)) in a
-    linear dependence, and beyond 1/(N eps), which cannot be told from infinity.
+    linear dependence, and beyond 1/(N eps): rounding tells no larger number from infinity.
 
     Args:
         V: eigenvectors, the columns, of any lengths, (N, N).
@@ -210,6 +210,16 @@ def eigenvalue_rounding(order: int) -> float:
     """|E|_2/|H|_F if the eigenvalues that LAPACK finds of H are those of H + E.
 
     At most 2.8 sqrt(order) eps was measured, at orders 10 to 800.
+
+    Args:
+        order: that of H.
+
+    Returns:
+        4 sqrt(order) eps.
+
+    Example:
+        >>> eigenvalue_rounding(4) == 8 * 2.0**-52
+        True
     """
     return 4 * math.sqrt(order) * EPS
 
@@ -232,6 +242,6 @@ def _inverse_row_lengths(V: np.ndarray) -> Real:
 
 
 def _infinite_beyond_eps(kappa: Real) -> Real:
-    """kappa, inf above 1/(N eps), which cannot be told from it."""
+    """kappa, inf above 1/(N eps): rounding tells no larger number from infinity."""
     largest = 1 / (len(kappa) * EPS)
     return np.where(kappa < largest, kappa, np.inf)

@@ -27,7 +27,7 @@ from .eigen import condition, eigenvalue_rounding
 from .gate import summable
 from .nonnormality import hermitian_part, rightmost_of_field
 from .scaling import in_units, scaled, scaled_point
-from .vertical_search import Line, distance_ratio, poles, search_axis, search_line
+from .vertical_search import Line, kreiss_ratio, poles, search_axis, search_line
 
 _LINES = 64  # at which the search for the Kreiss constant is given up
 _TIMES = 2048  # at which the bound of the growth is given up
@@ -256,7 +256,7 @@ def _by_chords(
             break
         line = search_line(A, at, np.array(w), tolerance / 4)
         w = [axis.w, line.w]
-        found = distance_ratio(A, at, line.w)
+        found = kreiss_ratio(A, at, line.w)
         if found > lower:
             lower = found
             point = complex(at, line.w)
@@ -301,7 +301,7 @@ def _on_some_lines(
     for x in ladder.tolist():
         line = search_line(A, x, np.array(w), tolerance)
         w = [*beside, line.w]
-        ratio = distance_ratio(A, x, line.w)
+        ratio = kreiss_ratio(A, x, line.w)
         lines.append((ratio, complex(x, line.w)))
     lower, point = max(lines, key=lambda entry: entry[0])
     growth = _growth(A, spectrum, tolerance)

@@ -8,14 +8,37 @@ import numpy as np
 
 
 def exponent_of(X: np.ndarray) -> int:
-    """The least e with |Re X|, |Im X| < 2^e."""
+    """The least e with |Re X|, |Im X| < 2^e for all entries.
+
+    Args:
+        X: an array of any shape, empty too.
+
+    Returns:
+        An integer, 0 where all entries are 0.
+
+    Example:
+        >>> exponent_of(np.array([3.0, -0.5j]))
+        2
+    """
     parts = [np.real(X), np.imag(X)]
     largest = np.max(np.abs(parts), initial=0.0)
     return math.frexp(float(largest))[1]
 
 
 def times_power(X: np.ndarray, exponent: int) -> np.ndarray:
-    """2^exponent X, where the power itself may overflow."""
+    """2^exponent X, where the power itself may overflow.
+
+    Args:
+        X: an array of any shape.
+        exponent: an integer.
+
+    Returns:
+        An array of the shape and type of `X`.
+
+    Example:
+        >>> times_power(np.array([2.0**-1074]), 1074)
+        array([1.])
+    """
     if np.iscomplexobj(X):
         real = np.ldexp(np.real(X), exponent)
         imag = np.ldexp(np.imag(X), exponent)

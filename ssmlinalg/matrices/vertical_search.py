@@ -115,7 +115,7 @@ def search_axis(
     return search_line(A, 0.0, Lambda[rightmost].imag, tolerance)
 
 
-def distance_ratio(
+def kreiss_ratio(
     A: np.ndarray,
     x: float,
     w: float,
