@@ -24,6 +24,7 @@ from test_report import SCREENS, browser, opened  # noqa: F401 (a fixture)
 
 from ssmlinalg import export, inits, report
 from ssmlinalg.audit import ALARM, CHECKS, audit
+from ssmlinalg.audit.declared_laws import draws_of
 from ssmlinalg.audit.kolmogorov_smirnov import kolmogorov
 from ssmlinalg.audit.spectrum_checks import stores_halves
 from ssmlinalg.audit.stored_precision import representable
@@ -578,6 +579,15 @@ def test_the_p_values_are_those_of_scipy(channels, seed):
     # Draws at an end of the law that single precision moved are put back on it.
     assert fit.statistic == pytest.approx(exact.statistic, rel=8 * EPS)
     assert fit.p == pytest.approx(exact.pvalue, rel=8 * EPS * channels)
+
+
+@pytest.mark.parametrize("target", [name for name in TARGETS if TARGETS[name].declared])
+def test_draws_are_computed_in_double_precision(target):
+    names = [*sources(target), "mamba, one mode"]  # which is for mamba2
+    arrays = TARGETS[target].to(small(names[0]), **options(target))
+    for declared in TARGETS[target].declared.values():
+        draws = draws_of(declared, arrays)
+        assert draws is None or draws.values.dtype == np.float64
 
 
 @given(st.integers(1, 30), seeds)

@@ -40,7 +40,9 @@ class _Read(dict[str, np.ndarray]):
 
 def draws_of(declared: Declared, arrays: Mapping[str, np.ndarray]) -> Drawn | None:
     """The draws of a declared quantity; None where an array is missing or a draw is not finite."""
-    double = {name: array.astype(np.result_type(array, 1.0)) for name, array in arrays.items()}
+    double = {
+        name: array.astype(np.result_type(array, np.float64)) for name, array in arrays.items()
+    }
     read = _Read(double)
     try:
         with np.errstate(all="ignore"):
