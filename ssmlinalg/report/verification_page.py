@@ -20,8 +20,9 @@ _ABOUT_OURS = (
 )
 _ABOUT_YOURS = "Yours, thin, over ours. Among the channels shown is the one where they differ most."
 _ABOUT_GAIN = (
-    "The gain of a sinusoid. Beyond the dotted line, half a cycle per sample, no sampled signal "
-    "has anything: peaks there appear, if at all, at another frequency."
+    "The amplitude of the output for a sinusoid of amplitude 1. Beyond the dotted line, half a "
+    "cycle per sample, no sampled signal has anything: peaks there appear, if at all, at another "
+    "frequency."
 )
 _ABOUT_MODES = (
     "Each dot is a mode. On the right, in the shade, it turns faster than sampling can follow; "
