@@ -121,14 +121,16 @@ class Disagreement:
         """The same of parameters that were stored in single precision."""
         return self._loose(SINGLE / 2)
 
-    def kernel(self, form: Any, *, length: int = 0, rule: Rule | None = None) -> Real | None:
+    def kernel(
+        self, form: Any, *, length: int | None = None, rule: Rule | None = None
+    ) -> Real | None:
         """The kernel of another form without its D, in the shape of ours; None where it overflows.
 
         Its length and rule are those of ours unless given.
         """
-        length = length or self.length
+        length = self.length if length is None else length
         try:
-            K = kernel_of(form, length, rule=rule or self.rule)
+            K = kernel_of(form, length, rule=self.rule if rule is None else rule)
         except ValueError:
             return None
         K = np.array(np.broadcast_to(K, (*self.ours.shape[:-1], length)))
