@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .kernels import kernel as kernel
     from .kernels import scan as scan
     from .kernels import step as step
+    from .kernels import stepper as stepper
     from .systems import transfer as transfer
     from .verification import verify as verify
 
@@ -75,6 +76,7 @@ _DOORS = {
     "move": "forms",
     "scan": "kernels",
     "step": "kernels",
+    "stepper": "kernels",
     "transfer": "systems",
     "verify": "verification",
 }

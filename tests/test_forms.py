@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from differences import far, largest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, models
@@ -51,7 +52,7 @@ def test_unpairing_then_pairing_is_the_identity(form: forms.Paired) -> None:
 def test_half_and_full_spectrum_have_one_kernel(form: forms.Paired) -> None:
     half = kernel(form, 20)
     full = kernel(forms.unpair(form), 20)
-    assert np.abs(half - full).max() <= 16 * EPS * 20 * scale(form)
+    assert far(half, full) <= 16 * EPS * 20 * scale(form)
 
 
 def test_the_sign_of_the_imaginary_part_does_not_matter_to_a_real_kernel() -> None:
@@ -195,40 +196,40 @@ MANY = 64 * EPS * LENGTH  # rounding in a scan of that length, relative to its l
 def test_the_kernel_of_a_lag_is_its_exponential(lag: Any) -> None:
     decay = np.exp(-lag.step / lag.time)
     expected = (lag.gain * (1 - decay))[:, None] * decay[:, None] ** np.arange(LENGTH)
-    tolerance = MANY * np.abs(lag.gain).max()
-    assert np.abs(kernel(lag, LENGTH) - expected).max() <= tolerance
+    tolerance = MANY * largest(lag.gain)
+    assert far(kernel(lag, LENGTH), expected) <= tolerance
     t = np.array([0.0, 0.3, 2.0])
     expected = (lag.gain / lag.time)[:, None] * np.exp(-t / lag.time[:, None])
     tolerance = 8 * EPS * np.abs(lag.gain / lag.time).max()
-    assert np.abs(kernels.kernel_at(lag, t) - expected).max() <= tolerance
+    assert far(kernels.kernel_at(lag, t), expected) <= tolerance
 
 
 @pytest.mark.parametrize("rule", sorted(discretize.RULES))
 def test_a_lag_run_as_a_recurrence_is_its_kernel(lag: Any, rule: str) -> None:
     u = np.random.default_rng(0).standard_normal(LENGTH)
     expected = convolve(u, kernel(lag, LENGTH, rule=rule))
-    growth = max(1.0, np.abs(forms.inner(discretize.RULES[rule](lag)).A).max()) ** LENGTH
+    growth = max(1.0, largest(forms.inner(discretize.RULES[rule](lag)).A)) ** LENGTH
     tolerance = MANY * growth * np.abs(lag.gain / lag.time).max() * np.abs(u).sum()
     y, last = scan(lag, u, rule=rule)
-    assert np.abs(y - expected).max() <= tolerance
-    assert np.abs(kernels.final_state(lag, u, rule=rule) - last).max() <= tolerance
+    assert far(y, expected) <= tolerance
+    assert far(kernels.final_state(lag, u, rule=rule), last) <= tolerance
     run = kernels.stepper(lag, rule=rule)
     checked = unchecked = None
     for now, sample in zip(np.moveaxis(expected, -1, 0), u, strict=True):
         y, checked = step(lag, np.asarray(sample), checked, rule=rule)
         also, unchecked = run(np.asarray(sample), unchecked)
-        assert max(np.abs(y - now).max(), np.abs(also - now).max()) <= tolerance
+        assert max(far(y, now), far(also, now)) <= tolerance
 
 
 def test_the_transfer_function_of_a_lag_is_that_of_a_low_pass(lag: Any) -> None:
     s = 1j * np.array([0.0, 1.0, 30.0])
     expected = lag.gain[:, None] / (1 + lag.time[:, None] * s)
-    assert np.abs(transfer(lag, s) - expected).max() <= 8 * EPS * np.abs(lag.gain).max()
+    assert far(transfer(lag, s), expected) <= 8 * EPS * largest(lag.gain)
     z = np.exp(s * 0.1)
     k = kernel(lag._replace(step=np.asarray(0.1)), 400)  # over by then: e^{-400 0.1/0.5} < eps
     expected = np.sum(k[..., None, :] * z[:, None] ** -np.arange(400.0), axis=-1)
     sampled = transfer(discretize.zoh(lag._replace(step=np.asarray(0.1))), z)
-    assert np.abs(sampled - expected).max() <= 64 * EPS * np.abs(k).sum(-1).max()
+    assert far(sampled, expected) <= 64 * EPS * np.abs(k).sum(-1).max()
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
@@ -237,7 +238,7 @@ def test_a_lag_goes_wherever_forms_go(lag: Any, library: str) -> None:
     assert type(there) is Lag
     for rule in ("zoh", "foh"):
         difference = backend.to_numpy(kernel(there, 20, rule=rule)) - kernel(lag, 20, rule=rule)
-        assert np.abs(difference).max() <= 16 * EPS * np.abs(lag.gain).max()
+        assert largest(difference) <= 16 * EPS * largest(lag.gain)
 
 
 @pytest.mark.parametrize("rule", sorted(discretize.RULES))
