@@ -73,11 +73,12 @@ def state_of_shape(state: Array | None, shape: tuple[int, ...], like: Array) -> 
     if backend.is_numpy(state):
         require.finite("state", np.asarray(state))
     rule = f"that broadcasts to {shape[:-1]} + ({shape[-1]},)"
-    require.shape("state", tuple(state.shape), rule, _broadcasts_to(tuple(state.shape), shape))
+    require.shape("state", tuple(state.shape), rule, broadcasts_to(tuple(state.shape), shape))
     return backend.library(state).broadcast_to(complex_like(state, like), shape)
 
 
-def _broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether arrays of a shape broadcast to another as it stands."""
     try:
         return np.broadcast_shapes(shape, target) == target
     except ValueError:
@@ -106,7 +107,8 @@ def refuse_growth(A: Array, length: int) -> float:
     """
     if not backend.readable(A):
         return 0.0
-    largest = float(np.max(np.abs(backend.to_numpy(A)), initial=0.0))
+    size = np.abs(backend.to_numpy(A))
+    largest = float(np.max(size, initial=0.0))
     growth = math.log(max(1.0, largest))
     precision = backend.precision(A)
     most = math.log(np.finfo(precision).max) - 1
@@ -135,9 +137,9 @@ def refuse_size(what: str, system: Any, length: int) -> None:
         >>> one = np.ones(1)
         >>> refuse_size("the kernel", forms.Recurrence(one, one, one, np.zeros(())), 100)
     """
-    each = system.C.shape[-2] * system.B.shape[-1] if kind(system).ports else 1
-    bytes_of_number = np.dtype(backend.precision(system.A)).itemsize
-    size = math.prod(batch(system)) * each * length * bytes_of_number
+    ports = (system.C.shape[-2], system.B.shape[-1]) if kind(system).ports else ()
+    entries = math.prod((*batch(system), *ports, length))
+    size = entries * np.dtype(backend.precision(system.A)).itemsize
     require.room(what, size, host=backend.is_numpy(system.A))
 
 

@@ -54,7 +54,9 @@ def band_limit(form: AnyForm, alpha: float) -> AnyForm:
         raise TypeError(f"band_limit takes one of {names}; got {got}. Diagonalize it first.")
     checked: Any = check(form)
     xp = backend.library(checked.A)
-    kept = step_of(checked) * xp.abs(xp.imag(checked.A)) < alpha * math.pi
+    frequency = step_of(checked) * xp.abs(xp.imag(checked.A))
+    kept = frequency < alpha * math.pi
     if kind(checked).ports:
         kept = kept[..., None, :]
-    return checked._replace(C=xp.where(kept, checked.C, xp.zeros_like(checked.C)))
+    C = xp.where(kept, checked.C, xp.zeros_like(checked.C))
+    return checked._replace(C=C)

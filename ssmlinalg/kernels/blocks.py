@@ -7,6 +7,7 @@ from typing import Any
 
 from ..ground import backend
 from ..ground.backend import Array
+from .last_axes import reshaped
 
 NUMBERS = 1 << 17  # in a block: what a cache holds
 LEAST = 16  # samples in a block
@@ -41,11 +42,10 @@ def fold_blocks(
     whole = length - length % size
     blocks = []
     for signal in signals:
-        cut = xp.reshape(signal[..., :whole], (*signal.shape[:-1], whole // size, size))
+        cut = reshaped(signal[..., :whole], 1, whole // size, size)
         blocks.append(xp.moveaxis(cut, -2, 0))
     state, y = backend.fold(body, state, tuple(blocks))
-    y = xp.moveaxis(y, 0, -2)
-    y = xp.reshape(y, (*y.shape[:-2], whole))
+    y = reshaped(xp.moveaxis(y, 0, -2), 2, whole)
     if whole == length:
         return state, y
     state, rest = body(state, *(signal[..., whole:] for signal in signals))

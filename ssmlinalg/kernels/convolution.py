@@ -11,7 +11,8 @@ from typing import Any
 
 from ..ground import backend, require
 from ..ground.backend import Array
-from .arguments import real_signal, wide
+from .arguments import broadcasts_to, real_signal, wide
+from .last_axes import broadcast, extended
 
 
 def convolve(u: Array, k: Array) -> Array:
@@ -81,24 +82,27 @@ def stream(u: Array, k: Array, state: Array | None = None) -> tuple[Array, Array
         >>> stream(np.array([2.0]), k, state)[0].round(12), state
         (array([2.25]), array([1., 0.]))
     """
-    _check(u=u, k=k, **({} if state is None else {"state": state}))
-    xp = backend.library(u)
+    given = {} if state is None else {"state": state}
+    _check(u=u, k=k, **given)
+    lead = tuple(u.shape[:-1])
     length = u.shape[-1]
     memory = max(k.shape[-1] - 1, 0)
-    past = backend.zeros((*u.shape[:-1], memory), u) if state is None else _cast(state, u.dtype)
-    _check_memory(past, u, memory)
-    window = xp.concat([xp.broadcast_to(past, (*u.shape[:-1], memory)), u], axis=-1)
+    if state is None:
+        past = backend.zeros((*lead, memory), u)
+    else:
+        _check_memory(state, lead, memory)
+        past = broadcast(_cast(state, u.dtype), lead, 1)
+    window = backend.library(u).concat([past, u], axis=-1)
     y = _cyclic(window, k, length + memory, slice(memory, memory + length))
     return y, window[..., length:]
 
 
-def _check_memory(past: Array, u: Array, memory: int) -> None:
+def _check_memory(state: Array, lead: tuple[int, ...], memory: int) -> None:
     """Refuse a state that does not broadcast to the leading axes of u and `memory` samples."""
-    pairs = zip(past.shape[-2::-1], u.shape[-2::-1], strict=False)
-    fits = past.ndim <= u.ndim and all(size in (1, own) for size, own in pairs)
-    lead = tuple(u.shape[:-1])
+    got = tuple(state.shape)
+    fits = got[-1] == memory and broadcasts_to(got[:-1], lead)
     rule = f"that broadcasts to {lead} + ({memory},), one entry fewer than `k` has taps"
-    require.shape("state", tuple(past.shape), rule, fits and past.shape[-1] == memory)
+    require.shape("state", got, rule, fits)
 
 
 def bidirectional(u: Array, forward: Array, backward: Array) -> Array:
@@ -137,15 +141,15 @@ def bidirectional(u: Array, forward: Array, backward: Array) -> Array:
     length = u.shape[-1]
     lead = tuple(forward.shape[:-1])
     lead = require.broadcasts("backward", tuple(backward.shape[:-1]), lead, "`forward`")
-    past = wide(_until(forward, length))
-    future = wide(_until(backward, length))
+    past = broadcast(wide(_until(forward, length)), lead, 1)
+    future = broadcast(wide(_until(backward, length)), lead, 1)
     xp = backend.library(past)
-    n = _fast_length(length + max(past.shape[-1], future.shape[-1], 1) - 1)
-    future = xp.flip(future[..., min(1, future.shape[-1]) :], axis=-1)  # lag -m stands at n - m
-    between = backend.zeros((*lead, max(n - past.shape[-1] - future.shape[-1], 0)), past)
-    past = xp.broadcast_to(past, (*lead, past.shape[-1]))
-    future = xp.broadcast_to(future, (*lead, future.shape[-1]))
-    return _cyclic(u, xp.concat([past, between, future], axis=-1), n, slice(0, length))
+    taps = max(past.shape[-1], future.shape[-1], 1)
+    period = _fast_length(length + taps - 1)
+    future = xp.flip(future[..., 1:], axis=-1)  # lag -m stands at period - m
+    past = extended(past, period - future.shape[-1])
+    k = xp.concat([past, future], axis=-1)
+    return _cyclic(u, k, period, slice(0, length))
 
 
 def _cyclic(u: Array, k: Array, period: int, kept: slice) -> Array:
@@ -158,7 +162,8 @@ def _cyclic(u: Array, k: Array, period: int, kept: slice) -> Array:
     k = wide(k)
     xp = backend.library(u)
     count = kept.stop - kept.start
-    lead = require.broadcasts("u", tuple(u.shape[:-1]), tuple(k.shape[:-1]), "the kernel")
+    lead = tuple(k.shape[:-1])
+    lead = require.broadcasts("u", tuple(u.shape[:-1]), lead, "the kernel")
     if 0 in (u.shape[-1], k.shape[-1], count):
         return _cast(backend.zeros((*lead, count), u), dtype)
     n = _fast_length(period)

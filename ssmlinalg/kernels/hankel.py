@@ -22,6 +22,7 @@ from ..forms import Delayed, DenseRecurrence
 from ..ground import backend, require
 from ..ground.backend import Array
 from ..products.linear_recurrences import powers
+from .last_axes import extended, reshaped, transposed
 
 _TABLE = 1 << 20  # entries of the largest table made at a time
 
@@ -117,11 +118,13 @@ def hope_recurrence(h: Array, step: Array) -> Delayed:
     gamma = (2 * xp.sqrt(step) / (1 + step))[..., None]
     p = powers(-rho, h.shape[-1])
     T = _lower_toeplitz(p)
-    below = xp.concat([xp.zeros_like(T[..., :1, :]), T[..., :-1, :]], axis=-2)
+    none = xp.zeros_like(T[..., :1, :])
+    below = xp.concat([none, T[..., :-1, :]], axis=-2)
     identity = backend.eye(h.shape[-1], h)
     A = gamma[..., None] ** 2 * below + rho[..., None, None] * identity
     with backend.quietly(h):
-        C = backend.fitting(gamma * xp.matmul(h[..., None, :], T)[..., 0, :])
+        taps = xp.matmul(h[..., None, :], T)[..., 0, :]
+        C = backend.fitting(gamma * taps)
         D = backend.fitting(xp.sum(-rho[..., None] * h * p, axis=-1))
     return Delayed(DenseRecurrence(A, gamma * p, C, xp.zeros_like(D)), D)
 
@@ -130,9 +133,10 @@ def _lower_toeplitz(p: Array) -> Array:
     """T_{ij} = p_{i-j} for i >= j, else 0: (..., N) to (..., N, N)."""
     xp = backend.library(p)
     N = p.shape[-1]
-    lag = np.tril(np.subtract.outer(np.arange(N), np.arange(N)))
-    flat = xp.take(p, xp.asarray(lag.ravel(), device=backend.device(p)), axis=-1)
-    return xp.tril(xp.reshape(flat, (*p.shape[:-1], N, N)))
+    rows, columns = np.indices((N, N))
+    lag = np.maximum(rows - columns, 0).ravel()
+    flat = xp.take(p, xp.asarray(lag, device=backend.device(p)), axis=-1)
+    return xp.tril(reshaped(flat, 1, N, N))
 
 
 def _at_roots_of_unity(h: Array, step: Array, length: int) -> Array:
@@ -144,8 +148,7 @@ def _at_roots_of_unity(h: Array, step: Array, length: int) -> Array:
     N = h.shape[-1]
     m = math.isqrt(N - 1) + 1
     rows = -(-N // m)
-    padded = xp.concat([h, backend.zeros((*h.shape[:-1], rows * m - N), h)], axis=-1)
-    columns = xp.matrix_transpose(xp.reshape(padded, (*h.shape[:-1], rows, m)))
+    columns = transposed(reshaped(extended(h, rows * m), 1, rows, m))
     cos, sin = _half_angles(length)
     batch = math.prod(np.broadcast_shapes(h.shape[:-1], step.shape))
     chunk = max(1, _TABLE // (batch * m or 1))
@@ -157,7 +160,8 @@ def _at_roots_of_unity(h: Array, step: Array, length: int) -> Array:
         long = powers(short[..., -1] * delay, rows)
         real = xp.matmul(xp.real(short), columns)
         imag = xp.matmul(xp.imag(short), columns)
-        samples.append(delay * xp.sum(long * backend.complex_of(real, imag), axis=-1))
+        inner = backend.complex_of(real, imag)
+        samples.append(delay * xp.sum(long * inner, axis=-1))
     return xp.concat(samples, axis=-1)
 
 
@@ -168,7 +172,8 @@ def _half_angles(length: int) -> tuple[np.ndarray, np.ndarray]:
     infinity and no branch.
     """
     k = np.arange(length // 2 + 1)
-    return np.sin(math.pi * (length - 2 * k) / (2 * length)), np.sin(math.pi * k / length)
+    complement = (length - 2 * k) / (2 * length)
+    return np.sin(math.pi * complement), np.sin(math.pi * k / length)
 
 
 def _delay(c: Array, s: Array) -> Array:

@@ -33,6 +33,7 @@ from ..powers import tables
 from ..products.linear_recurrences import accumulate, output_of_states, powers, states_of_inputs
 from .arguments import complex_like, one_field, real_signal, state_of_shape
 from .blocks import fold_blocks
+from .last_axes import broadcast, reshaped, transposed
 
 AnyContinuous = TypeVar("AnyContinuous", Dense, DPLR, Diagonal, Paired, MIMO)
 
@@ -114,9 +115,10 @@ class _Clocked(NamedTuple):
 
         To the rule each mode is a system of its own, with a batch of steps.
         """
-        h = backend.library(steps).matrix_transpose(steps) if self.ports else steps[..., None]
+        h = transposed(steps) if self.ports else steps[..., None]
         one = backend.as_complex(backend.eye(1, h)[0, :])
-        each = Diagonal(self.parts.A[..., None, :, None], one, one, backend.zeros((), h), h)
+        A = self.parts.A[..., None, :, None]
+        each = Diagonal(A, B=one, C=one, D=backend.zeros((), h), step=h)
         found = sampled(each, rule=self.rule)
         if not isinstance(found, Recurrence):
             got = f"a rule that makes a {type(found).__name__}"
@@ -129,11 +131,12 @@ class _Clocked(NamedTuple):
         _, B, C, D = self.parts
         inputs = u if self.ports else u[..., None, :]
         f, gain = self.samples(steps)
-        x = gain * states_of_inputs(xp.matrix_transpose(inputs), xp.matrix_transpose(B))
-        x = xp.broadcast_to(x, (*state.shape[:-1], *x.shape[-2:]))
+        x = gain * states_of_inputs(transposed(inputs), transposed(B))
+        x = broadcast(x, state.shape[:-1], 2)
         first = f[..., :1, :] * state[..., None, :] + x[..., :1, :]
         x = accumulate(f, xp.concat([first, x[..., 1:, :]], axis=-2))
-        y = xp.matrix_transpose(output_of_states(x, xp.matrix_transpose(C))) + xp.matmul(D, inputs)
+        y = transposed(output_of_states(x, transposed(C)))
+        y = y + xp.matmul(D, inputs)
         return x[..., -1, :], y if self.ports else y[..., 0, :]
 
 
@@ -275,11 +278,10 @@ def _timed_modes(form: type, known: Kind) -> bool:
 
 def _modes_at(system: Any, times: Array) -> Array:
     """Re C e^{At} B from its modes."""
-    xp = backend.library(times)
     A, B, C, _ = view(system)
-    weights = C[..., :, None, :] * xp.matrix_transpose(B)[..., None, :, :]  # (..., P, M, n)
-    *lead, P, M, n = weights.shape
-    rows = xp.reshape(weights, (*lead, P * M, n))
+    weights = C[..., :, None, :] * transposed(B)[..., None, :, :]
+    P, M, n = weights.shape[-3:]
+    rows = reshaped(weights, 3, P * M, n)
 
     def block(_: tuple[()], times: Array) -> tuple[tuple[()], Array]:
         powers = tables.exponential(times[..., None, :], A[..., :, None]).value
@@ -288,7 +290,7 @@ def _modes_at(system: Any, times: Array) -> Array:
     together = np.broadcast_shapes(times.shape[:-1], A.shape[:-1])
     _, K = fold_blocks(block, (), (times,), math.prod(together) * A.shape[-1])
     ports = (P, M) if kind(system).ports else ()
-    return xp.reshape(K, (*K.shape[:-2], *ports, K.shape[-1]))
+    return reshaped(K, 2, *ports, K.shape[-1])
 
 
 def _matrix_at(system: Any, times: Array) -> Array:
@@ -322,7 +324,8 @@ def _refuse_long(A: Array, longest: Array) -> None:
     """Refuse on the host times beyond which the Taylor series of the rest is not exact."""
     if not backend.is_numpy(A):
         return
-    size = float(np.max(np.linalg.norm(A, 1, axis=(-2, -1))) * longest)
+    norms = np.linalg.norm(A, 1, axis=(-2, -1))
+    size = float(np.max(norms) * longest)
     if size > _LARGEST:
         raise ValueError(
             f"|A| times the longest of `times` must stay below {_LARGEST:g}; got {size:.3g}. "

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..ground import backend, require
 from ..ground.backend import Array
+from .last_axes import extended, reshaped
 
 Interpolation = Callable[[Array, int], Array]
 
@@ -99,8 +100,10 @@ def sgconv_sum(
     weights, decay, stretch = _checked(weights, decay, interpolation)
     with backend.quietly(weights):
         scales = _weighted(weights, decay)
-        parts = [_cut(stretch(scales[..., i, :], 1 << i), length) for i in range(weights.shape[-2])]
-        return backend.fitting(sum(parts[1:], start=parts[0]))
+        K = backend.zeros((length,), weights)
+        for i in range(weights.shape[-2]):
+            K = K + _cut(stretch(scales[..., i, :], 1 << i), length)
+        return backend.fitting(K)
 
 
 def sgconv_norm(weights: Array, *, decay: Array = 0.5, interpolation: str = "linear") -> Array:
@@ -177,11 +180,12 @@ def linear(w: Array, factor: int) -> Array:
     """
     xp = backend.library(w)
     offset = (backend.arange(factor, w) + 0.5) / factor - 0.5
-    before = xp.concat([w[..., :1], w[..., :-1]], axis=-1)[..., None]
-    after = xp.concat([w[..., 1:], w[..., -1:]], axis=-1)[..., None]
+    before = xp.concat([w[..., :1], w[..., :-1]], axis=-1)
+    after = xp.concat([w[..., 1:], w[..., -1:]], axis=-1)
     none = xp.zeros_like(offset)
-    near = w[..., None] * (1 - xp.abs(offset))
-    return _flat(near + before * xp.maximum(-offset, none) + after * xp.maximum(offset, none))
+    found = w[..., None] * (1 - xp.abs(offset))
+    found = found + before[..., None] * xp.maximum(-offset, none)
+    return _flat(found + after[..., None] * xp.maximum(offset, none))
 
 
 def nearest(w: Array, factor: int) -> Array:
@@ -233,7 +237,9 @@ def _side_by_side(weights: Array, decay: Array, stretch: Interpolation, length: 
     reached = 1 + sum(d << (i - 1) < length for i in range(1, S))  # scales that begin before L
     with backend.quietly(weights):
         scales = _weighted(weights[..., :reached, :], decay)
-        parts = [stretch(scales[..., i, :], 1 << max(i - 1, 0)) for i in range(reached)]
+        parts = []
+        for i in range(reached):
+            parts.append(stretch(scales[..., i, :], 1 << max(i - 1, 0)))
         K = backend.fitting(backend.library(weights).concat(parts, axis=-1))
     return _cut(K, length)
 
@@ -249,12 +255,9 @@ def _weighted(weights: Array, decay: Array) -> Array:
 
 def _flat(samples: Array) -> Array:
     """(..., d, factor) to (..., d factor)."""
-    shape = (*samples.shape[:-2], math.prod(samples.shape[-2:]))
-    return backend.library(samples).reshape(samples, shape)
+    return reshaped(samples, 2, math.prod(samples.shape[-2:]))
 
 
 def _cut(K: Array, length: int) -> Array:
     """The first `length` samples, zero beyond the last."""
-    xp = backend.library(K)
-    beyond = backend.zeros((*K.shape[:-1], max(length - K.shape[-1], 0)), K)
-    return xp.concat([K[..., : min(length, K.shape[-1])], beyond], axis=-1)
+    return extended(K[..., : min(length, K.shape[-1])], length)

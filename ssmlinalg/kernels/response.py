@@ -14,6 +14,7 @@ from ..powers import tables
 from ..products import MAX_BYTES, vandermonde
 from .arguments import narrow_type, refuse_growth, refuse_size, widened
 from .dense import dense_kernel, dplr_kernel
+from .last_axes import broadcast, reshaped, transposed
 
 
 def kernel(
@@ -117,32 +118,31 @@ def impulse_response(
     if backend.is_numpy(K) and not _cannot_overflow(seen, growth):
         K = backend.fitting(K)
     if not kind(recurrence).ports:
-        K = backend.library(K).reshape(K, (*K.shape[:-3], K.shape[-1]))
+        K = reshaped(K, 3, K.shape[-1])
     return _joined(system.D, K, late=True) if late else K
 
 
 def _sum_of_modes(system: View, base: tables.Base, length: int, max_bytes: int) -> Array:
     """Re sum C B A^l (..., P, M, L), with D added at l = 0."""
     with backend.quietly(system.A):
-        B = backend.library(system.B).matrix_transpose(system.B)
-        weights = system.C[..., :, None, :] * B[..., None, :, :]
+        weights = system.C[..., :, None, :] * transposed(system.B)[..., None, :, :]
         nodes = tables.reshaped(base, lambda part: part[..., None, None, :])
         return vandermonde(weights, nodes, length, direct=system.D, max_bytes=max_bytes)
 
 
 def _cannot_overflow(system: View, growth: float) -> bool:
     """Whether no sum of C B A^l and D can overflow, which spares looking at all of them."""
-    A, *others = system
-    size = sum(np.log(max(1.0, np.max(np.abs(field), initial=0.0))) for field in others)
-    most = np.log(np.finfo(A.dtype).max) - 3
-    return bool(growth + size + np.log(A.shape[-1]) < most)
+    size = growth + np.log(system.A.shape[-1])
+    for field in (system.B, system.C, system.D):
+        size += np.log(max(1.0, np.max(np.abs(field), initial=0.0)))
+    return bool(size < np.log(np.finfo(system.A.dtype).max) - 3)
 
 
 def _direct_only(system: Any, length: int) -> Array:
     """D at l = 0, or no sample at all."""
-    ports = tuple(system.D.shape[-2:]) if kind(system).ports else ()
+    core = 2 if kind(system).ports else 0
     direct = system.D[..., None][..., :length]
-    return backend.library(direct).broadcast_to(direct, (*batch(system), *ports, length))
+    return broadcast(direct, batch(system), core + 1)
 
 
 def _joined(direct: Array, K: Array, *, late: bool) -> Array:
@@ -150,7 +150,6 @@ def _joined(direct: Array, K: Array, *, late: bool) -> Array:
     xp = backend.library(K)
     first = direct if late else K[..., 0] + direct
     rest = K if late else K[..., 1:]
-    shape = np.broadcast_shapes(tuple(first.shape), tuple(rest.shape[:-1]))
-    first = xp.broadcast_to(first[..., None], (*shape, 1))
-    rest = xp.broadcast_to(rest, (*shape, rest.shape[-1]))
-    return xp.concat([first, rest], axis=-1)
+    lead = np.broadcast_shapes(first.shape, rest.shape[:-1])
+    parts = [broadcast(first[..., None], lead, 1), broadcast(rest, lead, 1)]
+    return xp.concat(parts, axis=-1)

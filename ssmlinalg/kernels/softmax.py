@@ -57,13 +57,13 @@ def dss_softmax(A: Array, C: Array, step: Array, length: int) -> Array:
     form = check(Diagonal(A, A, C, 0.0, step))
     xp = backend.library(form.A)
     growing = xp.real(form.A) > 0
-    decaying = xp.where(growing, -form.A, form.A)
-    form = form._replace(A=decaying, B=1 / _sums(form._replace(A=decaying), length))
-    none = xp.zeros_like(form.B)
-    K = _kernel(form._replace(B=xp.where(growing, none, form.B)), length)
+    form = form._replace(A=xp.where(growing, -form.A, form.A))
+    B = 1 / _sums(form, length)
+    none = xp.zeros_like(B)
+    K = _kernel(form._replace(B=xp.where(growing, none, B)), length)
     if backend.is_numpy(form.A) and not np.any(growing):
         return K
-    backwards = _kernel(form._replace(B=xp.where(growing, form.B, none)), length)
+    backwards = _kernel(form._replace(B=xp.where(growing, B, none)), length)
     with backend.quietly(K):
         return backend.fitting(K + xp.flip(backwards, axis=-1))
 
