@@ -439,16 +439,19 @@ def _sampled(form: Any, scheme: Scheme) -> Any:
     form = _with_output(form)
     if kind(form).matrix:
         return _finished(form, partial(_of_matrix, form, scheme))
-    z = step_of(form) * form.A
-    turned = _radians(double_words.turned(step_of(form), form.A), z) if scheme.exponential else z
+    step = step_of(form)
+    z = step * form.A
+    turned = _radians(double_words.turned(step, form.A), z) if scheme.exponential else z
     return _finished(form, partial(_of_modes, form, scheme, z, turned))
 
 
 def _with_base(form: Any, scheme: Scheme) -> tuple[Any, tables.Base]:
     """A checked form of modes under a scheme, and the base of its powers; phases are found once."""
-    base = scheme.base(step_of(form), form.A)
-    z = step_of(form) * form.A
-    turned = _radians(base.words, z) if scheme.exponential else z
+    step = step_of(form)
+    with backend.quietly(form.A):  # an overflow is one of the samples, too
+        base = scheme.base(step, form.A)
+        z = step * form.A
+        turned = _radians(base.words, z) if scheme.exponential else z
     return _finished(form, partial(_of_modes, form, scheme, z, turned)), base
 
 

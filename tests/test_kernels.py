@@ -349,3 +349,18 @@ def test_a_mode_that_outgrows_its_precision_is_refused_at_its_sample(
     assert np.all(np.isfinite(to_numpy(kernel(form, 7000))))
     with pytest.raises(ValueError, match=r"overflows float64 at sample 70\d\d\. "):
         kernel(form, 10000)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("A", [1e5, 2.0, 1.0])
+def test_modes_that_no_rule_can_sample_are_refused_without_a_warning(rule: str, A: float) -> None:
+    """Powers beyond all numbers under rules that hold exponentials, poles under the others."""
+    one = np.ones(1) + 0j
+    form = forms.Diagonal(A * one, one, one, np.asarray(0.0), np.asarray(1.0))
+    pole = {"bilinear": 2.0, "backward": 1.0}.get(rule, np.inf)
+    exponential = rule in ("zoh", "foh", "impulse", "mamba")
+    if A == pole or (exponential and A == 1e5):
+        with pytest.raises(ValueError, match=r"A sampled must be finite; got an overflow"):
+            kernel(form, 2, rule=rule)
+    else:
+        assert np.all(np.isfinite(kernel(form, 2, rule=rule)))
