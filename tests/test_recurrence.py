@@ -26,88 +26,72 @@ rules = st.sampled_from(
 lengths = st.one_of(
     st.integers(1, 5), st.integers(62, 66), st.integers(126, 200)
 )  # about the ends of chunks
-MANY = (forms.MIMO, forms.MIMORecurrence)
-DISCRETE = (
-    forms.Recurrence,
-    forms.PairedRecurrence,
-    forms.MIMORecurrence,
-    forms.DenseRecurrence,
-    forms.Delayed,
-)
 
 
 def sampled(form: Any, rule: str = "zoh") -> Any:
-    return form if isinstance(form, DISCRETE) else discretize.discretize(form, rule=rule)
-
-
-def inner(system: Any) -> Any:
-    return system.system if isinstance(system, forms.Delayed) else system
+    return discretize.sampled(forms.check(form), rule=rule)
 
 
 def drive(form: Any, seed: int, length: int, *lead: int) -> np.ndarray:
-    return signal(
-        seed, *lead, *(form.B.shape[-1:] if isinstance(form, MANY) else form.C.shape[:-1]), length
-    )
+    own = form.B.shape[-1:] if forms.kind(form).ports else form.C.shape[:-1]
+    return signal(seed, *lead, *own, length)
 
 
 def begin(system: Any, seed: int, *lead: int) -> np.ndarray:
     """A state to begin with: a complex one for modes, a real one where all is real."""
-    core = inner(system)
-    batch = () if isinstance(core, forms.MIMORecurrence) else core.C.shape[:-1]
-    real, imag = signal(seed, 2, *lead, *batch, core.A.shape[-1])
+    core = forms.inner(system)
+    own = () if forms.kind(core).ports else core.C.shape[:-1]
+    real, imag = signal(seed, 2, *lead, *own, core.A.shape[-1])
     return real + 1j * imag if np.iscomplexobj(core.A) else real
+
+
+def times(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return (matrix @ x[..., None])[..., 0]
 
 
 def by_hand(system: Any, u: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Outputs and all states, one sample after another."""
-    core = inner(system)
+    core = forms.inner(system)
+    known = forms.kind(core)
+    late = isinstance(system, forms.Delayed)
     outputs = []
     visited = []
-    half = isinstance(core, (forms.PairedRecurrence, forms.MIMORecurrence))
     for now in np.moveaxis(u, -1, 0):
         before = x
-        moved = (
-            np.squeeze(core.A @ x[..., None], -1)
-            if isinstance(core, forms.DenseRecurrence)
-            else core.A * x
-        )
-        if isinstance(core, forms.MIMORecurrence):
-            x = moved + np.squeeze(core.B @ now[..., None], -1)
-            read = np.squeeze(
-                core.C @ (before if isinstance(system, forms.Delayed) else x)[..., None], -1
-            )
-            direct = np.squeeze(system.D @ now[..., None], -1)
+        x = times(core.A, x) if known.matrix else core.A * x
+        if known.ports:
+            x = x + times(core.B, now)
+            read = times(core.C, before if late else x)
+            direct = times(system.D, now)
         else:
-            x = moved + core.B * now[..., None]
-            read = np.sum(core.C * (before if isinstance(system, forms.Delayed) else x), axis=-1)
+            x = x + core.B * now[..., None]
+            read = np.sum(core.C * (before if late else x), axis=-1)
             direct = system.D * now
-        outputs.append((2 if half else 1) * np.real(read) + direct)
+        outputs.append((2 if known.half else 1) * np.real(read) + direct)
         visited.append(x)
     return np.stack(outputs, axis=-1), np.stack(visited, axis=-2)
 
 
 def slack(system: Any, u: np.ndarray, x: np.ndarray, length: int) -> tuple[float, float]:
-    """How far rounding may take outputs and states: l eps from raising A to l, times the largest
-    power, times what it meets.
+    """How far rounding may take outputs and states.
+
+    l eps from raising A to l, times the largest power, times the inputs and the state it meets.
     """
-    core = inner(system)
-    if isinstance(core, forms.DenseRecurrence):
-        growth = max(
-            float(np.max(np.linalg.norm(np.linalg.matrix_power(core.A, k), 2, axis=(-2, -1))))
-            for k in range(length)
-        )
+    core = forms.inner(system)
+    known = forms.kind(core)
+    if known.matrix:
+        powers = [np.linalg.matrix_power(core.A, k) for k in range(length)]
+        growth = max(np.linalg.norm(power, 2, axis=(-2, -1)).max() for power in powers)
     else:
-        growth = max(1.0, float(np.max(np.abs(core.A)))) ** length
-    terms = core.A.shape[-1] * (core.B.shape[-1] if isinstance(core, forms.MIMORecurrence) else 1)
-    reach = growth * (
-        float(np.max(np.abs(core.B))) * terms * float(np.abs(u).sum(-1).max())
-        + np.abs(x).sum(-1).max()
-    )
-    output = 2 * float(largest(core.C)) * core.A.shape[-1] * reach
-    direct = float(largest(system.D) * largest(u)) * (
-        u.shape[-2] if isinstance(core, forms.MIMORecurrence) else 1
-    )
-    return 4 * EPS * length * growth * output + 4 * EPS * direct, 4 * EPS * length * growth * reach
+        growth = max(1.0, largest(core.A)) ** length
+    n = core.A.shape[-1]
+    inputs = core.B.shape[-1] if known.ports else 1
+    driven = largest(core.B) * n * inputs * np.abs(u).sum(-1).max()
+    reach = growth * (driven + np.abs(x).sum(-1).max())
+    output = 2 * largest(core.C) * n * reach
+    direct = largest(system.D) * largest(u) * inputs
+    of_output = 4 * EPS * length * growth * output + 4 * EPS * direct
+    return of_output, 4 * EPS * length * growth * reach
 
 
 @settings(max_examples=60)
@@ -306,7 +290,8 @@ def test_a_scan_is_the_convolution_and_the_free_response(
     x = begin(system, seed)
     k = kernel(system, length)
     free = free_response(form, x, length, rule=rule)
-    driven = convolve(u[..., None, :, :], k).sum(-2) if isinstance(form, MANY) else convolve(u, k)
+    ports = forms.kind(form).ports
+    driven = convolve(u[..., None, :, :], k).sum(-2) if ports else convolve(u, k)
     assert far(driven + free, scan(system, u, x)[0]) <= 2 * slack(system, u, x, length)[0]
     of_free = slack(system, 0 * u, x, length)[0]
     assert far(free, by_hand(system, 0 * u, x)[0]) <= of_free

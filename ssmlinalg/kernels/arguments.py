@@ -63,6 +63,37 @@ def real_signal(name: str, array: Array) -> None:
         require.finite(name, np.asarray(array))
 
 
+def signal_axes(u: Array, system: Any) -> tuple[int, ...]:
+    """The leading axes of a signal and a recurrence together.
+
+    Args:
+        u: the signal (..., L), or (..., M, L) for several inputs.
+        system: a discrete form that `check` has passed.
+
+    Returns:
+        The axes to which both broadcast.
+
+    Raises:
+        TypeError: what `real_signal` raises.
+        ValueError: for a number of inputs that the system does not have, for axes that do not
+            broadcast; what `real_signal` raises.
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones((3, 1))
+        >>> signal_axes(np.ones((2, 3, 9)), forms.Recurrence(one, one, one, np.zeros(3)))
+        (2, 3)
+    """
+    real_signal("u", u)
+    core = 1
+    if kind(system).ports:
+        core = 2
+        M = inner(system).B.shape[-1]
+        fits = u.ndim >= core and u.shape[-core] == M
+        require.shape("u", tuple(u.shape), f"(..., M, L) with M = {M} from `B`", fits)
+    return require.broadcasts("u", tuple(u.shape[:-core]), batch(system), "the form")
+
+
 def state_of_shape(state: Array | None, shape: tuple[int, ...], like: Array) -> Array:
     """The state before the first sample in its full shape (..., n), zero if None.
 

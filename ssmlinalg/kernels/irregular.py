@@ -31,7 +31,7 @@ from ..ground import backend, require
 from ..ground.backend import Array
 from ..powers import tables
 from ..products.linear_recurrences import accumulate, output_of_states, powers, states_of_inputs
-from .arguments import complex_like, one_field, real_signal, state_of_shape
+from .arguments import complex_like, one_field, real_signal, signal_axes, state_of_shape
 from .blocks import fold_blocks
 from .last_axes import broadcast, reshaped, transposed
 
@@ -145,7 +145,7 @@ def _check_signals(system: Any, u: Array, steps: Array, state: Array | None) -> 
     ports = kind(system).ports
     given = {} if state is None else {"state": state}
     backend.namespace(u=u, steps=steps, A=system.A, **given)
-    real_signal("u", u)
+    lead = signal_axes(u, system)
     real_signal("steps", steps)
     if backend.is_numpy(steps) and not np.all(steps > 0):
         raise ValueError(
@@ -154,18 +154,13 @@ def _check_signals(system: Any, u: Array, steps: Array, state: Array | None) -> 
         )
     n = system.A.shape[-1]
     length = u.shape[-1]
-    if ports:
-        M = system.B.shape[-1]
-        fits = u.ndim >= 2 and u.shape[-2] == M
-        require.shape("u", tuple(u.shape), f"(..., M, L) with M = {M} from `B`", fits)
     rule = f"(..., n, L) with n = {n} or 1 and" if ports else "(..., L) with"
     fits = steps.shape[-1] == length
     if ports:
         fits = fits and steps.ndim >= 2 and steps.shape[-2] in (1, n)
     require.shape("steps", tuple(steps.shape), f"{rule} L = {length} from `u`", fits)
-    core = -2 if ports else -1
-    lead = require.broadcasts("u", tuple(u.shape[:core]), batch(system), "the form")
-    return require.broadcasts("steps", tuple(steps.shape[:core]), lead, "`u` and the form")
+    own = tuple(steps.shape[: -2 if ports else -1])
+    return require.broadcasts("steps", own, lead, "`u` and the form")
 
 
 def kernel_at(form: Continuous, times: Array) -> Array:

@@ -16,9 +16,9 @@ from ..powers import tables
 from .arguments import (
     complex_like,
     one_field,
-    real_signal,
     refuse_growth,
     refuse_size,
+    signal_axes,
     state_of_shape,
 )
 from .chunks import Run, Transition, last_state, outputs_and_state
@@ -263,17 +263,10 @@ def _check_state(recurrence: Any, state: Array) -> None:
 def _started(system: Any, u: Array, state: Array | None) -> Run:
     """The system at its state, once the signal and the state are known to fit."""
     recurrence = inner(system)
-    known = kind(recurrence)
     given = {} if state is None else {"state": state}
     backend.namespace(u=u, A=recurrence.A, **given)
-    real_signal("u", u)
-    if known.ports:
-        M = recurrence.B.shape[-1]
-        fits = u.ndim >= 2 and u.shape[-2] == M
-        require.shape("u", tuple(u.shape), f"(..., M, L) with M = {M} from `B`", fits)
-    lead = tuple(u.shape[: -2 if known.ports else -1])
-    lead = require.broadcasts("u", lead, batch(system), "the form")
-    if not known.matrix:
+    lead = signal_axes(u, system)
+    if not kind(system).matrix:
         refuse_growth(recurrence.A, u.shape[-1])
     refuse_size("the states", recurrence, u.shape[-1])
     system = one_field(system, *given.values())
