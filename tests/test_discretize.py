@@ -197,36 +197,32 @@ KINDS = {
 def test_every_recurrence_of_modes_is_the_sample_of_what_continuous_makes_of_it(
     rule: str, form: Any, step: float
 ) -> None:
-    recurrence: Any = discretize.zoh(form) if isinstance(form, forms.Continuous) else form
+    recurrence: Any = discretize.sampled(form, rule="zoh")
     if type(recurrence) not in KINDS:
         return
     found = discretize.continuous(recurrence, step=step, rule=rule)
     assert type(found).__name__ == KINDS[type(recurrence)]
     again: Any = discretize.discretize(found, rule=rule)
     z = np.abs(found.A * step)
-    # e^z and the fractions turn the rounding of z into one of f(z); a fraction near its pole by |z|
-    # more.
+    # Rounding of z becomes one of f(z), of a fraction near its pole |z| times more.
     condition = 1 + z * (1 + z if rule in ("bilinear", "backward") else 1)
-    assert np.all(
-        np.abs(again.A - recurrence.A) <= 16 * EPS * condition * np.maximum(1, np.abs(recurrence.A))
-    )
+    scale = condition * np.maximum(1, np.abs(recurrence.A))
+    assert np.all(np.abs(again.A - recurrence.A) <= 16 * EPS * scale)
     assert np.all(np.abs(again.B - recurrence.B) <= 16 * EPS * np.abs(recurrence.B))
     assert np.array_equal(again.C, recurrence.C)
 
 
 @pytest.mark.parametrize("rule", UNDONE)
 def test_continuous_undoes_every_rule_on_every_library(rule: str, carry: Any) -> None:
-    form = inits.s4d_inv_init(
-        8, channels=2, step=(1e-3, 1e-2), seed=1
-    )  # |Im z| < pi: nothing is aliased
-    there = discretize.continuous(
-        discretize.RULES[rule](carry(form)), step=carry(form.step), rule=rule
-    )  # pyright: ignore
-    A, B = (backend.to_numpy(array) for array in (there.A, there.B))
-    assert np.all(np.abs(A - form.A) <= 64 * EPS / form.step[:, None])
-    assert np.all(
-        np.abs(B - form.B) <= 64 * EPS * (1 + np.abs(form.A * form.step[:, None])) * np.abs(form.B)
-    )
+    # |Im z| < pi: nothing is aliased
+    form = inits.s4d_inv_init(8, channels=2, step=(1e-3, 1e-2), seed=1)
+    recurrence: Any = discretize.RULES[rule](carry(form))
+    there = discretize.continuous(recurrence, step=carry(form.step), rule=rule)
+    step = form.step[:, None]
+    A = backend.to_numpy(there.A)
+    B = backend.to_numpy(there.B)
+    assert np.all(np.abs(A - form.A) <= 64 * EPS / step)
+    assert np.all(np.abs(B - form.B) <= 64 * EPS * (1 + np.abs(form.A * step)) * np.abs(form.B))
 
 
 @pytest.mark.parametrize(("rule", "A"), [("zoh", 0.0), ("backward", 0.0), ("bilinear", -1.0)])

@@ -235,10 +235,10 @@ def test_the_transfer_function_of_a_lag_is_that_of_a_low_pass(lag: Any) -> None:
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
 def test_a_lag_goes_wherever_forms_go(lag: Any, library: str) -> None:
     there: Any = move(lag, library)
-    assert type(there) is Lag
+    assert type(there).__name__ == "Lag"
     for rule in ("zoh", "foh"):
-        difference = backend.to_numpy(kernel(there, 20, rule=rule)) - kernel(lag, 20, rule=rule)
-        assert largest(difference) <= 16 * EPS * largest(lag.gain)
+        expected = kernel(lag, 20, rule=rule)
+        assert far(kernel(there, 20, rule=rule), expected) <= 16 * EPS * largest(lag.gain)
 
 
 @pytest.mark.parametrize("rule", sorted(discretize.RULES))

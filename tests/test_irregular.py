@@ -395,6 +395,9 @@ def test_memory_is_that_of_a_piece() -> None:
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
 PAIRED = model("Paired", 0)
 SEVERAL = model("MIMO", 0)
+SAMPLED: Any = forms.Recurrence(*PAIRED[:4])
+MATRIX: Any = inits.s4_init(4)
+TEXT: Any = "2"
 U = np.ones((2, 5))
 H = np.ones(5)
 
@@ -402,8 +405,8 @@ H = np.ones(5)
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: scan_irregular(inits.s4_init(4), np.ones(5), H),  # pyright: ignore[reportArgumentType]
-        lambda: scan_irregular(forms.Recurrence(*PAIRED[:4]), U, H),  # pyright: ignore[reportArgumentType]
+        lambda: scan_irregular(MATRIX, np.ones(5), H),
+        lambda: scan_irregular(SAMPLED, U, H),
         lambda: scan_irregular(PAIRED, U, H, rule="foh"),
         lambda: scan_irregular(PAIRED, U, H, rule="zho"),
         lambda: scan_irregular(PAIRED, U, 0 * H),
@@ -422,17 +425,17 @@ H = np.ones(5)
         lambda: scan_irregular(SEVERAL, np.ones((3, 5)), H[None, :]),
         lambda: scan_irregular(SEVERAL, U, H),
         lambda: scan_irregular(SEVERAL, U, np.ones((2, 5))),
-        lambda: kernel_at(forms.Recurrence(*PAIRED[:4]), H),  # pyright: ignore[reportArgumentType]
+        lambda: kernel_at(SAMPLED, H),
         lambda: kernel_at(PAIRED, -H),
         lambda: kernel_at(PAIRED, H + 0j),
         lambda: kernel_at(PAIRED, np.asarray(1.0)),
         lambda: kernel_at(PAIRED, np.ones((3, 5))),
         lambda: kernel_at(PAIRED._replace(A=-PAIRED.A), 1e5 * H),
-        lambda: kernel_at(inits.s4_init(4), 1e8 * H),
+        lambda: kernel_at(MATRIX, 1e8 * H),
         lambda: resample(PAIRED, 0.0),
         lambda: resample(PAIRED, float("nan")),
-        lambda: resample(PAIRED, "2"),  # pyright: ignore[reportArgumentType]
-        lambda: resample(forms.Recurrence(*PAIRED[:4]), 2.0),  # pyright: ignore[reportArgumentType]
+        lambda: resample(PAIRED, TEXT),
+        lambda: resample(SAMPLED, 2.0),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(call: Callable[[], Any]) -> None:

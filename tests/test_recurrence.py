@@ -468,6 +468,7 @@ def test_powers_are_powers(length: int, seed: int) -> None:
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
 one = np.ones(2) + 0j
 GOOD = forms.Recurrence(0.5 * one, one, one, np.asarray(0.0))
+BOOLEAN: Any = [True]
 
 
 @pytest.mark.parametrize(
@@ -478,7 +479,7 @@ GOOD = forms.Recurrence(0.5 * one, one, one, np.asarray(0.0))
         lambda: states(GOOD, np.ones(5), [2, 2]),
         lambda: states(GOOD, np.ones(5), [5]),
         lambda: states(GOOD, np.ones(5), [-1]),
-        lambda: states(GOOD, np.ones(5), [True]),  # pyright: ignore[reportArgumentType]
+        lambda: states(GOOD, np.ones(5), BOOLEAN),
         lambda: final_state(GOOD, np.ones(5), np.ones(3) + 0j),
         lambda: final_state(GOOD, np.ones(5), one.astype(np.complex64)),
         lambda: final_state(GOOD, np.ones(5), one * np.nan),

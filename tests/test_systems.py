@@ -522,6 +522,8 @@ def test_a_band_limit_compiles_and_has_gradients() -> None:
 
 ONE = np.ones(2)
 FORM = forms.Paired(-ONE + 0j, ONE + 0j, ONE + 0j, np.asarray(0.0), np.asarray(0.1))
+MATRIX: Any = forms.to_dense(FORM)
+NOTHING: Any = None
 BAD: dict[str, Callable[[], Any]] = {
     "softmax of length 0": lambda: dss_softmax(ONE + 0j, ONE + 0j, 1.0, 0),
     "softmax of a list": lambda: dss_softmax([1j], ONE + 0j, 1.0, 4),
@@ -552,8 +554,8 @@ BAD: dict[str, Callable[[], Any]] = {
     "a norm beyond all numbers": lambda: sgconv_norm(np.full((2, 2), 1.7e308)),
     "decays beyond all numbers": lambda: sgconv(np.ones((9, 2)), 999, decay=1e300),
     "alpha 0": lambda: band_limit(FORM, 0.0),
-    "band limit of a matrix": lambda: band_limit(forms.to_dense(FORM), 0.5),  # pyright: ignore[reportArgumentType]
-    "band limit of nothing": lambda: band_limit(None, 0.5),  # pyright: ignore[reportArgumentType]
+    "band limit of a matrix": lambda: band_limit(MATRIX, 0.5),
+    "band limit of nothing": lambda: band_limit(NOTHING, 0.5),
 }
 
 
