@@ -209,18 +209,13 @@ def test_gradients_flow_through_a_stepper() -> None:
 
 def calls(function: Callable[[], Any]) -> int:
     """How many Python functions a call enters."""
-    entered = 0
-
-    def count(frame: Any, event: str, argument: Any) -> None:
-        nonlocal entered
-        entered += event == "call"
-
-    sys.setprofile(count)
+    events: list[str] = []
+    sys.setprofile(lambda frame, event, argument: events.append(event))
     try:
         function()
     finally:
         sys.setprofile(None)
-    return entered
+    return events.count("call")
 
 
 @pytest.mark.parametrize(("name", "rule"), STEPPED)
