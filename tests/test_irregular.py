@@ -189,9 +189,9 @@ def test_the_kernel_of_a_matrix_is_that_of_its_exponential(order: int, seed: int
         for t, K in zip(times, got, strict=True):
             E = mpmath.expm(mpmath.matrix(A.tolist()) * mpmath.mpf(float(t)))
             expected = (mpmath.matrix([C.tolist()]) * E * mpmath.matrix(B.tolist()))[0]
-            largest = max(np.linalg.norm(_expm(A * s), 2) for s in np.linspace(0, t, 9))
+            growth = max(np.linalg.norm(_expm(A * s), 2) for s in np.linspace(0, t, 9))
             size = (
-                (1 + np.linalg.norm(A, 2) * t) * largest**2 * np.linalg.norm(B) * np.linalg.norm(C)
+                (1 + np.linalg.norm(A, 2) * t) * growth**2 * np.linalg.norm(B) * np.linalg.norm(C)
             )
             assert abs(float(expected) - K) <= 16 * order * EPS * size
 
