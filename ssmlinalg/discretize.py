@@ -66,7 +66,7 @@ class Samples(NamedTuple):
 
     Attributes:
         A: f(z) for modes, A_d for matrices.
-        now: g(z) for modes, B_d for matrices.
+        now: g(z) for modes, B_d (..., N, M) for matrices.
         before: the same for the sample before. None: the rule reads one sample a step.
     """
 
@@ -80,7 +80,7 @@ class Scheme(NamedTuple):
 
     Attributes:
         modes: from z (..., n), and z modulo 2 pi i, to f(z) and the gains g(z).
-        matrices: from step A (..., N, N) and step B (..., N) to A_d and B_d.
+        matrices: from step A (..., N, N) and step B (..., N, M) to A_d and B_d.
         base: from step and A to what f(z)^l is evaluated from, so that a power does not multiply
             the rounding of f(z) by l.
         inverse: from f(z) to z, to the slowest frequency of the many with one e^z. None: a rule of
@@ -497,13 +497,19 @@ def _recurrence(form: Any, samples: Samples) -> Any:
 
 
 def _times(A: Array, B: Array, known: Kind) -> Array:
-    if known.matrix:
-        return backend.library(A).matmul(A, B[..., None])[..., 0]
-    return (A[..., None] if known.ports else A) * B
+    if not known.matrix:
+        return (A[..., None] if known.ports else A) * B
+    matmul = backend.library(A).matmul
+    return matmul(A, B) if known.ports else matmul(A, B[..., None])[..., 0]
 
 
 def _of_matrix(form: Any, scheme: Scheme) -> Samples:
-    return scheme.matrices(step_of(form) * form.A, form.step[..., None] * form.B)
+    ports = kind(form).ports
+    step = step_of(form)
+    A, now, before = scheme.matrices(step * form.A, step * (form.B if ports else form.B[..., None]))
+    if ports:
+        return Samples(A, now, before)
+    return Samples(A, now[..., 0], None if before is None else before[..., 0])
 
 
 def _of_modes(form: Any, scheme: Scheme, z: Array, turned: Array) -> Samples:
@@ -632,26 +638,26 @@ def _impulse_matrices(Z: Array, B: Array) -> Samples:
 def _hold_matrices(Z: Array, B: Array, taps: int) -> Samples:
     """e^Z, phi_1(Z) B and phi_2(Z) B from one exponential (Van Loan 1978).
 
-    It is that of Z bordered by B and a chain of integrators.
+    It is that of Z bordered by B and a chain of integrators for each input.
     """
     xp = backend.library(Z)
-    order = Z.shape[-1]
-    batch = np.broadcast_shapes(Z.shape[:-2], B.shape[:-1])
-    corner = backend.eye(order + taps, Z)
-    integrators = xp.concat([corner[1:, :], backend.zeros((1, order + taps), Z)], axis=0)
-    integrators = integrators[order:, :]
+    N, M = B.shape[-2:]
+    order = N + taps * M
+    lead = np.broadcast_shapes(Z.shape[:-2], B.shape[:-2])
     top = [
-        xp.broadcast_to(Z, (*batch, order, order)),
-        xp.broadcast_to(B, (*batch, order))[..., None],
-        backend.zeros((*batch, order, taps - 1), Z),
+        xp.broadcast_to(Z, (*lead, N, N)),
+        xp.broadcast_to(B, (*lead, N, M)),
+        backend.zeros((*lead, N, order - N - M), Z),
     ]
-    below = xp.broadcast_to(integrators, (*batch, *integrators.shape))
+    identity = backend.eye(order, Z)
+    integrators = xp.concat([identity[N + M :, :], backend.zeros((M, order), Z)], axis=0)
+    below = xp.broadcast_to(integrators, (*lead, order - N, order))
     E = backend.expm(xp.concat([xp.concat(top, axis=-1), below], axis=-2))
-    A = E[..., :order, :order]
-    first = E[..., :order, order]
+    A = E[..., :N, :N]
+    first = E[..., :N, N : N + M]
     if taps == 1:
         return Samples(A, first)
-    second = E[..., :order, order + 1]
+    second = E[..., :N, N + M :]
     return Samples(A, second, first - second)
 
 
@@ -664,13 +670,14 @@ def _fractional(alpha: float) -> Scheme:
 
     def matrices(Z: Array, B: Array) -> Samples:
         xp = backend.library(Z)
-        identity = backend.eye(Z.shape[-1], Z)
-        shape = np.broadcast_shapes(tuple(Z.shape[:-1]), tuple(B.shape))
-        Z = xp.broadcast_to(Z, (*shape, shape[-1]))
-        B = xp.broadcast_to(B, shape)[..., None]
+        N, M = B.shape[-2:]
+        lead = np.broadcast_shapes(Z.shape[:-2], B.shape[:-2])
+        Z = xp.broadcast_to(Z, (*lead, N, N))
+        B = xp.broadcast_to(B, (*lead, N, M))
+        identity = backend.eye(N, Z)
         right = xp.concat([identity + (1 - alpha) * Z, B], axis=-1)
         solved = xp.linalg.solve(identity - alpha * Z, right)
-        return Samples(solved[..., :-1], solved[..., -1])
+        return Samples(solved[..., :N], solved[..., N:])
 
     def inverse(f: Array) -> Array:
         return (f - 1) / (1 - alpha + alpha * f)

@@ -13,7 +13,8 @@ from ssmlinalg.ground.backend import to_numpy
 
 def far(got: Any, expected: Any) -> float:
     """The largest distance between entries of two arrays of any library, 0 of none."""
-    return float(np.abs(to_numpy(got) - to_numpy(expected)).max(initial=0.0))
+    here, there = (to_numpy(x) if hasattr(x, "dtype") else np.asarray(x) for x in (got, expected))
+    return float(np.abs(here - there).max(initial=0.0))
 
 
 def largest(array: Any) -> float:

@@ -172,6 +172,25 @@ class HalfRecurrence(NamedTuple):
     D: Any
 
 
+class Network(NamedTuple):
+    """A matrix with several inputs and outputs."""
+
+    A: Any
+    B: Any
+    C: Any
+    D: Any
+    step: Any
+
+
+class SampledNetwork(NamedTuple):
+    """A matrix with several inputs and outputs in discrete time."""
+
+    A: Any
+    B: Any
+    C: Any
+    D: Any
+
+
 @pytest.fixture
 def lag(monkeypatch: pytest.MonkeyPatch) -> Lag:
     axes = {"gain": (), "time": (), "step": ()}
@@ -187,6 +206,19 @@ def half(monkeypatch: pytest.MonkeyPatch) -> Half:
     line = forms.Kind(axes | {"step": ()}, half=True, sampled=HalfRecurrence)
     monkeypatch.setitem(forms.KINDS, Half, line)
     return Half(*inits.s4d_lin_init(5, channels=2))
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    axes = {"A": ("N", "N"), "B": ("N", "M"), "C": ("P", "N"), "D": ("P", "M")}
+    monkeypatch.setitem(forms.KINDS, SampledNetwork, forms.Kind(axes, matrix=True, ports=True))
+    line = forms.Kind(axes | {"step": ()}, matrix=True, ports=True, sampled=SampledNetwork)
+    monkeypatch.setitem(forms.KINDS, Network, line)
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((4, 4)) - 4 * np.eye(4)
+    B = rng.standard_normal((4, 2))
+    C = rng.standard_normal((3, 4))
+    return Network(A, B, C, rng.standard_normal((3, 2)), np.asarray(0.1))
 
 
 LENGTH = 70  # more than a chunk of `scan`
@@ -282,3 +314,37 @@ def test_the_way_back_from_samples_finds_the_kind(half: Any) -> None:
     sampled: Any = discretize.zoh(half)
     back = discretize.continuous(sampled, step=half.step)
     assert type(back) is Half
+
+
+@pytest.mark.parametrize("rule", sorted(discretize.RULES))
+def test_a_matrix_with_ports_is_a_system_for_each_pair_of_them(network: Any, rule: str) -> None:
+    u = np.random.default_rng(1).standard_normal((2, LENGTH))
+    t = np.array([0.0, 0.3, 2.0])
+    K = kernel(network, LENGTH, rule=rule)
+    y, last = scan(network, u, rule=rule)
+    at = kernels.kernel_at(network, t)
+    assert (K.shape, y.shape, last.shape, at.shape) == (
+        (3, 2, LENGTH),
+        (3, LENGTH),
+        (4,),
+        (3, 2, 3),
+    )
+    weight = np.linalg.norm(network.B) * np.linalg.norm(network.C) + largest(network.D)
+    tolerance = MANY * weight * (1 + np.abs(u).sum())
+    expected = np.zeros((3, LENGTH))
+    for p, m in np.ndindex(3, 2):
+        alone = forms.Dense(
+            A=network.A, B=network.B[:, m], C=network.C[p], D=network.D[p, m], step=network.step
+        )
+        assert far(K[p, m], kernel(alone, LENGTH, rule=rule)) <= tolerance
+        assert far(at[p, m], kernels.kernel_at(alone, t)) <= tolerance
+        expected[p] += scan(alone, u[m], rule=rule)[0]
+    assert far(y, expected) <= tolerance
+    assert far(kernels.final_state(network, u, rule=rule), last) <= tolerance
+    free = kernels.free_response(network, last, LENGTH, rule=rule)
+    assert far(scan(network, 0 * u, last, rule=rule)[0], free) <= tolerance * (1 + largest(last))
+    run = kernels.stepper(network, rule=rule)
+    state = None
+    for now, sample in zip(y.T, u.T, strict=True):
+        output, state = run(sample, state)
+        assert far(output, now) <= tolerance

@@ -148,7 +148,12 @@ def last_state(run: Run, base: tables.Base | None, u: Array) -> Array:
         array([1.75])
     """
     with backend.quietly(u):
-        last = _through_chunks(run, u) if base is None else _by_moments(run, base, u)
+        if base is not None:
+            last = _by_moments(run, base, u)
+        elif kind(run.system).ports:
+            _, last = _through_states(run, u)
+        else:
+            last = _through_chunks(run, u)
     return backend.fitting(last)
 
 
@@ -214,24 +219,17 @@ def _chunk_states(run: Run, chunks: Array, first: Array, length: int) -> tuple[A
 
 
 def _through_states(run: Run, u: Array) -> tuple[Array, Array]:
-    """Outputs and last state of a form with several ports: all states, by halving."""
+    """Outputs and last state of a form with several ports: by halving, through all states."""
     xp = backend.library(u)
     inputs = states_of_inputs(transposed(u), transposed(run.parts.B))
     inputs = broadcast(inputs, run.state.shape[:-1], 2)
     # The state before the first sample stands in front as one more input.
-    visited = xp.concat([run.state[..., None, :], inputs], axis=-2)
-    visited = geometric(run.parts.A, visited, _modes_times, _modes_squared)
+    visited = xp.concat([run.state[..., None, :], inputs], axis=-2)[..., None, :, :]
+    visited = geometric(run.transition, visited, Transition.times, Transition.squared)
+    visited = visited[..., 0, :, :]
     read = visited[..., :-1, :] if run.late else visited[..., 1:, :]
     y = transposed(output_of_states(read, transposed(run.parts.C)))
     return y + xp.matmul(run.parts.D, u), visited[..., -1, :]
-
-
-def _modes_times(A: Array, x: Array) -> Array:
-    return A[..., None, :] * x
-
-
-def _modes_squared(A: Array) -> Array:
-    return A * A
 
 
 def _extra_axes(run: Run, u: Array) -> int:

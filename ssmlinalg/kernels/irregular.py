@@ -209,7 +209,8 @@ def kernel_at(form: Continuous, times: Array) -> Array:
     require.broadcasts("times", tuple(times.shape[:-1]), batch(system), "the form")
     evaluate = _matrix_at if kind(system).matrix else _modes_at
     with backend.quietly(times):
-        return backend.fitting(evaluate(system, times))
+        K = backend.fitting(evaluate(view(one_field(system)), times))
+    return K if kind(system).ports else reshaped(K, 3, K.shape[-1])
 
 
 def resample(form: AnyContinuous, rate: float) -> AnyContinuous:
@@ -271,9 +272,9 @@ def _timed_modes(form: type, known: Kind) -> bool:
     return known.continuous and not known.matrix
 
 
-def _modes_at(system: Any, times: Array) -> Array:
-    """Re C e^{At} B from its modes."""
-    A, B, C, _ = view(system)
+def _modes_at(system: View, times: Array) -> Array:
+    """Re C e^{At} B (..., P, M, T) from its modes."""
+    A, B, C, _ = system
     weights = C[..., :, None, :] * transposed(B)[..., None, :, :]
     P, M, n = weights.shape[-3:]
     rows = reshaped(weights, 3, P * M, n)
@@ -284,13 +285,15 @@ def _modes_at(system: Any, times: Array) -> Array:
 
     together = np.broadcast_shapes(times.shape[:-1], A.shape[:-1])
     _, K = fold_blocks(block, (), (times,), math.prod(together) * A.shape[-1])
-    ports = (P, M) if kind(system).ports else ()
-    return reshaped(K, 2, *ports, K.shape[-1])
+    return reshaped(K, 2, P, M, K.shape[-1])
 
 
-def _matrix_at(system: Any, times: Array) -> Array:
-    """Re C e^{At} B from the binary digits of t."""
-    A, B, C, _ = one_field(system)
+def _matrix_at(system: View, times: Array) -> Array:
+    """Re C e^{At} B (..., P, M, T) from the binary digits of t."""
+    A = system.A[..., None, None, :, :]
+    B = transposed(system.B)[..., None, :, :]
+    C = system.C[..., :, None, :]
+    times = times[..., None, None, :]
     xp = backend.library(times)
     longest = xp.max(times)
     longest = xp.where(longest > 0, longest, xp.ones_like(longest))

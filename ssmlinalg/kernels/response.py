@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 
 from ..discretize import Rule, sampled_with_base
-from ..forms import DPLR, Continuous, Discrete, View, batch, check, inner, kind, view
+from ..forms import (
+    DPLR,
+    Continuous,
+    DenseRecurrence,
+    Discrete,
+    View,
+    batch,
+    check,
+    inner,
+    kind,
+    view,
+)
 from ..ground import backend, require
 from ..ground.backend import Array
 from ..powers import tables
@@ -110,16 +121,25 @@ def impulse_response(
     growth = 0.0 if base is None else refuse_growth(recurrence.A, length)
     if length <= late:
         return _direct_only(system, length)
-    if base is None:
-        K = dense_kernel(recurrence, length - late, max_bytes=max_bytes)
-        return _joined(system.D, K, late=late)
     seen = view(recurrence)
-    K = _sum_of_modes(seen, base, length - late, max_bytes)
-    if backend.is_numpy(K) and not _cannot_overflow(seen, growth):
-        K = backend.fitting(K)
+    if base is None:
+        K = _of_matrix(seen, length - late, max_bytes)
+    else:
+        K = _sum_of_modes(seen, base, length - late, max_bytes)
+        if backend.is_numpy(K) and not _cannot_overflow(seen, growth):
+            K = backend.fitting(K)
     if not kind(recurrence).ports:
         K = reshaped(K, 3, K.shape[-1])
     return _joined(system.D, K, late=True) if late else K
+
+
+def _of_matrix(system: View, length: int, max_bytes: int) -> Array:
+    """Re C A^l B (..., P, M, L), with D added at l = 0: one system for each pair of ports."""
+    A = system.A[..., None, None, :, :]
+    B = transposed(system.B)[..., None, :, :]
+    C = system.C[..., :, None, :]
+    pairs = DenseRecurrence(A, B, C, system.D)
+    return _joined(system.D, dense_kernel(pairs, length, max_bytes=max_bytes), late=False)
 
 
 def _sum_of_modes(system: View, base: tables.Base, length: int, max_bytes: int) -> Array:
