@@ -146,7 +146,8 @@ def bidirectional(u: Array, forward: Array, backward: Array) -> Array:
     xp = backend.library(past)
     taps = max(past.shape[-1], future.shape[-1], 1)
     period = _fast_length(length + taps - 1)
-    future = xp.flip(future[..., 1:], axis=-1)  # lag -m stands at period - m
+    lag_0 = min(1, future.shape[-1])  # none without taps
+    future = xp.flip(future[..., lag_0:], axis=-1)  # lag -m stands at period - m
     past = extended(past, period - future.shape[-1])
     k = xp.concat([past, future], axis=-1)
     return _cyclic(u, k, period, slice(0, length))
