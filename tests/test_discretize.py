@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, models
 
-from ssmlinalg import discretize, forms, hippo, inits, reference
+from ssmlinalg import discretize, forms, hippo, inits, kernel, reference, scan
+from ssmlinalg.forms import inner
 from ssmlinalg.ground import backend
 
 RULES = sorted(discretize.RULES)
@@ -28,26 +29,18 @@ def system(step: float, A: np.ndarray = LAMBDA) -> forms.Diagonal:
     )
 
 
-def parts(form: Any) -> Any:
-    return form.system if isinstance(form, forms.Delayed) else form
-
-
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("step", [1e-6, 0.01, 1.0, 30.0])
 def test_modes_agree_with_the_definition(rule: str, step: float) -> None:
     form = system(step)
-    discrete = discretize.RULES[rule](form)
+    sampled = inner(discretize.RULES[rule](form))
     for n in range(len(LAMBDA)):
-        A, now, before = reference.discretize([[LAMBDA[n]]], [1], step, rule)
-        assert abs(parts(discrete).A[n] - complex(A[0])) <= 8 * EPS * (
-            1 + abs(step * LAMBDA[n])
-        ) * max(1, abs(complex(A[0])))
-        drive = (
-            complex(A[0]) * complex(now[0]) + complex(before[0])
-            if rule == "foh"
-            else complex(now[0])
-        )
-        assert abs(parts(discrete).B[n] - drive) <= 16 * EPS * step * (1 + abs(step * LAMBDA[n]))
+        exact = reference.discretize([[LAMBDA[n]]], [1], step, rule)
+        A, now, before = (complex(part[0]) for part in exact)
+        condition = 1 + abs(step * LAMBDA[n])
+        assert abs(sampled.A[n] - A) <= 8 * EPS * condition * max(1, abs(A))
+        drive = A * now + before if rule == "foh" else now
+        assert abs(sampled.B[n] - drive) <= 16 * EPS * step * condition
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -56,15 +49,13 @@ def test_matrices_and_modes_agree(rule: str, step: float) -> None:
     form = system(step)
     modes = discretize.RULES[rule](form)
     dense = discretize.RULES[rule](forms.to_dense(form))
-    size = max(1.0, largest(parts(modes).A)) * (1 + step)
-    np.testing.assert_allclose(np.diag(parts(dense).A), parts(modes).A, atol=64 * EPS * size)
-    np.testing.assert_allclose(parts(dense).B, parts(modes).B, atol=64 * EPS * size * step)
-    np.testing.assert_allclose(dense.D, modes.D, atol=64 * EPS * size * (1 + step))
+    tolerance = 64 * EPS * max(1.0, largest(inner(modes).A)) * (1 + step)
+    np.testing.assert_allclose(np.diag(inner(dense).A), inner(modes).A, atol=tolerance)
+    np.testing.assert_allclose(inner(dense).B, inner(modes).B, atol=tolerance * step)
+    np.testing.assert_allclose(dense.D, modes.D, atol=tolerance * (1 + step))
 
 
 def final_state(form: Any, rule: Any, length: int, u: np.ndarray) -> Any:
-    from ssmlinalg import scan
-
     return scan(form, u[:length], rule=rule)[1]
 
 
@@ -102,7 +93,7 @@ def test_zoh_is_exact_for_a_constant_input_at_any_step(n: int) -> None:
 )
 def test_matrices_agree_with_scipy(measure: str, rule: str, theirs: str) -> None:
     dense = forms.to_dense(hippo.MEASURES[measure](6))._replace(step=np.asarray(0.05))
-    ours = parts(discretize.RULES[rule](dense))
+    ours = inner(discretize.RULES[rule](dense))
     continuous = dense.A, dense.B[:, None], dense.C[None], np.zeros((1, 1))
     discrete: Any = scipy.signal.cont2discrete(continuous, 0.05, method=theirs)
     A = discrete[0]
@@ -113,7 +104,7 @@ def test_matrices_agree_with_scipy(measure: str, rule: str, theirs: str) -> None
 
 def test_mamba_is_zoh_for_a_and_euler_for_b() -> None:
     form = inits.mamba_init(4, step=0.1)
-    got = parts(discretize.discretize(form, rule="mamba"))
+    got = inner(discretize.discretize(form, rule="mamba"))
     np.testing.assert_allclose(got.A, np.exp(0.1 * form.A), rtol=4 * EPS)
     np.testing.assert_allclose(got.B, 0.1 * form.B, rtol=4 * EPS)
 
@@ -180,8 +171,31 @@ def test_a_stiff_triangular_matrix_stays_finite() -> None:
 
 def test_a_rule_may_be_any_function() -> None:
     form = system(0.1)
-    ours = parts(discretize.discretize(form, rule=partial(discretize.gbt, alpha=0.5)))
+    ours = inner(discretize.discretize(form, rule=partial(discretize.gbt, alpha=0.5)))
     np.testing.assert_array_equal(ours.A, discretize.bilinear(form).A)
+
+
+def test_a_rule_in_the_table_needs_no_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = partial(discretize.gbt, alpha=0.3)
+    monkeypatch.setitem(discretize.RULES, "mine", rule)
+    form = system(0.1)
+    np.testing.assert_array_equal(kernel(form, 9, rule="mine"), kernel(form, 9, rule=rule))
+    u = np.ones(9)
+    np.testing.assert_array_equal(scan(form, u, rule="mine")[0], scan(form, u, rule=rule)[0])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_checked_form_is_sampled_alike_behind_the_door(rule: str) -> None:
+    form = forms.check(system(0.1))
+    ours, base = discretize.sampled_with_base(form, rule=rule)
+    public = discretize.discretize(form, rule=rule)
+    for here, there in ((ours, public), (discretize.sampled(form, rule=rule), public)):
+        np.testing.assert_array_equal(inner(here).A, inner(there).A)
+        np.testing.assert_array_equal(inner(here).B, inner(there).B)
+        np.testing.assert_array_equal(here.D, there.D)
+    assert base is not None
+    assert far(base.value, inner(ours).A) <= 4 * EPS * largest(inner(ours).A)
+    assert discretize.sampled(ours, rule="a discrete form uses none") is ours or rule == "foh"
 
 
 UNDONE = sorted(set(RULES) - {"foh"})
