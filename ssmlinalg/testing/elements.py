@@ -31,11 +31,16 @@ HARD_FREQUENCIES = (1e-12, 1e-3, 1e3, 1e6)  # Im A: nearly real, slow, fast
 HARD_RADII = (1.0, 1 - 1e-12, 1 - 1e-3)  # |A| of a recurrence
 GAPS = (0.0, 2.0**-52, 1e-12, 1e-6)  # between modes that nearly coincide, relative
 
-# Two decimals: short to read, and yet their products round.
-REAL = st.integers(-200, 200).map(lambda k: k / 100)
-COMPLEX = st.builds(complex, REAL, REAL)
-
 Shape = tuple[int, ...]
+
+
+def hundredths(least: int, largest: int) -> st.SearchStrategy[float]:
+    """Numbers of two decimals: short to read, and yet their products round."""
+    return st.integers(least, largest).map(lambda k: k / 100)
+
+
+REAL = hundredths(-200, 200)
+COMPLEX = st.builds(complex, REAL, REAL)
 
 
 def orders(largest: int = 24) -> st.SearchStrategy[int]:
@@ -234,7 +239,7 @@ def _multipliers(draw: st.DrawFn, n: int, hard: bool) -> Complex:
 def damped(hard: bool) -> st.SearchStrategy[complex]:
     """One mode of `spectra`."""
     rates = st.floats(-1, 1).map(lambda power: -(10.0**power))
-    frequencies = st.just(0.0) | st.integers(1, 1000).map(lambda k: k / 100)
+    frequencies = st.just(0.0) | hundredths(1, 1000)
     if hard:
         rates = rates | st.sampled_from(HARD_RATES)
         frequencies = frequencies | st.sampled_from(HARD_FREQUENCIES)
@@ -244,11 +249,11 @@ def damped(hard: bool) -> st.SearchStrategy[complex]:
 @cache
 def inside(hard: bool) -> st.SearchStrategy[complex]:
     """One mode of `multipliers`."""
-    radii = st.integers(0, 99).map(lambda k: k / 100)
+    radii = hundredths(0, 99)
     if hard:
         radii = radii | st.sampled_from(HARD_RADII)
-    angles = st.integers(1, 314).map(lambda k: k / 100)
-    turns = st.sampled_from([1 + 0j, -1 + 0j]) | angles.map(lambda x: complex(np.exp(1j * x)))
+    inner = hundredths(1, 314).map(lambda angle: complex(np.exp(1j * angle)))
+    turns = st.sampled_from([1 + 0j, -1 + 0j]) | inner
     return st.builds(operator.mul, radii, turns)
 
 
@@ -256,7 +261,8 @@ def near(draw: st.DrawFn, A: Complex, hard: bool, sign: int = 1) -> Complex:
     """A (..., n), with `hard` perhaps with a last mode that is nearly the first."""
     if not hard or A.shape[-1] == 1 or not draw(st.booleans()):
         return A
-    last = (1 + sign * draw(st.sampled_from(GAPS))) * A[..., :1]
+    gap = sign * draw(st.sampled_from(GAPS))
+    last = (1 + gap) * A[..., :1]
     return np.concatenate([A[..., :-1], last], axis=-1)
 
 

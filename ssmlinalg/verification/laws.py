@@ -267,13 +267,15 @@ def _counted_twice(form: Any, eps: float) -> Deviation:
     """The share of the weight in modes whose conjugates are stored with the conjugate weight."""
     A, B, C, _ = view(form)
     A = A[..., None, None, :]
-    weights = C[..., :, None, :] * np.swapaxes(B, -1, -2)[..., None, :, :]  # (..., P, M, n)
-    share = np.abs(weights)
-    near = 64 * eps * np.max(np.abs(A), axis=-1, keepdims=True)
-    alike = 64 * eps * np.max(share, axis=-1, keepdims=True)
+    B = np.swapaxes(B, -1, -2)[..., None, :, :]
+    weights = C[..., :, None, :] * B  # (..., P, M, n)
+    near = 64 * eps * peaks(A)[..., None]
+    alike = 64 * eps * peaks(weights)[..., None]
     partner = _conjugate_distance(A) <= near[..., None]
-    partner = partner & (_conjugate_distance(weights) <= alike[..., None])
-    twice = np.any(partner & (np.abs(A.imag) > near)[..., None], axis=-1)
+    same_weight = _conjugate_distance(weights) <= alike[..., None]
+    is_complex = (np.abs(A.imag) > near)[..., None]
+    twice = np.any(partner & same_weight & is_complex, axis=-1)
+    share = np.abs(weights)
     total = np.sum(share, axis=-1)
     counted = np.sum(np.where(twice, share, 0), axis=-1)
     error = float(np.max(counted / np.where(total > 0, total, 1)))
@@ -430,8 +432,8 @@ def _from_transfer(system: Any, length: int) -> Real:
     slowed = system._replace(A=A, B=B, D=np.zeros_like(system.D))
     circle = R * np.exp(2j * np.pi * np.arange(length) / length)
     K = np.fft.ifft(transfer(slowed, circle), axis=-1).real
-    growth = R * (radius[..., None, None, None] if ports else radius[..., None])
-    K = K * growth ** np.arange(length)
+    speed = R * (radius[..., None, None, None] if ports else radius[..., None])
+    K = K * speed ** np.arange(length)
     K[..., 0] += system.D
     return K
 

@@ -142,7 +142,7 @@ def rounded(x: np.ndarray, dtype: str) -> np.ndarray:
 def _rows(model: SampledModel, conditions: dict[str, float], dtype: str) -> list[Rounding]:
     """The rows of one format: all fields, each of them, and evaluation."""
     form = model.form
-    stored = form._replace(**{name: rounded(x, dtype) for name, x in form._asdict().items()})
+    stored = type(form)(*(rounded(field, dtype) for field in form))
     bounds = {name: _bound(form, stored, name, conditions[name]) for name in form._fields}
     error = _storage_error(model, stored)
     rows = [Rounding("all", dtype, error, sum(bounds.values()))]
@@ -200,18 +200,25 @@ def _conditions(model: SampledModel) -> dict[str, float]:
     """The bounds of `precision_report` for u = 1, by field, and that of evaluation."""
     A, B, C, D, step = kernel_modes(model.form)
     modulus = np.abs(kernel_modes(model.system).A)
-    weight = np.abs(step * C * B) * np.maximum(1, modulus) ** (model.length - 1)
+    growth = np.maximum(1, modulus) ** (model.length - 1)
+    weight = np.abs(step * C * B) * growth
     slope = _largest_slope(modulus, model.length)
     once = weight
     often = weight * modulus * slope
     if kind(model.form).continuous:
         once, often = _of_sampled_modes(weight, slope, np.abs(step * A), str(model.rule))
     scale = np.maximum(peaks(model.kernel).ravel(), TINY)
-    gain = _largest_ratio(once.sum(axis=-1), scale)
-    rate = _largest_ratio(often.sum(axis=-1), scale)
+    gain = _largest_ratio(np.sum(once, axis=-1), scale)
+    rate = _largest_ratio(np.sum(often, axis=-1), scale)
     direct = _largest_ratio(np.abs(D), scale)
-    by_field = {"A": rate, "B": gain, "C": gain, "D": direct, "step": rate + gain}
-    return by_field | {"evaluation": gain + direct}
+    return {
+        "A": rate,
+        "B": gain,
+        "C": gain,
+        "D": direct,
+        "step": rate + gain,
+        "evaluation": gain + direct,
+    }
 
 
 def _of_sampled_modes(weight: Real, slope: Real, z: Real, rule: str) -> tuple[Real, Real]:

@@ -18,6 +18,7 @@ _FIRST = 16  # lags that the ratios of a grid are compared over
 _STARTS = 6  # as many of the best are followed
 _ITERATIONS = 8
 _LONGEST_MOVE = 0.1  # of the logarithm of the ratio
+_SMALLEST = 1e-6  # no ratio is smaller, and none larger than one over it
 _DIFFERENCE = 1e-4  # of the logarithm, for slopes
 
 
@@ -110,9 +111,10 @@ def _fitted(member: Any, ratio: float, theirs: Real, rule: Rule) -> float:
     for _ in range(_ITERATIONS):
         lower, K, upper = _kernels_at(member, ratio * beside, theirs.shape[-1], rule)
         slope = (upper - lower) / (2 * _DIFFERENCE)
-        move = float(np.sum(slope * (theirs - K)) / max(float(np.sum(slope**2)), TINY))
-        ratio *= math.exp(min(max(move, -_LONGEST_MOVE), _LONGEST_MOVE))
-        ratio = min(max(ratio, 1e-6), 1e6)
+        energy = float(np.sum(slope**2))
+        move = float(np.sum(slope * (theirs - K))) / max(energy, TINY)
+        allowed = min(max(move, -_LONGEST_MOVE), _LONGEST_MOVE)
+        ratio = min(max(ratio * math.exp(allowed), _SMALLEST), 1 / _SMALLEST)
         if abs(move) < EPS:
             break
     return ratio
