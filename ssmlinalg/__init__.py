@@ -2,15 +2,13 @@
 library.
 
 The rooms and the functions used most are reached from here. Each is loaded when first asked for
-(PEP 562), so that importing the package loads NumPy only.
+(PEP 562), so that importing the package costs nothing.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
-
-import numpy  # noqa: F401  (what every room needs, and all that importing the package costs)
 
 __version__ = "0.1.0"
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from . import conversion as conversion
     from . import decompose as decompose
     from . import discretize as discretize
+    from . import doctor as doctor
     from . import export as export
     from . import forms as forms
     from . import hippo as hippo
@@ -53,6 +52,7 @@ _ROOMS = (
     "conversion",
     "decompose",
     "discretize",
+    "doctor",
     "export",
     "forms",
     "hippo",
@@ -93,6 +93,9 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     inits = importlib.import_module(".inits", __name__)
-    return sorted(
-        {*globals(), *_ROOMS, *_DOORS, *(name for name in vars(inits) if name.endswith("_init"))}
-    )
+    return [
+        "__version__",
+        *_ROOMS,
+        *_DOORS,
+        *(name for name in dir(inits) if name.endswith("_init")),
+    ]

@@ -37,6 +37,17 @@ from .ground.formats import EPS
 from .lossless.chain import frequencies, products
 from .lossless.recognition import Spectrum, gain, recognize
 
+__all__ = [
+    "Eigenbasis",
+    "diagonalize",
+    "eigenbasis",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _PROBES = 16  # random vectors that estimate a residual within some per cent
 _VISIBLE = 1e-6  # a direction less visible than this would carry more rounding than signal
 

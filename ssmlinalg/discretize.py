@@ -58,6 +58,33 @@ from .ground import backend, require
 from .ground.backend import Array
 from .powers import double_words, tables
 
+__all__ = [
+    "RULES",
+    "SCHEMES",
+    "Rule",
+    "Samples",
+    "Scheme",
+    "backward",
+    "bilinear",
+    "continuous",
+    "discretize",
+    "foh",
+    "forward",
+    "gbt",
+    "impulse",
+    "modulo_turns",
+    "phi1",
+    "phi2",
+    "sampled",
+    "sampled_with_base",
+    "zoh",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Rule = str | Callable[[Continuous], Discrete]
 
 

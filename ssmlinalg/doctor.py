@@ -17,6 +17,19 @@ from .ground.formats import FORMATS, PRECISIONS
 from .inits import ptd_init
 from .kernels import kernel
 
+__all__ = [
+    "PLACES",
+    "Part",
+    "Place",
+    "Probe",
+    "examine",
+    "graphics",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 class Place(NamedTuple):
     """A place where the model can run: a library, and a device of it or None for its default."""

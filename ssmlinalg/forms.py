@@ -49,6 +49,48 @@ from .ground import backend, require
 from .ground.backend import Array, Complex
 from .ground.ondemand import OnDemand
 
+__all__ = [
+    "DPLR",
+    "FORMS",
+    "KINDS",
+    "MIMO",
+    "NPLR",
+    "Axes",
+    "Continuous",
+    "Delayed",
+    "Dense",
+    "DenseRecurrence",
+    "Diagonal",
+    "Discrete",
+    "Form",
+    "Kind",
+    "MIMORecurrence",
+    "Paired",
+    "PairedRecurrence",
+    "Recurrence",
+    "Recurrent",
+    "View",
+    "batch",
+    "check",
+    "inner",
+    "is_form",
+    "is_recurrence",
+    "kind",
+    "move",
+    "pair",
+    "plain",
+    "real_modes",
+    "step_of",
+    "to_dense",
+    "unpair",
+    "unsampled",
+    "view",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 class NPLR(NamedTuple):
     """Normal plus low rank: x' = A x + B u where A + P P^T is normal. Host, float64; A may be a

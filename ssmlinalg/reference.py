@@ -23,6 +23,27 @@ from typing import Any, TypeAlias
 
 import mpmath
 
+__all__ = [
+    "RULES",
+    "condition",
+    "convolve",
+    "discretize",
+    "eigenvalues",
+    "impulse_response",
+    "kernel",
+    "legs_lossless_spectrum",
+    "legs_normal_spectrum",
+    "legs_state",
+    "scan",
+    "spectral_norm",
+    "transfer",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Array: TypeAlias = Any  # what has `tolist`, a nested sequence, or an mpmath matrix
 Matrix: TypeAlias = Any  # mpmath has no stubs: a matrix,
 Number: TypeAlias = Any  # a number,

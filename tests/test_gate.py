@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmlinalg import matrices, perturb
+from ssmlinalg.ground import gate
 from ssmlinalg.ground.ondemand import OnDemand
-from ssmlinalg.matrices import gate
 
 X = np.array([-2.0, 0.5, 1.0])
 

@@ -386,7 +386,7 @@ def test_another_project_tests_with_it_alone(tmp_path: Path) -> None:
 
 THEIRS = """
 import numpy as np
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given, settings, strategies
 import ssmlinalg.testing as testing
 
 def half(form, length):  # by zero-order hold
@@ -394,7 +394,7 @@ def half(form, length):  # by zero-order hold
     K = (form.C * np.expm1(z) / form.A * form.B) @ np.exp(np.outer(z, np.arange(length)))
     return K.real + form.D * (np.arange(length) == 0)
 
-models = testing.models(testing.st.just("s4d-legs"), largest=8)
+models = testing.models(strategies.just("s4d-legs"), largest=8)
 models = models.filter(lambda form: form.A.ndim == 1)
 
 @settings(derandomize=True, max_examples=10, database=None, phases=[Phase.generate])

@@ -20,3 +20,7 @@ from .kolmogorov_smirnov import ALARM
 from .records import Audit, Finding, Fit, Identified, LayerReport
 
 __all__ = ["ALARM", "CHECKS", "Audit", "Finding", "Fit", "Identified", "LayerReport", "audit"]
+
+
+def __dir__() -> list[str]:
+    return __all__

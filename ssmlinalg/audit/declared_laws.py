@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy
 
 from ..export import TARGETS, Declared
 from .kolmogorov_smirnov import MANY, kolmogorov

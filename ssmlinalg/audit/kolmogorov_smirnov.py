@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.stats
+import scipy
 
 ALARM = 1e-4  # the chance that some law of a sound layer is called broken
 FEW = 8  # fewer draws or values than these say nothing of a law

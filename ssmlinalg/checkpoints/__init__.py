@@ -40,6 +40,11 @@ from .entry import AGAIN, Checkpoint, Entry, File, check_regular
 
 __all__ = ["SUFFIXES", "Checkpoint", "Entry", "read", "write"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _WRITERS: dict[str, Callable[[Mapping[str, np.ndarray], Mapping[str, str]], bytes]] = {
     ".safetensors": safetensors.data,
     ".npz": npz.data,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
+import scipy
 
 from .entry import HEADER, Checkpoint, Entry, File
 from .mat_variable import (

@@ -16,3 +16,7 @@ exit status  meaning
 from .application import COMMANDS, main
 
 __all__ = ["COMMANDS", "main"]
+
+
+def __dir__() -> list[str]:
+    return __all__

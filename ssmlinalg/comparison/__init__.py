@@ -25,3 +25,7 @@ __all__ = [
     "measured",
     "noise_gain",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

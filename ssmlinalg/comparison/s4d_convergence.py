@@ -29,8 +29,8 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import scipy
 import scipy.linalg
-import scipy.special
 
 from .. import decompose, hippo
 from ..forms import Diagonal, pair

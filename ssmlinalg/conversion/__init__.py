@@ -11,3 +11,7 @@ rounding of the arrays.
 from .layouts import Conversion, Converted, convert
 
 __all__ = ["Conversion", "Converted", "convert"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -14,3 +14,7 @@ from .saving import load, save
 from .targets import TARGETS
 
 __all__ = ["TARGETS", "Declared", "Layer", "Target", "layers", "load", "save"]
+
+
+def __dir__() -> list[str]:
+    return __all__

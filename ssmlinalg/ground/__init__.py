@@ -1,4 +1,6 @@
-"""The ground: array libraries, number formats, sentences of errors, files, matrices on demand.
+"""The ground: what every room stands on.
 
-It knows no mathematics but the matrix exponential.
+Array libraries, the gate to the host, number formats, the sentences of errors, figures known from
+both sides, files that are whole or not there, matrices on demand. It knows no mathematics but the
+matrix exponential.
 """

@@ -79,6 +79,11 @@ __all__ = [
     "tlagt_basis",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 MEASURES: dict[str, Callable[..., NPLR | Dense]] = {
     "legs": legs,
     "legt": legt,

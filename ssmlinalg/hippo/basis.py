@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..forms import Dense
 from ..ground import require
 from ..ground.backend import Real
-from ..matrices.gate import real_numbers
+from ..ground.gate import real_numbers
 
 
 class Basis(NamedTuple):

@@ -18,14 +18,14 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-import scipy.special
+import scipy
 
 from ..forms import NPLR
 from ..ground import require
 from ..ground.backend import Complex, Real
+from ..ground.gate import vector
 from ..ground.ondemand import by_formula
 from ..lossless import chain
-from ..matrices.gate import vector
 from .basis import Basis, admitted_lags, orthonormal_legendre
 
 _LOG_LARGEST = 709  # of the range of doubles

@@ -30,28 +30,57 @@ from .. import perturb
 from ..forms import Continuous, Discrete
 from ..ground import require
 from . import hippo_models
-from .dss_models import dlr_init as dlr_init
-from .dss_models import dss_init as dss_init
-from .dss_models import dss_softmax_init as dss_softmax_init
-from .hippo_models import perturbed as perturbed
-from .hippo_models import ptd_init as ptd_init
-from .hippo_models import reading as reading
-from .hippo_models import s4_init as s4_init
-from .mimo_models import lru_init as lru_init
-from .mimo_models import s5_init as s5_init
-from .mimo_models import s5_ptd_init as s5_ptd_init
-from .random_parameters import STEP as STEP
-from .random_parameters import Step as Step
-from .s4d_models import mamba_init as mamba_init
-from .s4d_models import s4d_dfout_init as s4d_dfout_init
-from .s4d_models import s4d_inv2_init as s4d_inv2_init
-from .s4d_models import s4d_inv_init as s4d_inv_init
-from .s4d_models import s4d_legs_clipped_init as s4d_legs_clipped_init
-from .s4d_models import s4d_legs_init as s4d_legs_init
-from .s4d_models import s4d_lin_init as s4d_lin_init
-from .s4d_models import s4d_quad_init as s4d_quad_init
-from .s4d_models import s4d_rand_init as s4d_rand_init
-from .s4d_models import s4d_real_init as s4d_real_init
+from .dss_models import dlr_init, dss_init, dss_softmax_init
+from .hippo_models import perturbed, ptd_init, reading, s4_init
+from .mimo_models import lru_init, s5_init, s5_ptd_init
+from .random_parameters import STEP, Step
+from .s4d_models import (
+    mamba_init,
+    s4d_dfout_init,
+    s4d_inv2_init,
+    s4d_inv_init,
+    s4d_legs_clipped_init,
+    s4d_legs_init,
+    s4d_lin_init,
+    s4d_quad_init,
+    s4d_rand_init,
+    s4d_real_init,
+)
+
+__all__ = [
+    "INITS",
+    "STEP",
+    "Built",
+    "Step",
+    "built",
+    "certified",
+    "dlr_init",
+    "dss_init",
+    "dss_softmax_init",
+    "lru_init",
+    "mamba_init",
+    "options",
+    "perturbed",
+    "ptd_init",
+    "reading",
+    "s4_init",
+    "s4d_dfout_init",
+    "s4d_inv2_init",
+    "s4d_inv_init",
+    "s4d_legs_clipped_init",
+    "s4d_legs_init",
+    "s4d_lin_init",
+    "s4d_quad_init",
+    "s4d_rand_init",
+    "s4d_real_init",
+    "s5_init",
+    "s5_ptd_init",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 INITS: dict[str, Callable[..., Continuous | Discrete]] = {
     "ptd": ptd_init,

@@ -18,24 +18,40 @@ kernels with parameters of their own  `dss_softmax`, `sgconv`, `sgconv_sum`, `ho
 ====================================  ===========================================================
 """
 
-from .band import band_limit as band_limit
-from .convolution import bidirectional as bidirectional
-from .convolution import convolve as convolve
-from .convolution import stream as stream
-from .hankel import hope as hope
-from .hankel import hope_recurrence as hope_recurrence
-from .irregular import kernel_at as kernel_at
-from .irregular import resample as resample
-from .irregular import scan_irregular as scan_irregular
-from .multiscale import sgconv as sgconv
-from .multiscale import sgconv_norm as sgconv_norm
-from .multiscale import sgconv_scales as sgconv_scales
-from .multiscale import sgconv_sum as sgconv_sum
-from .recurrence import final_state as final_state
-from .recurrence import free_response as free_response
-from .recurrence import scan as scan
-from .recurrence import states as states
-from .recurrence import step as step
-from .response import kernel as kernel
-from .sample_by_sample import stepper as stepper
-from .softmax import dss_softmax as dss_softmax
+from .band import band_limit
+from .convolution import bidirectional, convolve, stream
+from .hankel import hope, hope_recurrence
+from .irregular import kernel_at, resample, scan_irregular
+from .multiscale import sgconv, sgconv_norm, sgconv_scales, sgconv_sum
+from .recurrence import final_state, free_response, scan, states, step
+from .response import kernel
+from .sample_by_sample import stepper
+from .softmax import dss_softmax
+
+__all__ = [
+    "band_limit",
+    "bidirectional",
+    "convolve",
+    "dss_softmax",
+    "final_state",
+    "free_response",
+    "hope",
+    "hope_recurrence",
+    "kernel",
+    "kernel_at",
+    "resample",
+    "scan",
+    "scan_irregular",
+    "sgconv",
+    "sgconv_norm",
+    "sgconv_scales",
+    "sgconv_sum",
+    "states",
+    "step",
+    "stepper",
+    "stream",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

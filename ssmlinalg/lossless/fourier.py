@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.special
+import scipy
 
 from ..ground.backend import Complex, Real
 

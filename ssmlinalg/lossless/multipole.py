@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy.special
+import scipy
 
 from ..ground.backend import Complex, Real
 from ..ground.formats import TINY

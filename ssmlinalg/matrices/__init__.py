@@ -12,7 +12,7 @@ how large, how far apart         `hinf`, `hinf_distance`
 ===============================  ================================================================
 
 A matrix may be a NumPy array, an array of any other library on any device, or a nested list, of
-integers or numbers of at most double precision; `gate` makes all of them alike.
+integers or numbers of at most double precision; `ground.gate` makes all of them alike.
 """
 
 from ..ground.bounds import Bounds
@@ -47,3 +47,7 @@ __all__ = [
     "transient_growth",
     "window",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,7 +13,7 @@ function              gives
 `scaled_condition`    the least kappa_F(V D) over scalings D of the columns: sum kappa_j
 ====================  ================================================================
 
-Matrices of any origin are accepted (see `gate`); results are NumPy arrays.
+Matrices of any origin are accepted (see `ground.gate`); results are NumPy arrays.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import scipy.linalg
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS, TINY
-from .gate import summable
+from ..ground.gate import summable
 
 
 class Condeig(NamedTuple):

@@ -20,7 +20,7 @@ import numpy as np
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS, TINY
-from .gate import summable, vector
+from ..ground.gate import summable, vector
 
 
 class Enclosure(NamedTuple):

@@ -23,8 +23,8 @@ import scipy.linalg
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.bounds import Bounds
+from ..ground.gate import summable
 from .eigen import condition, eigenvalue_rounding
-from .gate import summable
 from .nonnormality import hermitian_part, rightmost_of_field
 from .scaling import in_units, scaled, scaled_point
 from .vertical_search import Line, kreiss_ratio, poles, search_axis, search_line

@@ -28,6 +28,7 @@ from ..ground import require
 from ..ground.backend import Array, Real
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS
+from ..ground.gate import numbers
 from .eigen import eigenvalue_rounding
 from .frequency_gain import (
     Matrices,
@@ -41,7 +42,6 @@ from .frequency_gain import (
     solved_gain,
     state_and_costate,
 )
-from .gate import numbers
 
 
 class _Level(NamedTuple):

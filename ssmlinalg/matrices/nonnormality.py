@@ -16,8 +16,8 @@ import scipy.linalg
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS
+from ..ground.gate import summable
 from . import shifted
-from .gate import summable
 from .scaling import in_units, scaled, times_power
 
 

@@ -19,15 +19,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import scipy.optimize
+import scipy
 
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS, TINY
+from ..ground.gate import real_numbers, square, summable
 from . import shifted
 from .eigen import eigenvalue_rounding
-from .gate import real_numbers, square, summable
 from .inverse_lanczos import smallest_singular_values
 from .nonnormality import rightmost_of_field
 from .scaling import exponent_of, in_units, scaled, scaled_point, times_power

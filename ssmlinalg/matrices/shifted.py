@@ -9,7 +9,7 @@ function           does
 `substitute`       `solve` in place, on operands made ready once
 =================  ======================================================
 
-The functions take what was checked: matrices of `gate`, vectors that fit them.
+The functions take what was checked: matrices of `ground.gate`, vectors that fit them.
 """
 
 from __future__ import annotations

@@ -24,18 +24,36 @@ import inspect
 from collections.abc import Callable
 
 from ..ground import require
-from .columns import column as column
-from .columns import last_column as last_column
-from .diagonalization import Diagonalization as Diagonalization
-from .diagonalization import Factors as Factors
-from .kept_results import kept as kept
-from .least_transfer_error import optimal as optimal
-from .lossless_perturbation import Lossless as Lossless
-from .lossless_perturbation import lossless as lossless
-from .lower_bound import error_floor as error_floor
-from .published_objective import minimize as minimize
-from .random_matrices import complex_gaussian as complex_gaussian
-from .random_matrices import gaussian as gaussian
+from .columns import column, last_column
+from .diagonalization import Diagonalization, Factors
+from .kept_results import kept
+from .least_transfer_error import optimal
+from .lossless_perturbation import Lossless, lossless
+from .lower_bound import error_floor
+from .published_objective import minimize
+from .random_matrices import complex_gaussian, gaussian
+
+__all__ = [
+    "PERTURBATIONS",
+    "Diagonalization",
+    "Factors",
+    "Lossless",
+    "column",
+    "complex_gaussian",
+    "error_floor",
+    "gaussian",
+    "kept",
+    "last_column",
+    "lossless",
+    "minimize",
+    "optimal",
+    "sized_by",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 PERTURBATIONS: dict[str, Callable[..., Diagonalization]] = {
     "lossless": lossless,

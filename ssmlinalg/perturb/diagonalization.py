@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..forms import NPLR, Dense, Diagonal, Paired, is_form, pair, to_dense
-from ..ground import require
+from ..ground import gate, require
 from ..ground.backend import Array, Complex
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS
-from ..matrices import eigen, gate, h_infinity, proved_abscissa
+from ..matrices import eigen, h_infinity, proved_abscissa
 
 # What can be perturbed: a continuous form with one input, or a square matrix of any origin.
 System = NPLR | Dense | Array

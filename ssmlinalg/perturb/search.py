@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import scipy.optimize
+import scipy
 
 from ..ground.backend import Real
 from .diagonalization import Progress

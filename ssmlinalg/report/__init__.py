@@ -21,34 +21,77 @@ picture                                     of
 ==========================================  =================================
 
 One colour for each system throughout: grey is HiPPO, orange is S4D (the normal part with half the
-input) and a kernel that a model is compared with, blue is the perturbed system or the model. Needs
-plotly, which the extra `cli` installs.
+input) and a kernel that a model is compared with, blue is the perturbed system or the model. Pages
+and pictures need plotly, which the extra `cli` installs, and load it when they are first named.
 """
 
-try:
-    import plotly.graph_objects  # noqa: F401
-except ImportError as missing:
-    raise ImportError(
-        f"a report is drawn with plotly; got {missing}. Install it: pip install 'ssmlinalg[cli]'."
-    ) from missing
+from __future__ import annotations
 
-from .audit_page import audit as audit
-from .certificate_page import ptd as ptd
-from .colours import HIPPO as HIPPO
-from .colours import PTD as PTD
-from .colours import S4D as S4D
-from .comparison_page import comparison as comparison
-from .comparison_pictures import frontier as frontier
-from .comparison_pictures import robustness as robustness
-from .image_files import FORMATS as FORMATS
-from .image_files import images as images
-from .model_pictures import gain as gain
-from .model_pictures import impulse as impulse
-from .model_pictures import modes as modes
-from .perturbation_pictures import Curves as Curves
-from .perturbation_pictures import curves as curves
-from .perturbation_pictures import deviation as deviation
-from .perturbation_pictures import response as response
-from .perturbation_pictures import spectrum as spectrum
-from .verification_page import timetable as timetable
-from .verification_page import verification as verification
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .audit_page import audit
+    from .certificate_page import ptd
+    from .colours import HIPPO, PTD, S4D
+    from .comparison_page import comparison
+    from .comparison_pictures import frontier, robustness
+    from .image_files import FORMATS, images
+    from .model_pictures import gain, impulse, modes
+    from .perturbation_pictures import Curves, curves, deviation, response, spectrum
+    from .time_table import timetable
+    from .verification_page import verification
+
+__all__ = [
+    "FORMATS",
+    "HIPPO",
+    "PTD",
+    "S4D",
+    "Curves",
+    "audit",
+    "comparison",
+    "curves",
+    "deviation",
+    "frontier",
+    "gain",
+    "images",
+    "impulse",
+    "modes",
+    "ptd",
+    "response",
+    "robustness",
+    "spectrum",
+    "timetable",
+    "verification",
+]
+_FILES = {
+    "audit_page": "audit",
+    "certificate_page": "ptd",
+    "colours": "HIPPO PTD S4D",
+    "comparison_page": "comparison",
+    "comparison_pictures": "frontier robustness",
+    "image_files": "FORMATS images",
+    "model_pictures": "gain impulse modes",
+    "perturbation_pictures": "Curves curves deviation response spectrum",
+    "time_table": "timetable",
+    "verification_page": "verification",
+}
+_PLACES = {name: file for file, names in _FILES.items() for name in names.split()}
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        file = importlib.import_module(f".{_PLACES[name]}", __name__)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] != "plotly":
+            raise
+        rule = "a report is drawn with plotly"
+        remedy = "Install it: pip install 'ssmlinalg[cli]'."
+        raise ImportError(f"{rule}; got {missing}. {remedy}") from missing
+    return getattr(file, name)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import plotly.graph_objects as go
-import scipy.stats
+import scipy
 
 from ..audit import Audit, Fit, LayerReport
 from .axes import empty

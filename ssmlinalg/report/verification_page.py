@@ -9,10 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..discretize import Rule
-from ..verification import Check, Timescales, Verification
+from ..verification import Check, Verification
 from .html_page import Card, Section, certificate, page
 from .model_pictures import LENGTH, gain, impulse, modes
-from .notation import number, percent
+from .notation import number
+from .time_table import timetable
 
 _ABOUT_OURS = (
     "The kernel that the model convolves its input with. "
@@ -29,10 +30,6 @@ _ABOUT_MODES = (
     "below, in the shade, it is gone within a sample; above the dotted line it outlives the "
     "samples that were looked at."
 )
-_HALF_LIFE = "samples until half is left, ∞ if it never is"
-_BEYOND_NYQUIST = "of the modes turn more than half a cycle per sample"
-_DEAD = "of the modes have less than 1/e left after one sample"
-_OUTLIVES = "of the modes have more than 1/e left at the end"
 
 
 def verification(
@@ -120,31 +117,3 @@ def _verdict(found: Verification) -> str:
     if holding:
         parts.append(f"What holds: {holding}.")
     return " ".join(parts)
-
-
-def timetable(scales: Timescales) -> list[tuple[str, str, str]]:
-    """The time scales of all modes together.
-
-    Args:
-        scales: what `verification.timescales` returns.
-
-    Returns:
-        For each scale its name, a number as text, and its meaning.
-
-    Example:
-        >>> from ssmlinalg import inits
-        >>> from ssmlinalg.verification import timescales
-        >>> [name for name, _, _ in timetable(timescales(inits.s4d_lin_init(4)))]
-        ['half-life', 'frequency', 'beyond Nyquist', 'dead', 'outlives']
-    """
-    return [
-        ("half-life", _range(scales.half_life), _HALF_LIFE),
-        ("frequency", _range(scales.frequency), "cycles per sample"),
-        ("beyond Nyquist", percent(scales.beyond_nyquist), _BEYOND_NYQUIST),
-        ("dead", percent(scales.dead), _DEAD),
-        ("outlives", percent(scales.outlives), _OUTLIVES),
-    ]
-
-
-def _range(values: Any) -> str:
-    return f"{number(float(np.min(values)))} to {number(float(np.max(values)))}"

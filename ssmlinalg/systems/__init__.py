@@ -41,3 +41,7 @@ __all__ = [
     "step_response",
     "transfer",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

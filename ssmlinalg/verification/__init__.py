@@ -28,3 +28,7 @@ __all__ = [
     "timescales",
     "verify",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ground import backend, require
-from ..ground.backend import Real
-from ..ground.formats import FORMATS
+from . import backend, require
+from .backend import Real
+from .formats import FORMATS
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
