@@ -5,7 +5,7 @@ stability, for HiPPO-LegS.
 
 One line an order, of `legs` against `legs` + E at tau = 0.2: seconds of norms.hinf_distance, the
 relative error of its lower bound against the closed form of the deviation, and upper/lower - 1;
-seconds of enclosures.proved_abscissa and how far its bound lies above the largest computed real part;
+seconds of enclosures.proved_abscissa, how far its bound lies above the largest computed real part;
 seconds and largest radius of enclosures.enclose (python-flint), up to order 128.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ssmlinalg import hippo, perturb
-from ssmlinalg.matrices import eigen, enclosures, h_infinity
+from ssmlinalg.matrices import enclosures, h_infinity
 
 
 def timed(make: Callable[[], Any]) -> tuple[float, Any]:

@@ -20,7 +20,7 @@ import pytest
 from conftest import gpus
 
 from ssmlinalg import forms, inits, kernel
-from ssmlinalg.discretize import BASES
+from ssmlinalg.discretize import SCHEMES
 from ssmlinalg.ground import backend
 from ssmlinalg.ground.formats import COMPLEX, FORMATS, PRECISIONS
 from ssmlinalg.kernels import final_state
@@ -94,7 +94,7 @@ def modes(
     A[:, -1] *= n == 1
     step = np.full((G, 1), 0.11, dtype)
     A = A.astype(COMPLEX[dtype])
-    return BASES[rule](step, A), step, A
+    return SCHEMES[rule].base(step, A), step, A
 
 
 def powers(step: np.ndarray, A: np.ndarray, rule: str, lags: np.ndarray) -> np.ndarray:
