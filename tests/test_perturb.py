@@ -244,6 +244,8 @@ def test_every_perturbation_certifies_what_it_returns(method: str, order: int) -
     backward_error = np.linalg.norm(found.E, 2) / np.linalg.norm(system.A, 2)
     assert found.backward_error == pytest.approx(backward_error, rel=64 * EPS * order, abs=EPS)
     assert found.residual <= 4 * rounding
+    reproduced = np.linalg.norm(rest) / size
+    assert found.factorization_error == pytest.approx(reproduced, rel=1e-6, abs=4 * EPS)
     np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=16 * EPS * order)
     assert found.abscissa == found.Lambda.real.max()
     assert found.proved_abscissa >= found.abscissa - 4 * rounding * size
@@ -256,6 +258,17 @@ def test_every_perturbation_certifies_what_it_returns(method: str, order: int) -
         assert found.transfer_error <= found.transfer_bound
     else:
         assert found.transfer_error == np.inf
+
+
+def test_the_factorization_of_a_large_order_is_looked_at_entry_by_entry() -> None:
+    """An E that is off by a part of its size is off by that, as 256 entries tell within 20 %."""
+    found = perturb.lossless(hippo.legs(4099), tau=0.2)
+    size = float(np.linalg.norm(np.asarray(found.A)))
+    assert found.factorization_error <= 64 * EPS * found.condition
+    E = found.E
+    wrong = replace(found, factors=lambda: found.factors()._replace(E=1.5 * np.asarray(E)))
+    off = 0.5 * found.tau * float(np.linalg.norm(found.system.P)) ** 2 / size
+    assert wrong.factorization_error == pytest.approx(off, rel=0.25)
 
 
 @pytest.mark.parametrize("method", perturb.PERTURBATIONS)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strategies import EPS, seeds
 
 from ssmlinalg import hippo
-from ssmlinalg.forms import KINDS, Diagonal, Kind, Recurrence
+from ssmlinalg.forms import KINDS, Dense, Diagonal, Kind, Recurrence
 from ssmlinalg.perturb import error_floor, optimal
 from ssmlinalg.perturb.columns import column, last_column
 from ssmlinalg.perturb.conditioning_gradient import conditioning_of
@@ -100,6 +100,32 @@ def test_the_factors_give_the_perturbed_matrix_back(
     np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=16 * EPS)
     assert found.condition == pytest.approx(kappa, rel=64 * EPS * order * kappa)
     assert all(type(fact) is float for fact in found.facts.values())
+
+
+@pytest.mark.parametrize("name", ["grcar", "jordan", "kahan", "frank", "convection-diffusion"])
+@pytest.mark.parametrize("size", [1e-9, 1e-6, 1e-3])
+def test_the_inverse_loses_no_more_than_kappa_to_rounding(name: str, size: float) -> None:
+    """kappa_2(V) goes up to 1e10, where its square is beyond double precision."""
+    A = CATALOGUE[name](64)
+    found = gaussian(A, size=size)
+    V = found.V
+    pairs = int(np.sum(found.Lambda.imag > 0))
+    rounding = 64 * EPS * found.condition
+    reproduced = np.linalg.norm((V * found.Lambda) @ found.V_inv - A - found.E)
+    assert reproduced <= rounding * np.linalg.norm(A)
+    assert found.factorization_error <= rounding
+    assert np.linalg.norm(V @ found.V_inv - np.eye(64)) <= rounding * 8
+    np.testing.assert_array_equal(found.V_inv[:pairs].conj(), found.V_inv[pairs : 2 * pairs])
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+def test_the_input_is_that_of_the_system_whatever_its_type(kind: type) -> None:
+    B = np.arange(1.0, 9.0).astype(kind)
+    B[::2] *= 1 + 1j if kind is complex else 1
+    system = Dense(CATALOGUE["grcar"](8), B, np.ones(8), np.asarray(0.0), np.asarray(1.0))
+    found = gaussian(system, size=1e-2)
+    rounding = 64 * EPS * 8 * found.condition
+    assert np.linalg.norm(found.V @ found.B - B) <= rounding * np.linalg.norm(B)
 
 
 @given(

@@ -17,6 +17,7 @@ from ..ground.backend import Array, Complex
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from ..matrices import eigen, h_infinity, proved_abscissa
+from .modal_coordinates import conjugate_rows, real_columns
 
 # What can be perturbed: a continuous form with one input, or a square matrix of any origin.
 System = NPLR | Dense | Array
@@ -31,6 +32,7 @@ FIGURES = (
     "transfer_bound",
     "abscissa",
     "residual",
+    "factorization_error",
 )
 
 
@@ -159,6 +161,16 @@ class Diagonalization:
     def residual(self) -> float:
         """|(A + E) V - V Lambda|_F / |A|_F; absolute where A = 0."""
         rest = (self.A + self.E) @ self.V - self.V * self.Lambda
+        scale = np.linalg.norm(self.A) or 1.0
+        return float(np.linalg.norm(rest) / scale)
+
+    @cached_property
+    def factorization_error(self) -> float:
+        """|A + E - V diag(Lambda) V^{-1}|_F / |A|_F; absolute where A = 0.
+
+        Rounding makes it eps kappa(V). `residual` knows nothing of V^{-1}.
+        """
+        rest = self.A + self.E - (self.V * self.Lambda) @ self.V_inv
         scale = np.linalg.norm(self.A) or 1.0
         return float(np.linalg.norm(rest) / scale)
 
@@ -311,12 +323,14 @@ def diagonalized(
         got = f"kappa(V) = {condition:.3g}, beyond double precision"
         remedy = "Move the size of the perturbation a little, or raise it."
         raise Defective(f"A + E must be diagonalizable; got {got}. {remedy}")
-    V_inv = np.linalg.inv(V)
-    if not np.iscomplexobj(M):
-        V_inv = like_conjugates(V_inv, Lambda)
-    drive = None if B is None else V_inv @ B
-    if drive is not None and not np.iscomplexobj(M):
-        drive = like_conjugates(drive, Lambda)
+    if np.iscomplexobj(M):
+        V_inv = np.linalg.inv(V)
+        drive = None if B is None else V_inv @ B
+    else:
+        pairs = int(np.count_nonzero(Lambda.imag > 0))
+        W = np.linalg.inv(real_columns(V, pairs))
+        V_inv = conjugate_rows(W, pairs)
+        drive = None if B is None else conjugate_rows(W @ B, pairs)
     factors = Factors(V, V_inv, E)
     return Diagonalization(
         system=system,
@@ -369,11 +383,3 @@ def _turned(V: Complex, B: Array) -> Complex:
     negligible = np.abs(seen) <= order * EPS * np.linalg.norm(B)
     anchor = np.where(negligible, largest, seen)
     return V * np.exp(-1j * np.angle(anchor))
-
-
-def like_conjugates(rows: Any, Lambda: Complex) -> Any:
-    """Rows (N, ...) whose conjugate pairs agree to the last digit, which rounding may change."""
-    pairs = np.count_nonzero(Lambda.imag > 0)
-    upper = rows[:pairs]
-    alone = rows[2 * pairs :].real + 0j
-    return np.concatenate([upper, upper.conj(), alone])

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..ground.backend import Array
 from ..hippo import legs
-from .modal_coordinates import ModalSystem
+from .modal_coordinates import ModalSystem, real_columns
 
 KEPT = files("ssmlinalg.perturb") / "optimal.safetensors"
 
@@ -81,12 +81,10 @@ def packed(found: ModalSystem) -> dict[str, np.ndarray]:
     """
     pairs = int(np.count_nonzero(found.Lambda.imag > 0))
     half = np.r_[:pairs, 2 * pairs : len(found.Lambda)]
-    upper = found.V[:, :pairs]
-    alone = found.V[:, 2 * pairs :]
     Lambda = found.Lambda[half].copy()
     return {
         "Lambda": Lambda.view(np.float64),
-        "R": np.concatenate([upper.real, upper.imag, alone.real], axis=-1),
+        "R": real_columns(found.V, pairs),
         "B": found.B[half].real.copy(),
     }
 

@@ -18,12 +18,11 @@ from .diagonalization import (
     Progress,
     canonical_eig,
     diagonalized,
-    like_conjugates,
     split,
 )
 from .kept_results import recalled
 from .lossless_perturbation import lossless
-from .modal_coordinates import ModalSystem
+from .modal_coordinates import ModalSystem, conjugate_rows, real_columns
 from .published_objective import minimize
 from .transfer_error_search import fit, reduce_error, transport
 
@@ -157,7 +156,8 @@ def _nearby(system: NPLR | Dense, budget: float) -> Diagonalization:
 def _certified(
     system: NPLR | Dense, A: Array, found: ModalSystem, facts: dict[str, float]
 ) -> Diagonalization:
-    V_inv = like_conjugates(np.linalg.inv(found.V), found.Lambda)
+    pairs = int(np.count_nonzero(found.Lambda.imag > 0))
+    V_inv = conjugate_rows(np.linalg.inv(real_columns(found.V, pairs)), pairs)
     E = ((found.V * found.Lambda) @ V_inv).real - A
     factors = Factors(found.V, V_inv, E)
     return Diagonalization(

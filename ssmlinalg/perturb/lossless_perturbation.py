@@ -26,7 +26,7 @@ from .diagonalization import Defective, Diagonalization, Factors, Progress, diag
 
 _STEP = 1.005  # by which tau is raised where kappa(V) exceeds the budget
 _DENSE = 256  # order up to which V is formed anyway
-_SAMPLE = 16  # columns of V by which a residual is estimated beyond order 4096
+_SAMPLE = 16  # columns (and rows) by which a residual is estimated beyond order 4096
 
 
 class _LosslessSystem(NamedTuple):
@@ -119,6 +119,18 @@ class Lossless(Diagonalization):
         rest = perturbed - V * self.Lambda[some]
         size = float(np.linalg.norm(rest)) * math.sqrt(order / _SAMPLE)
         return size / self._frobenius_norm()
+
+    @cached_property
+    def factorization_error(self) -> float:
+        """|A + E - V diag(Lambda) V^{-1}|_F / |A|_F; beyond order 4096 by 256 of its entries."""
+        if self.structure is None or not isinstance(self.V, OnDemand):
+            return super().factorization_error
+        order = len(self.Lambda)
+        rng = np.random.default_rng(0)
+        rows, columns = rng.integers(0, order, (2, _SAMPLE))
+        product = (self.V[rows] * self.Lambda) @ self.V_inv[:, columns]
+        rest = self.A[rows][:, columns] + self.E[rows][:, columns] - product
+        return float(np.linalg.norm(rest)) * order / _SAMPLE / self._frobenius_norm()
 
     def _frobenius_norm(self) -> float:
         """|A|_F without an entry of A, where P has one column.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..ground.backend import Complex, Real
+from ..ground.backend import Array, Complex, Real
 
 
 class ModalSystem(NamedTuple):
@@ -101,6 +101,24 @@ def whole(half: HalfSystem) -> ModalSystem:
         V=np.concatenate([v, v.conj(), alone], axis=-1),
         B=half.b[place] + 0j,
     )
+
+
+def real_columns(V: Complex, pairs: int) -> Real:
+    """[Re v, Im v, r] (N, N), v the first of each pair, r the real eigenvectors."""
+    upper = V[:, :pairs]
+    alone = V[:, 2 * pairs :]
+    return np.concatenate([upper.real, upper.imag, alone.real], axis=-1)
+
+
+def conjugate_rows(rows: Array, pairs: int) -> Complex:
+    """V^{-1} x from rows W = [Re v, Im v, r]^{-1} x (N, ...): (W_1 -+ i W_2)/2, and W_3.
+
+    Of a real x the pairs are conjugates to the last digit, each as accurate as W.
+    """
+    real, imaginary, alone = np.split(rows, [pairs, 2 * pairs])
+    upper = (real - 1j * imaginary) / 2
+    lower = (real + 1j * imaginary) / 2
+    return np.concatenate([upper, lower, alone + 0j])
 
 
 def modes(half: HalfSystem, w: Real) -> Modes:

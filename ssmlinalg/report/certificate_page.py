@@ -27,6 +27,7 @@ _TAU = "size of the perturbation, from 0 (HiPPO) to 1 (S4D)"
 _RADIUS = "proved by FLINT: a disc of this radius or less about each eigenvalue"
 _SCALED = "condition numbers of the eigenvalues: the best scaling of V has κ₂ below it"
 _RESIDUAL = "‖(A + E) V − V Λ‖ / ‖A‖, of the size of rounding"
+_FACTORS = "‖A + E − V Λ V⁻¹‖ / ‖A‖, of the size of rounding times κ₂(V)"
 _STABLE = "abscissa: the slowest decay"
 
 _ABOUT_SPECTRUM = (
@@ -111,6 +112,7 @@ def _numbers(found: perturb.Diagonalization) -> list[tuple[str, str, str]]:
         *_enclosure(found),
         ("Σ κⱼ", number(found.scaled_condition), _SCALED),
         ("residual", number(found.residual), _RESIDUAL),
+        ("factors", number(found.factorization_error), _FACTORS),
         ("N", str(len(found.Lambda)), "order of the state"),
     ]
 
