@@ -40,6 +40,8 @@ class Place(NamedTuple):
 
 PLACES = {name: Place(name) for name in LIBRARIES} | {"torch.cuda": Place("torch", "cuda")}
 _LENGTH = 64
+# Of what `move` refuses, why: the value that it refuses is a number type.
+_STATES = {ImportError: "not installed", DeviceError: "no device", ValueError: "switched off"}
 
 
 class Probe(NamedTuple):
@@ -51,6 +53,8 @@ class Probe(NamedTuple):
         version: empty where there is no such library.
         device: where the model ran; empty where it did not.
         works: whether the model ran, and `error` is at most `allowed`.
+        state: the same in words: "works", "differs" from NumPy, "fails", "not installed", "no
+            device", "switched off" (64-bit numbers, in JAX).
         error: the largest difference from NumPy in float64, relative to the largest entry; NaN
             where the model did not run.
         allowed: the error that rounding allows.
@@ -62,6 +66,7 @@ class Probe(NamedTuple):
     version: str
     device: str
     works: bool
+    state: str
     error: float
     allowed: float
     reason: str
@@ -120,7 +125,7 @@ def _probe(name: str, dtype: str) -> Probe:
     allowed = 16 * _LENGTH * FORMATS[dtype].eps
     form = ptd_init(8, channels=4)
     expected = kernel(form, _LENGTH)
-    K, reason = _run(name, form, dtype)
+    K, state, reason = _run(name, form, dtype)
     if K is None:
         return Probe(
             library=name,
@@ -128,6 +133,7 @@ def _probe(name: str, dtype: str) -> Probe:
             version=_version(place.library),
             device="",
             works=False,
+            state=state,
             error=float("nan"),
             allowed=allowed,
             reason=reason,
@@ -140,27 +146,28 @@ def _probe(name: str, dtype: str) -> Probe:
         version=_version(place.library),
         device=str(device(K)),
         works=works,
+        state="works" if works else "differs",
         error=error,
         allowed=allowed,
         reason="" if works else f"differs from NumPy by {error:.2g}",
     )
 
 
-def _run(name: str, form: Any, dtype: str) -> tuple[Array | None, str]:
-    """The kernel in one place, computed to its end; or None, and the sentence that says why not."""
+def _run(name: str, form: Any, dtype: str) -> tuple[Array | None, str, str]:
+    """The kernel in one place, computed to its end; or None, the state, and why it is so."""
     library, where = PLACES[name]
     try:
         moved = move(form, library, dtype=dtype, device=where)
     except (ImportError, DeviceError, ValueError) as error:  # `move` has the sentence
-        return None, str(error)
+        return None, _STATES[type(error)], str(error)
     except Exception as error:  # whatever a library raises, the others are examined
-        return None, _failed(name, error)
+        return None, "fails" if where is None else "no device", _failed(name, error)
     try:
         K = kernel(moved, _LENGTH)
         to_numpy(K)  # libraries that compute later fail here
     except Exception as error:
-        return None, _failed(name, error)
-    return K, ""
+        return None, "fails", _failed(name, error)
+    return K, "works", ""
 
 
 def _failed(name: str, error: Exception) -> str:

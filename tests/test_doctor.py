@@ -163,6 +163,21 @@ def test_every_library_that_does_not_run_has_a_sentence() -> None:
         assert finding.works or SENTENCE.fullmatch(finding.reason), finding.reason
 
 
+def test_jax_without_64_bits_is_switched_off_and_not_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jax = pytest.importorskip("jax")
+    monkeypatch.setattr(doctor, "PLACES", {"jax": doctor.PLACES["jax"]})
+    jax.config.update("jax_enable_x64", False)
+    try:
+        found = {probe.dtype: probe for probe in doctor.examine()}
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert found["float32"].state == "works"
+    assert found["float64"].state == "switched off"
+    assert "jax_enable_x64" in found["float64"].reason
+
+
 def test_a_whole_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     found = parts(monkeypatch, Driver(("One", "Two")), cupy())
     assert {name: part.found for name, part in found.items()} == {

@@ -238,6 +238,8 @@ def test_an_order_is_a_whole_number_of_at_least_one(
 
 def test_the_nearest_name_is_offered() -> None:
     assert "Did you mean 'bilinear'?" in complaint(lambda: kernel(GOOD, 4, rule="bilinera"))
+    leg = complaint(lambda: inits.ptd_init(8, measure="leg"))
+    assert "Did you mean 'legs' or 'legt'?" in leg, "both are as near"
     assert "Did you mean 'torch'?" in complaint(lambda: forms.move(GOOD, "pytorch"))
 
 

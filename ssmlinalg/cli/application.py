@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import typer
 import typer.exceptions
 from rich.text import Text
 
+from .. import __version__
 from .audit_command import audit
 from .claims_command import claims
 from .compare_command import compare
@@ -15,11 +18,13 @@ from .convert_command import convert
 from .doctor_command import doctor
 from .init_command import init
 from .list_command import list_
-from .options import with_groups
+from .options import StepCommand, with_groups
 from .printing import PROGRESS
 from .verify_command import verify
 
+_NAME = "ssmlinalg"  # `python -m ssmlinalg` is called so too
 _INTERRUPTED = 130  # what Typer returns where Ctrl-C was pressed
+_REFUSED = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `ssmlinalg`. None: those of the process.
 
     Returns:
-        The exit status: 0, 1 for a check that failed, 2 for a request that was refused, 130.
+        The exit status: 0, 1 for a check that failed, 2 for a request that was refused or empty,
+        130.
 
     Example:
         >>> main(["init", "s4d-lin", "--order", "4", "--json"])  # doctest: +ELLIPSIS
@@ -38,34 +44,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ...
         0
     """
+    words = sys.argv[1:] if arguments is None else [*arguments]
     try:
         # Outside its standalone mode Typer returns the status of an Exit, and a command's own None.
-        status = _application()(args=arguments, standalone_mode=False) or 0
+        status = _application()(args=words or ["--help"], prog_name=_NAME, standalone_mode=False)
     except typer.exceptions.TyperException as error:
-        return _refuse(error.format_message())
+        return _refuse(_with_help(error))
     except (ValueError, TypeError, OSError, ImportError) as error:
         return _refuse(str(error))
     if status == _INTERRUPTED:
         PROGRESS.print("ssmlinalg: interrupted; nothing half-written was left.", highlight=False)
-    return status
+    return (status or 0) if words else _REFUSED
 
 
 def _application() -> typer.Typer:
     application = typer.Typer(
         help="Initializations of state space models, with proof.",
-        no_args_is_help=True,
-        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
+    application.callback()(_root)
     for name, command in COMMANDS.items():
-        application.command(name)(with_groups(command))
+        application.command(name, cls=StepCommand)(with_groups(command))
     return application
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{_NAME} {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Initializations of state space models, with proof."""
+
+
+def _with_help(error: typer.exceptions.TyperException) -> str:
+    """The sentence of a request that could not be parsed, and where to look."""
+    context = getattr(error, "ctx", None)
+    where = "" if context is None else f" See `{context.command_path} --help`."
+    return error.format_message().rstrip(".") + "." + where
 
 
 def _refuse(sentence: str) -> int:
     # Brackets in a sentence, as in ssmlinalg[torch], are not markup.
     PROGRESS.print(Text.assemble(("ssmlinalg:", "bold red"), " ", sentence), soft_wrap=True)
-    return 2
+    return _REFUSED
 
 
 # A command is a function and a line.

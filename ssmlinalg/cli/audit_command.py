@@ -6,12 +6,11 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-from .. import audit as auditing
-from .. import export, report
-from .options import Force, Html, Json, given
+import ssmlinalg
+
+from .options import Force, Html, Json, given, named
 from .output_files import refuse_written, write_page
 from .printing import PROGRESS, print_json, print_table
 from .provenance import command_line, facts
@@ -29,11 +28,16 @@ _Checkpoint = Annotated[
 _Target = Annotated[
     str | None,
     typer.Option(
-        help="Whose layers: " + ", ".join(export.TARGETS) + "; unset: those the names fit."
+        help="Whose layers, `ssmlinalg list targets` names them; unset: those the names fit.",
+        autocompletion=named("export", "TARGETS"),
     ),
 ]
 _Expect = Annotated[
-    str | None, typer.Option(help="The initialization A must be; `ssmlinalg list` names them.")
+    str | None,
+    typer.Option(
+        help="The initialization A must be; `ssmlinalg list inits` names them.",
+        autocompletion=named("inits", "INITS"),
+    ),
 ]
 
 
@@ -51,10 +55,11 @@ def audit(
     """
     refuse_written([html], force=force)
     with PROGRESS.status(f"auditing {checkpoint}"):
-        found = auditing.audit(checkpoint, target=target, expect=expect)
+        found = ssmlinalg.audit.audit(checkpoint, target=target, expect=expect)
         if html is not None:
             built = command_line("audit", str(checkpoint), given(target=target, expect=expect))
-            page = report.audit(found, title=f"Audit of {checkpoint}", facts=facts(built))
+            title = f"Audit of {checkpoint}"
+            page = ssmlinalg.report.audit(found, title=title, facts=facts(built))
             write_page(html, page, force=force)
     if as_json:
         layers = [_record(layer) for layer in found.layers]
@@ -65,14 +70,14 @@ def audit(
         raise typer.Exit(1)
 
 
-def _print_tables(checkpoint: Path, found: auditing.Audit) -> None:
+def _print_tables(checkpoint: Path, found: Any) -> None:
     print_table(f"layers of {checkpoint}", _LAYER_HEADS, map(_row, found.layers))
     if found.findings:
         rows = [(one.layer or "-", one.kind, one.array, one.message) for one in found.findings]
         print_table("findings", _FINDING_HEADS, rows)
 
 
-def _row(layer: auditing.LayerReport) -> tuple[object, ...]:
+def _row(layer: Any) -> tuple[object, ...]:
     return (
         layer.prefix or "-",
         layer.target,
@@ -85,13 +90,13 @@ def _row(layer: auditing.LayerReport) -> tuple[object, ...]:
     )
 
 
-def _named(found: auditing.Identified) -> str:
+def _named(found: Any) -> str:
     """The initialization that A is, in words."""
     names = " or ".join(found.names) or "none that is known"
     return names if found.exact or not found.names else f"nearest to {names}"
 
 
-def _record(layer: auditing.LayerReport) -> dict[str, Any]:
+def _record(layer: Any) -> dict[str, Any]:
     """A layer for machines, without the arrays that pictures are made of."""
     return layer._asdict() | {
         "identified": _without_arrays(layer.identified),
@@ -101,4 +106,4 @@ def _record(layer: auditing.LayerReport) -> dict[str, Any]:
 
 def _without_arrays(record: Any) -> dict[str, Any]:
     fields = record._asdict().items()
-    return {name: value for name, value in fields if not isinstance(value, np.ndarray)}
+    return {name: value for name, value in fields if not hasattr(value, "shape")}

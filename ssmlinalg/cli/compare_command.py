@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import comparison, report
-from ..comparison.robustness import fourier_sweep
-from .options import Order, Outputs
+import ssmlinalg
+
+from .options import Order, Outputs, named
 from .output_files import picture_paths, refuse_written, write_page, write_pictures
 from .printing import PROGRESS, print_json, print_table
 
@@ -17,7 +17,10 @@ _HEADS = ("init", "kappa(V)", "|E|/|A|", "transfer error", "max Re", "max |Im|",
 _Conditioning = Annotated[float, typer.Option(help="Budget for kappa(V) of the perturbed ones.")]
 _Perturbation = Annotated[
     list[str] | None,
-    typer.Option(help="Add a row for it, may be repeated; unset: those that take no search."),
+    typer.Option(
+        help="Add a row for it, may be repeated; unset: those that take no search.",
+        autocompletion=named("perturb", "PERTURBATIONS"),
+    ),
 ]
 
 
@@ -36,13 +39,16 @@ def compare(
     refuse_written([outputs.html, *pictures], force=outputs.force)
     options: Any = {"conditioning": conditioning, "perturbations": perturbation or None}
     with PROGRESS.status(f"comparing all initializations of order {order}"):
-        rows = comparison.compare(order, **options)
-        sweeps = fourier_sweep(order, **options) if pictures or outputs.html else []
+        rows = ssmlinalg.compare(order, **options)
+        wanted = pictures or outputs.html
+        sweeps = ssmlinalg.comparison.fourier_sweep(order, **options) if wanted else []
         if outputs.html is not None:
-            page = report.comparison(rows, sweeps, title=f"All initializations at order {order}")
+            page = ssmlinalg.report.comparison(
+                rows, sweeps, title=f"All initializations at order {order}"
+            )
             write_page(outputs.html, page, force=outputs.force)
         if pictures:
-            figures = [report.frontier(rows), report.robustness(sweeps)]
+            figures = [ssmlinalg.report.frontier(rows), ssmlinalg.report.robustness(sweeps)]
             write_pictures(pictures, figures, force=outputs.force)
     if outputs.as_json:
         print_json([row._asdict() for row in rows])

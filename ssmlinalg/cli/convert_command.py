@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .. import conversion, export
-from .options import Force, Json
-from .printing import PROGRESS, print_json, print_table
+import ssmlinalg
+
+from .options import Force, Json, named
+from .printing import PROGRESS, print_json, print_nothing_written, print_table
 
 _HEADS = ("layer", "source", "target", "error", "allowed", "scale", "samples")
 
@@ -20,11 +21,19 @@ _Source = Annotated[
     ),
 ]
 _Target = Annotated[
-    str, typer.Option(help="Layout to write: " + ", ".join(export.TARGETS), show_default=False)
+    str,
+    typer.Option(
+        help="Layout to write; `ssmlinalg list targets` names them.",
+        show_default=False,
+        autocompletion=named("export", "TARGETS"),
+    ),
 ]
 _SourceTarget = Annotated[
     str | None,
-    typer.Option(help="Layout to read; unset: that of the file, or the one its names fit."),
+    typer.Option(
+        help="Layout to read; unset: that of the file, or the one its names fit.",
+        autocompletion=named("export", "TARGETS"),
+    ),
 ]
 _Length = Annotated[
     int | None,
@@ -53,7 +62,7 @@ def convert(
 ) -> None:
     """Bring every layer of a checkpoint to another layout, once its kernel is proved to stay."""
     with PROGRESS.status(f"converting {source}"):
-        found = conversion.convert(
+        found = ssmlinalg.convert(
             source, target, source_target=source_target, length=length, output=output, force=force
         )
     if as_json:
@@ -69,11 +78,13 @@ def convert(
     print_table(title, _HEADS, map(_row, found.layers))
     moved = _moved(found.layers).items()
     print_table("what each layout keeps elsewhere than a form", ("layout", "moved"), moved)
-    if output is not None:
+    if output is None:
+        print_nothing_written("`--output FILE` writes the arrays.")
+    else:
         print_table("written", ("file", "arrays"), [(output, len(found.arrays))])
 
 
-def _row(layer: conversion.Converted) -> tuple[object, ...]:
+def _row(layer: Any) -> tuple[object, ...]:
     return (
         layer.prefix or "-",
         layer.source,
@@ -85,7 +96,7 @@ def _row(layer: conversion.Converted) -> tuple[object, ...]:
     )
 
 
-def _moved(layers: list[conversion.Converted]) -> dict[str, str]:
+def _moved(layers: list[Any]) -> dict[str, str]:
     """By layout what it keeps elsewhere; the target of a layer says so last."""
     return {
         name: moved

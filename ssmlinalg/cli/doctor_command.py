@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import typer
 
-from .. import doctor as machine
+import ssmlinalg
+
 from .options import Json
 from .printing import PROGRESS, print_json, print_table
 
@@ -20,8 +21,8 @@ def doctor(as_json: Json = False) -> None:
     Lists also the parts that a GPU needs.
     """
     with PROGRESS.status("running each array library"):
-        probes = machine.examine()
-        parts = machine.graphics()
+        probes = ssmlinalg.doctor.examine()
+        parts = ssmlinalg.doctor.graphics()
     if as_json:
         print_json(
             {
@@ -32,26 +33,21 @@ def doctor(as_json: Json = False) -> None:
     else:
         print_table("array libraries", _LIBRARY_HEADS, map(_library_row, probes))
         print_table("on a GPU", _PART_HEADS, map(_part_row, parts))
-    if any(_differs(probe) for probe in probes):
+    if any(probe.state == "differs" for probe in probes):
         raise typer.Exit(1)
 
 
-def _library_row(probe: machine.Probe) -> tuple[object, ...]:
+def _library_row(probe: Any) -> tuple[object, ...]:
     return (
         probe.library,
         probe.dtype,
         probe.version or "-",
         probe.device or "-",
-        "works" if probe.works else "no",
+        probe.state,
         probe.error,
         probe.reason,
     )
 
 
-def _part_row(part: machine.Part) -> tuple[str, ...]:
+def _part_row(part: Any) -> tuple[str, ...]:
     return part.name, part.found or "-", part.reason
-
-
-def _differs(probe: machine.Probe) -> bool:
-    """Whether a library that ran gave another result; one that is not there is no failure."""
-    return not probe.works and not math.isnan(probe.error)

@@ -6,46 +6,55 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-from .. import export, inits, report
-from ..ground import require
-from .model_source import ORDER, refuse_options
-from .options import ModelOptions, Outputs, given
+import ssmlinalg
+
+from .options import ORDER, Init, ModelOptions, Outputs, given, named, refuse_options
 from .output_files import picture_paths, refuse_written, write_page, write_pictures
-from .printing import PROGRESS, print_json, print_table, progress_on
+from .printing import (
+    PROGRESS,
+    print_json,
+    print_nothing_written,
+    print_table,
+    progress_on,
+)
 from .provenance import command_line, facts
 
 _SEED = 0  # if unset
 
-_Name = Annotated[
-    str,
-    typer.Argument(help="Which initialization; `ssmlinalg list` names them.", show_default=False),
-]
 _Length = Annotated[
     int | None,
     typer.Option(
         "--length", "-L", help="Samples, for dss-softmax and for layouts that depend on them."
     ),
 ]
-_Target = Annotated[str, typer.Option(help="Layout of the file: " + ", ".join(export.TARGETS))]
+_Target = Annotated[
+    str | None,
+    typer.Option(
+        help="Layout of the file, `ssmlinalg list targets` names them; unset: that of the layer"
+        " the initialization was published with.",
+        autocompletion=named("export", "TARGETS"),
+    ),
+]
 _Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="The safetensors file to write.")
+    Path | None,
+    typer.Option("--output", "-o", help="The file to write: .safetensors, .npz or .mat."),
 ]
 
 
 def init(
-    name: _Name,
+    name: Init,
     options: ModelOptions,
     length: _Length = None,
-    target: _Target = "s4d",
+    target: _Target = None,
     output: _Output = None,
     *,
     outputs: Outputs,
 ) -> None:
     """Build an initialization, certify it, and write it in a framework's layout."""
-    asked = _asked(name, options, length, target)
+    there = _layout(name, target, output)
+    asked = _asked(name, options, length, there)
     _refuse_uncertified(name, outputs)
     pictures = picture_paths(outputs.figure, "spectrum", "response", "deviation", "kernels")
     refuse_written([output, outputs.html, *pictures], force=outputs.force)
@@ -55,9 +64,7 @@ def init(
     if output is not None:
         record = {"built": built, "seed": asked["seed"], "figures": figures}
         with PROGRESS.status(f"writing {output}"):
-            export.save(
-                output, found.form, target, length=length, metadata=record, force=outputs.force
-            )
+            _write_arrays(output, found, there, length, record, outputs.force)
         figures["file"] = str(output)
     if outputs.html is not None:
         _write_page(outputs.html, found, f"{name}, order {asked['order']}", built, outputs.force)
@@ -65,67 +72,106 @@ def init(
     if pictures:
         _write_pictures(pictures, found, outputs.force)
     if outputs.as_json:
-        print_json(facts(built) | figures)
+        print_json(facts(built) | {"file": None} | figures)
+        return
+    rows = [(figure, value, _meaning(figure, value)) for figure, value in figures.items()]
+    print_table(built, ("figure", "value", "what it is"), rows)
+    if output is None and outputs.html is None and not pictures:
+        print_nothing_written("`--output FILE` writes the arrays.")
+
+
+def _layout(name: str, target: str | None, output: Path | None) -> str:
+    """The target that is asked for, or that of the layer the initialization belongs to."""
+    from ..export.saving import writable
+    from ..ground import require
+
+    require.known("name", name, ssmlinalg.INITS)
+    if target is None:
+        there = ssmlinalg.export.HOMES[name]
     else:
-        print_table(built, ("figure", "value"), figures.items())
+        there = require.known("target", target, ssmlinalg.export.TARGETS)
+    if output is not None:
+        writable(output, force=True)
+    elif target is not None:
+        rule = "`--target` is the layout of a file"
+        raise ValueError(f"{rule}; got {target} and no file. Add `--output FILE`.")
+    return there
 
 
 def _asked(name: str, options: ModelOptions, length: int | None, target: str) -> dict[str, Any]:
     """The options of the initialization by name, once it is known to take them."""
-    takes = inits.options(name)
-    there = export.TARGETS[require.known("target", target, export.TARGETS)]
     order = ORDER if options.order is None else options.order
     seed = _SEED if options.seed is None else options.seed
     asked = given(**options._replace(order=order, seed=seed)._asdict())
-    if length is not None and "length" in takes:
+    if length is not None and "length" in ssmlinalg.inits.options(name):
         asked["length"] = length
-    elif length is not None and not there.sized:
+    elif length is not None and not ssmlinalg.export.TARGETS[target].sized:
         rule = "`--length` must be one that something depends on"
         raise ValueError(f"{rule}; got {length} for {name} as {target}. Leave it out.")
     refuse_options(name, asked)
     return asked
 
 
+def _write_arrays(
+    path: Path,
+    found: Any,
+    target: str,
+    length: int | None,
+    record: dict[str, Any],
+    force: bool,
+) -> None:
+    """Write the model, or the certificate itself for a layout that holds one."""
+    takes = ssmlinalg.export.TARGETS[target].takes
+    held = found.certificate if type(found.certificate) in takes else found.form
+    ssmlinalg.export.save(path, held, target, length=length, metadata=record, force=force)
+
+
 def _refuse_uncertified(name: str, outputs: Outputs) -> None:
     """Pages and pictures of `init` draw a certificate."""
-    if inits.certified(name):
+    if ssmlinalg.inits.certified(name):
         return
     for option, path in (("html", outputs.html), ("figure", outputs.figure)):
         if path is not None:
-            certified = ", ".join(filter(inits.certified, inits.INITS))
+            certified = ", ".join(filter(ssmlinalg.inits.certified, ssmlinalg.INITS))
             rule = f"`--{option}` draws the certificate of {certified}"
             remedy = f"Use `ssmlinalg verify {name} --{option}` for it."
             raise ValueError(f"{rule}; got {name}. {remedy}")
 
 
-def _built(name: str, asked: dict[str, Any]) -> inits.Built:
+def _built(name: str, asked: dict[str, Any]) -> Any:
     title = f"building {name} of order {asked['order']}"
     with PROGRESS.status(title) as status:
-        return inits.built(name, progress=progress_on(status, title), **asked)
+        return ssmlinalg.inits.built(name, progress=progress_on(status, title), **asked)
 
 
-def _figures(found: inits.Built, order: int) -> dict[str, Any]:
+def _figures(found: Any, order: int) -> dict[str, Any]:
     """The figures of the certificate by name; without one, the shapes of the arrays."""
-    shapes = {field: list(np.shape(array)) for field, array in found.form._asdict().items()}
+    shapes = {field: list(array.shape) for field, array in found.form._asdict().items()}
     head = {"order": order, "form": type(found.form).__name__}
     return head | dict(found.figures or shapes)
 
 
-def _write_page(path: Path, found: inits.Built, title: str, built: str, force: bool) -> None:
+def _meaning(figure: str, value: Any) -> str:
+    if isinstance(value, list):
+        return "shape of this array"
+    return ssmlinalg.report.MEANINGS.get(figure, "")
+
+
+def _write_page(path: Path, found: Any, title: str, built: str, force: bool) -> None:
     assert found.certificate is not None, "a page of what has no certificate was refused"
     with PROGRESS.status(f"drawing {path}"):
-        page = report.ptd(found.certificate, found.form, title=title, facts=facts(built))
+        page = ssmlinalg.report.ptd(found.certificate, found.form, title=title, facts=facts(built))
         write_page(path, page, force=force)
 
 
-def _write_pictures(paths: Sequence[Path], found: inits.Built, force: bool) -> None:
+def _write_pictures(paths: Sequence[Path], found: Any, force: bool) -> None:
     assert found.certificate is not None, "pictures of what has no certificate were refused"
     with PROGRESS.status("drawing pictures"):
-        curves = report.curves(found.certificate)
+        curves = ssmlinalg.report.curves(found.certificate)
         figures = [
-            report.spectrum(found.certificate),
-            report.response(curves),
-            report.deviation(curves, found.certificate.transfer_bound),
-            report.impulse(found.form),
+            ssmlinalg.report.spectrum(found.certificate),
+            ssmlinalg.report.response(curves),
+            ssmlinalg.report.deviation(curves, found.certificate.transfer_bound),
+            ssmlinalg.report.impulse(found.form),
         ]
         write_pictures(paths, figures, force=force)

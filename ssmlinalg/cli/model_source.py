@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,10 @@ import numpy as np
 
 from .. import checkpoints, export, forms, inits
 from ..ground import require
-from .options import ModelOptions, given
+from .options import ORDER, ModelOptions, given, refuse_options
 
 ARRAYS = [name for name in forms.FORMS if name not in ("NPLR", "Delayed")]  # forms in a .npz file
-ORDER = 64  # if unset
 _FILES = (".npz", ".safetensors")
-
-
-def refuse_options(name: str, options: Iterable[str]) -> None:
-    """Raise ValueError for an option that the initialization does not take."""
-    takes = inits.options(name)
-    for option in options:
-        if option not in takes:
-            rest = ", ".join(f"--{key}" for key in takes)
-            rule = f"{name} must be given options it has"
-            raise ValueError(f"{rule}; got --{option}. It takes {rest}.")
 
 
 def model_of(source: str, options: ModelOptions, form: str | None) -> Any:

@@ -4,26 +4,67 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
+import typer.core
 
-from .. import discretize, perturb
+import ssmlinalg
+
+ORDER = 64  # if unset
+
+
+def named(room: str, table: str) -> Callable[[], list[str]]:
+    """The function that completes a name of a table, and loads its room only then."""
+    return lambda: list(getattr(getattr(ssmlinalg, room), table))
+
+
+def _interval(text: str) -> float | tuple[float, float]:
+    """A number, or LOW:HIGH."""
+    words = text.split(":")
+    if len(words) > 2 or not all(map(_is_number, words)):
+        rule = "it must be a number, or two of an interval"
+        raise typer.BadParameter(f"{rule}; got {text!r}. Give for example 0.01, or 0.001 0.1.")
+    low = float(words[0])
+    return low if len(words) == 1 else (low, float(words[1]))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
 
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Html = Annotated[Path | None, typer.Option("--html", help="The HTML page to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Order = Annotated[int, typer.Option("--order", "-N", help="Order of the state.")]
-Rule = Annotated[str, typer.Option(help="How it is sampled: " + ", ".join(discretize.RULES))]
+Rule = Annotated[
+    str,
+    typer.Option(
+        help="How it is sampled: zoh, bilinear, ...; `ssmlinalg list rules` names them.",
+        autocompletion=named("discretize", "RULES"),
+    ),
+]
+Init = Annotated[
+    str,
+    typer.Argument(
+        help="Which initialization; `ssmlinalg list inits` names them.",
+        show_default=False,
+        autocompletion=named("inits", "INITS"),
+    ),
+]
 
 
 class ModelOptions(NamedTuple):
     """The options of initializations; each initialization refuses those that it does not take."""
 
     order: Annotated[
-        int | None, typer.Option("--order", "-N", help="Order of the state; 64 if unset.")
+        int | None, typer.Option("--order", "-N", help=f"Order of the state; {ORDER} if unset.")
     ] = None
     channels: Annotated[
         int | None,
@@ -32,7 +73,8 @@ class ModelOptions(NamedTuple):
     perturbation: Annotated[
         str | None,
         typer.Option(
-            help="For ptd and s5-ptd: " + ", ".join(perturb.PERTURBATIONS), show_default=False
+            help="For ptd and s5-ptd; `ssmlinalg list perturbations` names them.",
+            autocompletion=named("perturb", "PERTURBATIONS"),
         ),
     ] = None
     conditioning: Annotated[
@@ -45,10 +87,21 @@ class ModelOptions(NamedTuple):
     size: Annotated[
         float | None, typer.Option(help="|E|/|A| of the perturbations that are measured so.")
     ] = None
-    measure: Annotated[str | None, typer.Option(help="Measure, for ptd and s4.")] = None
+    measure: Annotated[
+        str | None,
+        typer.Option(
+            help="Measure, for ptd and s4; `ssmlinalg list measures` names them.",
+            autocompletion=named("hippo", "MEASURES"),
+        ),
+    ] = None
     blocks: Annotated[int | None, typer.Option(help="Blocks, for s5 and s5-ptd.")] = None
     step: Annotated[
-        tuple[float, float] | None, typer.Option(help="Interval the steps are drawn from.")
+        Any | None,
+        typer.Option(
+            parser=_interval,
+            metavar="LOW [HIGH]",
+            help="The step, or the interval that steps are drawn from; 0.001 0.1 if unset.",
+        ),
     ] = None
     seed: Annotated[int | None, typer.Option(help="Seed of C and of the steps; 0 if unset.")] = None
 
@@ -70,6 +123,28 @@ class Outputs(NamedTuple):
 def given(**options: Any) -> dict[str, Any]:
     """The options that are not None, by name."""
     return {option: value for option, value in options.items() if value is not None}
+
+
+def refuse_options(name: str, options: Iterable[str]) -> None:
+    """Raise ValueError for an option that the initialization does not take."""
+    takes = ssmlinalg.inits.options(name)
+    for option in options:
+        if option not in takes:
+            rest = ", ".join(f"--{key}" for key in takes)
+            rule = f"{name} must be given options it has"
+            raise ValueError(f"{rule}; got --{option}. It takes {rest}.")
+
+
+class StepCommand(typer.core.TyperCommand):
+    """A command whose option `--step` takes one number or two."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words, `--step LOW HIGH` as `--step LOW:HIGH`."""
+        words = [*args]
+        for at in range(len(words) - 3, -1, -1):
+            if words[at] == "--step" and _is_number(words[at + 1]) and _is_number(words[at + 2]):
+                words[at + 1 : at + 3] = [":".join(words[at + 1 : at + 3])]
+        return super().parse_args(ctx, words)
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import report
+import ssmlinalg
+
 from ..ground.files import refuse_existing, write_atomically
 
 
@@ -19,8 +20,8 @@ def picture_paths(figure: Path | None, *names: str) -> list[Path]:
     """The files of the pictures of these names: legs.svg makes legs-frontier.svg and so on."""
     if figure is None:
         return []
-    if figure.suffix.removeprefix(".") not in report.FORMATS:
-        endings = ", ".join(f".{ending}" for ending in report.FORMATS)
+    if figure.suffix.removeprefix(".") not in ssmlinalg.report.FORMATS:
+        endings = ", ".join(f".{ending}" for ending in ssmlinalg.report.FORMATS)
         raise ValueError(
             f"`--figure` must end in one of {endings}; got {figure}. Choose one of these endings."
         )
@@ -35,5 +36,5 @@ def write_page(path: Path, text: str, *, force: bool) -> None:
 def write_pictures(paths: Sequence[Path], figures: Sequence[Any], *, force: bool) -> None:
     """Write each picture to its file, in the format of the ending."""
     kind = paths[0].suffix.removeprefix(".")
-    for path, data in zip(paths, report.images(figures, kind), strict=True):
+    for path, data in zip(paths, ssmlinalg.report.images(figures, kind), strict=True):
         write_atomically(path, data, force=force)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import rich.box
 from rich.console import Console
 from rich.status import Status
@@ -16,6 +15,7 @@ from rich.table import Table
 
 PROGRESS = Console(stderr=True)
 _CELLS = 20  # of a bar
+_SHORT = 14  # characters of a cell that is not broken
 _PIPE = 200  # columns where there is no terminal: 80 would fold what a log wants in one piece
 
 
@@ -27,15 +27,22 @@ def text(value: Any) -> str:
 
 
 def print_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table under its title; the first column is never broken."""
+    """Print a table under its title; the first column and short cells are never broken."""
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    cells = [[*map(text, row)] for row in rows]
     for position, head in enumerate(heads):
-        table.add_column(head, no_wrap=position == 0, overflow="fold")
-    for row in rows:
-        table.add_row(*map(text, row))
+        short = max((len(row[position]) for row in cells), default=0) <= _SHORT
+        table.add_column(head, no_wrap=short or position == 0, overflow="fold")
+    for row in cells:
+        table.add_row(*row)
     screen = Console() if sys.stdout.isatty() else Console(width=_PIPE)
     screen.print(title, style="bold", highlight=False, markup=False)
     screen.print(table, highlight=False, markup=False)
+
+
+def print_nothing_written(remedy: str) -> None:
+    """Say beside the results that they are in no file, and what would put them there."""
+    PROGRESS.print(f"Nothing was written; {remedy}", highlight=False, markup=False)
 
 
 def print_json(value: Any) -> None:
@@ -49,7 +56,7 @@ def _finite(value: Any) -> Any:
         return {key: _finite(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(entry) for entry in value]
-    if isinstance(value, np.generic):
+    if hasattr(value, "item"):  # a number of NumPy
         return _finite(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

@@ -6,8 +6,6 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from .. import __version__
 
 
@@ -23,9 +21,11 @@ def _word(value: Any) -> str:
 
 def facts(built: str) -> dict[str, str]:
     """The command line `built` and the versions of what it ran on, by name."""
+    from importlib.metadata import version  # slow to load, and not needed for help
+
     return {
         "built": built,
         "ssmlinalg": __version__,
-        "numpy": np.__version__,
+        "numpy": version("numpy"),
         "python": platform.python_version(),
     }

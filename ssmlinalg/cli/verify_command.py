@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import typer
 
-from .. import report, verification
-from ..discretize import RULES
-from ..ground import require
-from .model_source import ARRAYS, kernel_in, model_of
-from .options import ModelOptions, Outputs, Rule, given
+import ssmlinalg
+
+from .options import ModelOptions, Outputs, Rule, given, named
 from .output_files import picture_paths, refuse_written, write_page, write_pictures
 from .printing import PROGRESS, print_json, print_table
 from .provenance import command_line, facts
@@ -25,7 +22,7 @@ _CAUSE_HEADS = ("cause", "number", "left over", "")
 _Source = Annotated[
     str,
     typer.Argument(
-        help="An initialization that `ssmlinalg list` names, a .safetensors file that `init`"
+        help="An initialization that `ssmlinalg list inits` names, a .safetensors file that `init`"
         " wrote, or a .npz file whose arrays are the fields of a form.",
         show_default=False,
     ),
@@ -33,7 +30,9 @@ _Source = Annotated[
 _Form = Annotated[
     str | None,
     typer.Option(
-        help="The form of the arrays of a .npz file: " + ", ".join(ARRAYS) + "; Paired if unset."
+        help="The form of the arrays of a .npz file, `ssmlinalg list forms` names them;"
+        " Paired if unset.",
+        autocompletion=named("forms", "FORMS"),
     ),
 ]
 _Length = Annotated[
@@ -52,8 +51,8 @@ class _Verified(NamedTuple):
     model: Any
     rule: Any
     length: int
-    kernel: np.ndarray | None
-    found: verification.Verification
+    kernel: Any
+    found: Any
 
 
 def verify(
@@ -98,17 +97,20 @@ def _verified(
     length: int | None,
     kernel: Path | None,
 ) -> _Verified:
-    checked: Any = require.known("rule", rule, RULES)
+    from ..ground import require
+    from .model_source import kernel_in, model_of
+
+    checked: Any = require.known("rule", rule, ssmlinalg.discretize.RULES)
     theirs = None if kernel is None else kernel_in(kernel)
     own = _LENGTH if theirs is None else theirs.shape[-1]
     samples = own if length is None else length
     model = model_of(source, options, form)
-    found = verification.verify(model, samples, rule=checked, kernel=theirs)
+    found = ssmlinalg.verify(model, samples, rule=checked, kernel=theirs)
     return _Verified(model, checked, samples, theirs, found)
 
 
 def _page(done: _Verified, title: str, made: dict[str, str]) -> str:
-    return report.verification(
+    return ssmlinalg.report.verification(
         done.found,
         done.model,
         title=title,
@@ -121,13 +123,13 @@ def _page(done: _Verified, title: str, made: dict[str, str]) -> str:
 
 def _figures(done: _Verified) -> list[Any]:
     return [
-        report.impulse(done.model, done.length, rule=done.rule, theirs=done.kernel),
-        report.gain(done.model, rule=done.rule),
-        report.modes(done.found.timescales, done.length),
+        ssmlinalg.report.impulse(done.model, done.length, rule=done.rule, theirs=done.kernel),
+        ssmlinalg.report.gain(done.model, rule=done.rule),
+        ssmlinalg.report.modes(done.found.timescales, done.length),
     ]
 
 
-def _record(found: verification.Verification) -> dict[str, Any]:
+def _record(found: Any) -> dict[str, Any]:
     return {
         "checks": [check._asdict() for check in found.checks],
         "findings": [one._asdict() for one in found.findings],
@@ -135,7 +137,7 @@ def _record(found: verification.Verification) -> dict[str, Any]:
     }
 
 
-def _print_tables(source: str, found: verification.Verification) -> None:
+def _print_tables(source: str, found: Any) -> None:
     laws = [
         (one.law, "holds" if one.holds else "fails", one.error, one.allowed, one.message)
         for one in found.checks
@@ -144,5 +146,5 @@ def _print_tables(source: str, found: verification.Verification) -> None:
     if found.findings:
         causes = [(one.cause, one.number, one.residual, one.message) for one in found.findings]
         print_table("why it differs, best explanation first", _CAUSE_HEADS, causes)
-    scales = report.timetable(found.timescales)
+    scales = ssmlinalg.report.timetable(found.timescales)
     print_table("time scales", ("", "", "what it is"), scales)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ground import require
+from ..inits import INITS
 from . import (
     annotated_s4,
     dlr,
@@ -42,6 +43,18 @@ TARGETS: dict[str, Target] = {
     "statespace": statespace.TARGET,
     "real": real.TARGET,
     "plain": plain.TARGET,
+}
+
+# The layer that each initialization was published with, where that is not the minimal S4D.
+HOMES: dict[str, str] = dict.fromkeys(INITS, "s4d") | {
+    "s4": "s4",
+    "dss": "dss",
+    "dss-softmax": "dss-softmax",
+    "dlr": "dlr",
+    "lru": "minimal-lru",
+    "s5": "s5",
+    "s5-ptd": "s5",
+    "mamba": "mamba",
 }
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+_ALIKE = 0.4  # share of the characters: below, a name is no guess worth making
+
 
 def integer(name: str, value: Any, *, least: int = 1) -> int:
     """An integer of at least `least`; booleans, fractions and strings are refused.
@@ -149,9 +151,16 @@ def known(name: str, value: Any, names: Iterable[str]) -> str:
     names = list(names)
     if isinstance(value, str) and value in names:
         return value
-    nearest = difflib.get_close_matches(str(value), names, n=1, cutoff=0.4)
-    remedy = f"Did you mean {nearest[0]!r}?" if nearest else "Choose one of these."
+    nearest = " or ".join(map(repr, _nearest(str(value), names)))
+    remedy = f"Did you mean {nearest}?" if nearest else "Choose one of these."
     raise ValueError(f"`{name}` must be one of {', '.join(names)}; got {value!r}. {remedy}")
+
+
+def _nearest(text: str, names: list[str]) -> list[str]:
+    """The names that are most like a text, all of them where several are alike."""
+    likeness = {name: difflib.SequenceMatcher(None, name, text).ratio() for name in names}
+    most = max(likeness.values(), default=0.0)
+    return [name for name in names if likeness[name] == most >= _ALIKE]
 
 
 def all_finite(array: np.ndarray) -> bool:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .colours import HIPPO, PTD, S4D
     from .comparison_page import comparison
     from .comparison_pictures import frontier, robustness
+    from .figure_meanings import MEANINGS
     from .image_files import FORMATS, images
     from .model_pictures import gain, impulse, modes
     from .perturbation_pictures import Curves, curves, deviation, response, spectrum
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "HIPPO",
+    "MEANINGS",
     "PTD",
     "S4D",
     "Curves",
@@ -70,6 +72,7 @@ _FILES = {
     "colours": "HIPPO PTD S4D",
     "comparison_page": "comparison",
     "comparison_pictures": "frontier robustness",
+    "figure_meanings": "MEANINGS",
     "image_files": "FORMATS images",
     "model_pictures": "gain impulse modes",
     "perturbation_pictures": "Curves curves deviation response spectrum",

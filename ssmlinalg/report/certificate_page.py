@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import forms, perturb
 from ..matrices import enclose
+from .figure_meanings import MEANINGS
 from .html_page import Card, Section, certificate, page
 from .model_pictures import LENGTH, impulse
 from .notation import not_below, number
@@ -18,16 +19,8 @@ from .perturbation_pictures import Curves, curves, deviation, nplr_of, response,
 _ENCLOSED = 64  # order up to which FLINT encloses the spectrum: a tenth of a second
 _UNDAMPED = 1e-9  # beside N |A|: the trace of a normal part whose modes do not decay
 
-_CONDITION = "condition number of the eigenbasis: by how much it can magnify rounding"
-_TRANSFER = "transfer error: the largest deviation of the state, over all frequencies"
-_PROVED = "proved: the transfer error is no larger"
 _UNPROVED = "nothing is proved of this system"
-_BACKWARD = "backward error: the perturbation beside the matrix"
-_TAU = "size of the perturbation, from 0 (HiPPO) to 1 (S4D)"
 _RADIUS = "proved by FLINT: a disc of this radius or less about each eigenvalue"
-_SCALED = "condition numbers of the eigenvalues: the best scaling of V has κ₂ below it"
-_RESIDUAL = "‖(A + E) V − V Λ‖ / ‖A‖, of the size of rounding"
-_FACTORS = "‖A + E − V Λ V⁻¹‖ / ‖A‖, of the size of rounding times κ₂(V)"
 _STABLE = "abscissa: the slowest decay"
 
 _ABOUT_SPECTRUM = (
@@ -103,28 +96,30 @@ def _lead(found: perturb.Diagonalization) -> str:
 def _numbers(found: perturb.Diagonalization) -> list[tuple[str, str, str]]:
     """The figures: name, value, meaning."""
     return [
-        ("κ₂(V)", number(found.condition), _CONDITION),
-        ("sup |x̃ − x̂|", number(found.transfer_error), _TRANSFER),
+        ("κ₂(V)", number(found.condition), MEANINGS["condition"]),
+        ("sup |x̃ − x̂|", number(found.transfer_error), MEANINGS["transfer_error"]),
         _bound(found),
-        ("‖E‖₂ / ‖A‖₂", number(found.backward_error), _BACKWARD),
+        ("‖E‖₂ / ‖A‖₂", number(found.backward_error), MEANINGS["backward_error"]),
         ("max Re λ", number(found.abscissa), _stability(found.proved_abscissa)),
         *_size(found),
         *_enclosure(found),
-        ("Σ κⱼ", number(found.scaled_condition), _SCALED),
-        ("residual", number(found.residual), _RESIDUAL),
-        ("factors", number(found.factorization_error), _FACTORS),
-        ("N", str(len(found.Lambda)), "order of the state"),
+        ("Σ κⱼ", number(found.scaled_condition), MEANINGS["scaled_condition"]),
+        ("residual", number(found.residual), MEANINGS["residual"]),
+        ("factors", number(found.factorization_error), MEANINGS["factorization_error"]),
+        ("N", str(len(found.Lambda)), MEANINGS["order"]),
     ]
 
 
 def _bound(found: perturb.Diagonalization) -> tuple[str, str, str]:
     if math.isfinite(found.transfer_bound):
-        return ("bound", number(not_below(found.transfer_bound)), _PROVED)
+        return ("bound", number(not_below(found.transfer_bound)), MEANINGS["transfer_bound"])
     return ("bound", "none", _UNPROVED)
 
 
 def _size(found: perturb.Diagonalization) -> list[tuple[str, str, str]]:
-    return [("τ", number(found.tau), _TAU)] if isinstance(found, perturb.Lossless) else []
+    return (
+        [("τ", number(found.tau), MEANINGS["tau"])] if isinstance(found, perturb.Lossless) else []
+    )
 
 
 def _enclosure(found: perturb.Diagonalization) -> list[tuple[str, str, str]]:
