@@ -19,6 +19,7 @@ from ssmlinalg import hippo
 # Exact at every order; the others in the limit of large order, away from the ends of the window.
 QUADRATURE = 2.0**22 * EPS  # of the panels below, whose nodes lie dense at both ends
 EXACT = ["legs", "lagt", "tlagt", "glagt", "foud"]
+FADING = {"lagt", "tlagt", "glagt"}  # functions that die away into the past: they hold no constant
 
 
 def norm(matrix: np.ndarray) -> float:
@@ -222,7 +223,7 @@ def _signal_of(measure: str) -> Callable[[Any], Any]:
         # Periodic: the Fourier bases can have no jump.
         period = {"foud": 1.0, "fourier2": 1.0}.get(measure, 2.0)
         return lambda t: np.exp(np.sin(2 * math.pi * t / period))
-    if measure in ("lagt", "tlagt", "glagt"):
+    if measure in FADING:
         # Dies away into the past, as the Laguerre functions do.
         return lambda t: np.exp(0.4 * (t - 40)) * np.cos(t - 40)
     return lambda t: np.exp(np.sin(1.3 * t)) + np.cos(0.4 * t)
@@ -240,11 +241,9 @@ def test_the_past_is_rebuilt_better_at_higher_order(measure: str) -> None:
     assert errors[1] < 0.12
 
 
-@pytest.mark.parametrize("measure", sorted(hippo.MEASURES.keys() - {"lagt", "tlagt", "glagt"}))
+@pytest.mark.parametrize("measure", sorted(hippo.MEASURES.keys() - FADING))
 def test_a_constant_is_remembered(measure: str) -> None:
-    """At rest under u = 1 the state is -A^{-1} B; it must rebuild 1. (The Laguerre functions die
-    away and hold no constant.)
-    """
+    """At rest under u = 1 the state is -A^{-1} B; it must rebuild 1."""
     order = 9
     system = hippo.MEASURES[measure](order)
     state = np.linalg.solve(system.A, -system.B)

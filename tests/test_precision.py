@@ -15,7 +15,7 @@ from strategies import EPS, seeds
 from ssmlinalg import discretize, forms, inits, kernel, reference
 from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.ground.formats import FORMATS
-from ssmlinalg.verification.multiple_precision import exact_kernels, kernel_modes
+from ssmlinalg.verification.multiple_precision import MODES, exact_kernels, kernel_modes
 from ssmlinalg.verification.precision import precision_report, rounded
 
 BOUND = {"float64": 2e-13, "float32": 1e-6}  # what `kernel` promises, relative
@@ -276,3 +276,11 @@ def test_any_library_may_ask() -> None:
     form = inits.s4d_lin_init(4)
     ours, theirs = (precision_report(f, 64) for f in (form, forms.move(form, "torch")))
     assert ours == theirs
+
+
+def test_every_rule_is_known_in_multiple_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is not is refused, and never taken for another."""
+    assert MODES.keys() == discretize.RULES.keys()
+    monkeypatch.setitem(discretize.RULES, "mine", discretize.zoh)
+    with pytest.raises(ValueError, match="`rule` must be"):
+        precision_report(modes("zoh", 4, "float64"), 4, rule="mine")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import mpmath
@@ -11,7 +13,6 @@ from ..forms import kind, step_of, view
 from ..ground.backend import Complex, Real
 
 INSTANT = ("impulse", "mamba")  # rules that do not hold the input: no step is too long for it
-_IMPLICIT = {"forward": 0.0, "bilinear": 0.5, "backward": 1.0}  # alpha of the bilinear family
 _DIGITS = 50
 
 
@@ -122,15 +123,41 @@ def sampled_mode(ctx: Any, z: Any, *, rule: str) -> tuple[Any, Any, Any]:
         >>> mpmath.mp.nstr(sampled_mode(mpmath.mp, mpmath.mpf(-1), rule="zoh")[1], 6)
         '0.632121'
     """
-    if rule in _IMPLICIT:
-        gain = 1 / (1 - _IMPLICIT[rule] * z)
-        return gain * (1 + (1 - _IMPLICIT[rule]) * z), gain, 0
-    f = ctx.exp(z)
-    one = ctx.mpf(1)
-    if rule in INSTANT:
-        return f, one, 0
-    whole = ctx.expm1(z) / z if z else one
-    if rule == "zoh":
-        return f, whole, 0
-    newest = (whole - 1) / z if z else one / 2
-    return f, newest, whole - newest
+    return MODES[rule](ctx, z)
+
+
+def _impulse(ctx: Any, z: Any) -> tuple[Any, Any, Any]:
+    return ctx.exp(z), ctx.mpf(1), 0
+
+
+def _zoh(ctx: Any, z: Any) -> tuple[Any, Any, Any]:
+    return ctx.exp(z), _phi1(ctx, z), 0
+
+
+def _foh(ctx: Any, z: Any) -> tuple[Any, Any, Any]:
+    whole = _phi1(ctx, z)
+    newest = (whole - 1) / z if z else ctx.mpf(1) / 2
+    return ctx.exp(z), newest, whole - newest
+
+
+def _phi1(ctx: Any, z: Any) -> Any:
+    """(e^z - 1)/z."""
+    return ctx.expm1(z) / z if z else ctx.mpf(1)
+
+
+def _fractional(ctx: Any, z: Any, alpha: float) -> tuple[Any, Any, Any]:
+    """The generalized bilinear transform."""
+    gain = 1 / (1 - alpha * z)
+    return gain * (1 + (1 - alpha) * z), gain, 0
+
+
+# What `sampled_mode` returns, by rule.
+MODES: dict[str, Callable[[Any, Any], tuple[Any, Any, Any]]] = {
+    "zoh": _zoh,
+    "foh": _foh,
+    "impulse": _impulse,
+    "mamba": _impulse,
+    "forward": partial(_fractional, alpha=0.0),
+    "bilinear": partial(_fractional, alpha=0.5),
+    "backward": partial(_fractional, alpha=1.0),
+}

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..discretize import RULES
 from ..forms import Continuous, Delayed, Discrete, kind, move
 from ..ground import backend, require
 from ..ground.backend import Real
 from ..ground.formats import EPS, FORMATS, HALF, PRECISIONS, TINY
 from ..kernels import kernel
-from .multiple_precision import INSTANT, exact_kernels, kernel_modes
+from .multiple_precision import INSTANT, MODES, exact_kernels, kernel_modes
 from .relative import peaks, worst
 from .sampled_model import SampledModel, on_host
 
@@ -100,7 +99,7 @@ def precision_report(
         C 0.001
     """
     length = require.integer("length", length)
-    require.known("rule", rule, RULES)
+    require.known("rule", rule, MODES)
     if isinstance(form, Delayed) or kind(form).matrix:
         got = type(form).__name__
         raise TypeError(
