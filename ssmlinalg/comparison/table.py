@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from ..forms import DPLR, kind
 from ..ground.backend import Complex
 from ..hippo import legs_condition
 from ..inits import INITS
+from ..inits.hippo_models import accepted
 from .states import Approximation, approximations, legs_spectrum, worst_error
 
 _STEP = 1e-2
@@ -100,9 +100,7 @@ def _hippo_row(order: int) -> Row:
 
 def _at_defaults(init: Callable[..., Any], order: int, conditioning: float) -> Any:
     """The form, with the step of the table and a budget where it takes one."""
-    options = {"step": _STEP, "conditioning": conditioning}
-    takes = inspect.signature(init).parameters
-    return init(order, **{name: value for name, value in options.items() if name in takes})
+    return init(order, **accepted(init, {"step": _STEP, "conditioning": conditioning}))
 
 
 def _row(name: str, model: Approximation | None, spectrum: Complex, *, modes: int) -> Row:

@@ -28,6 +28,12 @@ from ..powers.tables import Base
 
 Factors = tuple[Array, Array]
 
+# Why the bodies with derivatives refuse a second one.
+SECOND_DERIVATIVE = (
+    "sums of powers must be differentiated once only; got a second derivative. "
+    "Differentiate a plain sum of exponentials."
+)
+
 _CACHE = 1 << 21  # bytes of tables at a time
 _FACTORS = 8  # arrays that are held while a factor is computed
 

@@ -17,10 +17,6 @@ from ..powers import tables
 from ..powers.tables import Base
 
 MAX_BYTES = 1 << 25  # beside the result: more would not be faster
-SECOND_DERIVATIVE = (
-    "sums of powers must be differentiated once only; got a second derivative. "
-    "Differentiate a plain sum of exponentials."
-)
 
 
 def vandermonde(

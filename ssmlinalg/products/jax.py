@@ -16,8 +16,16 @@ import jax.numpy as jnp
 
 from ..powers.double_words import DoubleWord
 from ..powers.tables import Base
-from .baby_step_giant_step import Factors, Steps, product, split, steps_of, transform, transposed
-from .exponential_sums import SECOND_DERIVATIVE
+from .baby_step_giant_step import (
+    SECOND_DERIVATIVE,
+    Factors,
+    Steps,
+    product,
+    split,
+    steps_of,
+    transform,
+    transposed,
+)
 
 _CACHE = 1 << 22  # bytes of tables and products at a time
 

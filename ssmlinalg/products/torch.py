@@ -15,7 +15,6 @@ import torch
 from ..powers.double_words import DoubleWord
 from ..powers.tables import Base
 from . import baby_step_giant_step, cuda
-from .exponential_sums import SECOND_DERIVATIVE
 
 
 def power_sums(
@@ -250,7 +249,7 @@ class _Gradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *_):
-        raise NotImplementedError(SECOND_DERIVATIVE)
+        raise NotImplementedError(baby_step_giant_step.SECOND_DERIVATIVE)
 
 
 class _Moments(torch.autograd.Function):
