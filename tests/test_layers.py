@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections import Counter
 from pathlib import Path
 
@@ -82,6 +83,29 @@ def test_no_file_takes_a_private_name_of_another(path: Path) -> None:
         if name[-1].startswith("_") and name[-1] != "__version__"
     }
     assert not private
+
+
+def test_no_files_import_in_a_circle() -> None:
+    """Imports inside functions count. A package stands for its files that its door offers."""
+    names = {file_name(path): path for path in FILES}
+    graph = {
+        name: {longest(found, names) for found in imported(path)} - {name, None}
+        for name, path in names.items()
+        if path.name != "__init__.py"
+    }
+    list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def file_name(path: Path) -> tuple[str, ...]:
+    return path.relative_to(ROOT).with_suffix("").parts
+
+
+def longest(
+    imported: tuple[str, ...], names: dict[tuple[str, ...], Path]
+) -> tuple[str, ...] | None:
+    """The file that holds a name; None where a package offers it."""
+    starts = (imported[:end] for end in range(len(imported), 0, -1))
+    return next((start for start in starts if start in names), None)
 
 
 def test_the_reference_imports_nothing_of_ours() -> None:
