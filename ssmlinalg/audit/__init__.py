@@ -9,7 +9,7 @@
 - findings: what cannot be meant, each with its kind, a name of `CHECKS`, and a sentence with the
   numbers.
 
-A layer is *fresh* if more than half of its modes are those of an initialization, or have its law
+A layer is *fresh* if more than half of its channels are those of an initialization, or have its law
 where A is drawn. Laws are findings only there: a trained layer has moved, and is no less sound for
 it. A layer with A frozen, and the rest trained, looks fresh and is accused of its laws.
 """

@@ -11,9 +11,10 @@ from ..export import TARGETS
 from ..ground import require
 from ..ground.formats import FORMATS, HALF, format_of
 from .identification import identify
+from .kolmogorov_smirnov import FEW
 from .layer_forms import form_of
 from .records import NOTHING, Faults, Fit, Identified, Observation
-from .stored_precision import slack_of
+from .stored_precision import fractions, slack_of
 
 _NEAR = 0.6  # the likeness of a name that may be a misspelling
 
@@ -73,7 +74,8 @@ def sixteen(layer: Observation) -> Faults:
     for name, array in layer.arrays.items():
         narrow = short.get(layer.precision[name])
         stored = layer.dtypes[name]
-        if narrow and stored != narrow and array.dtype.itemsize > 2:
+        wider = stored != narrow and array.dtype.itemsize > 2
+        if narrow and wider and fractions(array).size >= FEW:
             exact = f"All {array.size} values are exact in {narrow}"
             yield name, f"{exact} though stored as {stored}: they were rounded."
 

@@ -16,7 +16,7 @@ from .stored_precision import nudge
 
 _BINS = 40
 _ROUNDING = 1e-12  # of the ends of a law, beside what the precision of the arrays allows
-_SAFETY = 4  # rounding once more may cancel the rounding that was
+_SAFETY = 2  # half an eps is that of one rounding, and values may have been rounded twice
 
 
 class Drawn(NamedTuple):
@@ -69,9 +69,9 @@ def fits(
             for name, array in arrays.items()
         }
         moved = draws_of(declared, nudged)
-        slack = 0.0
+        slack = np.zeros(draws.values.shape)
         if moved is not None:
-            slack = _SAFETY * float(np.max(np.abs(moved.values - draws.values)))
+            slack = _SAFETY * np.abs(moved.values - draws.values)
         yield _fit(quantity, declared, draws, slack)
 
 
@@ -81,7 +81,7 @@ class _Test(NamedTuple):
     outside: float
 
 
-def _fit(quantity: str, declared: Declared, draws: Drawn, slack: float) -> Fit:
+def _fit(quantity: str, declared: Declared, draws: Drawn, slack: np.ndarray) -> Fit:
     parameters = tuple(map(float, declared.parameters))
     if declared.kind == "constant":
         test = _constant(draws.values, parameters[0], slack)
@@ -104,19 +104,19 @@ def _fit(quantity: str, declared: Declared, draws: Drawn, slack: float) -> Fit:
     )
 
 
-def _constant(draws: np.ndarray, value: float, slack: float) -> _Test:
+def _constant(draws: np.ndarray, value: float, slack: np.ndarray) -> _Test:
     off = np.abs(draws - value)
     beyond = off > slack + _ROUNDING
     return _Test(float(np.max(off)), float(not np.any(beyond)), float(np.mean(beyond)))
 
 
 def _distribution(
-    draws: np.ndarray, kind: str, parameters: tuple[float, ...], slack: float
+    draws: np.ndarray, kind: str, parameters: tuple[float, ...], slack: np.ndarray
 ) -> _Test:
     """Drawn that rounding moved over an end of the law are put back on it."""
     low, high = getattr(scipy.stats, kind)(*parameters).support()
     ends = [abs(end) for end in (low, high) if math.isfinite(end)]
-    slack += _ROUNDING * max(ends, default=0.0)
+    slack = slack + _ROUNDING * max(ends, default=0.0)
     outside = float(np.mean((draws < low - slack) | (draws > high + slack)))
     back = np.where(np.abs(draws - high) <= slack, high, draws)
     back = np.where(np.abs(draws - low) <= slack, low, back)

@@ -16,12 +16,15 @@ _TURN = 2 * math.pi
 _ROUNDING = 1e-12  # beside what the precision of the arrays allows
 
 
-def identify_drawn(form: Any, rows: np.ndarray, rounding: float) -> Identified | None:
-    """The initialization whose law the modes (H, n) have; None where they have no such law."""
-    own = np.unique(rows, axis=0)
+def identify_drawn(form: Any, rows: np.ndarray, allowed: np.ndarray) -> Identified | None:
+    """The initialization whose law the modes (H, n) have; None where they have no such law.
+
+    Both parts of each may be off as far as those of `allowed` (H, n).
+    """
+    own, first = np.unique(rows, axis=0, return_index=True)
     if own.size < FEW or not np.all(np.isfinite(own)):
         return None
-    fitting = [name for name, p in _laws(form, own, rounding).items() if p >= ALARM]
+    fitting = [name for name, p in _laws(form, own, allowed[first]).items() if p >= ALARM]
     if not fitting:
         return None
     order = rows.shape[-1]
@@ -38,21 +41,21 @@ def identify_drawn(form: Any, rows: np.ndarray, rounding: float) -> Identified |
     )
 
 
-def _laws(form: Any, own: np.ndarray, rounding: float) -> dict[str, float]:
+def _laws(form: Any, own: np.ndarray, allowed: np.ndarray) -> dict[str, float]:
     """By name the probability of the law that the modes may have, the least of several."""
     known = kind(form)
     if is_matrix(form):
         return {}
     if not known.continuous:
-        return _ring(own, known.ports, rounding)
-    return {} if known.ports or known.matrix else _random_frequencies(own, rounding)
+        return _ring(own, known.ports, float(np.max(np.abs(allowed))))
+    return {} if known.ports or known.matrix else _random_frequencies(own, np.real(allowed))
 
 
-def _random_frequencies(own: np.ndarray, rounding: float) -> dict[str, float]:
+def _random_frequencies(own: np.ndarray, rounding: np.ndarray) -> dict[str, float]:
     """S4D-Rand: A = -1/2 + i w with log w normal."""
     frequency = np.abs(np.imag(own))
-    off = np.max(np.abs(np.real(own) + 0.5))
-    if off > rounding + _ROUNDING or not np.all(frequency):
+    off = np.abs(np.real(own) + 0.5) > rounding + _ROUNDING
+    if np.any(off) or not np.all(frequency):
         return {}
     draws = np.unique(np.log(frequency))
     _, p = kolmogorov(draws, "norm", (0.0, 1.0))

@@ -21,7 +21,7 @@ from .identification import MOST, identify
 from .kolmogorov_smirnov import ALARM
 from .layer_forms import form_of, inputs_of, stored_A
 from .records import NOTHING, Audit, Finding, Fit, Identified, LayerReport, Observation
-from .stored_precision import eps_of, slack_of
+from .stored_precision import precisions, slack_of
 
 
 class _Request(NamedTuple):
@@ -116,7 +116,7 @@ def _entry(array: Any) -> Entry:
 def _observe(place: Layer, request: _Request) -> Observation:
     arrays = {name: request.entries[key].read() for name, key in place.names.items()}
     dtypes = {name: request.entries[key].dtype for name, key in place.names.items()}
-    precision = {name: eps_of(array, dtypes[name]) for name, array in arrays.items()}
+    precision = precisions(arrays, dtypes)
     form, refusal = form_of(place.target, arrays, request.length)
     poles: tuple[str, ...] = ()
     identified = NOTHING

@@ -6,16 +6,19 @@ such as that of C where B went into it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 
 from .. import inits
 from ..export import TARGETS
 from ..export.targets import sized
 from ..forms import kind
+from ..ground.formats import SINGLE
 from .declared_laws import draws_of
 from .known_modes import LOW_RANK
 from .kolmogorov_smirnov import MANY, of_one_law
@@ -47,13 +50,22 @@ class _Question(NamedTuple):
         if not exported:
             return False
         if np.ptp(self.draws) > 0:
-            return of_one_law(self.draws, np.concatenate(exported))
+            drawn = np.concatenate(exported)
+            return of_one_law(self.draws, drawn) and self._reach(drawn)
         if any(np.ptp(one) > 0 for one in exported):
             return False
         values = np.array([one[0] for one in exported])
         if np.ptp(values) == 0:
             return bool(np.allclose(values, self.draws[0]))
         return self.fit.outside == 0 or self.fit.draws == 1
+
+    def _reach(self, drawn: np.ndarray) -> bool:
+        """Whether our draws lie outside the declared law as well, if those found do."""
+        if not self.fit.outside or self.fit.kind == "constant":
+            return True
+        low, high = getattr(scipy.stats, self.fit.kind)(*self.fit.parameters).support()
+        room = SINGLE * max(abs(end) for end in (low, high) if math.isfinite(end))
+        return bool(np.any((drawn < low - room) | (drawn > high + room)))
 
 
 def excused(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +18,10 @@ from .layer_forms import is_matrix, spectra, stored_A
 from .records import NOTHING, Identified
 from .stored_precision import Slack
 
+_EIGENVALUES = 16  # times N eps |A|: the error of computed eigenvalues of a normal matrix
+_HIDDEN = 8  # the largest of many draws beside the median, which is as far off as rounding hides
+_NEAR = 0.5  # the error of a typical mode up to which an initialization is named as the nearest
+_ASSIGNED = 3  # the candidates whose modes are matched; of others they are sorted
 # The share of modes beyond which a layer is taken for an initialization that was changed.
 MOST = 0.5
 _DEVIATING = 64  # channels that are named
@@ -31,57 +37,85 @@ class _Rows(NamedTuple):
     Attributes:
         stored: the modes (H, n) as stored.
         own: each different row (K, n) once, folded.
+        slack: how far the precision of the arrays lets the parts of each mode (K, n) be off.
+        places: where each of them (K, n) is stored in its channel.
         first: the first channel of each (K,).
         which: the row of each channel (H,).
     """
 
     stored: np.ndarray
     own: np.ndarray
+    slack: np.ndarray
+    places: np.ndarray
     first: np.ndarray
     which: np.ndarray
 
 
-class _Candidate(NamedTuple):
-    """An initialization beside the different rows of modes, in the order of sorting.
+@dataclass(frozen=True)
+class _Match:
+    """An initialization beside the different rows of modes.
 
     Attributes:
         known: the initialization.
         A0: its modes beside each row (K, n).
-        errors: |A - A0| (K, n), relative to the largest mode.
-        scale: the largest mode.
-        median: the distance of the median row.
-    """
-
-    known: Known
-    A0: np.ndarray
-    errors: np.ndarray
-    scale: float
-    median: float
-
-
-class _Match(NamedTuple):
-    """A candidate with modes matched.
-
-    Attributes:
-        known: the initialization.
-        A0: its modes beside each row (K, n).
-        errors: |A - A0| (K, n), relative to the largest mode.
+        A: the modes of each row, in the order of A0.
+        allowed: |Re (A - A0)| and |Im (A - A0)| that the precision of the arrays explains (K, n).
         order: the places (K, n) in each row of the modes that A0 is matched with.
-        allowed: the error that the precision of the arrays explains.
-        agreement: the share of modes of all channels within it.
     """
 
     known: Known
     A0: np.ndarray
-    errors: np.ndarray
+    A: np.ndarray
+    allowed: np.ndarray
     order: np.ndarray
-    allowed: float
-    agreement: float
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """|A - A0| (K, n)."""
+        return np.abs(self.A - self.A0)
+
+    @cached_property
+    def near(self) -> np.ndarray:
+        """Whether A is A0, as far as the precision tells (K, n)."""
+        off = self.A - self.A0
+        real = np.abs(np.real(off)) <= np.real(self.allowed)
+        return real & (np.abs(np.imag(off)) <= np.imag(self.allowed))
+
+    @property
+    def scale(self) -> float:
+        """The largest mode."""
+        return max(float(np.max(np.abs(self.A0))), _LEAST)
 
     @property
     def distance(self) -> float:
-        """The distance of the worst row."""
-        return float(np.max(self.errors))
+        """The distance of the worst row, relative to the largest mode."""
+        return float(np.max(self.errors)) / self.scale
+
+    @property
+    def allowed_distance(self) -> float:
+        """The distance that is allowed: where modes are beyond it, that of the farthest of them."""
+        allowed = np.abs(self.allowed)
+        beyond = np.where(self.near, -1.0, self.errors)
+        farthest = np.max(allowed) if np.all(self.near) else allowed.flat[np.argmax(beyond)]
+        return float(farthest) / self.scale
+
+    @property
+    def typical(self) -> float:
+        """The median error of a mode, relative to itself."""
+        return float(np.median(self.errors / np.maximum(np.abs(self.A0), _LEAST)))
+
+    def agreement(self, rows: _Rows) -> float:
+        """The share of channels that are the initialization; of modes, where all channels agree.
+
+        0 where none of the others is farther off than the precision hides in some mode: what moved
+        a little moved everywhere, and rounding put the rest back.
+        """
+        near = self.near
+        size = np.maximum(np.abs(self.A0), _LEAST)
+        hidden = _HIDDEN * np.max(np.abs(self.allowed) / size)
+        if not np.all(near) and np.max(self.errors / size, where=~near, initial=0.0) <= hidden:
+            return 0.0
+        return float(np.mean(near if len(near) == 1 else np.all(near, axis=-1)[rows.which]))
 
 
 def identify(form: Any, slack: Slack) -> Identified:
@@ -90,165 +124,166 @@ def identify(form: Any, slack: Slack) -> Identified:
         found = _hippo_matrix(form, slack.A)
         if found is not None:
             return found
-    rows = spectra(form)
-    if rows is None or not np.all(np.isfinite(rows)):
+    stored = spectra(form)
+    if stored is None or not np.all(np.isfinite(stored)):
         return NOTHING
+    allowed = _of_modes(form, slack)
     if not kind(form).continuous and not is_matrix(form):
-        return identify_drawn(form, rows, slack.A) or NOTHING
-    found = _by_formula(form, rows, _steps(form, len(rows)), slack)
-    if not found.exact and rows.shape[-1] == 1:
-        across = _across_heads(form, rows, slack)
-        if across is not None:
-            return across
+        return identify_drawn(form, stored, allowed) or NOTHING
+    rows = _different(stored, allowed)
+    steps = _steps(form, slack, len(stored))
+    found = _by_formula(form, rows, steps)
+    if found.agrees <= MOST and stored.shape[-1] == 1 < len(stored):
+        found = _by_formula(form, _different(stored.T, allowed.T), None)
     if found.agrees > MOST:
         return found
-    return identify_drawn(form, rows, slack.A) or found
+    return identify_drawn(form, stored, allowed) or found
 
 
-def _hippo_matrix(form: Any, rounding: float) -> Identified | None:
+def _of_modes(form: Any, slack: Slack) -> np.ndarray:
+    """How far both parts of each mode (H, n) may be off, of a normal matrix by its norm."""
+    allowed = slack.A
+    if not is_matrix(form):
+        return allowed.reshape(-1, allowed.shape[-1])
+    order = allowed.shape[-1]
+    scale = float(np.max(np.abs(stored_A(form)), initial=0.0))
+    norms = np.linalg.norm(allowed.reshape(-1, order, order), axis=(-2, -1))
+    radius = norms[:, None] + _EIGENVALUES * order * EPS * scale
+    return np.repeat(radius * (1 + 1j), order, axis=1)
+
+
+def _different(stored: np.ndarray, allowed: np.ndarray) -> _Rows:
+    """The different rows among the modes (H, n) as stored, neither sign nor order counted."""
+    folded, places = fold(stored)
+    own, first, which = np.unique(folded, axis=0, return_index=True, return_inverse=True)
+    allowed = np.take_along_axis(allowed, places, axis=-1)
+    return _Rows(stored, own, allowed[first], places[first], first, which.reshape(-1))
+
+
+def _hippo_matrix(form: Any, rounding: np.ndarray) -> Identified | None:
     """A HiPPO matrix, entry by entry; None where A is none."""
     A = stored_A(form)
     A = A.reshape(-1, *A.shape[-2:])
     order = A.shape[-1]
-    matrices = {f"hippo-{name}": np.asarray(make(order).A) for name, make in hippo.MEASURES.items()}
-    distances = {
-        name: float(np.max(np.abs(A - A0)) / np.max(np.abs(A0))) for name, A0 in matrices.items()
-    }
-    nearest = min(distances, key=distances.__getitem__)
-    A0 = matrices[nearest]
-    allowed = float((rounding + _ENTRIES) / np.max(np.abs(A0)) + 4 * EPS)
-    if distances[nearest] > allowed:
+    allowed = rounding.reshape(A.shape)
+    matches = {}
+    for name, make in hippo.MEASURES.items():
+        A0 = np.broadcast_to(np.asarray(make(order).A), A.shape)
+        known = Known(f"hippo-{name}", order, 1, timed=False, modes=A0[0])
+        slack = allowed + _ENTRIES * (np.max(np.abs(A0)) + 1)
+        matches[known.name] = _Match(known, A0, A, slack, np.zeros(0, int))
+    nearest = min(matches.values(), key=lambda match: match.distance)
+    if not np.all(nearest.near):
         return None
     return Identified(
-        names=tuple(name for name, distance in distances.items() if distance <= allowed),
+        names=tuple(name for name, match in matches.items() if np.all(match.near)),
         order=order,
         blocks=1,
         exact=True,
-        distance=distances[nearest],
-        allowed=allowed,
-        distances=distances,
+        distance=nearest.distance,
+        allowed=nearest.allowed_distance,
+        distances={name: match.distance for name, match in matches.items()},
         agrees=1.0,
         deviating=(),
         A=A[0].ravel() + 0j,
-        A0=A0.ravel() + 0j,
+        A0=nearest.A0[0].ravel() + 0j,
     )
 
 
-def _steps(form: Any, channels: int) -> np.ndarray | None:
-    """The step of each channel; None where each mode has its own."""
+def _steps(form: Any, slack: Slack, channels: int) -> np.ndarray | None:
+    """The step of each channel and its relative error (2, H); None where each mode has its own."""
     known = kind(form)
     if known.matrix or known.axes["step"] or np.ndim(form.step) > 1:
         return None
-    return np.broadcast_to(form.step, (channels,))
+    return np.stack([np.broadcast_to(part, (channels,)) for part in (form.step, slack.step)])
 
 
-def _across_heads(form: Any, rows: np.ndarray, slack: Slack) -> Identified | None:
-    """The spectrum of heads with one mode each, as Mamba-2 has them; None where it is none."""
-    across = _by_formula(form, rows.T, None, slack)
-    if across.agrees <= MOST:
-        return None
-    off = np.abs(across.A - across.A0) > across.allowed * np.max(np.abs(across.A0))
-    heads = np.argmin(np.abs(fold(rows) - across.A[off]), axis=0)
-    named = np.sort(heads)[:_DEVIATING]
-    return across._replace(deviating=tuple(int(head) for head in named))
-
-
-def _by_formula(
-    form: Any, stored: np.ndarray, steps: np.ndarray | None, slack: Slack
-) -> Identified:
-    """The initialization that the rows of modes (H, n) are, or the nearest."""
-    own, first, which = np.unique(fold(stored), axis=0, return_index=True, return_inverse=True)
-    rows = _Rows(stored, own, first, which.reshape(-1))
-    candidates = _candidates(form, rows, steps, slack)
-    matches = [_matched(rows, candidate, slack) for candidate in candidates]
-    if not matches:
+def _by_formula(form: Any, rows: _Rows, steps: np.ndarray | None) -> Identified:
+    """The initialization that the rows of modes are, or the nearest."""
+    found = sorted(_candidates(form, rows, steps), key=lambda match: _rank(match, rows))
+    found[:_ASSIGNED] = (_matched(rows, match) for match in found[:_ASSIGNED])
+    if not found:
         return NOTHING
-    return _identified(rows, sorted(matches, key=_rank))
+    return _identified(rows, sorted(found, key=lambda match: _rank(match, rows)))
 
 
-def _rank(match: _Match) -> tuple[float, float]:
-    """Where one channel was changed the others say which it is; where all were, the distance."""
-    agreement = match.agreement if match.agreement > MOST else 0.0
-    return -agreement, match.distance
+def _rank(match: _Match, rows: _Rows) -> tuple[float, float]:
+    """Where one channel was changed the others say which it is; where all were, a typical mode."""
+    agreement = match.agreement(rows)
+    return -agreement if agreement > MOST else 0.0, match.typical
 
 
-def _candidates(form: Any, rows: _Rows, steps: np.ndarray | None, slack: Slack) -> list[_Candidate]:
+def _candidates(form: Any, rows: _Rows, steps: np.ndarray | None) -> list[_Match]:
     """Every initialization with as many modes, of the order and in the blocks that fit best.
 
-    Those that take long are left out where another one fits.
+    Those that take long are left out where another one fits. A real spectrum is compared with real
+    ones alone.
     """
-    best: dict[str, _Candidate] = {}
+    best: dict[str, _Match] = {}
+    real = not np.any(np.imag(rows.own))
     for known in known_modes(rows.stored, form):
-        if known.name in SLOW and any(_fits(one, slack) for one in best.values()):
+        if known.name in SLOW and any(_fits(one) for one in best.values()):
             break
-        if known.timed and steps is None:
+        if (known.timed and steps is None) or (real and np.any(np.imag(known.modes))):
             continue
-        candidate = _beside(known, rows, steps)
-        if known.name not in best or candidate.median < best[known.name].median:
-            best[known.name] = candidate
+        match = _beside(known, rows, steps)
+        if known.name not in best or match.typical < best[known.name].typical:
+            best[known.name] = match
     return list(best.values())
 
 
-def _fits(candidate: _Candidate, slack: Slack) -> bool:
-    return candidate.median <= slack.A / candidate.scale
+def _fits(match: _Match) -> bool:
+    """Whether half of the rows are the initialization."""
+    return float(np.mean(np.all(match.near, axis=-1))) >= 0.5
 
 
-def _beside(known: Known, rows: _Rows, steps: np.ndarray | None) -> _Candidate:
+def _beside(known: Known, rows: _Rows, steps: np.ndarray | None) -> _Match:
+    """An initialization beside the rows, in the order of sorting."""
     A0 = np.broadcast_to(known.modes, rows.own.shape)
+    allowed = rows.slack
     if known.timed and steps is not None:
-        step = steps[rows.first][:, None]
+        step, off = steps[:, rows.first, None]
         A0 = np.real(A0) + 1j * np.imag(A0) / step
-    scale = max(float(np.max(np.abs(A0))), _LEAST)
-    errors = np.abs(rows.own - A0) / scale
-    median = float(np.median(errors.max(axis=-1)))
-    return _Candidate(known, A0, errors, scale, median)
+        allowed = allowed + 1j * off * np.abs(np.imag(A0))
+    places = np.broadcast_to(np.arange(A0.shape[-1]), A0.shape)
+    return _Match(known, A0, rows.own, allowed, places)
 
 
-def _matched(rows: _Rows, candidate: _Candidate, slack: Slack) -> _Match:
+def _matched(rows: _Rows, match: _Match) -> _Match:
     """The candidate with modes matched as well as can be; as sorted where that is enough."""
-    known, A0, errors, scale, _ = candidate
-    allowed = slack.A / scale
-    if known.timed:
-        allowed += slack.step
-    channels, modes = rows.own.shape
-    order = np.tile(np.arange(modes), (channels, 1))
-    off = np.flatnonzero(np.max(errors, axis=-1) > allowed)
-    if modes <= _ORDER and len(off) <= _CHANNELS:
-        errors = errors.copy()
-        for row in off:
-            cost = np.abs(rows.own[row][None, :] - A0[row][:, None]) / scale
-            _, order[row] = scipy.optimize.linear_sum_assignment(cost)
-            errors[row] = cost[np.arange(modes), order[row]]
-    share = np.mean(errors <= allowed, axis=-1)
-    return _Match(
-        known=known,
-        A0=A0,
-        errors=errors,
-        order=order,
-        allowed=float(allowed),
-        agreement=float(np.mean(share[rows.which])),
-    )
+    off = np.flatnonzero(~np.all(match.near, axis=-1))
+    if match.A0.shape[-1] > _ORDER or len(off) > _CHANNELS:
+        return match
+    order = match.order.copy()
+    for row in off:
+        cost = np.abs(rows.own[row][None, :] - match.A0[row][:, None])
+        _, order[row] = scipy.optimize.linear_sum_assignment(cost)
+    A, allowed = (np.take_along_axis(part, order, axis=-1) for part in (match.A, match.allowed))
+    return replace(match, A=A, allowed=allowed, order=order)
 
 
 def _identified(rows: _Rows, ranked: list[_Match]) -> Identified:
     """The first of the matches, named with all that have the same A."""
     best = ranked[0]
-    exact = best.distance <= best.allowed
-    equal = [match for match in ranked if match.distance <= match.allowed] if exact else [best]
-    errors = np.max(best.errors, axis=-1)
-    worst = int(np.argmax(errors))
-    deviating = np.flatnonzero(errors[rows.which] > best.allowed)[:_DEVIATING]
+    agreement = best.agreement(rows)
+    exact = bool(np.all(best.near))
+    near = best.typical <= _NEAR or agreement > MOST
+    equal = [match for match in ranked if np.all(match.near)] if exact else [best] * near
+    worst = int(np.argmax(np.max(best.errors, axis=-1)))
+    deviating = np.flatnonzero(~np.all(best.near, axis=-1)[rows.which])
+    if len(rows.own) == 1:
+        deviating = np.sort(rows.places[0][best.order[0][~best.near[0]]])
     return Identified(
         names=tuple(name for match in equal for name in _same(match.known.name)),
         order=best.known.order,
         blocks=best.known.blocks,
         exact=exact,
         distance=best.distance,
-        allowed=best.allowed,
+        allowed=best.allowed_distance,
         distances={name: match.distance for match in ranked for name in _same(match.known.name)},
-        agrees=best.agreement,
-        deviating=tuple(int(channel) for channel in deviating),
-        A=rows.own[worst][best.order[worst]],
+        agrees=agreement,
+        deviating=tuple(int(place) for place in deviating[:_DEVIATING]),
+        A=best.A[worst],
         A0=best.A0[worst],
     )
 

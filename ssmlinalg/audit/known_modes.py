@@ -32,11 +32,14 @@ class Known(NamedTuple):
     modes: np.ndarray
 
 
-def fold(A: np.ndarray) -> np.ndarray:
-    """Modes in the upper half plane, by rising frequency: neither order nor conjugation counts."""
+def fold(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Modes in the upper half plane, by rising frequency, and the places where they stood.
+
+    So neither order nor conjugation counts.
+    """
     folded = np.real(A) + 1j * np.abs(np.imag(A))
     rising = np.lexsort((np.real(folded), np.imag(folded)), axis=-1)
-    return np.take_along_axis(folded, rising, axis=-1)
+    return np.take_along_axis(folded, rising, axis=-1), rising
 
 
 def known_modes(rows: np.ndarray, form: Any) -> Iterator[Known]:
@@ -76,7 +79,7 @@ def _in_blocks(name: str, size: int, blocks: int) -> Iterator[Known]:
                     order=blocks * order,
                     blocks=blocks,
                     timed=name in _TIMED,
-                    modes=fold(np.tile(modes, blocks)),
+                    modes=fold(np.tile(modes, blocks))[0],
                 )
 
 

@@ -30,16 +30,18 @@ class Identified(NamedTuple):
 
     Attributes:
         names: if `exact`, all initializations that have this A, to the precision of the file or,
-            where A is drawn, by its law; else the nearest; () where nothing compares.
+            where A is drawn, by its law; else the nearest by a typical mode; () where none is near.
         order: order N of the initialization.
         blocks: the number of equal blocks that make up the spectrum.
         exact: whether A is that initialization.
         distance: max |A - A0| / max |A0|, modes matched, in the worst channel; 0 by law, infinite
             where nothing compares.
-        allowed: the distance that the precision of the file explains.
+        allowed: the distance that the precision of the file explains: the largest of all modes if
+            `exact`, else that of the mode farthest beyond it.
         distances: the distance of every initialization that was compared.
-        agrees: the share of modes within `allowed`.
-        deviating: the first 64 channels that have modes beyond it.
+        agrees: the share of channels with this A; of modes, where all channels have the same. 0
+            where the others are no farther off than rounding hides.
+        deviating: the first 64 of the others.
         A: the modes (n,) of the worst channel, folded into the upper half plane.
         A0: those of the initialization, matched.
     """

@@ -51,9 +51,9 @@ def changed(layer: Observation) -> Faults:
         return
     few = ", ".join(map(str, found.deviating[:_NAMED]))
     few += ", ..." if len(found.deviating) > _NAMED else ""
-    share = f"{100 * found.agrees:.4g} % of the modes are those of {found.names[0]}"
-    off = f"they deviate by up to {found.distance:.3g} of the largest"
-    yield "", f"{share}; in channel {few} {off}."
+    share = f"{100 * found.agrees:.4g} % of A are {found.names[0]}"
+    off = f"they deviate by up to {found.distance:.3g} of the largest mode"
+    yield "", f"{share}; at index {few} {off}."
 
 
 def unexpected(layer: Observation) -> Faults:
@@ -66,7 +66,7 @@ def unexpected(layer: Observation) -> Faults:
     far = found.distances.get(layer.expect)
     apart = "is not comparable with it"
     if far is not None:
-        apart = f"is {far:.3g} of the largest mode away, {found.allowed:.1g} allowed"
+        apart = f"is {far:.3g} of the largest mode away, more than rounding explains"
     known = f" It is {' or '.join(found.names)}." if found.exact else ""
     yield "", f"A should be {layer.expect} and {apart}.{known}"
 
