@@ -305,7 +305,7 @@ def _integral(response: Response, tolerance: float) -> tuple[float, float]:
     """Bounds of the integral of |K| over all t >= 0."""
     cells = cache(response.cells)
     state = response.start[None]
-    panels = _measured(response, cells, np.zeros(0), np.zeros(0), state[:0])
+    panels = measured(response, cells, np.zeros(0), np.zeros(0), state[:0])
     end = 0.0
     rest = float(response.rest(state)[0])
     while True:
@@ -317,7 +317,7 @@ def _integral(response: Response, tolerance: float) -> tuple[float, float]:
             return lower, upper
         if rest > tolerance * lower / 4:  # another panel, as long as all before it
             width = (end or 1 / response.speed) / _CELLS
-            last = _measured(response, cells, np.array([width]), np.array([end]), state)
+            last = measured(response, cells, np.array([width]), np.array([end]), state)
             panels = panels.beside(last)
             halfway = cells(width).halfway
             state = halfway(halfway(state))
@@ -344,10 +344,10 @@ def _halved(response: Response, cells: Callable[[float], Cells], panels: Panels)
     width = np.tile(panels.width / 2, 2)
     left = np.concatenate([panels.left, panels.left + length / 2])
     states = np.concatenate([panels.states, middle])
-    return _measured(response, cells, width, left, states)
+    return measured(response, cells, width, left, states)
 
 
-def _measured(
+def measured(
     response: Response,
     cells: Callable[[float], Cells],
     width: Real,
