@@ -118,7 +118,10 @@ def test_options_reach_the_perturbation(ssm: Run) -> None:
     undamped = ssm("init", "ptd", "-N", "16", "--measure", "lagt", "--tau", "1", "--json").json
     assert undamped["transfer_bound"] is None  # JSON has no infinity
     options = ["--perturbation", "gaussian", "--size", "0.1"]
-    figures = ssm("init", "ptd", "-N", "16", *options, "--json").json
+    refused = ssm("init", "ptd", "-N", "16", *options)
+    assert refused.status == 2
+    assert "must be stable; got a mode" in refused.err
+    figures = ssm("init", "ptd", "-N", "16", *options, "--unstable", "--json").json
     assert figures["perturbation"] == "gaussian"
     assert figures["backward_error"] == pytest.approx(0.1, rel=ROUNDING)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from strategies import EPS, init_names
 
 from ssmlinalg import cli, decompose, export, forms, hippo, inits, kernel, perturb, reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HALF = [name for name, make in inits.INITS.items() if isinstance(make(4), forms.Paired)]
 N = 64
@@ -58,6 +61,59 @@ def test_every_initialization_is_sound_stable_and_repeatable(
         np.testing.assert_array_equal(one, other)
     other: Any = inits.INITS[name](order, channels=channels, seed=seed + 1)
     assert not np.array_equal(form.C, other.C) or name == "mamba"
+
+
+CORRECTED = [name for name, make in hippo.MEASURES.items() if isinstance(make(2), forms.NPLR)]
+SIZES: dict[str, list[dict[str, float]]] = {
+    "conditioning": [{"conditioning": 20.0}],
+    "tau": [{"tau": 1e-3}, {"tau": 1.0}],
+    "size": [{"size": 1e-3}, {"size": 0.05}, {"size": 3.0}],
+}
+
+
+@pytest.mark.parametrize("method", sorted(set(perturb.PERTURBATIONS) - {"optimal"}))  # by search
+@pytest.mark.parametrize("measure", CORRECTED)
+@pytest.mark.parametrize("order", [1, 6])
+def test_a_perturbed_initialization_does_not_grow_or_is_refused(
+    method: str, measure: str, order: int
+) -> None:
+    """Every size of every perturbation of every measure; `unstable` takes what was refused."""
+    for kind in perturb.sized_by(method):
+        for size in SIZES[kind]:
+            asked: Any = {"measure": measure, "perturbation": method} | size
+            try:
+                model = inits.ptd_init(order, **asked)
+            except ValueError as refused:
+                if "must be stable; got a mode" in str(refused):
+                    assert inits.ptd_init(order, **asked, unstable=True).A.real.max() > 0
+                continue
+            assert model.A.real.max() <= 0
+
+
+def test_what_grows_is_refused_with_a_remedy() -> None:
+    grows: dict[str, Any] = {"perturbation": "gaussian", "size": 0.05}
+    for make in (inits.ptd_init, inits.s5_ptd_init):
+        with pytest.raises(ValueError, match=r"must be stable; got a mode with real part 10\.7"):
+            make(32, **grows)
+        assert make(32, **grows, unstable=True).A.real.max() > 10
+    with pytest.raises(ValueError, match="must be stable"):
+        inits.built("ptd", 32, **grows)
+    with pytest.raises(ValueError, match="under last_column"):
+        inits.ptd_init(32, perturbation="last_column", size=0.5)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: inits.lru_init(8, r_min=1.0),
+        lambda: inits.lru_init(8, r_min=1 - 2**-53),
+        lambda: inits.dlr_init(8, step=1e-17),
+        lambda: inits.dss_softmax_init(8, step=1e-17),
+    ],
+)
+def test_a_discrete_mode_on_the_unit_circle_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"inside the unit circle; got one of modulus 1"):
+        make()
 
 
 @pytest.mark.parametrize("name", HALF)
@@ -242,8 +298,8 @@ def test_a_perturbation_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> Non
         return perturb.gaussian(system, size=size)
 
     monkeypatch.setitem(perturb.PERTURBATIONS, "counted", counted)
-    found = inits.built("ptd", 6, perturbation="counted", size=0.2, channels=2)
-    assert calls == [0.2]
+    found = inits.built("ptd", 6, perturbation="counted", size=0.01, channels=2)
+    assert calls == [0.01]
     assert found.certificate is not None
     assert found.figures["transfer_bound"] == found.certificate.transfer_bound
 

@@ -87,6 +87,10 @@ class ModelOptions(NamedTuple):
     size: Annotated[
         float | None, typer.Option(help="|E|/|A| of the perturbations that are measured so.")
     ] = None
+    unstable: Annotated[
+        bool | None,
+        typer.Option("--unstable", help="For ptd and s5-ptd: take modes that grow, too."),
+    ] = None
     measure: Annotated[
         str | None,
         typer.Option(

@@ -13,6 +13,8 @@ step      a number, or an interval from which each channel draws log-uniformly, 
 seed      of C and the steps. A and B are the same for every seed, but for s4d-rand,
           s4d-dfout (by its steps), dlr, lru, s5 and s5-ptd.
 C         normal with E|C|^2 = 1, in the coordinates it is drawn in, unless said.
+stable    no mode grows: what does is refused, with the remedy. ptd and s5-ptd take it if
+          `unstable` says so.
 D         zero where the published layer adds a skip connection of its own.
 ========  ======================================================================================
 

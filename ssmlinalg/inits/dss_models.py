@@ -9,7 +9,7 @@ import numpy as np
 from .. import decompose, hippo
 from ..forms import Paired, Recurrence
 from ..ground import require
-from .random_parameters import STEP, Step, draw, log_uniform, modal
+from .random_parameters import STEP, Step, draw, log_uniform, modal, refuse_edge
 
 
 def dss_init(
@@ -79,7 +79,7 @@ def dss_softmax_init(
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: for numbers out of range.
+        ValueError: for numbers out of range, and where a step is too small for modes to decay.
 
     Source:
         Gupta, Gu & Berant 2022 (DSS), Proposition 1(b).
@@ -93,7 +93,9 @@ def dss_softmax_init(
     z = form.step[..., None] * form.A
     # Exact near z = 0, where the plain quotient loses every digit.
     B = 2 * form.B * np.expm1(z) / np.expm1(length * z)
-    return Recurrence(np.exp(z), B, form.C / form.A, form.D)
+    A = np.exp(z)
+    refuse_edge(A, "Raise `step`.")
+    return Recurrence(A, B, form.C / form.A, form.D)
 
 
 def dlr_init(
@@ -120,7 +122,7 @@ def dlr_init(
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: for numbers out of range.
+        ValueError: for numbers out of range, and where a decay is too small for double precision.
 
     Source:
         Gupta, Mehta & Berant 2022 (arXiv 2212.00768), Section 3 and Appendix.
@@ -133,6 +135,7 @@ def dlr_init(
     rng, shape, _ = draw(channels, step, seed)
     decay = log_uniform(rng, step, (order,))
     A = np.exp(-decay / 2 + 2j * math.pi * np.arange(order) / order)
+    refuse_edge(A, "Raise `step`.")
     real = rng.standard_normal((*shape, order))
     imaginary = rng.standard_normal((*shape, order))
     return Recurrence(A, np.ones(order) + 0j, (real + 1j * imaginary) / order, np.zeros(shape))

@@ -25,6 +25,7 @@ def ptd_init(
     channels: int | None = None,
     step: Step = STEP,
     seed: int = 0,
+    unstable: bool = False,
 ) -> Paired:
     r"""S4-PTD: HiPPO perturbed, then diagonalized, by default with kappa(V) at most 8.
 
@@ -45,14 +46,15 @@ def ptd_init(
         channels: H, a leading axis of every field; None gives none.
         step: a number, or the interval (low, high) of the steps.
         seed: of C and the steps.
+        unstable: whether modes that grow are taken.
 
     Returns:
         A `Paired` form, closed under conjugation, the same for every seed but C and step.
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: for unknown names, a size that the perturbation is not measured in, and a
-            complex perturbation; what the perturbation raises.
+        ValueError: for unknown names, a size that the perturbation is not measured in, a complex
+            perturbation, and one that is not stable; what the perturbation raises.
 
     Cost:
         O(N^3); with "lossless" O(N^2) for each channel.
@@ -73,7 +75,7 @@ def ptd_init(
         tau=tau,
         size=size,
     )
-    return reading(found, channels=channels, step=step, seed=seed)
+    return reading(found, channels=channels, step=step, seed=seed, unstable=unstable)
 
 
 def perturbed(
@@ -127,6 +129,7 @@ def reading(
     channels: int | None = None,
     step: Step = STEP,
     seed: int = 0,
+    unstable: bool = False,
 ) -> Paired:
     """The model that reads the state of a diagonalization by normal rows.
 
@@ -135,13 +138,14 @@ def reading(
         channels: H, a leading axis of every field; None gives none.
         step: a number, or the interval (low, high) of the steps.
         seed: of C and the steps.
+        unstable: whether modes that grow are taken.
 
     Returns:
         A `Paired` form whose C = c V, c normal in the coordinates of A.
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: for a complex perturbation and for that of a mere matrix.
+        ValueError: for a complex perturbation, that of a mere matrix, and one that is not stable.
 
     Example:
         >>> reading(perturbed(8), channels=3).C.shape
@@ -149,7 +153,29 @@ def reading(
     """
     drawn = draw(channels, step, seed)
     c = drawn.rng.standard_normal((*drawn.shape, len(found.Lambda)))
-    return found.paired(c, drawn.steps)
+    model = found.paired(c, drawn.steps)
+    if not unstable:
+        refuse_growth(found)
+    return model
+
+
+def refuse_growth(found: perturb.Diagonalization) -> None:
+    """Raise ValueError if a mode grows; one that neither grows nor decays was asked for.
+
+    Args:
+        found: a diagonalization.
+
+    Raises:
+        ValueError: if its abscissa is above 0.
+
+    Example:
+        >>> refuse_growth(perturbed(8, tau=1.0))
+    """
+    if found.abscissa > 0:
+        rule = "an initialization must be stable"
+        got = f"a mode with real part {found.abscissa:.3g} under {found.method}"
+        remedy = "Lower `size` or `tau`, take lossless, or ask for it by `unstable`."
+        raise ValueError(f"{rule}; got {got}. {remedy}")
 
 
 def s4_init(

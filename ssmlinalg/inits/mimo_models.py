@@ -11,12 +11,13 @@ from .. import decompose, hippo
 from ..forms import MIMO, MIMORecurrence
 from ..ground import require
 from ..ground.backend import Complex
-from .hippo_models import perturbed
+from .hippo_models import perturbed, refuse_growth
 from .random_parameters import (
     STEP,
     Step,
     complex_normal,
     log_uniform,
+    refuse_edge,
     truncated_normal,
     width_of,
 )
@@ -53,7 +54,8 @@ def lru_init(
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: unless 0 <= r_min <= r_max <= 1, and for other numbers out of range.
+        ValueError: unless 0 <= r_min <= r_max <= 1, for modes on the unit circle, and for other
+            numbers out of range.
 
     Source:
         Orvieto et al. 2023 (LRU), Section 3.
@@ -74,6 +76,7 @@ def lru_init(
     rng = np.random.default_rng(require.integer("seed", seed, least=0))
     square = r_min**2 + rng.uniform(size=order) * (r_max**2 - r_min**2)
     A = np.sqrt(square) * np.exp(1j * max_phase * rng.uniform(size=order))
+    refuse_edge(A, "Lower `r_min`.")
     b = complex_normal(rng, (order, width)) / math.sqrt(width)
     C = complex_normal(rng, (width, order)) * math.sqrt(2 / order)
     D = np.diag(rng.standard_normal(width))
@@ -132,6 +135,7 @@ def s5_ptd_init(
     blocks: int = 1,
     step: Step = STEP,
     seed: int = 0,
+    unstable: bool = False,
 ) -> MIMO:
     r"""S5-PTD: S5 in the eigenbasis of perturbed HiPPO-LegS instead of its normal part.
 
@@ -151,6 +155,7 @@ def s5_ptd_init(
         blocks: copies of one spectrum of order N/blocks, side by side.
         step: a number, or the interval (low, high) of the steps.
         seed: of all that is drawn.
+        unstable: whether modes that grow are taken.
 
     Returns:
         A `MIMO` form, drawn as in `s5_init`, with conjugate pairs kept.
@@ -158,7 +163,8 @@ def s5_ptd_init(
     Raises:
         TypeError: for numbers of the wrong type.
         ValueError: unless `blocks` divides `order`, for unknown names, a size that the perturbation
-            is not measured in, and a complex perturbation; what the perturbation raises.
+            is not measured in, a complex perturbation, and one that is not stable; what the
+            perturbation raises.
 
     Source:
         Yu et al. 2024 (PTD, arXiv 2310.01698), Section 5.
@@ -172,6 +178,8 @@ def s5_ptd_init(
     if np.iscomplexobj(found.E):
         rule = "`perturbation` must be real, for only then modes come in pairs"
         raise ValueError(f"{rule}; got {perturbation!r}. Take gaussian.")
+    if not unstable:
+        refuse_growth(found)
     return _s5(_Basis(found.Lambda, found.V, found.V_inv), blocks, channels, step, seed)
 
 

@@ -43,6 +43,14 @@ def draw(channels: int | None, step: Step, seed: int) -> Draws:
     return Draws(np.random.default_rng(seed), shape, steps)
 
 
+def refuse_edge(A: Complex, remedy: str) -> None:
+    """Raise ValueError unless the modes of a discrete model lie inside the unit circle."""
+    largest = float(np.max(np.abs(A)))
+    if not largest < 1:
+        rule = "the modes of an initialization must lie inside the unit circle"
+        raise ValueError(f"{rule}; got one of modulus {largest!r}. {remedy}")
+
+
 def width_of(channels: int | None) -> int:
     """The number of inputs and of outputs of a model that has several."""
     return 1 if channels is None else require.integer("channels", channels)
