@@ -35,7 +35,7 @@ from .forms import DPLR, NPLR, check
 from .ground.backend import Complex, Real
 from .ground.formats import EPS
 from .lossless.chain import frequencies, products
-from .lossless.recognition import Spectrum, gain, recognize
+from .lossless.recognition import Spectrum, axis, gain, recognize
 
 __all__ = [
     "Eigenbasis",
@@ -217,7 +217,7 @@ def _modes(
     order = len(A)
     slack = 8 * EPS * scale
     structure = recognize(A, P)
-    sigma = structure.sigma if structure else float(np.trace(M)) / order
+    sigma = structure.sigma if structure else axis(A, P)
     symmetric = (M + M.T) / 2 - sigma * np.eye(order)
     if np.linalg.norm(symmetric) > slack:
         return _normal(M, scale)

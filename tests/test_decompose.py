@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, corrected, nplr, orders
 
-from ssmlinalg import decompose, forms, hippo, reference
+from ssmlinalg import decompose, forms, hippo, inits, perturb, reference
 from ssmlinalg.forms import NPLR
 
 
@@ -160,3 +160,36 @@ def test_a_basis_of_a_repeated_eigenvalue_is_orthogonal_however_close_its_seeds(
         assert max(defects(system)) <= 16 * EPS * np.sqrt(6)
         V = decompose.eigenbasis(system).V
         np.testing.assert_allclose(np.sort(np.abs(V.conj().T @ B))[:-1], 0, atol=64 * EPS)
+
+
+ON_THE_AXIS = ("legt", "lagt", "fout", "fourier2", "fourier_decay")
+
+
+@pytest.mark.parametrize("measure", ON_THE_AXIS)
+@pytest.mark.parametrize("order", [1, 2, 3, 8, 9, 64, 127])
+def test_a_real_part_known_to_be_zero_is_zero(measure: str, order: int) -> None:
+    """sigma = 0 of all measures but the damped ones, however P^2 rounds."""
+    system = nplr(measure, order)
+    for scale in (1.0, 1 / 3, 1e6):
+        scaled = system._replace(A=scale * system.A, P=np.sqrt(scale) * system.P)
+        for found in (decompose.eigenbasis(scaled), decompose.diagonalize(scaled)):
+            assert not found.Lambda.real.any()
+        assert not perturb.lossless(scaled, tau=1.0).Lambda.real.any()
+    assert not inits.s4_init(order, measure=measure).Lambda.real.any()
+
+
+def test_a_small_real_part_that_rounding_does_not_explain_is_kept() -> None:
+    legt = hippo.legt(16)
+    shifted = legt._replace(A=legt.A - 1e-12 * np.eye(16))
+    assert decompose.eigenbasis(shifted).Lambda.real == pytest.approx(-1e-12, rel=0.1)
+
+
+@pytest.mark.parametrize("order", [2, 9, 32])
+def test_the_whole_perturbation_of_two_columns_is_the_unitary_normal_part(order: int) -> None:
+    system = hippo.legt(order)
+    found = perturb.lossless(system, tau=1.0)
+    M = system.A + system.P @ system.P.T
+    assert np.linalg.norm((found.V * found.Lambda) @ found.V_inv - M) <= 64 * EPS * np.sum(abs(M))
+    assert found.condition == pytest.approx(1, abs=64 * EPS * order)
+    assert found.sigma == 0.0
+    assert np.isinf(found.transfer_error)

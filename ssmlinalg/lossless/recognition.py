@@ -98,6 +98,28 @@ def recognize(A: Array, P: Array) -> Structure | None:
     return _as_chain(A, P[:, 0]) or _as_waves(A, P[:, 0])
 
 
+def axis(A: Array, P: Array) -> float:
+    """sigma of A + A^T = 2 sigma I - 2 P P^T: the mean of diag(A + P P^T), 0 where rounding tells.
+
+    Args:
+        A: a matrix (N, N).
+        P: its columns (N, R).
+
+    Returns:
+        sigma, exactly 0 where it is no larger than the rounding of the entries it comes from.
+
+    Example:
+        >>> P = np.sqrt([[0.1], [0.7]])
+        >>> axis(-np.tril(P @ P.T + np.tril(P @ P.T, -1)), P)
+        0.0
+    """
+    diagonal = np.diagonal(A)
+    squares = np.sum(P**2, axis=-1)
+    rounding = 4 * EPS * np.mean(np.abs(diagonal) + squares)
+    sigma = float(np.mean(diagonal + squares))
+    return sigma if abs(sigma) > rounding else 0.0
+
+
 def gain(B: Array, P: Array) -> float | None:
     """g of B = g P, if there is one column P that is parallel to B.
 
@@ -125,9 +147,10 @@ def _as_chain(A: Array, p: Real) -> Structure | None:
         return None
     a = p**2
     sigma = float(A[0, 0] + a[0])
-    plain = round(sigma, 12)  # but for the last digit, that of a square root squared
-    if abs(sigma - plain) <= 4 * EPS * abs(A[0, 0]):
-        sigma = plain
+    rounding = 4 * EPS * abs(A[0, 0])  # that of a square root squared
+    for plain in (round(sigma, 12), 0.0):
+        if abs(sigma - plain) <= rounding:
+            sigma = plain
     formula = _chain(p, sigma)
     if not _agrees(A, p, formula):
         return None

@@ -3,7 +3,7 @@ r"""The perturbation with a guarantee: move a lossless A part of the way to its 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy
 
+from ..decompose import eigenbasis
 from ..forms import NPLR, check
 from ..ground import require
 from ..ground.backend import Real
@@ -19,7 +20,7 @@ from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from ..ground.ondemand import ORDER, OnDemand, by_formula
 from ..lossless import gram
-from ..lossless.recognition import Spectrum, Structure, gain, recognize
+from ..lossless.recognition import Spectrum, Structure, axis, gain, recognize
 from ..matrices import eigen
 from ..matrices.frequency_supremum import supremum
 from .diagonalization import Defective, Diagonalization, Factors, Progress, diagonalized
@@ -284,7 +285,7 @@ def _axis(nplr: NPLR, structure: Structure | None) -> float:
         rule = "`P` must not be zero, for it is what is perturbed along"
         raise ValueError(f"{rule}; got zeros. Such a system is normal already.")
     rest = A + A.T + 2 * P @ P.T
-    sigma = float(np.trace(rest)) / (2 * order)
+    sigma = axis(A, P)
     scale = float(np.linalg.norm(A))
     beside = rest - 2 * sigma * np.eye(order)
     defect = float(np.linalg.norm(beside))
@@ -383,7 +384,11 @@ def _by_lapack(plant: _LosslessSystem, tau: float, facts: dict[str, float]) -> L
         raise ValueError(f"{rule}; got {got}. Raise tau.")
     driven = plant.nplr._replace(B=_scaled_input(plant, tau))
     E = tau * P @ P.T
-    found = diagonalized(driven, E, method="lossless", facts=facts)
+    found = (
+        _normal_part(driven, E, facts)
+        if tau == 1
+        else diagonalized(driven, E, method="lossless", facts=facts)
+    )
     return Lossless(
         system=plant.nplr,
         Lambda=found.Lambda,
@@ -397,6 +402,15 @@ def _by_lapack(plant: _LosslessSystem, tau: float, facts: dict[str, float]) -> L
         spectrum=None,
         progress=None,
     )
+
+
+def _normal_part(driven: NPLR, E: Real, facts: Mapping[str, float]) -> Diagonalization:
+    """A + P P^T by its unitary eigenbasis, real parts exact."""
+    basis = eigenbasis(driven)
+    adjoint = basis.V.conj().T
+    factors = Factors(basis.V, adjoint, E)
+    B = adjoint @ driven.B
+    return Diagonalization(driven, basis.Lambda, B, lambda: factors, "lossless", facts)
 
 
 def _scaled_input(plant: _LosslessSystem, tau: float) -> Real:
