@@ -30,14 +30,14 @@ def refusal(capsys: Any) -> str:
     return sentence
 
 
-def model(folder: Path, change: Any = lambda arrays: arrays) -> Path:
+def model(folder: Path, change: Any = lambda arrays: arrays, *, force: bool = False) -> Path:
     """A checkpoint of two layers and something else."""
     path = folder / "model.npz"
     arrays = {"head.weight": np.zeros((2, 2), np.float32)}
     for i in range(2):
         one = change(export.TARGETS["s4d"].to(init("s4d-lin", 16, channels=64, seed=i)))
         arrays |= {f"net.{i}.{name}": array for name, array in one.items()}
-    checkpoints.write(path, arrays, {})
+    checkpoints.write(path, arrays, {}, force=force)
     return path
 
 
@@ -72,9 +72,9 @@ def test_the_table_says_what_moved(tmp_path: Path, capsys: Any) -> None:
     [
         (["--target", "s4e"], "one of"),
         (["--target", "s5", "--source-target", "mamba"], "the names must be those of a layer"),
-        (["--target", "s5", "-L", "0"], "`length` must be an integer of at least 1"),
+        (["--target", "s5", "-L", "0"], "`--length` must be an integer of at least 1"),
         (["--target", "s5", "-o", "a.pt"], "must end in"),
-        (["--target", "dss-softmax"], "`length` must be given"),
+        (["--target", "dss-softmax"], "`--length` must be given"),
         (["--target", "mamba"], "A must be real"),
     ],
 )
@@ -137,6 +137,121 @@ def test_the_audit_of_a_checkpoint_is_a_page(tmp_path: Path, capsys: Any) -> Non
     assert "must not exist" in refusal(capsys)
 
 
+def saved(folder: Path, kind: str) -> Path:
+    """The layers of `model` as another kind of file, or in a folder."""
+    entries = checkpoints.read(model(folder)).entries
+    arrays = {name: entry.read() for name, entry in entries.items()}
+    if kind == "pt":
+        torch = pytest.importorskip("torch")
+        torch.save({name: torch.tensor(array) for name, array in arrays.items()}, folder / "m.pt")
+        return folder / "m.pt"
+    if kind == "folder":
+        (folder / "there").mkdir()
+        checkpoints.write(folder / "there" / "model.safetensors", arrays, {})
+        return folder / "there"
+    checkpoints.write(folder / f"m.{kind}", arrays, {})
+    return folder / f"m.{kind}"
+
+
+COMMANDS = (["audit"], ["convert", "--target", "s4"], ["verify", "-L", "16"])
+every_reader = pytest.mark.parametrize("words", COMMANDS, ids=[words[0] for words in COMMANDS])
+
+
+@every_reader
+@pytest.mark.parametrize("kind", ["pt", "folder", "safetensors", "npz"])
+def test_every_command_reads_every_kind_of_file_and_one_layer_of_it(
+    kind: str, words: list[str], tmp_path: Path, capsys: Any
+) -> None:
+    path = str(saved(tmp_path, kind))
+    for layers, start in ((2, []), (1, ["--layer", "net.1"])):
+        assert main([words[0], path, *words[1:], *start, "--json"]) == 0
+        found = out(capsys)
+        assert len(found.get("layers", ["one"])) == layers
+    assert main([words[0], path, *words[1:], "--layer", "net.10"]) == 2
+    assert "got 'net.10'. Layers start with net.0, net.1." in refusal(capsys)
+
+
+@every_reader
+def test_every_command_reads_names_of_ones_own(
+    words: list[str], tmp_path: Path, capsys: Any
+) -> None:
+    arrays = export.TARGETS["s4d"].to(init("s4d-lin", 16, channels=64))
+    named = {f"blocks.3.ssm.{name.replace('A_imag', 'A_im')}": one for name, one in arrays.items()}
+    checkpoints.write(tmp_path / "own.npz", named, {})
+    path = str(tmp_path / "own.npz")
+    assert main([words[0], path, *words[1:]]) == 2
+    assert "'A_imag'? Say so by `--map`." in refusal(capsys)
+    for own in ("A_im", "blocks.3.ssm.A_im"):
+        assert main([words[0], path, *words[1:], "--map", f"{own}=A_imag", "--json"]) == 0
+        capsys.readouterr()
+    assert main([words[0], path, *words[1:], "--map", "A_im"]) == 2
+    assert "`--map` must be OWN=NAME; got 'A_im'." in refusal(capsys)
+    assert main([words[0], path, *words[1:], "--map", "A_in=A_imag"]) == 2
+    assert "got 'A_in'. The nearest is 'blocks.3.ssm.A_im'." in refusal(capsys)
+
+
+@every_reader
+def test_every_command_reads_a_file_of_ours_by_its_record(
+    words: list[str], tmp_path: Path, capsys: Any
+) -> None:
+    """Its names are those of s5 and of s5-full; the record says which."""
+    export.save(tmp_path / "a.npz", init("s5-ptd", 8, channels=3), "s5")
+    target = ["--target", "s5-pytorch"] if words[0] == "convert" else words[1:]
+    assert main([words[0], str(tmp_path / "a.npz"), *target, "--json"]) == 0
+    capsys.readouterr()
+    arrays = checkpoints.read(tmp_path / "a.npz").entries
+    checkpoints.write(tmp_path / "b.npz", {name: one.read() for name, one in arrays.items()}, {})
+    assert main([words[0], str(tmp_path / "b.npz"), *target]) == 2
+    option = "--source-target" if words[0] == "convert" else "--target"
+    assert f"got s5 and s5-full. Say which by `{option}`." in refusal(capsys)
+
+
+def test_verify_samples_a_layer_of_a_file_by_its_own_rule(tmp_path: Path, capsys: Any) -> None:
+    export.save(tmp_path / "a.npz", init("s4", channels=2), "s4")
+    assert export.TARGETS["s4"].rule == "bilinear"
+    for given, rule in (([], "bilinear"), (["--rule", "zoh"], "zoh")):
+        assert main(["verify", str(tmp_path / "a.npz"), "-L", "32", *given, "--json"]) == 0
+        assert f"--rule {rule}" in out(capsys)["built"]
+
+
+def test_a_page_and_a_kernel_are_of_one_layer(tmp_path: Path, capsys: Any) -> None:
+    path = str(model(tmp_path))
+    for option in ("--html", "--figure", "--kernel"):
+        assert main(["verify", path, option, str(tmp_path / "new.svg")]) == 2
+        assert f"`{option}` is of one layer; got 2. Choose one" in refusal(capsys)
+    page = tmp_path / "a.html"
+    assert main(["verify", path, "--layer", "net.1", "-L", "16", "--html", str(page)]) == 0
+    assert page.exists()
+
+
+def test_a_file_of_ours_that_was_changed_is_not_verified(tmp_path: Path, capsys: Any) -> None:
+    export.save(tmp_path / "a.npz", init("s4d-lin", 8, channels=2), "s4d")
+    entries, record = checkpoints.read(tmp_path / "a.npz")
+    arrays = {name: entry.read() for name, entry in entries.items()}
+    checkpoints.write(tmp_path / "b.npz", arrays | {"C": 2 * arrays["C"]}, record)
+    assert main(["verify", str(tmp_path / "a.npz"), "-L", "16"]) == 0
+    assert main(["verify", str(tmp_path / "b.npz"), "-L", "16"]) == 2
+    assert "with another sha256" in capsys.readouterr().err
+
+
+def test_a_clean_audit_says_so_and_a_shared_remark_is_made_once(
+    tmp_path: Path, capsys: Any
+) -> None:
+    assert main(["audit", str(model(tmp_path))]) == 0
+    assert "Nothing wrong was found in 2 layers." in capsys.readouterr().out
+
+    def rounded(arrays: Any) -> Any:
+        return {name: one.astype(np.float16).astype(np.float32) for name, one in arrays.items()}
+
+    path = str(model(tmp_path, rounded, force=True))
+    assert main(["audit", path]) == 1
+    table = capsys.readouterr().out
+    assert table.count("exact in float16") == 1
+    assert main(["audit", path, "--json"]) == 1
+    each = [one for one in out(capsys)["findings"] if one["kind"] == "sixteen-bit"]
+    assert len(each) > 2, "machines read each array"
+
+
 @pytest.mark.parametrize(
     ("name", "target"), [("s4", "annotated-s4"), ("dss-softmax", "dss-softmax")]
 )
@@ -146,7 +261,7 @@ def test_layouts_of_one_length_are_written_for_it(
     path = tmp_path / "layer.safetensors"
     arguments = ["init", name, "-N", "8", "--target", target, "-o", str(path)]
     assert main(arguments) == 2
-    assert "`length` must be given" in refusal(capsys)
+    assert "`--length` must be given" in refusal(capsys)
     assert main([*arguments, "-L", "256"]) == 0
     assert export.load(path)[1]["length"] == 256
     assert main(["init", "s4d-lin", "-L", "256", "-o", str(path)]) == 2

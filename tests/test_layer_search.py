@@ -87,7 +87,7 @@ def test_names_of_two_targets_are_not_guessed() -> None:
 @pytest.mark.parametrize(
     ("among", "target", "sentence"),
     [
-        ({}, None, "got none. Say another target"),
+        ({}, None, "got none. Give another `target`"),
         ({"net.log_dT": (3,)}, "s4d", "Is 'net.log_dT' meant to be 'log_dt'"),
         ({"weight": (3,)}, "s4e", "`target` must be one of"),
     ],
@@ -102,5 +102,5 @@ def test_where_there_is_no_layer_the_nearest_name_is_told(
 def test_names_are_text_and_a_name_is_not_taken_for_itself() -> None:
     with refused(TypeError, "names of arrays must be text; got 1"):
         layers({1: (3,)})  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match=r"got C, A_imag\. Say another target"):
+    with pytest.raises(ValueError, match=r"got C, A_imag\. Give another `target`"):
         layers({"C": (3, 4, 2), "A_imag": (3, 4)}, "annotated-s4")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import inits
-from ..checkpoints import Entry, read
-from ..export import TARGETS, Layer, layers
-from ..ground import backend, require
+from ..checkpoints import Entry
+from ..export import TARGETS, Layer, contents
+from ..ground import require
 from ..ground.backend import Array
 from .checks import CHECKS
 from .declared_laws import fits
@@ -41,6 +40,8 @@ def audit(
     target: str | None = None,
     expect: str | None = None,
     length: int = 1024,
+    layer: str | None = None,
+    renamed: Mapping[str, str] | None = None,
 ) -> Audit:
     """Examine every layer of a checkpoint: its initialization, its laws, its faults.
 
@@ -49,10 +50,12 @@ def audit(
 
     Args:
         source: a file or folder that `checkpoints` reads, or arrays of any library by name.
-        target: the layout of the layers, one of `export.TARGETS`. None: the one whose names fit
-            best.
+        target: the layout of the layers, one of `export.TARGETS`. None: the one that the file
+            records, or else the one whose names fit best.
         expect: the initialization of `INITS` that A should be.
-        length: the length of sequences, where arrays depend on one.
+        length: the length of sequences, where arrays depend on one and the file records none.
+        layer: the start of the names of the layers that are examined. None: all.
+        renamed: own names of arrays and those of the layout, see `export.contents`.
 
     Returns:
         An `Audit`: the layers in the order of the checkpoint, and the findings.
@@ -80,37 +83,17 @@ def audit(
     if expect is not None:
         require.known("expect", expect, inits.INITS)
     length = require.integer("length", length)
-    entries = _entries(source)
-    shapes = {name: tuple(entry.shape) for name, entry in entries.items()}
-    found = layers(shapes, target)
-    laws = sum(len(TARGETS[place.target].declared) for place in found)
-    request = _Request(entries, shapes, ALARM / max(1, laws), expect, length)
+    held = contents(source, target=target, length=length, layer=layer, renamed=renamed)
+    shapes = {name: tuple(entry.shape) for name, entry in held.entries.items()}
+    laws = sum(len(TARGETS[place.target].declared) for place in held.layers)
+    request = _Request(held.entries, shapes, ALARM / max(1, laws), expect, held.length or length)
     reports = []
     findings = []
-    for place in found:
-        layer = _observe(place, request)
-        reports.append(_report(layer))
-        findings += _findings(layer)
+    for place in held.layers:
+        observed = _observe(place, request)
+        reports.append(_report(observed))
+        findings += _findings(observed)
     return Audit(reports, findings)
-
-
-def _entries(source: Any) -> Mapping[str, Entry]:
-    if isinstance(source, (str, os.PathLike)):
-        return read(source).entries
-    if not isinstance(source, Mapping):
-        rule = "`source` must be a path or arrays by name"
-        got = type(source).__name__
-        raise TypeError(f"{rule}; got {got}. Pass a file, or what `state_dict()` returns.")
-    return {
-        name: _entry(array)
-        for name, array in source.items()
-        if hasattr(array, "shape") and hasattr(array, "dtype")
-    }
-
-
-def _entry(array: Any) -> Entry:
-    dtype = str(array.dtype).rpartition(".")[2]
-    return Entry(tuple(array.shape), dtype, partial(backend.host_values, array))
 
 
 def _observe(place: Layer, request: _Request) -> Observation:

@@ -10,9 +10,9 @@ import typer
 
 import ssmlinalg
 
-from .options import Force, Html, Json, given, named
+from .options import Force, Html, Json, LayerOptions, given, named, renamed
 from .output_files import refuse_written, write_page
-from .printing import PROGRESS, print_json, print_table
+from .printing import PROGRESS, print_json, print_line, print_table
 from .provenance import command_line, facts
 
 _LAYER_HEADS = ("layer", "target", "order", "channels", "A is", "distance", "allowed", "least p")
@@ -21,14 +21,16 @@ _FINDING_HEADS = ("layer", "kind", "array", "what is wrong")
 _Checkpoint = Annotated[
     Path,
     typer.Argument(
-        help="A checkpoint: safetensors, also in shards, npz, a PyTorch state dict, .mat.",
+        help="A file or folder of arrays: safetensors, also in shards, npz, a PyTorch state dict,"
+        " .mat.",
         show_default=False,
     ),
 ]
 _Target = Annotated[
     str | None,
     typer.Option(
-        help="Whose layers, `ssmlinalg list targets` names them; unset: those the names fit.",
+        help="Whose layers, `ssmlinalg list targets` names them; unset: the layout that the file"
+        " records, or that its names fit.",
         autocompletion=named("export", "TARGETS"),
     ),
 ]
@@ -43,6 +45,7 @@ _Expect = Annotated[
 
 def audit(
     checkpoint: _Checkpoint,
+    layers: LayerOptions,
     target: _Target = None,
     expect: _Expect = None,
     html: Html = None,
@@ -55,15 +58,22 @@ def audit(
     """
     refuse_written([html], force=force)
     with PROGRESS.status(f"auditing {checkpoint}"):
-        found = ssmlinalg.audit.audit(checkpoint, target=target, expect=expect)
+        found = ssmlinalg.audit.audit(
+            checkpoint,
+            target=target,
+            expect=expect,
+            layer=layers.layer,
+            renamed=renamed(layers),
+        )
         if html is not None:
-            built = command_line("audit", str(checkpoint), given(target=target, expect=expect))
+            asked = given(target=target, expect=expect, **layers._asdict())
+            built = command_line("audit", str(checkpoint), asked)
             title = f"Audit of {checkpoint}"
             page = ssmlinalg.report.audit(found, title=title, facts=facts(built))
             write_page(html, page, force=force)
     if as_json:
-        layers = [_record(layer) for layer in found.layers]
-        print_json({"layers": layers, "findings": [one._asdict() for one in found.findings]})
+        records = [_record(layer) for layer in found.layers]
+        print_json({"layers": records, "findings": [one._asdict() for one in found.findings]})
     else:
         _print_tables(checkpoint, found)
     if found.findings:
@@ -73,8 +83,11 @@ def audit(
 def _print_tables(checkpoint: Path, found: Any) -> None:
     print_table(f"layers of {checkpoint}", _LAYER_HEADS, map(_row, found.layers))
     if found.findings:
-        rows = [(one.layer or "-", one.kind, one.array, one.message) for one in found.findings]
+        rows = ssmlinalg.report.findings(found.findings)
         print_table("findings", _FINDING_HEADS, rows)
+    else:
+        count = len(found.layers)
+        print_line(f"Nothing wrong was found in {count} layer{'s' if count > 1 else ''}.")
 
 
 def _row(layer: Any) -> tuple[object, ...]:

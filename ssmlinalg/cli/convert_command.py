@@ -9,7 +9,7 @@ import typer
 
 import ssmlinalg
 
-from .options import Force, Json, named
+from .options import Force, Json, LayerOptions, named, renamed
 from .printing import PROGRESS, print_json, print_nothing_written, print_table
 
 _HEADS = ("layer", "source", "target", "error", "allowed", "scale", "samples")
@@ -17,7 +17,9 @@ _HEADS = ("layer", "source", "target", "error", "allowed", "scale", "samples")
 _Source = Annotated[
     Path,
     typer.Argument(
-        help="A file of arrays: safetensors, npz, a PyTorch state dict, .mat.", show_default=False
+        help="A file or folder of arrays: safetensors, also in shards, npz, a PyTorch state dict,"
+        " .mat.",
+        show_default=False,
     ),
 ]
 _Target = Annotated[
@@ -54,6 +56,7 @@ _Output = Annotated[
 def convert(
     source: _Source,
     target: _Target,
+    layers: LayerOptions,
     source_target: _SourceTarget = None,
     length: _Length = None,
     output: _Output = None,
@@ -63,7 +66,14 @@ def convert(
     """Bring every layer of a checkpoint to another layout, once its kernel is proved to stay."""
     with PROGRESS.status(f"converting {source}"):
         found = ssmlinalg.convert(
-            source, target, source_target=source_target, length=length, output=output, force=force
+            source,
+            target,
+            source_target=source_target,
+            length=length,
+            layer=layers.layer,
+            renamed=renamed(layers),
+            output=output,
+            force=force,
         )
     if as_json:
         print_json(

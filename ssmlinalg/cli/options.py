@@ -43,13 +43,6 @@ Force = Annotated[bool, typer.Option("--force", help="Replace files that exist."
 Html = Annotated[Path | None, typer.Option("--html", help="The HTML page to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Order = Annotated[int, typer.Option("--order", "-N", help="Order of the state.")]
-Rule = Annotated[
-    str,
-    typer.Option(
-        help="How it is sampled: zoh, bilinear, ...; `ssmlinalg list rules` names them.",
-        autocompletion=named("discretize", "RULES"),
-    ),
-]
 Init = Annotated[
     str,
     typer.Argument(
@@ -110,6 +103,22 @@ class ModelOptions(NamedTuple):
     seed: Annotated[int | None, typer.Option(help="Seed of C and of the steps; 0 if unset.")] = None
 
 
+class LayerOptions(NamedTuple):
+    """How the layers of a file are found."""
+
+    layer: Annotated[
+        str | None,
+        typer.Option(help="The start of the names of the layers, such as blocks.3; unset: all."),
+    ] = None
+    map: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OWN=NAME",
+            help="An own name of an array and the one of the layout, as A_im=A_imag; repeatable.",
+        ),
+    ] = None
+
+
 class Outputs(NamedTuple):
     """The files that a command can write beside what it prints, and how it prints."""
 
@@ -124,9 +133,23 @@ class Outputs(NamedTuple):
     as_json: Json = False
 
 
+_FIELDS = ("form", "step")  # of a model, unless the options of these names are given
+_GROUPS = (ModelOptions, LayerOptions, Outputs)
+
+
 def given(**options: Any) -> dict[str, Any]:
     """The options that are not None, by name."""
     return {option: value for option, value in options.items() if value is not None}
+
+
+def renamed(options: LayerOptions) -> dict[str, str]:
+    """The names that `--map` gives, by own names."""
+    pairs = [word.partition("=") for word in options.map or ()]
+    for own, sign, name in pairs:
+        if not (own and sign and name):
+            rule = "`--map` must be OWN=NAME"
+            raise ValueError(f"{rule}; got {own + sign + name!r}. Give for example A_im=A_imag.")
+    return {own: name for own, _, name in pairs}
 
 
 def refuse_options(name: str, options: Iterable[str]) -> None:
@@ -152,22 +175,41 @@ class StepCommand(typer.core.TyperCommand):
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the fields of its `ModelOptions` and `Outputs` as options of their own."""
-    groups = {
-        name: hint
-        for name, hint in get_type_hints(command).items()
-        if hint in (ModelOptions, Outputs)
-    }
+    """The command with the fields of its groups as options of their own."""
+    groups = {name: hint for name, hint in get_type_hints(command).items() if hint in _GROUPS}
+
+    parameters = list(_parameters(command))
 
     @functools.wraps(command)
     def flat(**values: Any) -> None:
+        words = {one.name: _word(one, values[one.name]) for one in parameters}
         for name, group in groups.items():
             fields = {field: values.pop(field) for field in group._fields}
             values[name] = group(**fields)
-        command(**values)
+        try:
+            command(**values)
+        except (ValueError, TypeError, OSError, ImportError) as error:
+            raise ValueError(_in_words(str(error), words)) from error
 
-    flat.__signature__ = inspect.Signature(list(_parameters(command)))  # pyright: ignore
+    flat.__signature__ = inspect.Signature(parameters)  # pyright: ignore
     return flat
+
+
+def _word(parameter: inspect.Parameter, value: Any) -> str:
+    """The name of a parameter at the shell: --target, SOURCE."""
+    if isinstance(parameter.annotation.__metadata__[0], typer.models.ArgumentInfo):
+        return parameter.name.upper()
+    if value is None and parameter.name in _FIELDS:
+        return f"`{parameter.name}`"
+    return f"`--{parameter.name.replace('_', '-')}`"
+
+
+def _in_words(sentence: str, words: dict[str, str]) -> str:
+    """A sentence of the library in the words of the shell."""
+    words = {"renamed": "`--map`", "path": "the path", "name": "SOURCE"} | words
+    for name, word in words.items():
+        sentence = sentence.replace(f"`{name}`", word)
+    return sentence.replace("force the writing", "add `--force`")
 
 
 def _parameters(command: Callable[..., None]) -> Iterator[inspect.Parameter]:
@@ -175,7 +217,7 @@ def _parameters(command: Callable[..., None]) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(command, include_extras=True)
     for name, parameter in inspect.signature(command).parameters.items():
         group = hints[name]
-        if group not in (ModelOptions, Outputs):
+        if group not in _GROUPS:
             yield parameter.replace(annotation=group, kind=inspect.Parameter.KEYWORD_ONLY)
             continue
         fields = get_type_hints(group, include_extras=True)

@@ -40,6 +40,11 @@ def print_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]])
     screen.print(table, highlight=False, markup=False)
 
 
+def print_line(sentence: str) -> None:
+    """Print a sentence among the results."""
+    sys.stdout.write(sentence + "\n")
+
+
 def print_nothing_written(remedy: str) -> None:
     """Say beside the results that they are in no file, and what would put them there."""
     PROGRESS.print(f"Nothing was written; {remedy}", highlight=False, markup=False)

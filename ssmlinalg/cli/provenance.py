@@ -11,7 +11,11 @@ from .. import __version__
 
 def command_line(command: str, source: str, options: Mapping[str, Any]) -> str:
     """The words of the request, defaults that were filled in among them."""
-    words = [f"--{option} {_word(value)}" for option, value in options.items()]
+    words = [
+        f"--{option} {_word(one)}"
+        for option, value in options.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
     return " ".join(["ssmlinalg", command, source, *words])
 
 

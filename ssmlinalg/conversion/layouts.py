@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import checkpoints
-from ..export.layer_search import layers
 from ..export.plain import library_form
+from ..export.reader import contents, form_in
 from ..export.saving import put, recorded, writable
 from ..export.targets import TARGETS, sized
 from ..forms import Form, move
@@ -78,6 +75,8 @@ def convert(
     *,
     source_target: str | None = None,
     length: int | None = None,
+    layer: str | None = None,
+    renamed: Mapping[str, str] | None = None,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Conversion:
@@ -95,6 +94,8 @@ def convert(
         length: the number of samples over which the kernels are compared, 1024 unless given, and
             the length of sequences for layouts that depend on it. A file of ours that has a length
             is read at its own, whatever the new one is.
+        layer: the start of the names of the layers that are converted. None: all.
+        renamed: own names of arrays and those of the layout, see `export.contents`.
         output: the file to which the arrays are written if all layers could be proved; other arrays
             of the source are left out.
         force: whether an existing file is replaced.
@@ -125,7 +126,7 @@ def convert(
     arrays: dict[str, np.ndarray] = {}
     converted: list[Converted] = []
     form = ""
-    for model in _models(source, source_target, length):
+    for model in _models(source, source_target, length, layer, renamed):
         found = fitted(model.form, model.rule, TARGETS[target])
         held = TARGETS[target].to(found, **sized(target, length))
         converted.append(_proved(model, held, target, length, samples))
@@ -136,7 +137,13 @@ def convert(
     return Conversion(arrays, converted)
 
 
-def _models(source: Source, source_target: str | None, length: int | None) -> Iterator[_Model]:
+def _models(
+    source: Source,
+    source_target: str | None,
+    length: int | None,
+    layer: str | None,
+    renamed: Mapping[str, str] | None,
+) -> Iterator[_Model]:
     """Every layer with its form, one after the other."""
     if not isinstance(source, (str, os.PathLike, Mapping)):
         if source_target is not None:
@@ -145,24 +152,13 @@ def _models(source: Source, source_target: str | None, length: int | None) -> It
         form: Any = library_form(move(source, "numpy"))  # pyright: ignore[reportArgumentType]
         yield _Model("", type(source).__name__, form, None)
         return
-    read: dict[str, Callable[[], Any]]
-    if isinstance(source, Mapping):
-        shapes = {name: tuple(np.shape(array)) for name, array in source.items()}
-        read = {name: partial(source.__getitem__, name) for name in source}
-    else:
-        entries, metadata = checkpoints.read(source)
-        if metadata.get("target") in TARGETS:  # a file of ours
-            source_target = source_target or metadata["target"]
-            own = metadata.get("length", "")
-            if re.fullmatch("[1-9][0-9]{0,17}", own):
-                length = int(own)
-        shapes = {name: entry.shape for name, entry in entries.items()}
-        read = {name: entry.read for name, entry in entries.items()}
-    for layer in layers(shapes, source_target):
-        there = TARGETS[layer.target]
-        held = {name: read[key]() for name, key in layer.names.items()}
-        form = there.back(held, **sized(layer.target, length))
-        yield _Model(layer.prefix, layer.target, form, there.rule)
+    try:
+        held = contents(source, target=source_target, length=length, layer=layer, renamed=renamed)
+    except ValueError as error:  # of the layout that is read
+        raise ValueError(str(error).replace("`target`", "`source_target`")) from None
+    for place in held.layers:
+        rule = TARGETS[place.target].rule
+        yield _Model(place.prefix, place.target, form_in(held, place), rule)
 
 
 def _proved(

@@ -118,7 +118,7 @@ def _best(found: list[Layer]) -> list[Layer]:
         if len(rivals) > 1:
             got = " and ".join(layer.target for layer in rivals)
             rule = f"the names under {prefix!r} must be those of one target"
-            raise ValueError(f"{rule}; got {got}. Say which.")
+            raise ValueError(f"{rule}; got {got}. Say which by `target`.")
     return [rivals[0] for rivals in best.values()]
 
 
@@ -131,11 +131,11 @@ def _nothing(shapes: Shapes, chosen: Mapping[str, Target]) -> str:
     got = ", ".join(list(shapes)[:6]) or "none"
     if len(shapes) > 6:
         got += ", ..."
-    remedy = "Say another target."
+    remedy = "Give another `target`, or names of a layout by `renamed`."
     by_ending = {re.sub(r".*[./]", "", name): name for name in shapes}
     for name in known:
         nearest = difflib.get_close_matches(name, by_ending, n=1, cutoff=0.75)
         if nearest and nearest[0] != name:
-            remedy = f"Is {by_ending[nearest[0]]!r} meant to be {name!r}?"
+            remedy = f"Is {by_ending[nearest[0]]!r} meant to be {name!r}? Say so by `renamed`."
             break
     return f"the names must be those of a layer, {needed}; got {got}. {remedy}"

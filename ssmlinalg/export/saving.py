@@ -154,9 +154,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
         got = f"{path} without {', '.join(missing)}"
         raise ValueError(f"{rule}; got {got}. Pass its arrays to TARGETS[target].back.")
     arrays = {name: entry.read() for name, entry in entries.items()}
-    if record[_DIGEST] != json.dumps(_digest(arrays, record)):
-        rule = "`path` must be as save left it"
-        raise ValueError(f"{rule}; got {path} with another {_DIGEST}. Copy or write it again.")
+    refuse_changed(path, arrays, record)
     target = require.known("target", record["target"], TARGETS)
     found = layers({name: array.shape for name, array in arrays.items()}, target)
     if len(found) > 1:
@@ -166,6 +164,15 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     held = {name.removeprefix(found[0].prefix): array for name, array in arrays.items()}
     metadata = _decoded(record)
     return TARGETS[target].back(held, **sized(target, metadata["length"])), metadata
+
+
+def refuse_changed(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], record: Mapping[str, str]
+) -> None:
+    """Raise ValueError if a file with a digest of its own holds other arrays or texts."""
+    if record.get(_DIGEST, (own := json.dumps(_digest(arrays, record)))) != own:
+        rule = "`path` must be as save left it"
+        raise ValueError(f"{rule}; got {path} with another {_DIGEST}. Copy or write it again.")
 
 
 def _texts_of(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .image_files import FORMATS, images
     from .model_pictures import gain, impulse, modes
     from .perturbation_pictures import Curves, curves, deviation, response, spectrum
+    from .repeated_findings import findings
     from .time_table import timetable
     from .verification_page import verification
 
@@ -54,6 +55,7 @@ __all__ = [
     "comparison",
     "curves",
     "deviation",
+    "findings",
     "frontier",
     "gain",
     "images",
@@ -76,6 +78,7 @@ _FILES = {
     "image_files": "FORMATS images",
     "model_pictures": "gain impulse modes",
     "perturbation_pictures": "Curves curves deviation response spectrum",
+    "repeated_findings": "findings",
     "time_table": "timetable",
     "verification_page": "verification",
 }
