@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import require
+
+Block = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 ORDER = 4096  # up to here a matrix is an ordinary array: 128 MiB in float64
 _BLOCK = 1 << 22  # entries evaluated at once in a product: 32 MiB in float64
@@ -23,7 +26,8 @@ class OnDemand:
     Args:
         shape: (M, N).
         dtype: the type of the entries.
-        block: from index vectors of rows and of columns to that block.
+        block: from index vectors of rows and of columns to that block. A matrix is pickled by it:
+            give a function of a module, or a `functools.partial` of one.
 
     Example:
         >>> square = OnDemand((3, 3), float, lambda rows, columns: 10.0 * rows[:, None] + columns)
@@ -41,7 +45,7 @@ class OnDemand:
         self,
         shape: tuple[int, int],
         dtype: Any,
-        block: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        block: Block,
     ) -> None:
         self.shape = shape
         self.dtype = np.dtype(dtype)
@@ -72,7 +76,7 @@ class OnDemand:
     def T(self) -> OnDemand:
         """The transpose, on demand too."""
         rows, columns = self.shape
-        return OnDemand((columns, rows), self.dtype, lambda j, i: self._block(i, j).T)
+        return OnDemand((columns, rows), self.dtype, partial(_transposed, self._block))
 
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
         rows, columns = self.shape
@@ -90,9 +94,15 @@ class OnDemand:
         return np.moveaxis(product, 0, -1)
 
 
-def by_formula(
-    order: int, entries: Callable[[np.ndarray, np.ndarray], np.ndarray], dtype: Any = np.float64
-) -> Any:
+def _transposed(block: Block, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return block(columns, rows).T
+
+
+def _outer(entries: Block, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return entries(rows[:, None], columns)
+
+
+def by_formula(order: int, entries: Block, dtype: Any = np.float64) -> Any:
     """The square matrix of a formula for its entries.
 
     Args:
@@ -108,5 +118,5 @@ def by_formula(
         array([[1., 2.],
                [2., 3.]])
     """
-    matrix = OnDemand((order, order), dtype, lambda rows, columns: entries(rows[:, None], columns))
+    matrix = OnDemand((order, order), dtype, partial(_outer, entries))
     return matrix[:, :] if order <= ORDER else matrix

@@ -12,6 +12,7 @@ measure    weight                             low-rank correction
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -118,12 +119,7 @@ def tlagt(order: int, *, tilt: float = 1.0) -> NPLR:
     if tilt < 0:
         rule = "`tilt` must not be negative, or the memory grows"
         raise ValueError(f"{rule}; got {tilt:g}. Give 0 for lagt.")
-
-    def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-        diagonal = np.where(n == k, (1 - tilt) / 2 - 1, 0.0)
-        return np.where(n > k, -1.0, diagonal)
-
-    A = by_formula(order, entries)
+    A = by_formula(order, partial(_tlagt_entries, tilt))
     B = np.full(order, tilt)
     P = np.full((order, 1), math.sqrt(0.5))
     return NPLR(
@@ -131,6 +127,11 @@ def tlagt(order: int, *, tilt: float = 1.0) -> NPLR:
         B=B,
         P=P,
     )
+
+
+def _tlagt_entries(tilt: float, n: np.ndarray, k: np.ndarray) -> Real:
+    diagonal = np.where(n == k, (1 - tilt) / 2 - 1, 0.0)
+    return np.where(n > k, -1.0, diagonal)
 
 
 def tlagt_basis(

@@ -15,6 +15,7 @@ A is lower triangular, its eigenvalues are the diagonal, -1 .. -N.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -63,18 +64,18 @@ def legs(order: int) -> NPLR:
     order = require.integer("order", order)
     index = np.arange(order)
     root = np.sqrt(2 * index + 1)
-
-    def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-        diagonal = np.where(n == k, -(n + 1.0), 0.0)
-        return np.where(n > k, -root[n] * root[k], diagonal)
-
-    A = by_formula(order, entries)
+    A = by_formula(order, partial(_legs_entries, root))
     P = np.sqrt(index + 0.5)[:, None]
     return NPLR(
         A=A,
         B=root,
         P=P,
     )
+
+
+def _legs_entries(root: Real, n: np.ndarray, k: np.ndarray) -> Real:
+    diagonal = np.where(n == k, -(n + 1.0), 0.0)
+    return np.where(n > k, -root[n] * root[k], diagonal)
 
 
 def legs_basis(order: int, lags: npt.ArrayLike) -> Basis:

@@ -7,12 +7,14 @@ unnormalized polynomials of the Legendre Memory Unit.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from ..forms import NPLR, Dense
 from ..ground import require
+from ..ground.backend import Real
 from ..ground.ondemand import by_formula
 from .basis import (
     Basis,
@@ -61,13 +63,7 @@ def legt(order: int, *, window: float = 2.0) -> NPLR:
     window = require.real("window", window, above=0)
     index = np.arange(order)
     root = np.sqrt(2 * index + 1)
-
-    def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-        even = (n - k) % 2 == 0
-        sign = np.where((n >= k) | even, 1.0, -1.0)
-        return -root[n] * root[k] * sign / window
-
-    A = by_formula(order, entries)
+    A = by_formula(order, partial(_legt_entries, root, window))
     even = index % 2 == 0
     parity = np.stack([even, ~even], axis=-1)
     P = parity[:, :order] * root[:, None] / math.sqrt(window)
@@ -76,6 +72,12 @@ def legt(order: int, *, window: float = 2.0) -> NPLR:
         B=root / window,
         P=P,
     )
+
+
+def _legt_entries(root: Real, window: float, n: np.ndarray, k: np.ndarray) -> Real:
+    even = (n - k) % 2 == 0
+    sign = np.where((n >= k) | even, 1.0, -1.0)
+    return -root[n] * root[k] * sign / window
 
 
 def legt_basis(

@@ -21,7 +21,8 @@ matrices; an odd order leaves it out.
 from __future__ import annotations
 
 import math
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -341,23 +342,38 @@ def _matrices(
 ) -> tuple[Any, Real]:
     """(Omega - decay I - feedback b b^T)/time, and b."""
     order = require.integer("order", order)
+    rows = _rows(order)
+    return by_formula(order, partial(_entries, rows, time, decay, feedback)), rows.b
+
+
+class _Rows(NamedTuple):
+    """The number of the wave of each row (N,), whether it is a sine, and its input."""
+
+    wave: np.ndarray
+    sine: np.ndarray
+    b: Real
+
+
+def _rows(order: int) -> _Rows:
     index = np.arange(order)
     odd = order % 2  # an odd order has no sine of frequency zero, the second row of an even one
     wave = (index + odd) // 2
     sine = ((index + odd) % 2 == 1) & (index > 0)
     size = np.where(wave == 0, 1.0, math.sqrt(2))
-    b = np.where(sine, 0.0, size)
+    return _Rows(wave, sine, np.where(sine, 0.0, size))
 
-    def entries(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-        # of a cosine and the sine of its frequency
-        sign = sine[n].astype(float) - sine[k]
-        turn = 2 * math.pi * wave[n] * sign
-        Omega = np.where(wave[n] == wave[k], turn, 0.0)
-        damping = decay * (n == k)
-        fed_back = feedback * b[n] * b[k]
-        return (Omega - damping - fed_back) / time + 0.0
 
-    return by_formula(order, entries), b
+def _entries(
+    rows: _Rows, time: float, decay: float, feedback: float, n: np.ndarray, k: np.ndarray
+) -> Real:
+    wave, sine, b = rows
+    # of a cosine and the sine of its frequency
+    sign = sine[n].astype(float) - sine[k]
+    turn = 2 * math.pi * wave[n] * sign
+    Omega = np.where(wave[n] == wave[k], turn, 0.0)
+    damping = decay * (n == k)
+    fed_back = feedback * b[n] * b[k]
+    return (Omega - damping - fed_back) / time + 0.0
 
 
 def _waves(order: int, turns: Real) -> Real:

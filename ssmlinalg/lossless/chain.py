@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -79,10 +80,10 @@ def evaluator(a: Real) -> Evaluate:
     """
     order = len(a)
     if _equals(a):
-        return lambda z, low: _equal(a[0], order, z, low)
+        return partial(_equal, a[0], order)
     if order > 4 * _FIRST and _half_integers(a):
-        return lambda z, low: _by_gamma(order, z, low)
-    return lambda z, low: by_factors(a, z, low)
+        return partial(_by_gamma, order)
+    return partial(by_factors, a)
 
 
 def frequencies(a: Real) -> Real:

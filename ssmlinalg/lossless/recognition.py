@@ -23,13 +23,11 @@ import numpy as np
 
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS
-from ..ground.ondemand import OnDemand
+from ..ground.ondemand import Block, OnDemand
 from . import chain, fourier
 
 _PROBES = 4  # random vectors that tell a matrix from its formula: one would with probability one
 _ROWS = 16  # and rows looked at of a matrix that is not written down
-
-Block = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Spectrum(NamedTuple):
@@ -155,11 +153,12 @@ def _as_chain(A: Array, p: Real) -> Structure | None:
     if not _agrees(A, p, formula):
         return None
     evaluate = chain.evaluator(a)
-
-    def log_phi(z: Complex) -> tuple[Complex, Complex]:
-        return evaluate(z, np.zeros(len(z), dtype=bool))
-
+    log_phi = partial(_upper_branch, evaluate)
     return Structure(sigma, partial(_solve_chain, p, a), formula.times, log_phi)
+
+
+def _upper_branch(evaluate: chain.Evaluate, z: Complex) -> tuple[Complex, Complex]:
+    return evaluate(z, np.zeros(len(z), dtype=bool))
 
 
 def _as_waves(A: Array, p: Real) -> Structure | None:
@@ -197,20 +196,21 @@ def _agrees(
 def _chain(p: Real, sigma: float) -> _Formula:
     """sigma - a on the diagonal, -2 p p^T below."""
     diagonal = sigma - p**2
+    return _Formula(partial(_chain_times, p, diagonal), partial(_chain_rows, p, diagonal))
+
+
+def _chain_times(p: Real, diagonal: Real, x: Real) -> Real:
+    px = p[:, None] * x
+    before = np.cumsum(px, axis=0) - px
+    return diagonal[:, None] * x - 2 * p[:, None] * before
+
+
+def _chain_rows(p: Real, diagonal: Real, some: np.ndarray) -> Real:
     n = np.arange(len(p))
-
-    def times(x: Real) -> Real:
-        px = p[:, None] * x
-        before = np.cumsum(px, axis=0) - px
-        return diagonal[:, None] * x - 2 * p[:, None] * before
-
-    def rows(some: np.ndarray) -> Real:
-        m = some[:, None]
-        below = -2 * p[some][:, None] * p
-        at = np.where(n == m, diagonal, 0.0)
-        return np.where(n < m, below, at)
-
-    return _Formula(times, rows)
+    m = some[:, None]
+    below = -2 * p[some][:, None] * p
+    at = np.where(n == m, diagonal, 0.0)
+    return np.where(n < m, below, at)
 
 
 def _waves(p: Real, spacing: float) -> _Formula:
@@ -227,17 +227,19 @@ def _waves(p: Real, spacing: float) -> _Formula:
     defect = np.abs(part - p)
     if np.any(defect > 16 * EPS * abs(p[0])):
         part = np.full(len(p), np.nan)  # not those weights: agree with nothing
+    known = (part, turn, partner)
+    return _Formula(partial(_wave_times, *known), partial(_wave_rows, *known))
 
-    def times(x: Real) -> Real:
-        fed_back = part[:, None] * (part @ x)
-        return turn[:, None] * x[partner] - fed_back
 
-    def rows(some: np.ndarray) -> Real:
-        own = partner[some][:, None]
-        turning = np.where(n == own, turn[some][:, None], 0.0)
-        return turning - part[some][:, None] * part
+def _wave_times(part: Real, turn: Real, partner: np.ndarray, x: Real) -> Real:
+    fed_back = part[:, None] * (part @ x)
+    return turn[:, None] * x[partner] - fed_back
 
-    return _Formula(times, rows)
+
+def _wave_rows(part: Real, turn: Real, partner: np.ndarray, some: np.ndarray) -> Real:
+    own = partner[some][:, None]
+    turning = np.where(np.arange(len(part)) == own, turn[some][:, None], 0.0)
+    return turning - part[some][:, None] * part
 
 
 def _solve_chain(
@@ -254,24 +256,33 @@ def _solve_chain(
     size = np.sqrt(square)  # |x|
     if not np.all(np.isfinite(size)):
         return None
-
-    def V(rows: np.ndarray, columns: np.ndarray) -> Complex:
-        before = chain.products(a, z[columns], rows)
-        own = p[rows, None] / (z[columns] + a[rows, None])
-        return own * before / size[columns]
-
-    def V_inv(rows: np.ndarray, columns: np.ndarray) -> Complex:
-        # y_n = p_n/(z + a_n) prod_{m>n} = -c p_n/(z - a_n)/prod_{m<n}, for all factors together are
-        # -c; times |x|/(y^T x)
-        before = chain.products(a, z[rows], columns)
-        own = p[columns, None] / (z[rows] - a[columns, None])
-        row_gain = 2 * size[rows] / slope[rows]
-        return (own / before * row_gain).T
-
     driven = size / ((tau / 2 - 1) * slope)
     # |x| |y| / |y^T x|, and |y| = |x|.
     sensitivity = 2 * square / ((2 / tau - 1) * np.abs(slope))
+    V = partial(_chain_right, p, z, size)
+    V_inv = partial(_chain_left, p, z, 2 * size / slope)
     return Spectrum(z, driven, sensitivity, V, V_inv)
+
+
+def _chain_right(p: Real, z: Complex, size: Real, rows: np.ndarray, columns: np.ndarray) -> Complex:
+    """The block of V: x/|x|."""
+    a = p**2
+    before = chain.products(a, z[columns], rows)
+    own = p[rows, None] / (z[columns] + a[rows, None])
+    return own * before / size[columns]
+
+
+def _chain_left(
+    p: Real, z: Complex, row_gain: Complex, rows: np.ndarray, columns: np.ndarray
+) -> Complex:
+    """The block of V^{-1}: y |x|/(y^T x).
+
+    y_n = p_n/(z + a_n) prod_{m>n} = -c p_n/(z - a_n)/prod_{m<n}, for all factors together are -c.
+    """
+    a = p**2
+    before = chain.products(a, z[rows], columns)
+    own = p[columns, None] / (z[rows] - a[columns, None])
+    return (own / before * row_gain[rows]).T
 
 
 def _slopes(a: Real, z: Complex) -> Complex:
@@ -305,15 +316,8 @@ def _solve_waves(
     phase = beta / np.abs(beta)
     strength = p[0] ** 2 * fourier.strengths(K, delta)
     row_gain = size * phase / strength  # of a row of V_inv
-
-    def V(rows: np.ndarray, columns: np.ndarray) -> Complex:
-        vectors = partial(fourier.right, p, delta)
-        return modes.block(vectors, rows, columns, 1 / (size * phase))
-
-    def V_inv(rows: np.ndarray, columns: np.ndarray) -> Complex:
-        vectors = partial(fourier.left, p, delta)
-        return modes.block(vectors, columns, rows, row_gain).T
-
+    V = partial(modes.block, partial(fourier.right, p, delta), 1 / (size * phase))
+    V_inv = partial(modes.transposed, partial(fourier.left, p, delta), row_gain)
     y = 1j * np.arange(K + 1) + delta
     z = modes.all(spacing * y, idle=0.0)
     driven = modes.all(row_gain * beta, idle=0.0)
@@ -343,11 +347,7 @@ class _Modes:
         return np.concatenate([own, np.full(self.idle, idle + 0j)])
 
     def block(
-        self,
-        vectors: Callable[[np.ndarray, np.ndarray], Complex],
-        rows: np.ndarray,
-        columns: np.ndarray,
-        factor: Complex,
+        self, vectors: Block, factor: Complex, rows: np.ndarray, columns: np.ndarray
     ) -> Complex:
         """Rows of the vectors of some modes, `columns`, each times the factor of its wave."""
         shape = (len(rows), len(columns))
@@ -359,3 +359,9 @@ class _Modes:
         block[:, driven] = np.where(mirrored, found.conj(), found)
         block[:, ~driven] = (rows == 1)[:, None]
         return block
+
+    def transposed(
+        self, vectors: Block, factor: Complex, rows: np.ndarray, columns: np.ndarray
+    ) -> Complex:
+        """The same of modes by row."""
+        return self.block(vectors, factor, columns, rows).T

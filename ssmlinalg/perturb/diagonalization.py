@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from types import MappingProxyType
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,7 +67,7 @@ class Diagonalization:
             conjugates, real ones; of a complex matrix all by rising frequency.
         B: input (N,) in the eigenbasis, with the scaling of the method, so that
             V (s - Lambda)^{-1} B is the state; None for a mere matrix.
-        factors: makes V, V_inv and E when they are first asked for.
+        factors: makes V, V_inv and E when they are first asked for, and is pickled: a partial.
         method: the name in `PERTURBATIONS`.
         facts: what else the method reports, by names that are not those of figures.
 
@@ -331,14 +330,14 @@ def diagonalized(
         W = np.linalg.inv(real_columns(V, pairs))
         V_inv = conjugate_rows(W, pairs)
         drive = None if B is None else conjugate_rows(W @ B, pairs)
-    factors = Factors(V, V_inv, E)
+    factors = partial(Factors, V, V_inv, E)
     return Diagonalization(
         system=system,
         Lambda=Lambda,
         B=drive,
-        factors=lambda: factors,
+        factors=factors,
         method=method,
-        facts=MappingProxyType(dict(facts)),
+        facts=dict(facts),
     )
 
 

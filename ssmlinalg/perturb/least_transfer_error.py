@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from types import MappingProxyType
+from functools import partial
 
 import numpy as np
 
@@ -159,12 +159,12 @@ def _certified(
     pairs = int(np.count_nonzero(found.Lambda.imag > 0))
     V_inv = conjugate_rows(np.linalg.inv(real_columns(found.V, pairs)), pairs)
     E = ((found.V * found.Lambda) @ V_inv).real - A
-    factors = Factors(found.V, V_inv, E)
+    factors = partial(Factors, found.V, V_inv, E)
     return Diagonalization(
         system=system,
         Lambda=found.Lambda,
         B=found.B,
-        factors=lambda: factors,
+        factors=factors,
         method="optimal",
-        facts=MappingProxyType(facts),
+        facts=facts,
     )

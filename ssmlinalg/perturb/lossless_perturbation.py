@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from types import MappingProxyType
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,6 +63,9 @@ class Lossless(Diagonalization):
     structure: Structure | None = field(repr=False)
     spectrum: Spectrum | None = field(repr=False)
     progress: Progress | None = field(repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"progress": None}  # of the caller, who is elsewhere
 
     def figures(self) -> dict[str, Any]:
         """Every figure and fact by its name, `tau` among them.
@@ -347,9 +349,9 @@ def _at(
         system=plant.nplr,
         Lambda=plant.sigma + spectrum.z,
         B=gain_of_input * spectrum.driven,
-        factors=_factors(plant.nplr.P[:, 0], spectrum, tau),
+        factors=partial(_factors, plant.nplr.P[:, 0], spectrum, tau),
         method="lossless",
-        facts=MappingProxyType(facts),
+        facts=facts,
         tau=tau,
         sigma=plant.sigma,
         structure=plant.structure,
@@ -358,22 +360,23 @@ def _at(
     )
 
 
-def _factors(p: Real, spectrum: Spectrum, tau: float) -> Callable[[], Factors]:
-    """The function that makes the factors by formula."""
+def _factors(p: Real, spectrum: Spectrum, tau: float) -> Factors:
+    """The factors by formula."""
     order = len(p)
-
-    def factors() -> Factors:
-        E = by_formula(order, lambda n, k: tau * p[n] * p[k])
-        if order > ORDER:
-            V = OnDemand((order, order), np.complex128, spectrum.V)
-            V_inv = OnDemand((order, order), np.complex128, spectrum.V_inv)
-            return Factors(V, V_inv, E)
-        every = np.arange(order)
-        V = spectrum.V(every, every)
-        V_inv = spectrum.V_inv(every, every)
+    E = by_formula(order, partial(_along, p, tau))
+    if order > ORDER:
+        V = OnDemand((order, order), np.complex128, spectrum.V)
+        V_inv = OnDemand((order, order), np.complex128, spectrum.V_inv)
         return Factors(V, V_inv, E)
+    every = np.arange(order)
+    V = spectrum.V(every, every)
+    V_inv = spectrum.V_inv(every, every)
+    return Factors(V, V_inv, E)
 
-    return factors
+
+def _along(p: Real, tau: float, n: np.ndarray, k: np.ndarray) -> Real:
+    """Entries of tau p p^T."""
+    return tau * p[n] * p[k]
 
 
 def _by_lapack(plant: _LosslessSystem, tau: float, facts: dict[str, float]) -> Lossless:
@@ -408,9 +411,9 @@ def _normal_part(driven: NPLR, E: Real, facts: Mapping[str, float]) -> Diagonali
     """A + P P^T by its unitary eigenbasis, real parts exact."""
     basis = eigenbasis(driven)
     adjoint = basis.V.conj().T
-    factors = Factors(basis.V, adjoint, E)
+    factors = partial(Factors, basis.V, adjoint, E)
     B = adjoint @ driven.B
-    return Diagonalization(driven, basis.Lambda, B, lambda: factors, "lossless", facts)
+    return Diagonalization(driven, basis.Lambda, B, factors, "lossless", facts)
 
 
 def _scaled_input(plant: _LosslessSystem, tau: float) -> Real:
