@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from ..export import TARGETS, Declared
+from ..export import Declared
+from ..export.published import Laws
 from .kolmogorov_smirnov import MANY, kolmogorov
 from .records import Fit
 from .stored_precision import nudge
@@ -57,10 +58,10 @@ def draws_of(declared: Declared, arrays: Mapping[str, np.ndarray]) -> Drawn | No
 
 
 def fits(
-    target: str, arrays: Mapping[str, np.ndarray], precision: Mapping[str, float]
+    laws: Laws, arrays: Mapping[str, np.ndarray], precision: Mapping[str, float]
 ) -> Iterator[Fit]:
-    """The test of every law that the target declares and these arrays can be asked about."""
-    for quantity, declared in TARGETS[target].declared.items():
+    """The test of every law that these arrays can be asked about."""
+    for quantity, declared in laws.items():
         draws = draws_of(declared, arrays)
         if draws is None:
             continue

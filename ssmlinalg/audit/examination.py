@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import inits
 from ..checkpoints import Entry
 from ..export import TARGETS, Layer, contents
+from ..export.published import Laws
 from ..ground import require
 from ..ground.backend import Array
 from .checks import CHECKS
@@ -28,6 +29,7 @@ class _Request(NamedTuple):
 
     entries: Mapping[str, Entry]
     shapes: Mapping[str, tuple[int, ...]]
+    config: Mapping[str, Any]
     alarm: float
     expect: str | None
     length: int
@@ -86,7 +88,9 @@ def audit(
     held = contents(source, target=target, length=length, layer=layer, renamed=renamed)
     shapes = {name: tuple(entry.shape) for name, entry in held.entries.items()}
     laws = sum(len(TARGETS[place.target].declared) for place in held.layers)
-    request = _Request(held.entries, shapes, ALARM / max(1, laws), expect, held.length or length)
+    request = _Request(
+        held.entries, shapes, held.config, ALARM / max(1, laws), expect, held.length or length
+    )
     reports = []
     findings = []
     for place in held.layers:
@@ -107,7 +111,7 @@ def _observe(place: Layer, request: _Request) -> Observation:
         slack = slack_of(place.target, arrays, precision, form, request.length)
         poles = slack.poles
         identified = identify(form, slack)
-    tests = list(fits(place.target, arrays, precision))
+    laws, tests = _best_laws(place.target, arrays, precision, request)
     fresh = identified.agrees > MOST or _drawn_as_declared(tests, poles, request.alarm)
     layer = Observation(
         prefix=place.prefix,
@@ -121,6 +125,7 @@ def _observe(place: Layer, request: _Request) -> Observation:
         poles=poles,
         identified=identified,
         fresh=fresh,
+        laws=laws,
         tests=tests,
         alarm=request.alarm,
         expect=request.expect,
@@ -130,11 +135,29 @@ def _observe(place: Layer, request: _Request) -> Observation:
     return layer if form is None else layer._replace(tests=_excused(layer))
 
 
+def _best_laws(
+    target: str,
+    arrays: Mapping[str, np.ndarray],
+    precision: Mapping[str, float],
+    request: _Request,
+) -> tuple[Laws, list[Fit]]:
+    """The laws of the published layer that breaks the fewest of them, and their tests."""
+
+    def broken(choice: tuple[Laws, list[Fit]]) -> int:
+        return sum(fit.p < request.alarm or fit.outside > 0 for fit in choice[1])
+
+    several = TARGETS[target].laws(request.config)
+    return min(((laws, list(fits(laws, arrays, precision))) for laws in several), key=broken)
+
+
 def _drawn_as_declared(tests: list[Fit], poles: tuple[str, ...], alarm: float) -> bool:
-    """Whether A has all the laws that its target declares of it, a constant among them."""
+    """Whether A has all the laws that are declared of it, and a constant is what it was.
+
+    A distribution alone does not tell: training by a little leaves it as it is.
+    """
     own = [fit for fit in tests if fit.arrays and set(fit.arrays) <= set(poles)]
-    constant = any(fit.kind == "constant" for fit in own)
-    return constant and all(fit.p >= alarm for fit in own)
+    kept = any(fit.kind == "constant" and fit.p == 1 for fit in tests)
+    return bool(own) and kept and all(fit.p >= alarm and fit.outside == 0 for fit in own)
 
 
 def _excused(layer: Observation) -> list[Fit]:
@@ -144,7 +167,7 @@ def _excused(layer: Observation) -> list[Fit]:
         for fit in layer.tests
         if fit.p < layer.alarm or fit.outside > 0 or np.count_nonzero(fit.counts) == 1
     ]
-    names = excused(layer.target, layer.arrays, layer.form, layer.identified, failing, layer.length)
+    names = excused(layer, failing)
     return [fit._replace(like=names.get(fit.quantity, "")) for fit in layer.tests]
 
 
@@ -167,5 +190,6 @@ def _report(layer: Observation) -> LayerReport:
         channels=inputs_of(layer.form) if readable else 0,
         fresh=layer.fresh,
         identified=identified,
+        source="; ".join(dict.fromkeys(law.source for law in layer.laws.values())),
         tests=layer.tests,
     )

@@ -23,7 +23,7 @@ from .declared_laws import draws_of
 from .known_modes import LOW_RANK
 from .kolmogorov_smirnov import MANY, of_one_law
 from .layer_forms import inputs_of, stored_A
-from .records import Fit, Identified
+from .records import Fit, Identified, Observation
 
 _SEEDS = 16  # exports that make up the law of a quantity,
 _SEEDS_OF_CONSTANT = 4  # and of one that is constant
@@ -68,29 +68,23 @@ class _Question(NamedTuple):
         return bool(np.any((drawn < low - room) | (drawn > high + room)))
 
 
-def excused(
-    target: str,
-    arrays: Mapping[str, np.ndarray],
-    form: Any,
-    identified: Identified,
-    tests: list[Fit],
-    length: int,
-) -> dict[str, str]:
+def excused(layer: Observation, tests: list[Fit]) -> dict[str, str]:
     """By quantity the initialization with this A whose export has the draws of it as found."""
+    form = layer.form
     pending = {}
     for fit in tests:
-        draws = draws_of(TARGETS[target].declared[fit.quantity], arrays)
+        draws = draws_of(layer.laws[fit.quantity], layer.arrays)
         if draws is not None:
             pending[fit.quantity] = _Question(fit, draws.values)
     answers: dict[str, str] = {}
-    for name, make in _candidates(target, identified):
-        for order in _orders(name, form, identified):
+    for name, make in _candidates(layer.target, layer.identified):
+        for order in _orders(name, form, layer.identified):
             if not pending:
                 return answers
             ours = partial(make, order, channels=inputs_of(form))
             if name in inits.INITS and inits.certified(name):
                 ours = partial(_read, order, inputs_of(form))
-            exported = _exported(target, ours, arrays, pending, length)
+            exported = _exported(layer, ours, pending)
             for quantity, draws in exported.items():
                 if pending[quantity].alike(draws):
                     answers[quantity] = name
@@ -124,26 +118,22 @@ def _orders(name: str, form: Any, identified: Identified) -> Iterator[int]:
 
 
 def _exported(
-    target: str,
-    make: Callable[..., Any],
-    arrays: Mapping[str, np.ndarray],
-    asked: Mapping[str, _Question],
-    length: int,
+    layer: Observation, make: Callable[..., Any], asked: Mapping[str, _Question]
 ) -> dict[str, list[np.ndarray]]:
     """By quantity the draws of it in exports of ours of the same shapes, one for each seed."""
-    there = TARGETS[target]
+    arrays = layer.arrays
     found: dict[str, list[np.ndarray]] = {quantity: [] for quantity in asked}
     most = max(question.seeds for question in asked.values())
     for seed in range(most):
         try:
-            made = there.to(make(seed=seed), **sized(target, length))
+            made = TARGETS[layer.target].to(make(seed=seed), **sized(layer.target, layer.length))
         except (ValueError, TypeError):
             break
         shared = arrays.keys() & made.keys()
         if any(made[key].shape != arrays[key].shape for key in shared):
             break
         for quantity, question in asked.items():
-            draws = draws_of(there.declared[quantity], made)
+            draws = draws_of(layer.laws[quantity], made)
             if draws is not None and seed < question.seeds:
                 found[quantity].append(draws.values)
     return found

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..export.published import Laws
+
 
 class Finding(NamedTuple):
     """Something that cannot be meant.
@@ -102,7 +104,9 @@ class LayerReport(NamedTuple):
         channels: the number of its channels or inputs; 0 where it could not be read.
         fresh: whether it still is as it was initialized.
         identified: the initialization that its A is.
-        tests: the laws of its target.
+        source: the published code whose laws are tested, that of several which fits best; "" where
+            none states any.
+        tests: those laws.
     """
 
     prefix: str
@@ -111,6 +115,7 @@ class LayerReport(NamedTuple):
     channels: int
     fresh: bool
     identified: Identified
+    source: str
     tests: list[Fit]
 
 
@@ -141,7 +146,8 @@ class Observation(NamedTuple):
         poles: the names of the arrays that A is made of.
         identified: the initialization that A is.
         fresh: whether the layer still is as it was initialized.
-        tests: the laws of its target.
+        laws: those of the published layer that fits best,
+        tests: and their tests.
         alarm: the p below which a law is broken.
         expect: the initialization that A should be, if one was given.
         length: the length of sequences, where arrays depend on one.
@@ -159,6 +165,7 @@ class Observation(NamedTuple):
     poles: tuple[str, ...]
     identified: Identified
     fresh: bool
+    laws: Laws
     tests: list[Fit]
     alarm: float
     expect: str | None

@@ -8,7 +8,9 @@ safetensors                  judged by the package of that name; its metadata
 index of Hugging Face        `*.safetensors.index.json`, `pytorch_model.bin.index.json` with
                              the files that they name beside them, and no others; the
                              metadata of all
-a folder                     of one such index or one model.safetensors
+a folder                     of one such index or one model.safetensors; else of one other
+                             .safetensors; else of one pytorch_model.bin or its index, or
+                             of one file of PyTorch called consolidated or model
 .npz, .npy                   stored or deflated; metadata as `write` keeps them, JSON in an
                              array "__metadata__"; the one array of a .npy is "array"
 PyTorch (.pt, .pth, .bin)    zip files of plain tensors in dicts, by torch.load with
@@ -31,6 +33,7 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +41,7 @@ from ..ground.files import refuse_existing, write_atomically
 from . import index, mat, npz, safetensors
 from .entry import AGAIN, Checkpoint, Entry, File, check_regular
 
-__all__ = ["SUFFIXES", "Checkpoint", "Entry", "read", "write"]
+__all__ = ["SUFFIXES", "Checkpoint", "Entry", "config", "read", "write"]
 
 
 def __dir__() -> list[str]:
@@ -98,6 +101,29 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
         path = index.find(path)
     check_regular(path)
     return index.read(path, _single) if _is_index(_head(path)) else _single(path)
+
+
+def config(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The config.json of a model, in its folder or beside its file.
+
+    Args:
+        path: the folder or file of the model.
+
+    Returns:
+        What the file says; {} where there is none.
+
+    Raises:
+        ValueError: for a config.json that is damaged or no object of JSON.
+        OSError: where the system refuses.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "config.json").write_text('{"model_type": "mamba"}')
+        ...     config(f"{folder}/model.safetensors")
+        {'model_type': 'mamba'}
+    """
+    return index.config(Path(path))
 
 
 def write(

@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .entry import AGAIN, HEADER, Checkpoint, File, check_regular
 
-_INDICES = (".safetensors.index.json", "pytorch_model.bin.index.json")
+_INDEX = re.compile(r".*\.safetensors\.index\.json")
 _MODEL = "model.safetensors"
+_CONFIG = "config.json"
+# What a folder of one model may hold; the first line of which there is something is what is read.
+# Shards, the state of an optimizer and arguments of training are no model.
+_MODELS = (
+    re.compile(rf"{_INDEX.pattern}|{re.escape(_MODEL)}"),
+    re.compile(r"(?!.*-\d{5}-of-\d{5}).*\.safetensors"),
+    re.compile(r"pytorch_model(\.[\w-]+)?\.bin(\.index\.json)?"),
+    re.compile(r"(consolidated|model|pytorch_model)(\.[\w-]+)?\.(pth?|bin)"),
+)
 
 
 def find(folder: Path) -> Path:
-    """The one index, or the one model.safetensors, of a folder."""
+    """The one model of a folder: an index, or one file."""
     with File(folder, "checkpoint").parsing():
         names = sorted(path.name for path in folder.iterdir())
-    found = [name for name in names if name.endswith(_INDICES) or name == _MODEL]
-    if not found:
-        rule = "`path` must be a file that can be read, or a folder of one model"
-        got = f"{folder}, a folder with neither an index nor a {_MODEL}"
-        raise IsADirectoryError(f"{rule}; got {got}. Name a file in it.")
-    if len(found) > 1:
-        got = f"{folder} with {', '.join(found)}"
-        raise ValueError(f"`path` must be a folder of one model; got {got}. Name the one to read.")
-    return folder / found[0]
+    for kind in _MODELS:
+        found = [name for name in names if kind.fullmatch(name)]
+        if len(found) > 1:
+            rule = "`path` must be a folder of one model"
+            got = f"{folder} with {', '.join(found)}"
+            raise ValueError(f"{rule}; got {got}. Name the one to read.")
+        if found:
+            return folder / found[0]
+    rule = "`path` must be a file that can be read, or a folder of one model"
+    got = f"{folder}, a folder with neither an index nor a {_MODEL}"
+    raise IsADirectoryError(f"{rule}; got {got}. Name a file in it.")
+
+
+def config(path: Path) -> dict[str, Any]:
+    """The config.json in a folder, or beside a file; {} where there is none."""
+    place = (path if path.is_dir() else path.parent) / _CONFIG
+    if not place.exists():
+        return {}
+    check_regular(place)
+    file = File(place, "config.json")
+    file.check(place.stat().st_size <= HEADER, f"more than {HEADER} bytes")
+    with file.parsing():
+        said = json.loads(place.read_text(encoding="utf-8"))
+    file.check(isinstance(said, dict), "no object of JSON")
+    return said
 
 
 def read(path: Path, shard: Callable[[Path], Checkpoint]) -> Checkpoint:

@@ -28,7 +28,7 @@ class Layer(NamedTuple):
     names: dict[str, str]
 
 
-def layers(shapes: Shapes, target: str | None = None) -> list[Layer]:
+def layers(shapes: Shapes, target: str | None = None, *, model: str | None = None) -> list[Layer]:
     """The layers among arrays of these names and shapes, in their order.
 
     Without `target` a layer has all names that a layout requires, with as many axes, and belongs to
@@ -39,6 +39,8 @@ def layers(shapes: Shapes, target: str | None = None) -> list[Layer]:
     Args:
         shapes: shapes by name.
         target: the one layout that is looked for. None: all.
+        model: the target that the model is known to have, which decides where several have the
+            same names.
 
     Returns:
         At least one layer.
@@ -62,7 +64,7 @@ def layers(shapes: Shapes, target: str | None = None) -> list[Layer]:
     every = [layer for name in chosen for layer in _under_all_prefixes(shapes, name)]
     whole = [layer for layer in every if not _lacks(layer)]
     partial = [layer for layer in every if _lacks(layer)]
-    found = _best(whole) if target is None else [*whole, *partial]
+    found = _best(whole, model) if target is None else [*whole, *partial]
     if not found:
         raise ValueError(_nothing(shapes, chosen))
     order = {name: index for index, name in enumerate(shapes)}
@@ -105,8 +107,11 @@ def _lacks(layer: Layer) -> bool:
     return any(name not in layer.names for name in _required(TARGETS[layer.target]))
 
 
-def _best(found: list[Layer]) -> list[Layer]:
-    """For each prefix the layer with the most names; ValueError if two have them."""
+def _best(found: list[Layer], model: str | None) -> list[Layer]:
+    """For each prefix the layer with the most names; ValueError if two have them.
+
+    Where one of the two is that of the model, it is that.
+    """
     best: dict[str, list[Layer]] = {}
     for layer in found:
         rivals = best.setdefault(layer.prefix, [])
@@ -114,6 +119,9 @@ def _best(found: list[Layer]) -> list[Layer]:
             best[layer.prefix] = [layer]
         elif len(layer.names) == len(rivals[0].names):
             rivals.append(layer)
+    for prefix, rivals in best.items():
+        known = [layer for layer in rivals if layer.target == model]
+        best[prefix] = known or rivals
     for prefix, rivals in best.items():
         if len(rivals) > 1:
             got = " and ".join(layer.target for layer in rivals)

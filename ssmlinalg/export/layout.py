@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ground import backend, require
 from ..ground.backend import Array
-from .published import Declared
+from .published import Declared, Laws
 
 
 class Numbers(NamedTuple):
@@ -58,6 +58,9 @@ class Target(NamedTuple):
         optional: the names of the layout that may be absent.
         sized: whether the arrays are those of one length of sequences.
         declared: by quantity, the law that the published layer draws it from.
+        published: the function from the config.json of a model, {} for none, to such laws, of each
+            published layer that may be meant. None: those of `declared` alone.
+        model_types: the values of "model_type" in a config.json that name the layer.
     """
 
     about: str
@@ -71,6 +74,12 @@ class Target(NamedTuple):
     optional: tuple[str, ...] = ()
     sized: bool = False
     declared: Mapping[str, Declared] = {}
+    published: Callable[[Mapping[str, Any]], tuple[Laws, ...]] | None = None
+    model_types: tuple[str, ...] = ()
+
+    def laws(self, config: Mapping[str, Any]) -> tuple[Laws, ...]:
+        """The laws of each published layer that may be meant, of a model with this config.json."""
+        return (self.declared,) if self.published is None else self.published(config)
 
 
 def expect(form: object, takes: tuple[type, ...], target: str, remedy: str) -> None:

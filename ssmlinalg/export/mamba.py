@@ -1,4 +1,4 @@
-r"""The state space of the mixers of Mamba, Falcon-Mamba and Mamba-2 in transformers (5.23).
+r"""The state space of the mixers of Mamba, Falcon-Mamba, Jamba and Mamba-2 in transformers (5.24).
 
 ==============  =======  =========  ==========================================================
 name            shape    type       holds
@@ -33,18 +33,17 @@ absolutely, not relatively.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from operator import itemgetter
 
 import numpy as np
 
 from ..forms import Paired, check
 from ..ground.backend import Array
+from . import mamba_laws
 from .channels import channels, weights
 from .layout import Layout, Target, expect, read, stored
 from .parametrization import exponential, first_index
-from .published import MODEL, Declared, constant, log_step, normal, trains, uniform
+from .published import MODEL, trains
 
 LAYOUT: Layout = {
     "A_log": ("f", ("H", "n")),
@@ -188,58 +187,13 @@ def _check(rule: str, wrong: np.ndarray, values: np.ndarray) -> None:
 
 def _form(A_log: np.ndarray, D: np.ndarray, bias: np.ndarray) -> Paired:
     A = -exponential(A_log) + 0j
-    return check(Paired(A, np.full_like(A, 0.5), np.ones_like(A), D, _step(bias)))
+    return check(Paired(A, np.full_like(A, 0.5), np.ones_like(A), D, np.logaddexp(0, bias)))
 
 
 def _bias(step: np.ndarray) -> np.ndarray:
     """log(e^step - 1), the inverse of softplus, written so that nothing overflows or cancels."""
     return step + np.log(-np.expm1(-step))
 
-
-def _step(bias: np.ndarray) -> np.ndarray:
-    """softplus, log(1 + e^bias)."""
-    return np.logaddexp(0, bias)
-
-
-def _log_step(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """log step, under the name of the bias in either layout."""
-    bias = arrays["dt_bias"] if "dt_bias" in arrays else arrays["dt_proj.bias"]
-    return np.log(_step(bias))
-
-
-def _over_integers(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """-A over 1, 2, 3, ... along the last axis."""
-    A_log = arrays["A_log"]
-    return np.exp(A_log) / np.arange(1, A_log.shape[-1] + 1)
-
-
-def _scaled_projection(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The weight (H, R) of the step, times sqrt(R)."""
-    weight = arrays["dt_proj.weight"]
-    return weight * math.sqrt(weight.shape[1])
-
-
-def _source(name: str) -> str:
-    return f"huggingface/transformers 5.23, models/{name}/modeling_{name}.py"
-
-
-def _declared(source: str) -> dict[str, Declared]:
-    """Of the default configuration; its floor of the step lies below the least step."""
-    return {
-        "log step": log_step(_log_step, source),
-        "A_n / -(n + 1)": constant(_over_integers, source, value=1.0),
-        "D": constant(itemgetter("D"), source, value=1.0),
-        "dt_proj.weight sqrt(rank)": uniform(_scaled_projection, source, low=-1.0, width=2.0),
-        "x_proj.weight": normal(itemgetter("x_proj.weight"), source, deviation=0.1),
-    }
-
-
-_SOURCE_HEADS = _source("mamba2")
-DECLARED_HEADS = {
-    "log step": log_step(_log_step, _SOURCE_HEADS),
-    "A_h / -(h + 1)": constant(_over_integers, _SOURCE_HEADS, value=1.0),
-    "D": constant(itemgetter("D"), _SOURCE_HEADS, value=1.0),
-}
 
 _ABOUT = "the mixer of {} in transformers, for constant B and C"
 TARGET = Target(
@@ -252,10 +206,21 @@ TARGET = Target(
     training=TRAINING,
     moved=MOVED,
     optional=OPTIONAL,
-    declared=_declared(_source("mamba")),
+    declared=mamba_laws.mamba({})[0],
+    published=mamba_laws.mamba,
+    model_types=("mamba",),
 )
 TARGET_FALCON = TARGET._replace(
-    about=_ABOUT.format("Falcon-Mamba"), declared=_declared(_source("falcon_mamba"))
+    about=_ABOUT.format("Falcon-Mamba"),
+    declared=mamba_laws.falcon_mamba({})[0],
+    published=mamba_laws.falcon_mamba,
+    model_types=("falcon_mamba",),
+)
+TARGET_JAMBA = TARGET._replace(
+    about=_ABOUT.format("Jamba"),
+    declared=mamba_laws.jamba({})[0],
+    published=mamba_laws.jamba,
+    model_types=("jamba",),
 )
 TARGET_MAMBA2 = Target(
     about=_ABOUT.format("Mamba-2"),
@@ -266,5 +231,7 @@ TARGET_MAMBA2 = Target(
     rule="impulse",
     training=TRAINING_HEADS,
     moved=MOVED,
-    declared=DECLARED_HEADS,
+    declared=mamba_laws.heads({})[0],
+    published=mamba_laws.heads,
+    model_types=mamba_laws.HEADS,
 )

@@ -30,6 +30,9 @@ class Declared(NamedTuple):
     source: str
 
 
+Laws = Mapping[str, Declared]  # by quantity, of one published layer
+
+
 def normal(of: Quantity, source: str, *, deviation: float = 1.0) -> Declared:
     """A normal distribution of mean 0."""
     return Declared(of, "norm", (0.0, deviation), source)

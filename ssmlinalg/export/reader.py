@@ -9,12 +9,12 @@ from difflib import SequenceMatcher
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..checkpoints import Entry, read
+from ..checkpoints import Entry, config, read
 from ..ground import backend, require
 from ..ground.backend import Array
 from .bare_fields import as_plain
 from .layer_search import Layer, layers
-from .targets import TARGETS, sized
+from .targets import TARGETS, named_by, sized
 
 _SHOWN = 4  # starts of layers in the sentence of an error
 Source = str | os.PathLike[str] | Mapping[str, Array]
@@ -28,12 +28,14 @@ class Contents(NamedTuple):
         layers: at least one layer, in the order of the source.
         length: the length of sequences that arrays depend on: recorded in the file, or given.
         record: the text beside the arrays, {} where there is none.
+        config: what a config.json beside the file says of such layers, {} where nothing.
     """
 
     entries: Mapping[str, Entry]
     layers: list[Layer]
     length: int | None
     record: Mapping[str, str]
+    config: Mapping[str, Any]
 
 
 def contents(
@@ -53,7 +55,7 @@ def contents(
     Args:
         source: a file or folder that `checkpoints` reads, or arrays of any library by name.
         target: the layout of the layers, one of `TARGETS`. None: the one that the file records,
-            or else the one whose names fit best.
+            or else the one whose names fit best, of several the one that a config.json names.
         layer: the start of the names of the layers that are wanted, such as "blocks.3". None: all.
         renamed: own names of arrays and the names that the layout has for them. An own name that is
             only the last part, "A_im", is replaced in every layer.
@@ -91,8 +93,9 @@ def contents(
     if recorded and re.fullmatch("[1-9][0-9]{0,17}", own):
         length = int(own)
     shapes = {name: tuple(entry.shape) for name, entry in entries.items()}
-    found = layers(shapes, target or recorded)
-    return Contents(entries, _under(found, layer), length, record)
+    model, said = named_by(config(source)) if isinstance(source, (str, os.PathLike)) else (None, {})
+    found = layers(shapes, target or recorded, model=model)
+    return Contents(entries, _under(found, layer), length, record, said)
 
 
 def form_in(held: Contents, place: Layer) -> Any:

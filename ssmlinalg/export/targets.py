@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..ground import require
 from ..inits import INITS
 from . import (
@@ -38,6 +41,7 @@ TARGETS: dict[str, Target] = {
     "ptd-mat": ptd.TARGET,
     "mamba": mamba.TARGET,
     "falcon-mamba": mamba.TARGET_FALCON,
+    "jamba": mamba.TARGET_JAMBA,
     "mamba2": mamba.TARGET_MAMBA2,
     "keras-lmu": lmu.TARGET,
     "statespace": statespace.TARGET,
@@ -66,3 +70,18 @@ def sized(target: str, length: int | None) -> dict[str, int]:
         rule = f"`length` must be given for {target!r}, whose arrays depend on it"
         raise ValueError(f"{rule}; got None. Give that of its sequences.")
     return {"length": require.integer("length", length)}
+
+
+def named_by(config: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
+    """The target that a config.json names, and the part of the file that describes its layers.
+
+    None and {} where it names none. In a model of several media, the part is that of the text.
+    """
+    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
+        for name, there in TARGETS.items():
+            if part.get("model_type") in there.model_types:
+                return name, part
+    own = config.get("ssm_cfg")
+    if isinstance(own, dict):  # state-spaces/mamba names no model
+        return ("mamba2" if own.get("layer") == "Mamba2" else "mamba"), config
+    return None, {}
