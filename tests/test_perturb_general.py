@@ -195,15 +195,50 @@ def test_a_gaussian_perturbation_hardly_conditions_a_normal_matrix_worse(
     assert found.condition - 1 <= 4 * order**1.5 * size
 
 
-@given(matrices, orders, st.integers(0, 9), st.sampled_from([1.0, 10.0, 1000.0]))
-def test_minimization_keeps_stability(name: str, order: int, seed: int, gamma: float) -> None:
+@given(
+    matrices,
+    orders,
+    st.integers(0, 9),
+    st.sampled_from([1.0, 10.0, 1000.0]),
+    st.sampled_from([None, True]),
+)
+def test_minimization_keeps_stability(
+    name: str, order: int, seed: int, gamma: float, shift: bool | None
+) -> None:
+    """The abscissa of any matrix with a shift, that of a stable one unless it is asked not to."""
     A = CATALOGUE[name](order)
     alpha = float(np.linalg.eigvals(A).real.max())
-    found = minimize(A, gamma=gamma, seed=seed, iterations=20)
+    found = minimize(A, gamma=gamma, shift=shift, seed=seed, iterations=20)
     ceiling = alpha / 2 if alpha < 0 else alpha
     rounding = 64 * EPS * order * found.condition * size_of(found)
-    assert found.abscissa <= ceiling + rounding
-    assert alpha >= 0 or found.abscissa < 0
+    assert alpha < 0 or shift is None or found.abscissa <= ceiling + rounding
+    assert alpha >= 0 or found.abscissa <= ceiling + rounding < 0
+
+
+@pytest.mark.parametrize("name", ["grcar", "jordan"])
+def test_a_matrix_that_is_not_stable_is_shifted_only_if_asked(name: str) -> None:
+    """The multiple of the identity in E is named; it is the price of the abscissa."""
+    A = CATALOGUE[name](32)
+    alpha = float(np.linalg.eigvals(A).real.max())
+    plain, kept = (minimize(A, conditioning=30, shift=s, iterations=60) for s in (None, True))
+    for found in (plain, kept):
+        shift = np.trace(found.E) / 32
+        assert found.facts["shift"] == pytest.approx(shift, abs=64 * EPS)
+        assert found.condition <= 30
+    assert kept.abscissa <= alpha + 64 * EPS * 32 * 30 * size_of(kept)
+    assert kept.facts["shift"] < 0
+    assert plain.abscissa > alpha
+    assert plain.backward_error < kept.backward_error / 2
+    as_form = Dense(A, np.ones(32), np.ones(32), np.asarray(0.0), np.asarray(1.0))
+    again = minimize(as_form, conditioning=30, iterations=60)
+    assert again.facts["shift"] == kept.facts["shift"]
+
+
+def test_a_stable_matrix_is_left_to_grow_only_if_asked() -> None:
+    A = CATALOGUE["grcar"](32) - 1.75 * np.eye(32)
+    assert np.linalg.eigvals(A).real.max() < 0
+    assert minimize(A, conditioning=30, iterations=60).abscissa < 0
+    assert minimize(A, conditioning=30, iterations=60, shift=False).abscissa > 0
 
 
 @pytest.mark.parametrize("p", [1.0, 4.0, math.inf])
