@@ -10,10 +10,11 @@ import numpy as np
 from ..export import TARGETS
 from ..ground import require
 from ..ground.formats import FORMATS, HALF, format_of
+from .declared_laws import kept
 from .identification import identify
 from .kolmogorov_smirnov import FEW
 from .layer_forms import form_of
-from .records import NOTHING, Faults, Fit, Identified, Observation
+from .records import NOTHING, Faults, Identified, Observation
 from .stored_precision import fractions, slack_of
 
 _NEAR = 0.6  # the likeness of a name that may be a misspelling
@@ -89,11 +90,7 @@ def zero(layer: Observation) -> Faults:
 
 def _drawn(layer: Observation, name: str) -> bool:
     """Whether a law of the layer that reads this array does not allow it to be the same."""
-    return any(not fit.like and not _is_constant(fit) for fit in layer.tests if name in fit.arrays)
-
-
-def _is_constant(fit: Fit) -> bool:
-    return fit.kind == "constant" and fit.p == 1.0
+    return any(not fit.like and not kept(fit) for fit in layer.tests if name in fit.arrays)
 
 
 def _silent(layer: Observation, name: str) -> bool:

@@ -27,8 +27,13 @@ class Drawn(NamedTuple):
     arrays: tuple[str, ...]
 
 
+def kept(fit: Fit) -> bool:
+    """Whether a declared constant is what it was, to the last digit of the file."""
+    return fit.kind == "constant" and fit.p == 1
+
+
 class _Read(dict[str, np.ndarray]):
-    """Arrays that remember who was asked for."""
+    """Arrays in double precision that remember who was asked for."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray]):
         super().__init__(arrays)
@@ -36,15 +41,13 @@ class _Read(dict[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         self.asked[name] = None
-        return super().__getitem__(name)
+        array = super().__getitem__(name)
+        return array.astype(np.result_type(array, np.float64), copy=False)
 
 
 def draws_of(declared: Declared, arrays: Mapping[str, np.ndarray]) -> Drawn | None:
     """The draws of a declared quantity; None where an array is missing or a draw is not finite."""
-    double = {
-        name: array.astype(np.result_type(array, np.float64)) for name, array in arrays.items()
-    }
-    read = _Read(double)
+    read = _Read(arrays)
     try:
         with np.errstate(all="ignore"):
             values = np.ravel(declared.of(read))

@@ -15,7 +15,7 @@ from ..export.published import Laws
 from ..ground import require
 from ..ground.backend import Array
 from .checks import CHECKS
-from .declared_laws import fits
+from .declared_laws import fits, kept
 from .excuses import excused
 from .identification import MOST, identify
 from .kolmogorov_smirnov import ALARM
@@ -156,16 +156,17 @@ def _drawn_as_declared(tests: list[Fit], poles: tuple[str, ...], alarm: float) -
     A distribution alone does not tell: training by a little leaves it as it is.
     """
     own = [fit for fit in tests if fit.arrays and set(fit.arrays) <= set(poles)]
-    kept = any(fit.kind == "constant" and fit.p == 1 for fit in tests)
-    return bool(own) and kept and all(fit.p >= alarm and fit.outside == 0 for fit in own)
+    as_ever = any(kept(fit) for fit in tests)
+    return bool(own) and as_ever and all(fit.p >= alarm and fit.outside == 0 for fit in own)
 
 
 def _excused(layer: Observation) -> list[Fit]:
-    """The tests, each that fails with the initialization of ours that draws so."""
+    """The tests, each that may be a finding with the initialization of ours that draws so."""
     failing = [
         fit
         for fit in layer.tests
-        if fit.p < layer.alarm or fit.outside > 0 or np.count_nonzero(fit.counts) == 1
+        if (layer.fresh and (fit.p < layer.alarm or fit.outside > 0))
+        or (np.count_nonzero(fit.counts) == 1 and not kept(fit))
     ]
     names = excused(layer, failing)
     return [fit._replace(like=names.get(fit.quantity, "")) for fit in layer.tests]

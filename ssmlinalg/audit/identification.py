@@ -21,7 +21,8 @@ from .stored_precision import Slack
 _EIGENVALUES = 16  # times N eps |A|: the error of computed eigenvalues of a normal matrix
 _HIDDEN = 8  # the largest of many draws beside the median, which is as far off as rounding hides
 _NEAR = 0.5  # the error of a typical mode up to which an initialization is named as the nearest
-_ASSIGNED = 3  # the candidates whose modes are matched; of others they are sorted
+_ASSIGNED = 3  # the candidates whose modes are matched in all rows,
+_ROWS = 64  # of others they are sorted, in so many rows
 # The share of modes beyond which a layer is taken for an initialization that was changed.
 MOST = 0.5
 _DEVIATING = 64  # channels that are named
@@ -200,11 +201,30 @@ def _steps(form: Any, slack: Slack, channels: int) -> np.ndarray | None:
 
 def _by_formula(form: Any, rows: _Rows, steps: np.ndarray | None) -> Identified:
     """The initialization that the rows of modes are, or the nearest."""
-    found = sorted(_candidates(form, rows, steps), key=lambda match: _rank(match, rows))
-    found[:_ASSIGNED] = (_matched(rows, match) for match in found[:_ASSIGNED])
+    some = _sample(rows)
+    found = sorted(_candidates(form, some, steps), key=lambda match: _rank(match, some))
     if not found:
         return NOTHING
-    return _identified(rows, sorted(found, key=lambda match: _rank(match, rows)))
+    likely = [match for i, match in enumerate(found) if i < _ASSIGNED or np.all(match.near)]
+    full = [_matched(_beside(match.known, rows, steps)) for match in likely]
+    full.sort(key=lambda match: _rank(match, rows))
+    distances = {match.known.name: match.distance for match in [*found, *full]}
+    return _identified(rows, full, distances)
+
+
+def _sample(rows: _Rows) -> _Rows:
+    """Some of the rows, which choose the initializations that all are compared with."""
+    count = len(rows.own)
+    if count <= _ROWS:
+        return rows
+    some = np.linspace(0, count - 1, _ROWS).round().astype(int)
+    where = np.full(count, -1)
+    where[some] = np.arange(_ROWS)
+    own, slack, places, first = (
+        part[some] for part in (rows.own, rows.slack, rows.places, rows.first)
+    )
+    which = where[rows.which]
+    return _Rows(rows.stored, own, slack, places, first, which[which >= 0])
 
 
 def _rank(match: _Match, rows: _Rows) -> tuple[float, float]:
@@ -249,20 +269,20 @@ def _beside(known: Known, rows: _Rows, steps: np.ndarray | None) -> _Match:
     return _Match(known, A0, rows.own, allowed, places)
 
 
-def _matched(rows: _Rows, match: _Match) -> _Match:
+def _matched(match: _Match) -> _Match:
     """The candidate with modes matched as well as can be; as sorted where that is enough."""
     off = np.flatnonzero(~np.all(match.near, axis=-1))
     if match.A0.shape[-1] > _ORDER or len(off) > _CHANNELS:
         return match
     order = match.order.copy()
     for row in off:
-        cost = np.abs(rows.own[row][None, :] - match.A0[row][:, None])
+        cost = np.abs(match.A[row][None, :] - match.A0[row][:, None])
         _, order[row] = scipy.optimize.linear_sum_assignment(cost)
     A, allowed = (np.take_along_axis(part, order, axis=-1) for part in (match.A, match.allowed))
     return replace(match, A=A, allowed=allowed, order=order)
 
 
-def _identified(rows: _Rows, ranked: list[_Match]) -> Identified:
+def _identified(rows: _Rows, ranked: list[_Match], distances: dict[str, float]) -> Identified:
     """The first of the matches, named with all that have the same A."""
     best = ranked[0]
     agreement = best.agreement(rows)
@@ -280,7 +300,7 @@ def _identified(rows: _Rows, ranked: list[_Match]) -> Identified:
         exact=exact,
         distance=best.distance,
         allowed=best.allowed_distance,
-        distances={name: match.distance for match in ranked for name in _same(match.known.name)},
+        distances={name: far for known, far in distances.items() for name in _same(known)},
         agrees=agreement,
         deviating=tuple(int(place) for place in deviating[:_DEVIATING]),
         A=best.A[worst],

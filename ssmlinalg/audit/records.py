@@ -40,7 +40,8 @@ class Identified(NamedTuple):
             where nothing compares.
         allowed: the distance that the precision of the file explains: the largest of all modes if
             `exact`, else that of the mode farthest beyond it.
-        distances: the distance of every initialization that was compared.
+        distances: the distance of every initialization that was compared, of all but the nearest
+            and exact ones in 64 channels.
         agrees: the share of channels with this A; of modes, where all channels have the same. 0
             where the others are no farther off than rounding hides.
         deviating: the first 64 of the others.
