@@ -40,6 +40,7 @@ def test_a_trained_layer_in_sixteen_bits_is_neither_fresh_nor_accused(target, dt
     arrays = fresh(target)
     arrays["A_log"] += size * rng.standard_normal(arrays["A_log"].shape).astype(np.float32)
     arrays[MAMBA[target]] += 1.0  # steps that no fresh layer has
+    arrays["D"] *= rng.uniform(0.5, 2, arrays["D"].shape).astype(np.float32)
     found = audit(stored(arrays, dtype, upcast=upcast), target=target)
     assert not found.layers[0].fresh
     assert not found.layers[0].identified.exact

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .array_checks import nonfinite, overflow, sign, sixteen, transposed, unreadable, zero
-from .law_checks import constant, interval, law, reinitialized
+from .law_checks import constant, interval, law, reinitialized, reset
 from .records import Faults, Observation
 from .spectrum_checks import both, changed, clipped, half, unexpected, unpaired, unstable
 
@@ -29,4 +29,5 @@ CHECKS: dict[str, Callable[[Observation], Faults]] = {
     "interval": interval,
     "law": law,
     "reinitialized": reinitialized,
+    "reset": reset,
 }

@@ -35,6 +35,7 @@ def identify_drawn(form: Any, rows: np.ndarray, allowed: np.ndarray) -> Identifi
         order=order,
         exact=True,
         distance=0.0,
+        typical=0.0,
         agrees=1.0,
         A=own[0],
         A0=own[0],

@@ -6,8 +6,14 @@ import math
 
 import numpy as np
 
+from ..export import TARGETS
+from .declared_laws import draws_of, kept
 from .kolmogorov_smirnov import ALARM, FEW, kolmogorov
+from .layer_forms import inputs_of
 from .records import Faults, Fit, Observation
+
+_HIDDEN = 2  # times eps: a movement that no precision hides in all of eight values
+_MEDIAN = 0.6745  # of the size of normal noise of deviation 1
 
 
 def constant(layer: Observation) -> Faults:
@@ -57,6 +63,60 @@ def reinitialized(layer: Observation) -> Faults:
             if np.max(np.abs(array)) <= bound * (1 + layer.precision[name]) and p >= ALARM:
                 law = f"Uniform between -{bound:.4g} and {bound:.4g} (p = {p:.2g})"
                 yield name, f"{law}, as torch.nn.Linear draws a bias."
+
+
+def reset(layer: Observation) -> Faults:
+    """A was trained, and another array is as it was initialized: it was drawn again after loading.
+
+    As much movement as A shows would have put draws beyond the ends of their law, or moved a
+    constant.
+    """
+    if not _was_trained(layer):
+        return
+    moved = _movement(layer)
+    for fit in layer.tests:
+        trainable = [TARGETS[layer.target].training[name]["trainable"] for name in fit.arrays]
+        if fit.like or not all(trainable) or set(fit.arrays) & set(layer.poles):
+            continue
+        coarsest = max(layer.precision[name] for name in fit.arrays)
+        same = kept(fit) and fit.draws >= FEW and moved > _HIDDEN * coarsest
+        if same or (fit.kind == "uniform" and _would_have_left(fit, moved, layer.alarm)):
+            law = f"{fit.quantity} is {_named(fit)} as at first, p = {fit.p:.2g}"
+            trained = f"A was trained, a typical mode by {moved:.2g} of itself"
+            yield fit.arrays[0], f"{trained}, and {law}, with none of {fit.draws} values outside."
+
+
+def _was_trained(layer: Observation) -> bool:
+    """Whether A was an initialization and moved, in every channel its own way."""
+    found = layer.identified
+    channels = max(1, inputs_of(layer.form)) if layer.form is not None else 0
+    irregular = 2 * found.apart > channels or len(found.A) == channels
+    own = [fit for fit in layer.tests if set(fit.arrays) <= set(layer.poles)]
+    as_drawn = own and all(fit.p >= layer.alarm and fit.outside == 0 for fit in own)
+    fresh = layer.fresh or found.exact or as_drawn
+    return bool(channels and found.names) and irregular and not fresh
+
+
+def _movement(layer: Observation) -> float:
+    """The deviation of normal noise that moved A as far as it is, relative to itself.
+
+    Modes are matched to the nearest, which hides some of it; those with a place of their own tell.
+    """
+    medians = [layer.identified.typical]
+    for fit in layer.tests:
+        draws = draws_of(layer.laws[fit.quantity], layer.arrays)
+        if fit.kind == "constant" and set(fit.arrays) <= set(layer.poles) and draws is not None:
+            medians.append(float(np.median(np.abs(draws.values / fit.parameters[0] - 1))))
+    return max(medians) / _MEDIAN
+
+
+def _would_have_left(fit: Fit, moved: float, alarm: float) -> bool:
+    """Whether normal noise of this size would have put some draws beyond the ends of the law.
+
+    At each end a share of deviation / (width sqrt(2 pi)) of uniform draws would leave.
+    """
+    leaving = 2 * fit.draws * moved / (fit.parameters[1] * math.sqrt(2 * math.pi))
+    return fit.outside == 0 and fit.p >= alarm and math.exp(-leaving) <= alarm
 
 
 def _inputs_of_bias(layer: Observation, name: str) -> int | None:

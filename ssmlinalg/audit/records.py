@@ -40,6 +40,8 @@ class Identified(NamedTuple):
             where nothing compares.
         allowed: the distance that the precision of the file explains: the largest of all modes if
             `exact`, else that of the mode farthest beyond it.
+        typical: the median of |A_n - A0_n| / |A0_n|, by which the nearest is chosen.
+        apart: the number of different channels, as far as A goes.
         distances: the distance of every initialization that was compared, of all but the nearest
             and exact ones in 64 channels.
         agrees: the share of channels with this A; of modes, where all channels have the same. 0
@@ -55,6 +57,8 @@ class Identified(NamedTuple):
     exact: bool
     distance: float
     allowed: float
+    typical: float
+    apart: int
     distances: dict[str, float]
     agrees: float
     deviating: tuple[int, ...]
@@ -183,6 +187,8 @@ NOTHING = Identified(
     exact=False,
     distance=math.inf,
     allowed=0.0,
+    typical=math.inf,
+    apart=0,
     distances={},
     agrees=0.0,
     deviating=(),
