@@ -182,7 +182,7 @@ def test_the_tree_sums_what_plain_sums_do(kind: str, pairs: int, real: int) -> N
     x = -half.conj()[:, None]
     y = half
     expected = a * ((1 / (x - y)) @ (a * c) + (1 / (x - y.conj())) @ (a * c).conj())
-    found = a * multipole.cauchy_product(tree)(a * c)
+    found = a * multipole.cauchy_product(tree, tree)(a * c)
     assert np.linalg.norm(found - expected) <= EXPANSIONS * np.linalg.norm(expected)
     np.testing.assert_allclose(
         multipole.log_sensitivities(tree, pairs),
@@ -190,6 +190,20 @@ def test_the_tree_sums_what_plain_sums_do(kind: str, pairs: int, real: int) -> N
         rtol=0,
         atol=EXPANSIONS,
     )
+
+
+@pytest.mark.parametrize("kind", CLOUDS)
+@pytest.mark.parametrize(("targets", "sources"), [(400, 1500), (900, 70), (5, 300), (300, 5)])
+def test_trees_of_targets_and_of_sources_may_differ(kind: str, targets: int, sources: int) -> None:
+    z = cloud(kind, targets, 0, seed=1)[:targets]
+    y = cloud(kind, sources, 0, seed=2)[:sources]
+    c = np.random.default_rng(3).standard_normal(sources) + 0j
+    x = -z.conj()[:, None]
+    a = np.sqrt(-z.real)
+    expected = a * ((1 / (x - y)) @ c + (1 / (x - y.conj())) @ c.conj())
+    product = multipole.cauchy_product(multipole.tree_of(z), multipole.tree_of(y))
+    scale = a * ((1 / abs(x - y)) @ abs(c) + (1 / abs(x - y.conj())) @ abs(c))
+    assert np.linalg.norm(a * product(c) - expected) <= EXPANSIONS * np.linalg.norm(scale)
 
 
 @pytest.mark.parametrize("kind", CLOUDS)

@@ -36,6 +36,11 @@ def ptd_init(
     `perturb`. Each perturbation is sized by one of `conditioning`, `tau` and `size`, as its own
     page says.
 
+    Up to order 4096 c is drawn in the coordinates of HiPPO. Beyond, where V is on demand, it is
+    d Q^T with d normal and Q = [sqrt 2 Re v, sqrt 2 Im v, v] the real eigenbasis of the normal part
+    A + P P^T: Q is orthogonal, so the law of c is the same, and c V = d (Q^T V) is the product with
+    a Cauchy matrix, by expansions within 1e-6.
+
     Args:
         order: order N of the state.
         measure: an entry of `hippo.MEASURES` that has a low-rank correction.
@@ -57,7 +62,8 @@ def ptd_init(
             perturbation, and one that is not stable; what the perturbation raises.
 
     Cost:
-        O(N^3); with "lossless" O(N^2) for each channel.
+        O(N^3). With "lossless" O(N^2) for each channel up to order 4096, and O(N) beyond, most of
+        it for kappa(V): none of that with a `tau`.
 
     Source:
         Yu et al. 2024 (PTD, arXiv 2310.01698) for the method; `perturb` for the perturbations.
@@ -153,7 +159,7 @@ def reading(
     """
     drawn = draw(channels, step, seed)
     c = drawn.rng.standard_normal((*drawn.shape, len(found.Lambda)))
-    model = found.paired(c, drawn.steps)
+    model = found.read_by(found.readout(c), drawn.steps)
     if not unstable:
         refuse_growth(found)
     return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .. import decompose, hippo
 from ..forms import MIMO, MIMORecurrence
 from ..ground import require
-from ..ground.backend import Complex
+from ..ground.backend import Array, Complex
 from .hippo_models import perturbed, refuse_growth
 from .random_parameters import (
     STEP,
@@ -120,7 +121,8 @@ def s5_init(
         (4, 3)
     """
     basis = decompose.eigenbasis(hippo.legs(_block_size(order, blocks)))
-    block = _Basis(basis.Lambda, basis.V, basis.V.conj().T)
+    adjoint = basis.V.conj().T
+    block = _Basis(basis.Lambda, lambda c: c @ basis.V, lambda b: adjoint @ b)
     return _s5(block, blocks, channels, step, seed)
 
 
@@ -144,6 +146,8 @@ def s5_ptd_init(
                C_\text{block} = c V .
 
     B is random, so no input is scaled: the bound on the transfer error is that of `ptd_init` only.
+    b and c are drawn in the coordinates of HiPPO up to order 4096 of a block, beyond in the real
+    eigenbasis of its normal part, see `ptd_init`.
 
     Args:
         order: order N of the state.
@@ -180,7 +184,8 @@ def s5_ptd_init(
         raise ValueError(f"{rule}; got {perturbation!r}. Take gaussian.")
     if not unstable:
         refuse_growth(found)
-    return _s5(_Basis(found.Lambda, found.V, found.V_inv), blocks, channels, step, seed)
+    block = _Basis(found.Lambda, found.readout, found.drive)
+    return _s5(block, blocks, channels, step, seed)
 
 
 def _block_size(order: int, blocks: int) -> int:
@@ -193,11 +198,17 @@ def _block_size(order: int, blocks: int) -> int:
 
 
 class _Basis(NamedTuple):
-    """The eigenbasis of one block: Lambda (N,), V (N, N) and its inverse."""
+    """The eigenbasis of one block.
+
+    Attributes:
+        Lambda: eigenvalues (N,).
+        readout: from rows c (..., N) to c V.
+        drive: from columns b (N, M) to V^{-1} b.
+    """
 
     Lambda: Complex
-    V: Complex
-    V_inv: Complex
+    readout: Callable[[Array], Array]
+    drive: Callable[[Array], Array]
 
 
 def _s5(block: _Basis, blocks: int, channels: int | None, step: Step, seed: int) -> MIMO:
@@ -215,10 +226,12 @@ def _s5(block: _Basis, blocks: int, channels: int | None, step: Step, seed: int)
     real = truncated_normal(rng, (width, blocks, size))
     c = (real + 1j * truncated_normal(rng, (width, blocks, size))) / scale
     n = blocks * len(kept)
+    B = np.concatenate([weight * block.drive(one)[kept] for one in b])
+    C = block.readout(c.real)[..., kept] + 1j * block.readout(c.imag)[..., kept]
     return MIMO(
         A=np.tile(Lambda, blocks),
-        B=(weight * (block.V_inv[kept] @ b)).reshape(n, width),
-        C=(c @ block.V[:, kept]).reshape(width, n),
+        B=B,
+        C=C.reshape(width, n),
         D=np.diag(rng.standard_normal(width)),
         step=log_uniform(rng, step, (n,)),
     )

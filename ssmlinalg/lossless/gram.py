@@ -88,7 +88,7 @@ def condition(z: Complex, *, progress: Report | None = None) -> float:
     else:
         tree = multipole.tree_of(half)
         log_K = multipole.log_sensitivities(tree, pairs)
-        largest = _largest_by_lanczos(multipole.cauchy_product(tree), len(half), pairs)
+        largest = _largest_by_lanczos(multipole.cauchy_product(tree, tree), len(half), pairs)
     top = float(np.max(log_K))
     sensitive = weight * np.exp(log_K - top)
     first = largest(weight, lambda fraction: report(fraction / 2))

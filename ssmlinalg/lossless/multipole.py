@@ -119,29 +119,30 @@ def tree_of(z: Complex) -> Tree:
     )
 
 
-def cauchy_product(tree: Tree) -> Callable[[Complex], Complex]:
-    r"""The function c -> sum_j c_j/(x_i - z_j) + conj(c_j)/(x_i - conj(z_j)) at x_i = -conj(z_i).
+def cauchy_product(tree: Tree, sources: Tree) -> Callable[[Complex], Complex]:
+    r"""The function c -> sum_j c_j/(x_i - y_j) + conj(c_j)/(x_i - conj(y_j)) at x_i = -conj(z_i).
 
-    Between boxes 1/(D - alpha - beta) = sum_{m,n} binom(m+n, n) alpha^n beta^m / D^{m+n+1}.
+    The z are those of `tree`, the y those of `sources`, and no y is an x. Between boxes
+    1/(D - alpha - beta) = sum_{m,n} binom(m+n, n) alpha^n beta^m / D^{m+n+1}.
     """
     k = np.arange(_TERMS)
     binomial = scipy.special.comb(k[:, None] + k, k)
     binomial = binomial.astype(np.complex128)
-    plans = [_cauchy_plan(tree, conjugate) for conjugate in (False, True)]
+    plans = [_cauchy_plan(tree, sources, conjugate) for conjugate in (False, True)]
     own = tree.own > 0
 
     def product(c: Complex) -> Complex:
-        charge = tree.own * c[tree.member]
-        moments = _moments(tree, charge)
-        local = np.zeros_like(moments)
-        values = np.zeros_like(charge)
-        sources = ((charge, moments), (charge.conj(), moments.conj()))
-        for (far, near, kernel), (q, m) in zip(plans, sources, strict=True):
+        charge = sources.own * c[sources.member]
+        moments = _moments(sources, charge)
+        local = np.zeros((len(tree.centre), _TERMS), dtype=np.complex128)
+        values = np.zeros(tree.member.shape, dtype=np.complex128)
+        given = ((charge, moments), (charge.conj(), moments.conj()))
+        for (far, near, kernel), (q, m) in zip(plans, given, strict=True):
             expanded = (m[far.source] * far.right) @ binomial * far.left
             _gather(local, far.target, expanded)
             _gather(values, near.target, _applied(kernel, q[near.source]))
         values += _values(tree, local)
-        total = np.empty_like(c)
+        total = np.empty(len(tree.z), dtype=np.complex128)
         total[tree.member[own]] = values[own]
         return total
 
@@ -165,7 +166,7 @@ def log_sensitivities(tree: Tree, pairs: int) -> Real:
     values = np.zeros(charge.shape)
     for side in (1, -1):
         for conjugate in (False, True):
-            far, near = _meet(tree, side, conjugate)
+            far, near = _meet(tree, tree, side, conjugate)
             source = moments.conj()[far.source] if conjugate else moments[far.source]
             parts = (source * far.right) @ series * far.left
             leading = np.log(np.abs(far.distance))
@@ -226,13 +227,12 @@ def _values(tree: Tree, local: Complex) -> Complex:
     return _applied(tree.powers, of_leaves).conj()
 
 
-def _cauchy_plan(tree: Tree, conjugate: bool) -> _Plan:
-    far, pairs = _meet(tree, 1, conjugate)
+def _cauchy_plan(tree: Tree, sources: Tree, conjugate: bool) -> _Plan:
+    far, pairs = _meet(tree, sources, 1, conjugate)
     far = far._replace(right=far.right / far.distance[:, None])
-    place = tree.z[tree.member]
-    y = place[pairs.source]
+    y = sources.z[sources.member[pairs.source]]
     y = y.conj() if conjugate else y
-    x = -place[pairs.target].conj()
+    x = -tree.z[tree.member[pairs.target]].conj()
     kernel = 1 / (x[:, :, None] - y[:, None, :])
     return _Plan(far, pairs, kernel)
 
@@ -262,29 +262,30 @@ def _add_near_logarithms(
 
 def _meet(
     tree: Tree,
+    sources: Tree,
     side: int,
     conjugate: bool,
 ) -> tuple[_Far, _Near]:
-    """Boxes that cover all pairs of x = -side conj(z_i) and y = z_j or conj(z_j).
+    """Boxes that cover all pairs of x = -side conj(z_i) and a source y_j or conj(y_j).
 
     Pairs of boxes are opened, the larger box first, until they are far apart or both are leaves.
     """
     x = -side * tree.centre.conj()
-    y = tree.centre.conj() if conjugate else tree.centre
-    leaves = len(x) // 2
+    y = sources.centre.conj() if conjugate else sources.centre
+    leaves = (len(x) // 2, len(y) // 2)
     far = []
     near = []
     a = np.array([1])
     b = np.array([1])
     while len(a):
         R = tree.radius[a]
-        r = tree.radius[b]
+        r = sources.radius[b]
         distance = np.abs(x[a] - y[b])
         gap = distance - np.minimum(R, r)
         apart = np.maximum(R, r) <= _RATIO * gap
-        ends = ~apart & (a >= leaves) & (b >= leaves)
+        ends = ~apart & (a >= leaves[0]) & (b >= leaves[1])
         far.append((a[apart], b[apart]))
-        near.append((a[ends] - leaves, b[ends] - leaves))
+        near.append((a[ends] - leaves[0], b[ends] - leaves[1]))
         rest = ~apart & ~ends
         a, b = _opened(
             a[rest],
@@ -297,7 +298,7 @@ def _meet(
     distance = x[target] - y[source]
     k = np.arange(_TERMS)
     left = (side * tree.radius[target] / distance)[:, None] ** k
-    right = (tree.radius[source] / distance)[:, None] ** k
+    right = (sources.radius[source] / distance)[:, None] ** k
     return (
         _Far(target, source, distance, left, right),
         _Near(*_by_target(near)),
@@ -309,11 +310,13 @@ def _opened(
     b: np.ndarray,
     R: Real,
     r: Real,
-    leaves: int,
+    leaves: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of boxes with radii R and r, the larger of each pair replaced by its children."""
-    open_a = (a < leaves) & ((r <= R) | (b >= leaves))
-    open_b = (b < leaves) & ((r >= R) | (a >= leaves))
+    last_a = a >= leaves[0]
+    last_b = b >= leaves[1]
+    open_a = ~last_a & ((r <= R) | last_b)
+    open_b = ~last_b & ((r >= R) | last_a)
     count = len(a)
     a = np.where(open_a, 2 * a, a)
     a = np.concatenate([a, a[open_a]])

@@ -215,6 +215,14 @@ class Diagonalization:
         """A number that |x~(iw) - x^(iw)| does not exceed at any w."""
         return self._deviation.upper
 
+    def readout(self, c: Array) -> Array:
+        """c V of rows c (..., N) in orthonormal real coordinates of the state: here those of A."""
+        return c @ self.V
+
+    def drive(self, b: Array) -> Array:
+        """V^{-1} b of columns b (N, M) in those coordinates."""
+        return self.V_inv @ b
+
     def paired(self, C: np.ndarray, step: np.ndarray | float = 1.0) -> Paired:
         """The model with a half spectrum that reads the state in the coordinates of A.
 
@@ -234,17 +242,39 @@ class Diagonalization:
             >>> perturb.lossless(hippo.legs(8)).paired(np.eye(8), step=0.1).C.shape
             (8, 4)
         """
-        if self.B is None:
-            rule = "`system` must have an input to become a model"
-            raise ValueError(f"{rule}; got a matrix. Give an NPLR or Dense form.")
         order = len(self.Lambda)
         shape = np.shape(C)
         require.shape("C", shape, f"(..., {order})", shape[-1:] == (order,))
+        return self.read_by(C @ self.V, step)
+
+    def read_by(self, C: Complex, step: np.ndarray | float = 1.0) -> Paired:
+        """The model with a half spectrum whose modes are read by C.
+
+        Args:
+            C: readout (..., N) of the modes, as `readout` makes it.
+            step: step (...) of the model, in the time of the system.
+
+        Returns:
+            A `Paired` form with D = 0.
+
+        Raises:
+            ValueError: if a matrix was perturbed, which has no input; if E is complex, for then
+                modes do not come in pairs.
+
+        Example:
+            >>> from ssmlinalg import hippo, perturb
+            >>> found = perturb.lossless(hippo.legs(8))
+            >>> found.read_by(found.readout(np.ones(8)), step=0.1).C.shape
+            (4,)
+        """
+        if self.B is None:
+            rule = "`system` must have an input to become a model"
+            raise ValueError(f"{rule}; got a matrix. Give an NPLR or Dense form.")
         if np.iscomplexobj(self.E):
             rule = "A + E must be real for modes to come in pairs"
             raise ValueError(f"{rule}; got a complex E, by {self.method}. Take a real one.")
-        D = np.zeros(shape[:-1])
-        full = Diagonal(self.Lambda, self.B, C @ self.V, D, np.asarray(step))
+        D = np.zeros(np.shape(C)[:-1])
+        full = Diagonal(self.Lambda, self.B, C, D, np.asarray(step))
         return pair(full)
 
 
