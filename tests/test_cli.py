@@ -318,6 +318,16 @@ def test_compare_draws_a_page(ssm: Run, tmp_path: Path) -> None:
     assert "s4d-legs" in (tmp_path / "all.html").read_text()
 
 
+def test_pages_of_one_folder_share_a_script_on_request(ssm: Run, tmp_path: Path) -> None:
+    for command in ("compare", "init ptd"):
+        page = f"{command[:4]}.html"
+        assert ssm(*command.split(), "-N", "8", "--html", page, "--share-script").status == 0
+        assert (tmp_path / page).stat().st_size < 200_000
+    (script,) = tmp_path.glob("plotly-*.min.js")
+    assert f'<script src="{script.name}">' in (tmp_path / "init.html").read_text()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium to draw pictures with")
 def test_compare_draws_pictures_for_papers_of_unstable_ones_too(ssm: Run, tmp_path: Path) -> None:
     done = ssm("compare", "-N", "64", "--html", "all.html", "--figure", "all.svg")

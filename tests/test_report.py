@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from targets import added
 
-from ssmlinalg import forms, hippo, inits, kernel, perturb, report
+from ssmlinalg import export, forms, hippo, inits, kernel, perturb, report
+from ssmlinalg.audit import audit
 from ssmlinalg.comparison import Row, Sweep, compare, fourier_sweep
 from ssmlinalg.report import notation
 from ssmlinalg.systems import transfer
@@ -424,7 +425,9 @@ def test_what_does_not_apply_is_a_dash_and_not_drawn():
     page = report.comparison(ROWS, title="all")
     row = re.search(r"<tr><th[^>]*>s4d-lin</th>(.*?)</tr>", page)
     assert row
-    assert row[1] == "<td>–</td><td>–</td><td>–</td><td>−0.5</td><td>97.4</td><td>32</td>"
+    *cells, sentence = re.findall(r"<td[^>]*>(.*?)</td>", row[1])
+    assert cells == ["–", "–", "–", "−0.5", "97.4", "32"]
+    assert sentence == "S4D-Lin: evenly spaced frequencies."
     assert "figure-1" in page
     assert "figure-1" not in report.comparison(ROWS[-1:], title="nothing to draw")
 
@@ -440,7 +443,7 @@ def test_what_the_frontier_cannot_hold_lies_on_its_rim():
     place = places(points)
     assert np.all(np.isfinite([at[:2] for at in place.values()]))
     assert place["ptd"] == (7.83, 0.0678, "circle")
-    assert place["s4"][2] == "triangle-down"
+    assert place["s4"][2] == "triangle-down-open", "it is not diagonal"
     assert place["hippo-legs"][2] == "triangle-se"
     assert place["hippo-legs"][0] > max(place[name][0] for name in ("ptd", "s4d-legs", "s4"))
     assert place["hippo-legs"][1] == place["s4"][1] < place["ptd"][1]
@@ -477,7 +480,8 @@ def test_the_worst_frequency_of_every_system_is_marked_and_no_curve_rises_above_
 
 def test_a_comparison_names_the_published_noise_as_the_worst_of_s4d():
     page = report.comparison(compare(32), fourier_sweep(32), title="all")
-    assert '<th scope="row">s4d-legs</th><td>325.426</td><td>20.3</td>' in page
+    row = re.search(r'<th scope="row">s4d-legs</th><td[^>]*>325.426</td><td[^>]*>20.3</td>', page)
+    assert row
     assert "Exact but for rounding and not drawn: hippo-legs, s4." in prose(page)
 
 
@@ -619,6 +623,77 @@ def held() -> tuple[str, int, int, Any]:
         kernel=K,
     )
     return page, 3, 1, report.impulse(form, 256, theirs=K)
+
+
+def audited() -> str:
+    """The page of layers with a constant step, and with values that were rounded to 16 bits."""
+    arrays = {}
+    for i in range(3):
+        layer = export.TARGETS["s4d"].to(inits.s4d_lin_init(16, channels=64, seed=i))
+        rounded = {name: one.astype(np.float16).astype(np.float32) for name, one in layer.items()}
+        arrays |= {f"model.layers.{i}.mixer.kernel.{name}": one for name, one in rounded.items()}
+    arrays["model.layers.1.mixer.kernel.log_dt"] = np.ones(64, np.float32)
+    return report.audit(audit(arrays), title="bad", facts={"built": "ssmlinalg audit bad.pt"})
+
+
+HIDDEN = """() => [...document.querySelectorAll("td, th, dd, .annotation-text-g text, .legendtext")]
+  .filter(one => one.getClientRects().length)
+  .filter(one => {
+    const box = one.getBoundingClientRect();
+    const around = one.closest(".wide");
+    const right = around ? around.getBoundingClientRect().right : innerWidth;
+    return box.left < 0 || box.right > right + 1 || one.scrollWidth > one.clientWidth + 1 &&
+      one.clientWidth > 0;
+  }).map(one => one.textContent)"""
+COVERED = """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap(plot => {
+  const bar = plot.querySelector(".modebar").getBoundingClientRect();
+  return [...plot.querySelectorAll(".legendtext, .annotation-text-g text")].filter(one => {
+    const box = one.getBoundingClientRect();
+    return bar.width && box.right > bar.left && box.left < bar.right && box.bottom > bar.top &&
+      box.top < bar.bottom;
+  }).map(one => one.textContent);
+})"""
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("kind", [audited, lambda: compared()[0], lambda: held()[0]])
+def test_no_word_of_a_page_is_cut_off_or_covered(
+    browser: Any, kind: Callable[[], str], screen: str, tmp_path: Path
+):
+    (tmp_path / "page.html").write_text(kind(), encoding="utf-8")
+    with opened(browser, screen, tmp_path / "page.html") as page:
+        page.wait_for_selector(".js-plotly-plot svg.main-svg")
+        assert page.evaluate(HIDDEN) == []
+        if screen == "desktop":
+            page.add_style_tag(content=".modebar { opacity: 1 !important }")
+            assert page.evaluate(COVERED) == []
+
+
+def test_no_two_names_on_the_frontier_are_in_each_others_way():
+    rows = [Row(f"ptd-{place}-of-many", 8.0 + place, 0.1, math.inf, 1, 1, 1) for place in range(6)]
+    figure: Any = report.frontier([*ROWS[:-1], *rows])
+    places = [(note.x, note.y, note.ay) for note in figure.layout.annotations]
+    assert len(set(places)) == len(places) == len(figure.data[0].x)
+    heights = [note.ay for note in figure.layout.annotations if "of-many" in note.text]
+    assert len(set(heights)) == 6
+
+
+def test_a_law_is_said_in_its_own_ends_and_a_remark_of_many_layers_once():
+    page = audited()
+    assert "uniform between -6.908 and -2.303; the draws agree" in page
+    assert "uniform(" not in page
+    assert len(re.findall("values are exact in float16", prose(page))) == 1
+
+
+def test_pages_share_a_script():
+    page = report.comparison(ROWS, title="all")
+    apart = report.shared(page)
+    assert page == apart.page.replace(
+        f'<script src="{apart.name}"></script>', f"<script>{apart.script}</script>"
+    )
+    assert len(apart.page) < 100_000
+    with pytest.raises(ValueError, match="must be one of this room, its script inside; got"):
+        report.shared(apart.page)
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -23,7 +23,7 @@ def constant(layer: Observation) -> Faults:
             continue
         laws = [fit for fit in layer.tests if name in fit.arrays and fit.kind != "constant"]
         if laws and not any(fit.like for fit in laws):
-            law = f"{laws[0].quantity} is drawn {_named(laws[0])}"
+            law = f"{laws[0].quantity} is drawn {laws[0].law}"
             yield name, f"All {array.size} values are {array.flat[0]:.6g}, where {law}."
 
 
@@ -35,7 +35,7 @@ def law(layer: Observation) -> Faults:
             if fit.kind == "constant":
                 off = f"deviates by {fit.statistic:.3g}"
             array = fit.arrays[0] if fit.arrays else ""
-            yield array, f"{fit.quantity} is not {_named(fit)}: {off} over {fit.draws} values."
+            yield array, f"{fit.quantity} is not {fit.law}: {off} over {fit.draws} values."
 
 
 def interval(layer: Observation) -> Faults:
@@ -81,7 +81,7 @@ def reset(layer: Observation) -> Faults:
         coarsest = max(layer.precision[name] for name in fit.arrays)
         same = kept(fit) and fit.draws >= FEW and moved > _HIDDEN * coarsest
         if same or (fit.kind == "uniform" and _would_have_left(fit, moved, layer.alarm)):
-            law = f"{fit.quantity} is {_named(fit)} as at first, p = {fit.p:.2g}"
+            law = f"{fit.quantity} is {fit.law} as at first, p = {fit.p:.2g}"
             trained = f"A was trained, a typical mode by {moved:.2g} of itself"
             yield fit.arrays[0], f"{trained}, and {law}, with none of {fit.draws} values outside."
 
@@ -126,13 +126,3 @@ def _inputs_of_bias(layer: Observation, name: str) -> int | None:
         return None
     weight = layer.others.get(f"{key.removesuffix('bias')}weight", ())
     return weight[1] if len(weight) == 2 else None
-
-
-def _named(fit: Fit) -> str:
-    """The law in words."""
-    if fit.kind == "uniform":
-        low, width = fit.parameters
-        return f"uniform between {low:.4g} and {low + width:.4g}"
-    if fit.kind == "constant":
-        return f"{fit.parameters[0]:.6g}"
-    return f"{fit.kind}({', '.join(f'{value:.4g}' for value in fit.parameters)})"

@@ -98,6 +98,16 @@ class Fit(NamedTuple):
     counts: np.ndarray
     arrays: tuple[str, ...]
 
+    @property
+    def law(self) -> str:
+        """The law in words."""
+        if self.kind == "uniform":
+            low, width = self.parameters
+            return f"uniform between {low:.4g} and {low + width:.4g}"
+        if self.kind == "constant":
+            return f"{self.parameters[0]:.6g}"
+        return f"{self.kind}({', '.join(f'{value:.4g}' for value in self.parameters)})"
+
 
 class LayerReport(NamedTuple):
     """One layer of a checkpoint.

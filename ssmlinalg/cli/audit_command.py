@@ -10,7 +10,7 @@ import typer
 
 import ssmlinalg
 
-from .options import Force, Html, Json, LayerOptions, given, named, renamed
+from .options import Force, Html, Json, LayerOptions, ShareScript, given, named, renamed
 from .output_files import refuse_written, write_page
 from .printing import PROGRESS, print_json, print_line, print_table
 from .provenance import command_line, facts
@@ -49,6 +49,7 @@ def audit(
     target: _Target = None,
     expect: _Expect = None,
     html: Html = None,
+    share_script: ShareScript = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -70,7 +71,7 @@ def audit(
             built = command_line("audit", str(checkpoint), asked)
             title = f"Audit of {checkpoint}"
             page = ssmlinalg.report.audit(found, title=title, facts=facts(built))
-            write_page(html, page, force=force)
+            write_page(html, page, force=force, shared=share_script)
     if as_json:
         records = [_record(layer) for layer in found.layers]
         print_json({"layers": records, "findings": [one._asdict() for one in found.findings]})

@@ -46,7 +46,7 @@ def compare(
             page = ssmlinalg.report.comparison(
                 rows, sweeps, title=f"All initializations at order {order}"
             )
-            write_page(outputs.html, page, force=outputs.force)
+            write_page(outputs.html, page, force=outputs.force, shared=outputs.share_script)
         if pictures:
             figures = [ssmlinalg.report.frontier(rows), ssmlinalg.report.robustness(sweeps)]
             write_pictures(pictures, figures, force=outputs.force)

@@ -67,7 +67,7 @@ def init(
             _write_arrays(output, found, there, length, record, outputs.force)
         figures["file"] = str(output)
     if outputs.html is not None:
-        _write_page(outputs.html, found, f"{name}, order {asked['order']}", built, outputs.force)
+        _write_page(outputs, found, f"{name}, order {asked['order']}", built)
         figures["html"] = str(outputs.html)
     if pictures:
         _write_pictures(pictures, found, outputs.force)
@@ -157,11 +157,13 @@ def _meaning(figure: str, value: Any) -> str:
     return ssmlinalg.report.MEANINGS.get(figure, "")
 
 
-def _write_page(path: Path, found: Any, title: str, built: str, force: bool) -> None:
+def _write_page(outputs: Outputs, found: Any, title: str, built: str) -> None:
     assert found.certificate is not None, "a page of what has no certificate was refused"
+    path = outputs.html
+    assert path is not None
     with PROGRESS.status(f"drawing {path}"):
         page = ssmlinalg.report.ptd(found.certificate, found.form, title=title, facts=facts(built))
-        write_page(path, page, force=force)
+        write_page(path, page, force=outputs.force, shared=outputs.share_script)
 
 
 def _write_pictures(paths: Sequence[Path], found: Any, force: bool) -> None:

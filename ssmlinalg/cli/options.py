@@ -41,6 +41,13 @@ def _is_number(word: str) -> bool:
 
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Html = Annotated[Path | None, typer.Option("--html", help="The HTML page to write.")]
+ShareScript = Annotated[
+    bool,
+    typer.Option(
+        "--share-script",
+        help="Put the script of the page, 5 MB, in a file beside it that all pages there share.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Order = Annotated[int, typer.Option("--order", "-N", help="Order of the state.")]
 Init = Annotated[
@@ -123,6 +130,7 @@ class Outputs(NamedTuple):
     """The files that a command can write beside what it prints, and how it prints."""
 
     html: Html = None
+    share_script: ShareScript = False
     figure: Annotated[
         Path | None,
         typer.Option(

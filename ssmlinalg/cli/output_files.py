@@ -28,8 +28,14 @@ def picture_paths(figure: Path | None, *names: str) -> list[Path]:
     return [figure.with_stem(f"{figure.stem}-{name}") for name in names]
 
 
-def write_page(path: Path, text: str, *, force: bool) -> None:
-    """Write an HTML page, whole or not at all."""
+def write_page(path: Path, text: str, *, force: bool, shared: bool) -> None:
+    """Write an HTML page, whole or not at all; if `shared`, its script beside it, once."""
+    if shared:
+        apart = ssmlinalg.report.shared(text)
+        text = apart.page
+        script = path.with_name(apart.name)
+        if not script.exists():
+            write_atomically(script, apart.script.encode(), force=False)
     write_atomically(path, text.encode(), force=force)
 
 

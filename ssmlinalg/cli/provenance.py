@@ -12,7 +12,7 @@ from .. import __version__
 def command_line(command: str, source: str, options: Mapping[str, Any]) -> str:
     """The words of the request, defaults that were filled in among them."""
     words = [
-        f"--{option} {_word(one)}"
+        f"--{option}" if one is True else f"--{option} {_word(one)}"
         for option, value in options.items()
         for one in (value if isinstance(value, list) else [value])
     ]

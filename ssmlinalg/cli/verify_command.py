@@ -101,7 +101,7 @@ def verify(
         built = command_line("verify", source, asked)
         if outputs.html is not None:
             page = _page(done[0], f"Verification of {source}", facts(built))
-            write_page(outputs.html, page, force=outputs.force)
+            write_page(outputs.html, page, force=outputs.force, shared=outputs.share_script)
         if pictures:
             write_pictures(pictures, _figures(done[0]), force=outputs.force)
     _print(source, built, done, as_json=outputs.as_json)

@@ -9,8 +9,9 @@ page              shows
 `audit`           the layers of a checkpoint and their faults
 ================  ===========================================================
 
-All return the text of a page with plotly.js inside. The pictures are plotly figures, made by
-functions of their own for notebooks; `images` makes SVG, PDF or PNG files of them.
+All return the text of a page with plotly.js inside; `shared` takes it out, for folders of pages.
+The pictures are plotly figures, made by functions of their own for notebooks; `images` makes SVG,
+PDF or PNG files of them.
 
 ==========================================  =================================
 picture                                     of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .model_pictures import gain, impulse, modes
     from .perturbation_pictures import Curves, curves, deviation, response, spectrum
     from .repeated_findings import findings
+    from .shared_script import Shared, shared
     from .time_table import timetable
     from .verification_page import verification
 
@@ -51,6 +53,7 @@ __all__ = [
     "PTD",
     "S4D",
     "Curves",
+    "Shared",
     "audit",
     "comparison",
     "curves",
@@ -64,6 +67,7 @@ __all__ = [
     "ptd",
     "response",
     "robustness",
+    "shared",
     "spectrum",
     "timetable",
     "verification",
@@ -79,6 +83,7 @@ _FILES = {
     "model_pictures": "gain impulse modes",
     "perturbation_pictures": "Curves curves deviation response spectrum",
     "repeated_findings": "findings",
+    "shared_script": "Shared shared",
     "time_table": "timetable",
     "verification_page": "verification",
 }

@@ -10,19 +10,38 @@ import numpy as np
 import plotly.graph_objects as go
 import scipy
 
-from ..audit import Audit, Fit, LayerReport
+from ..audit import ALARM, Audit, Fit, LayerReport
 from .axes import empty
 from .colours import FAINT, PTD, S4D
 from .complex_plane import Points, plane
-from .html_page import Card, Section, page, table
+from .html_page import Card, Section, certificate, page, table
 from .notation import number, percent
+from .repeated_findings import findings
 
 _DRAWN = 12  # layers with pictures: those with findings first
 _ROW = 240  # points of the height of a histogram
 
 _FINDING_HEADS = ("layer", "kind", "array", "what is wrong")
-_LAYER_HEADS = ("layer", "target", "order", "channels", "A is", "distance", "allowed", "")
-_LAW_HEADS = ("layer", "quantity", "law", "draws", "statistic", "p", "outside", "drawn so by")
+_LAYER_HEADS = ("layer", "target", "order", "channels", "distance", "allowed", "what A is")
+_LAYER_COLUMNS = {
+    "target": "the framework whose layer has these names",
+    "distance": "the largest |A − A₀| / |A₀| of a mode, A₀ of the initialization",
+    "allowed": "what the precision of the file makes of it",
+}
+_LAW_HEADS = (
+    "layer",
+    "quantity",
+    "draws",
+    "statistic",
+    "p",
+    "outside",
+    "the law, and what follows",
+)
+_LAW_COLUMNS = {
+    "statistic": "of Kolmogorov and Smirnov: the largest distance of the two distributions, 0 to 1",
+    "p": "the probability of one as large, were the law true",
+    "outside": "the share of draws beyond the ends of the law",
+}
 _ABOUT_SPECTRUM = (
     "The modes of the channel that is furthest off, over those of {names}. "
     "Both axes are logarithmic away from 0."
@@ -72,46 +91,66 @@ def _count(number: int, noun: str) -> str:
 
 def _cards(found: Audit, facts: Mapping[str, str]) -> Iterator[Card]:
     if found.findings:
-        rows = [
-            (one.layer or "–", one.kind, one.array or "–", one.message) for one in found.findings
-        ]
-        yield Card("Findings", table(_FINDING_HEADS, rows))
-    yield Card("Layers", table(_LAYER_HEADS, map(_layer_row, found.layers)))
-    laws = [
-        (layer.prefix or "–", *_law_cells(fit)) for layer in found.layers for fit in layer.tests
-    ]
+        yield Card("Findings", table(_FINDING_HEADS, findings(found.findings)))
+    layers = map(_layer_row, found.layers)
+    yield Card("Layers", table(_LAYER_HEADS, layers, _LAYER_COLUMNS))
+    alarm = ALARM / max(1, sum(len(layer.tests) for layer in found.layers))
+    laws = [_law_row(layer, fit, alarm) for layer in found.layers for fit in layer.tests]
     if laws:
-        yield Card("Laws", table(_LAW_HEADS, laws))
+        yield Card("Laws", table(_LAW_HEADS, laws, _LAW_COLUMNS))
     if facts:
-        yield Card("", table(("", ""), facts.items()))
+        yield Card("", certificate((), facts))
 
 
 def _layer_row(layer: LayerReport) -> tuple[str, ...]:
     found = layer.identified
-    names = " or ".join(found.names) or "nothing that is known"
-    near = bool(found.names) and not found.exact
     return (
         layer.prefix or "–",
         layer.target,
         str(layer.order),
         str(layer.channels),
-        f"nearest to {names}" if near else names,
         number(found.distance) if found.names else "–",
         number(found.allowed) if found.names else "–",
-        "fresh" if layer.fresh else "trained, or none of ours",
+        _identified(layer),
     )
 
 
-def _law_cells(fit: Fit) -> tuple[str, ...]:
+def _identified(layer: LayerReport) -> str:
+    """The initialization that A is, and whether the laws of that layer are asked for."""
+    names = " or ".join(layer.identified.names)
+    if not layer.order:
+        return "The arrays could not be read as this layer."
+    if not names:
+        named = "None that is known"
+    elif layer.identified.exact:
+        named = names
+    else:
+        named = f"Nearest to {names}"
+    judged = "fresh: its laws are tested" if layer.fresh else "trained, or none of ours"
+    return f"{named}; {judged}."
+
+
+def _law_row(layer: LayerReport, fit: Fit, alarm: float) -> tuple[str, ...]:
     return (
+        layer.prefix or "–",
         fit.quantity,
-        f"{fit.kind}({', '.join(map(number, fit.parameters))})",
         str(fit.draws),
         number(fit.statistic),
         number(fit.p),
         percent(fit.outside),
-        fit.like or "–",
+        f"{fit.law}; {_judged(layer, fit, alarm)}.",
     )
+
+
+def _judged(layer: LayerReport, fit: Fit, alarm: float) -> str:
+    """The consequence of a test of a law, in a few words."""
+    if fit.like:
+        return f"drawn as {fit.like} draws it"
+    if fit.p >= alarm and fit.outside == 0:
+        return "the draws agree"
+    if not layer.fresh:
+        return "no longer so, and no fault of a trained layer"
+    return "the draws do not agree"
 
 
 def _sections(layer: LayerReport) -> Iterator[Section]:

@@ -17,7 +17,7 @@ _POINTS = 800  # of a logarithmic grid
 _CLUSTER = 15  # points about a pole
 _WIDTH = 1e-4  # beside its height: the width that an undamped pole is given
 _APART = 1e-12  # relative: frequencies nearer than this, to each other or to a pole, are one
-_TICKS = 9  # of an asinh axis, at most
+_FEW = 3  # decades: with fewer, 2 and 5 of each are ticks as well
 
 _AXIS = {
     "gridcolor": GRID,
@@ -99,13 +99,16 @@ class Scale(NamedTuple):
     labels: list[str]
 
 
-def asinh_axis(values: np.ndarray) -> Scale:
-    """Linear up to the smallest size that is no rounded zero, logarithmic beyond."""
+def asinh_axis(values: np.ndarray, most: int) -> Scale:
+    """Linear up to the smallest size that is no rounded zero, logarithmic beyond.
+
+    There are at most so many ticks.
+    """
     size = np.abs(values)
     real = size[size > _ZERO * size.max()]
     unit = float(real.min()) if len(real) else 1.0
     top = float(real.max()) if len(real) else 1.0
-    apart = float(np.ptp(np.arcsinh(values / unit))) / _TICKS
+    apart = float(np.ptp(np.arcsinh(values / unit))) / most
     kept = _rounded_ticks(unit, top, apart)
     ticks = np.array([*(-tick for tick in kept), 0.0, *kept[::-1]])
     ticks = ticks[(ticks >= min(values.min(), 0.0)) & (ticks <= max(values.max(), 0.0))]
@@ -114,12 +117,18 @@ def asinh_axis(values: np.ndarray) -> Scale:
 
 def _rounded_ticks(unit: float, top: float, apart: float) -> list[float]:
     """Round numbers from `top` down that lie `apart` from each other and from 0, in asinh scale."""
-    steps = (1.0,) if top > 30 * unit else (5.0, 2.0, 1.0)
     lowest = math.floor(math.log10(unit))
     decades = 10.0 ** np.arange(math.floor(math.log10(top)), lowest - 1, -1)
+    kept = _kept(np.outer(decades, (1.0,)), unit, top, apart)
+    return (
+        kept if len(kept) >= _FEW else _kept(np.outer(decades, (5.0, 2.0, 1.0)), unit, top, apart)
+    )
+
+
+def _kept(ticks: np.ndarray, unit: float, top: float, apart: float) -> list[float]:
     kept = []
     above = math.inf
-    for tick in map(float, np.outer(decades, steps).ravel()):
+    for tick in map(float, ticks.ravel()):
         place = math.asinh(tick / unit)
         if tick <= top and place >= apart and above - place >= apart:
             kept.append(tick)

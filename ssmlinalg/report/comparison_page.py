@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Sequence
 
 from ..comparison import Row, Sweep
+from ..inits import INITS
+from ..perturb import PERTURBATIONS
 from .comparison_pictures import EXACT, frontier, robustness
+from .figure_meanings import MEANINGS
 from .html_page import Card, Section, page, table
 from .notation import number
 
-_HEADS = ("", "κ₂(V)", "‖E‖₂ / ‖A‖₂", "sup |x̃ − x̂|", "max Re λ", "max |Im λ|", "modes")
-_SWEEP_HEADS = ("", "worst ω", "|x̃ − x̂| there")
+_HEADS = (
+    "",
+    "κ₂(V)",
+    "‖E‖₂ / ‖A‖₂",
+    "sup |x̃ − x̂|",
+    "max Re λ",
+    "max |Im λ|",
+    "modes",
+    "what it is",
+)
+_COLUMNS = {
+    "κ₂(V)": "condition of the eigenbasis: by how much it can magnify rounding",
+    "‖E‖₂ / ‖A‖₂": "the perturbation beside the matrix",
+    "sup |x̃ − x̂|": MEANINGS["transfer_error"],
+    "max Re λ": "the slowest decay; stable below 0",
+    "max |Im λ|": "the highest frequency, in radians per unit of time",
+    "modes": "how many are stored; half of a spectrum of conjugates",
+    "–": "does not apply: the model is no approximation of HiPPO-LegS with a state of its own",
+}
+_SWEEP_HEADS = ("", "worst ω", "|x̃ − x̂| there", "what is measured")
+_HIPPO = "HiPPO-LegS itself, diagonalized exactly: no computer holds so large a κ₂(V)."
+_S4 = "Not diagonal: κ₂(V) is that of Λ, and P, which it has besides, makes it exact."
+_DRAWN = "Its input is drawn: no error of one state, and in the second table a mean."
 _FRONTIER = "Conditioning against transfer error"
 _ROBUSTNESS = "Robustness to Fourier modes"
 _ABOUT_FRONTIER = (
-    "Left is better conditioned, down is nearer to HiPPO. "
-    "Triangles lie far outside, in the direction they point."
+    "Of diagonal models: left is better conditioned, down is nearer to HiPPO. "
+    "Triangles lie far outside, in the direction they point. Hollow is s4, which is not diagonal: "
+    "it is exact by a correction of low rank, at a cost in every step."
 )
 _ABOUT_ROBUSTNESS = (
     "How far the state of each is from that of HiPPO when the input is a sinusoid of frequency ω "
@@ -49,7 +75,7 @@ def comparison(rows: Sequence[Row], sweeps: Sequence[Sweep] = (), *, title: str)
     if not rows:
         rule = "`rows` must hold at least one initialization"
         raise ValueError(f"{rule}; got none. Pass the result of comparison.compare.")
-    cards = [Card("", table(_HEADS, map(_cells, rows)))]
+    cards = [Card("", table(_HEADS, map(_cells, rows), _COLUMNS))]
     sections = []
     if any(not math.isnan(row.condition + row.transfer_error) for row in rows):
         sections.append(Section(_FRONTIER, frontier(rows), _ABOUT_FRONTIER))
@@ -61,11 +87,26 @@ def comparison(rows: Sequence[Row], sweeps: Sequence[Sweep] = (), *, title: str)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (row.name, *map(number, row[1:-1]), str(row.modes))
+    return (row.name, *map(number, row[1:-1]), str(row.modes), _about(row.name))
+
+
+def _about(name: str) -> str:
+    """The initialization or perturbation in words, and what is to be known of its figures."""
+    known = INITS | {f"ptd-{name}": make for name, make in PERTURBATIONS.items()}
+    summary = (inspect.getdoc(known[name]) or "").partition("\n")[0] if name in known else ""
+    more = {"hippo-legs": _HIPPO, "s4": _S4, "s5": _DRAWN, "s5-ptd": _DRAWN}.get(name, "")
+    return f"{summary} {more}".replace("`", "").strip()
 
 
 def _worst(sweep: Sweep) -> tuple[str, ...]:
-    return (sweep.name, f"{sweep.worst_frequency:.6g}", number(sweep.worst_error))
+    measured = "the largest error of the state"
+    if sweep.name.startswith("s5"):
+        measured = "root mean square over the input, which is drawn with variance 1/N"
+    elif math.isinf(sweep.worst_error):
+        measured = "unstable: no steady state; ω of the mode that grows most"
+    elif sweep.worst_error <= EXACT:
+        measured = "exact but for rounding"
+    return (sweep.name, f"{sweep.worst_frequency:.6g}", number(sweep.worst_error), measured)
 
 
 def _left_out(sweeps: Sequence[Sweep]) -> str:

@@ -6,18 +6,26 @@ import html
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from ..comparison import Row, Sweep
 from .axes import curve, empty, log_axes
-from .colours import HIPPO, PTD, S4D
+from .colours import FAINT, HIPPO, INK, PTD, S4D
 from .notation import number
 
+_LABEL = 17  # points from one line of names to the next
+_RISES = (1, -1, *range(2, 64))  # of a name over its point, in lines
+_LINES = 16  # lines of names in the height of a picture
+_CLEAR = 0.99 / _LINES  # a whole line, but for rounding
+_MARKER = 0.02  # half the width of a marker
+_ACROSS = 40  # letters in the width of a picture on a narrow screen
 EXACT = 1e-6  # errors below are drawn as none
 _CONDITION = 1e6  # beyond it a row lies on the right rim
 _ERROR = 1e6  # beyond it a row lies on the upper rim
+_HOLLOW = "-open"
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _MARKS = ("circle", "diamond", "square", "triangle-up", "x", "star")
 # Of a row of the frontier: inside, below, above; and the same on the right rim.
@@ -58,30 +66,69 @@ def frontier(rows: Sequence[Row]) -> go.Figure:
     x = np.where(right, wall, condition)
     y = np.where(below, floor, np.where(above, ceiling, error))
     symbols = _RIM[right.astype(int), below + 2 * above]
+    hollow = [_HOLLOW if row.name == "s4" else "" for row in rows]  # it is not diagonal
     figure = empty("κ₂(V)", "sup |x̃ − x̂|")
     log_axes(figure, np.append(x, 3 * wall), y)
-    figure.update_layout(showlegend=False, margin_t=32)
+    figure.update_layout(showlegend=False, margin_t=2 * _LABEL)
+    names = [html.escape(row.name) for row in rows]
     figure.add_scatter(
         x=x,
         y=y,
-        mode="markers+text",
-        text=[html.escape(row.name) for row in rows],
-        textposition=_inwards(x**2 > wall, above),
+        mode="markers",
+        text=names,
         customdata=[[number(row.condition), number(row.transfer_error)] for row in rows],
         hovertemplate=_FRONTIER_HOVER,
-        marker={"size": 11, "symbol": symbols, "color": [_colour(row.name) for row in rows]},
+        marker={
+            "size": 11,
+            "symbol": np.char.add(symbols, hollow),
+            "color": [_colour(row.name) for row in rows],
+        },
         cliponaxis=False,
     )
+    axes: Any = figure.layout
+    _add_labels(figure, names, np.log10([x, y]), np.array([axes.xaxis.range, axes.yaxis.range]))
     return figure
 
 
 _FRONTIER_HOVER = "κ = %{customdata[0]}<br>transfer error %{customdata[1]}<extra>%{text}</extra>"
 
 
-def _inwards(left: np.ndarray, rim: np.ndarray) -> np.ndarray:
-    """Positions of labels: away from the ends of the axis, in turn above and below on the rim."""
-    height = np.where(rim, np.where(np.cumsum(rim) % 2, "top", "bottom"), "middle")
-    return np.char.add(height, np.where(left, " left", " right"))
+def _add_labels(figure: go.Figure, names: list[str], at: np.ndarray, ends: np.ndarray) -> None:
+    """Write each name above its point or below, with a line to it where others are in the way.
+
+    In the left third of the picture a name begins at its point, in the right third it ends there:
+    none is cut off on a narrow screen.
+    """
+    u, v = (at - ends[:, :1]) / np.ptp(ends, axis=1)[:, None]
+    taken = [(a - _MARKER, a + _MARKER, b) for a, b in zip(u, v, strict=True)]
+    for place in np.lexsort((u, -v)):
+        width = len(names[place]) / _ACROSS
+        third = int(np.clip(3 * u[place], 0, 2))
+        left = u[place] - width * third / 2
+        rise = next(
+            rise
+            for rise in _RISES
+            if not any(
+                left < end
+                and start < left + width
+                and abs(height - v[place] - rise / _LINES) < _CLEAR
+                for start, end, height in taken
+            )
+        )
+        taken.append((left, left + width, v[place] + rise / _LINES))
+        figure.add_annotation(
+            x=at[0, place],
+            y=at[1, place],
+            text=names[place],
+            ax=0,
+            ay=-_LABEL * rise,
+            showarrow=True,
+            arrowhead=0,
+            arrowwidth=1,
+            arrowcolor=FAINT if abs(rise) > 1 else "rgba(0,0,0,0)",
+            xanchor=("left", "center", "right")[third],
+            font={"size": 12, "color": INK},
+        )
 
 
 def robustness(sweeps: Sequence[Sweep]) -> go.Figure:

@@ -32,8 +32,8 @@ def plane(
 ) -> go.Figure:
     """Points of the complex plane under their names, both axes in asinh scale."""
     everything = np.concatenate([points.values for points in spectra])
-    x_axis = asinh_axis(np.real(everything))
-    y_axis = asinh_axis(np.imag(everything))
+    x_axis = asinh_axis(np.real(everything), most=5)
+    y_axis = asinh_axis(np.imag(everything), most=9)
     figure = empty(across, along)
     figure.update_xaxes(**_axis(x_axis, np.real(everything)))
     figure.update_yaxes(**_axis(y_axis, np.imag(everything)))

@@ -57,7 +57,7 @@ def _heading(text: str) -> str:
 def _drawing(figure: go.Figure | None, name: str) -> str:
     if figure is None:
         return ""
-    return plotly.io.to_html(
+    drawn = plotly.io.to_html(
         figure,
         full_html=False,
         include_plotlyjs=False,
@@ -69,6 +69,7 @@ def _drawing(figure: go.Figure | None, name: str) -> str:
             "toImageButtonOptions": {"format": "svg", "filename": name},
         },
     )
+    return f'<div class="drawing">{drawn}</div>'
 
 
 def certificate(numbers: Iterable[Sequence[str]], facts: Mapping[str, str]) -> str:
@@ -78,21 +79,30 @@ def certificate(numbers: Iterable[Sequence[str]], facts: Mapping[str, str]) -> s
     return f'<table class="certificate">{"".join(rows)}</table>'
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with a head, which scrolls sideways where it is wider than the page.
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], columns: Mapping[str, str] | None = None
+) -> str:
+    """A table with a head, and below it the meaning of its `columns`.
 
-    The first cell of a row is its name.
+    The first cell of a row is its name, the last one a sentence. On a narrow screen a row is a
+    paragraph, its cells one after the other, each after the head of its column.
     """
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in heads)
-    body = "".join(map(_row, rows))
+    body = "".join(_row(heads, cells) for cells in rows)
     inside = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="wide">{inside}</div>'
+    terms = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(meaning)}</dd>"
+        for name, meaning in (columns or {}).items()
+    )
+    legend = f'<dl class="legend">{terms}</dl>' if terms else ""
+    return f'<div class="wide">{inside}</div>{legend}'
 
 
-def _row(cells: Sequence[str]) -> str:
-    name, *rest = map(html.escape, cells)
-    body = "".join(f"<td>{cell}</td>" for cell in rest)
-    return f'<tr><th scope="row">{name}</th>{body}</tr>'
+def _row(heads: Sequence[str], cells: Sequence[str]) -> str:
+    name, *figures, sentence = map(html.escape, cells)
+    labelled = zip(heads[1:], figures, strict=False)
+    body = "".join(f'<td data-head="{html.escape(head)}">{cell}</td>' for head, cell in labelled)
+    return f'<tr><th scope="row">{name}</th>{body}<td class="gloss">{sentence}</td></tr>'
 
 
 _NUMBER = '<tr><th scope="row">{}</th><td class="number">{}</td><td class="gloss">{}</td></tr>'
@@ -100,12 +110,12 @@ _FACT = '<tr><th scope="row">{}</th><td colspan="2">{}</td></tr>'
 _STYLE = f"""
 :root {{ color-scheme: light }}
 body {{ margin: 0; background: #f5f6f8; color: {INK}; font: 16px/1.5 {FONT} }}
-main {{ max-width: 60rem; margin: 0 auto; padding: 2rem 1rem 4rem }}
+main {{ max-width: 68rem; margin: 0 auto; padding: 2rem 1rem 4rem }}
 h1 {{ font-size: 1.6rem; line-height: 1.25; margin: 0 0 .3rem; font-weight: 650 }}
 h2 {{ font-size: 1.1rem; margin: 0; font-weight: 650 }}
 .card h2 {{ margin-bottom: .5rem }}
 .lead {{ color: {FAINT}; margin: 0 0 1.5rem; font-size: 1.05rem }}
-section p {{ color: {FAINT}; margin: .2rem 0 1rem }}
+section p {{ color: {FAINT}; margin: .2rem 0 0 }}
 section, .card {{
   background: #fff; border: 1px solid #e3e6ea; border-radius: 12px;
   padding: 1.2rem; margin: 0 0 1.2rem;
@@ -119,8 +129,21 @@ tr:first-child > * {{ border-top: 0 }}
 tbody tr:first-child > * {{ border-top: 1px solid #c8ced6 }}
 th {{ white-space: nowrap }}
 thead th {{ color: {FAINT}; font-size: .9rem }}
-.wide {{ overflow-x: auto }}
+.wide {{
+  overflow-x: auto;
+  background:
+    linear-gradient(to right, #fff 2rem, transparent) left / 4rem 100% no-repeat local,
+    linear-gradient(to left, #fff 2rem, transparent) right / 4rem 100% no-repeat local,
+    linear-gradient(to right, #0003, transparent) left / 1rem 100% no-repeat scroll,
+    linear-gradient(to left, #0003, transparent) right / 1rem 100% no-repeat scroll;
+}}
 .wide td {{ white-space: nowrap }}
+.wide .gloss {{ white-space: normal; min-width: 16rem; padding-right: 0 }}
+.legend {{
+  display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem;
+  margin: 1rem 0 0; font-size: .9rem; color: {FAINT};
+}}
+.legend dd {{ margin: 0 }}
 .certificate th, .number {{ width: 1% }}
 .certificate tr:first-child > * {{ border-top: 0 }}
 .certificate td {{ overflow-wrap: anywhere }}
@@ -136,8 +159,25 @@ thead th {{ color: {FAINT}; font-size: .9rem }}
   .certificate tr > * {{ border: 0; padding: 0; width: auto }}
   .certificate th, .certificate .number {{ white-space: normal }}
   .certificate .gloss {{ grid-column: 1 / -1; font-size: .9rem }}
+  .wide thead {{ display: none }}
+  .wide table, .wide tbody, .wide tr {{ display: block }}
+  .wide tr {{ padding: .4rem 0; border-top: 1px solid {GRID} }}
+  .wide tr > *, .wide tbody tr:first-child > * {{
+    display: inline-block; border: 0; padding: 0 .8rem 0 0; white-space: normal;
+    overflow-wrap: anywhere;
+  }}
+  .wide th {{ font-weight: 650 }}
+  .wide td[data-head]:not([data-head=""])::before {{
+    content: attr(data-head); color: {FAINT}; font-size: .85rem; margin-right: .3rem;
+  }}
+  .wide .gloss {{ display: block; min-width: 0; font-size: .9rem }}
 }}
-@media (pointer: coarse), (max-width: 40rem) {{ .modebar {{ display: none }} }}
+.drawing {{ padding-top: 1.8rem }}
+.drawing .modebar-container {{ top: -1.8rem !important }}
+@media (pointer: coarse), (max-width: 40rem) {{
+  .modebar {{ display: none }}
+  .drawing {{ padding-top: 0 }}
+}}
 """
 # A finger on a picture scrolls the page and shows values; zooming is for those with a mouse.
 _TEMPLATE = """<!DOCTYPE html>

@@ -127,35 +127,45 @@ def gain(form: Any, *, rule: Rule = "zoh") -> go.Figure:
     figure = _rows(channels, "f  (cycles / sample)", "|G|")
     for row, channel in enumerate(channels, 1):
         sizes = _add_gain(figure, channel, row, rule)
-        positive = sizes[sizes > 0]
-        decades = np.ptp(np.log10(positive)) if positive.size else 0.0
-        figure.update_yaxes(dtick=max(1, math.ceil(decades / 3)), row=row)
+        figure.update_yaxes(tickvals=_outer_decades(sizes), row=row)
         line = {"color": FAINT, "width": 1.5, "dash": "dot"}
         figure.add_vline(x=_NYQUIST, line=line, row=row, col=1)  # pyright: ignore
     figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_xaxes(dtick=1)
     at = {"x": np.log10(_NYQUIST), "xref": "x", "xanchor": "left"}
     above = {"y": 1, "yref": "y domain", "yanchor": "bottom"}
     return figure.add_annotation(text="Nyquist", **_NOTE, **at, **above)
 
 
+def _outer_decades(sizes: np.ndarray) -> list[float]:
+    """The lowest power of ten among sizes and the highest: more do not fit into a row."""
+    exponents = np.log10(sizes[sizes > 0])
+    if not exponents.size:
+        return []
+    low = math.ceil(exponents.min())
+    high = math.floor(exponents.max())
+    return [10.0**power for power in sorted({low, high})]
+
+
 def _add_gain(figure: go.Figure, channel: Channel, row: int, rule: Rule) -> np.ndarray:
-    """Draw the gain of a channel; that of the sampled model is returned."""
+    """Draw the gain of a channel; every size that is drawn is returned."""
     form = channel.form
     angles = np.union1d(frequencies(np.zeros(0), poles_of(form)), _ANGLES)
+    sizes = []
     f = angles / (2 * np.pi)
     where = f"channel {channel.place}, {channel.name}"
     hover = f"%{{y:.4g}} at %{{x:.4g}} cycles a sample<extra>{where}</extra>"
     trace = {"mode": "lines", "hovertemplate": hover, "row": row, "col": 1}
     if kind(form).continuous:
-        size = np.abs(transfer(form, 1j * angles / form.step))
+        sizes.append(np.abs(transfer(form, 1j * angles / form.step)))
         line = {"color": PTD, "width": 2}
-        _in_legend(figure, "continuous", x=f, y=size, line=line, **trace)
+        _in_legend(figure, "continuous", x=f, y=sizes[-1], line=line, **trace)
         form = discretize(form, rule=rule)
     below = f < _NYQUIST
-    size = np.abs(transfer(form, np.exp(1j * angles[below])))
+    sizes.append(np.abs(transfer(form, np.exp(1j * angles[below]))))
     dashed = {"color": INK, "width": 1.5, "dash": "dash"}
-    _in_legend(figure, "sampled", x=f[below], y=size, line=dashed, **trace)
-    return size
+    _in_legend(figure, "sampled", x=f[below], y=sizes[-1], line=dashed, **trace)
+    return np.concatenate(sizes)
 
 
 class _Plane(NamedTuple):

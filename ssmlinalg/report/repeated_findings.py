@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ..audit import Finding
 
-_NAMED = 3  # arrays or layers that are named one by one; more are counted
+_NAMED = 2  # arrays or layers that are named one by one; more are counted
 _COUNT = re.compile(
     r"^All \d+ values "
 )  # differs from array to array, and says nothing of the fault
