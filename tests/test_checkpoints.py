@@ -281,6 +281,53 @@ def test_an_index_and_its_folder_hold_the_arrays_of_all_files(tmp_path: Path) ->
         assert all(map(same, values(found).values(), MODEL.values()))
 
 
+def test_an_index_says_which_arrays_there_are_and_in_which_file(tmp_path: Path) -> None:
+    """Files may hold others, as those that an earlier upload left, and the same name twice."""
+    path = sharded(tmp_path)
+    other = {"A": 2 * MODEL["A"], "b": MODEL["seq.b"], "stale": np.ones(3)}
+    write(tmp_path / "m-2.safetensors", other, {}, force=True)
+    write(tmp_path / "m-3.safetensors", {"unnamed": np.ones(2)}, {}, force=True)
+    found = read(path)
+    assert list(found.entries) == ["A", "b"]
+    assert same(found.entries["A"].read(), MODEL["A"])
+    turned = sharded(tmp_path, weight_map={"A": "m-2.safetensors"})
+    write(tmp_path / "m-2.safetensors", other, {}, force=True)
+    assert list(read(turned).entries) == ["A"]
+    assert same(read(turned).entries["A"].read(), other["A"])
+
+
+def overlapping(path: Path) -> bytes:
+    """A PyTorch file whose directory lists the bytes of its largest tensor twice."""
+    torch.save({"A": torch.ones(64), "b": torch.ones(2)}, path)
+    data = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        members = {Path(one.filename).name: one for one in archive.infolist()}
+        start = archive.start_dir
+    directory = bytearray(data[start:])
+    # The offset of a member is the last field of its entry, at byte 42.
+    where = directory.index(members["1"].filename.encode()) - 46
+    struct.pack_into("<I", directory, where + 42, members["0"].header_offset + 64)
+    return data[:start] + bytes(directory)
+
+
+def test_members_of_a_pytorch_file_that_overlap_are_refused(tmp_path: Path) -> None:
+    """Together they may be no larger than the file, and still be the same bytes twice."""
+    path = tmp_path / "a.pt"
+    path.write_bytes(overlapping(path))
+    assert "members that overlap" in refused(path)
+
+
+def test_a_checkpoint_is_shown_by_its_names_and_not_its_arrays(tmp_path: Path) -> None:
+    arrays = {f"layers.{place}.A": torch.ones(1000) for place in range(9)}
+    torch.save(arrays, tmp_path / "a.pt")
+    found = read(tmp_path / "a.pt")
+    assert repr(found.entries["layers.0.A"]) == "Entry(shape=(1000,), dtype='float32')"
+    names = ", ".join(f"'layers.{place}.A'" for place in range(4))
+    assert repr(found) == f"Checkpoint(9 arrays: {names}, ...; metadata: none)"
+    write(tmp_path / "b.npz", {"A": np.ones(3)}, {"made": "by hand"})
+    assert repr(read(tmp_path / "b.npz")) == "Checkpoint(1 arrays: 'A'; metadata: made)"
+
+
 def test_an_index_of_pytorch_files_is_read(tmp_path: Path) -> None:
     torch.save({"A": torch.ones(3)}, tmp_path / "p-1.bin")
     (tmp_path / "pytorch_model.bin.index.json").write_text('{"weight_map": {"A": "p-1.bin"}}')

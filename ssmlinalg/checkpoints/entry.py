@@ -18,6 +18,7 @@ from ..ground import require
 # Bytes of description beside the arrays, of about 300 000 of them. Parsed, it takes 20 times the
 # memory: safetensors' own bound of 100 MB would be 2 GB.
 HEADER = 1 << 25
+_SHOWN = 4  # names of entries
 AGAIN = "Copy or write it again."
 
 
@@ -35,6 +36,10 @@ class Entry(NamedTuple):
     dtype: str
     read: Callable[[], np.ndarray]
 
+    def __repr__(self) -> str:
+        """The description alone, for an array may be gigabytes."""
+        return f"Entry(shape={self.shape}, dtype={self.dtype!r})"
+
 
 class Checkpoint(NamedTuple):
     """A file of arrays; nothing of them is read before their `read()` is called.
@@ -46,6 +51,13 @@ class Checkpoint(NamedTuple):
 
     entries: dict[str, Entry]
     metadata: dict[str, str]
+
+    def __repr__(self) -> str:
+        """The first of the names and how many there are, for a model has thousands."""
+        some = ", ".join([repr(name) for name in self.entries][:_SHOWN])
+        more = ", ..." if len(self.entries) > _SHOWN else ""
+        held = f"{len(self.entries)} arrays: {some}{more}" if self.entries else "no arrays"
+        return f"Checkpoint({held}; metadata: {', '.join(self.metadata) or 'none'})"
 
 
 class File(NamedTuple):

@@ -57,13 +57,16 @@ def _description(file: File) -> bytes:
     """The pickle that describes the tensors, of a file that is no larger inside than outside."""
     with file.parsing(), zipfile.ZipFile(file.path) as archive:
         members = archive.infolist()
-        size = file.path.stat().st_size
+        end = archive.start_dir
     stored = all(
         member.compress_type == zipfile.ZIP_STORED and member.compress_size == member.file_size
         for member in members
     )
     file.check(stored, "compressed members, which torch.save does not write")
-    file.check(sum(member.file_size for member in members) <= size, "members that overlap")
+    places = sorted((member.header_offset, member.file_size) for member in members)
+    starts = [start for start, _ in places[1:]] + [end]
+    apart = all(start + size < after for (start, size), after in zip(places, starts, strict=True))
+    file.check(apart, "members that overlap")
     described = [member for member in members if member.filename.endswith("/data.pkl")]
     one = len(described) == 1 and described[0].file_size <= HEADER
     file.check(one, "not one description of its tensors")
