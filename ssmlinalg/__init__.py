@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from . import inits as inits
     from . import kernels as kernels
     from . import matrices as matrices
+    from . import nn as nn
     from . import perturb as perturb
     from . import products as products
     from . import reference as reference
@@ -59,6 +60,7 @@ _ROOMS = (
     "inits",
     "kernels",
     "matrices",
+    "nn",
     "perturb",
     "products",
     "reference",

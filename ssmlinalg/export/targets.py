@@ -17,6 +17,7 @@ from . import (
     plain,
     ptd,
     real,
+    real_parameters,
     s4,
     s4d,
     s5,
@@ -46,6 +47,7 @@ TARGETS: dict[str, Target] = {
     "keras-lmu": lmu.TARGET,
     "statespace": statespace.TARGET,
     "real": real.TARGET,
+    "ssm": real_parameters.TARGET,
     "plain": plain.TARGET,
 }
 

@@ -11,6 +11,7 @@ broadcast against those of the form.
 ====================================  ===========================================================
 impulse response                      `kernel`
 recurrence                            `scan`, `step`, `stepper`, `final_state`, `states`
+episodes                              `scan_episodes`
 zero-input response                   `free_response`
 other times                           `kernel_at`, `scan_irregular`, `resample`, `band_limit`
 convolution                           `convolve`, `stream`, `bidirectional`
@@ -20,6 +21,7 @@ kernels with parameters of their own  `dss_softmax`, `sgconv`, `sgconv_sum`, `ho
 
 from .band import band_limit
 from .convolution import bidirectional, convolve, stream
+from .episodes import scan_episodes
 from .hankel import hope, hope_recurrence
 from .irregular import kernel_at, resample, scan_irregular
 from .multiscale import sgconv, sgconv_norm, sgconv_scales, sgconv_sum
@@ -41,6 +43,7 @@ __all__ = [
     "kernel_at",
     "resample",
     "scan",
+    "scan_episodes",
     "scan_irregular",
     "sgconv",
     "sgconv_norm",

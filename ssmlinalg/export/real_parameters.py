@@ -1,0 +1,288 @@
+r"""Forms of modes by real numbers that training may move anywhere: the arrays of `nn.SSM`.
+
+=======================  ==============  =========================================================
+name                     shape           holds
+=======================  ==============  =========================================================
+<Form>.log_decay         (..., n)        log(-Re A), in a recurrence log(-log|A|)
+<Form>.frequency         (..., n)        Im A, in a recurrence the phase of A; none for real A
+<Form>.B, C, P           (..., 2)        their axes, real and imaginary part last
+<Form>.D                 (...)           D
+<Form>.log_step          (...)           log step, in continuous forms
+=======================  ==============  =========================================================
+
+All float32; <Form> is the name of the form, such as "Paired.log_decay", with all leading axes. No
+array is complex, so optimizers, data parallel training and every file format take them. A decays
+whatever the numbers are. `DECAYS` lists how the decay rate r = -Re A may be written; the name of
+the array says which it is. Where no mode of a `DPLR` decays by itself (s4 of "legt"), there is no
+such array and Re Lambda is 0: then P P^H alone makes it stable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..forms import DPLR, KINDS, check
+from ..ground import backend, require
+from ..ground.backend import Array, Complex
+from .channels import on_host
+from .layout import Layout, Target, expect, read, stored
+from .parametrization import as_parts, first_index
+from .published import MODEL, own_group
+
+
+class Decay(NamedTuple):
+    """One way to write a decay rate.
+
+    Attributes:
+        array: the name of the array.
+        rate: the function from the array to the rate r >= 0, in any library.
+        written: its inverse, on the host.
+    """
+
+    array: str
+    rate: Callable[[Array], Array]
+    written: Callable[[np.ndarray], np.ndarray]
+
+
+def _exp(x: Array) -> Array:
+    return backend.library(x).exp(x)
+
+
+def _softplus(x: Array) -> Array:
+    """log(1 + e^x), which does not overflow."""
+    xp = backend.library(x)
+    return xp.log1p(xp.exp(-xp.abs(x))) + (xp.abs(x) + x) / 2
+
+
+def _square(x: Array) -> Array:
+    return x * x
+
+
+def _softplus_inverse(rate: np.ndarray) -> np.ndarray:
+    return rate + np.log(-np.expm1(-rate))
+
+
+def _itself(x: Array) -> Array:
+    return x
+
+
+DECAYS: dict[str, Decay] = {
+    "exp": Decay("log_decay", _exp, np.log),
+    "softplus": Decay("softplus_decay", _softplus, _softplus_inverse),
+    "square": Decay("root_decay", _square, np.sqrt),
+    "none": Decay("decay", _itself, _itself),  # the one that does not keep the model stable
+}
+TAKES = tuple(form for form, known in KINDS.items() if "C" in known.axes and not known.matrix)
+TAKES = (*TAKES, DPLR)
+NAMES = {form.__name__: form for form in TAKES}
+_REAL = ("D",)
+
+
+def _modes_field(form: type) -> str:
+    return "Lambda" if form is DPLR else "A"
+
+
+def arrays_of(field: str, form: type) -> tuple[str, ...]:
+    """The arrays that may hold a field of a form, by the names of `real_parameters`.
+
+    Args:
+        field: a field of the form; "A" means its modes.
+        form: a type in `TAKES`.
+
+    Returns:
+        Their names.
+
+    Example:
+        >>> from ssmlinalg.forms import Paired
+        >>> arrays_of("step", Paired)
+        ('log_step',)
+    """
+    if field in ("A", _modes_field(form)):
+        return (*(decay.array for decay in DECAYS.values()), "frequency")
+    return ("log_step",) if field == "step" else (field,)
+
+
+def _layout(form: type) -> Layout:
+    """The names of one form, with its axes."""
+    names: Layout = {}
+    for field, core in KINDS[form].axes.items():
+        parts = () if field in (*_REAL, "step", _modes_field(form)) else (2,)
+        for array in arrays_of(field, form):
+            names[f"{form.__name__}.{array}"] = ("f", ("...", *core, *parts))
+    return names
+
+
+LAYOUT: Layout = {name: entry for form in TAKES for name, entry in _layout(form).items()}
+
+
+def _training(name: str) -> dict[str, Any]:
+    """A, P and the step at a rate of their own and without decay, as most published layers."""
+    array = name.partition(".")[2]
+    return MODEL if array in ("C", "D") else own_group()
+
+
+TRAINING = {name: _training(name) for name in LAYOUT}
+
+
+def real_parameters(form: Any, *, decay: str = "exp") -> dict[str, np.ndarray]:
+    """The fields of a form as real arrays in double precision.
+
+    Args:
+        form: a form of modes, or `DPLR`, of any library.
+        decay: a name in `DECAYS`.
+
+    Returns:
+        The arrays by name, without the name of the form before it.
+
+    Raises:
+        TypeError: for other forms; what `forms.check` raises.
+        ValueError: for a mode whose decay cannot be written so; what `forms.check` raises.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> {name: array.shape for name, array in real_parameters(s4d_lin_init(4)).items()}
+        {'log_decay': (2,), 'frequency': (2,), 'B': (2, 2), 'C': (2, 2), 'D': (), 'log_step': ()}
+    """
+    require.known("decay", decay, DECAYS)
+    expect(form, TAKES, "ssm", "Diagonalize a matrix first, for example with perturb.lossless.")
+    form = on_host(form)
+    modes, *others = type(form)._fields
+    arrays = _written_modes(np.asarray(getattr(form, modes)), DECAYS[decay], type(form))
+    for field in others:
+        array = np.asarray(getattr(form, field))
+        if field == "step":
+            arrays["log_step"] = np.log(array)
+        else:
+            arrays[field] = array if field in _REAL else as_parts(array)
+    return arrays
+
+
+def _written_modes(A: Complex, decay: Decay, form: type) -> dict[str, np.ndarray]:
+    """The rates and the frequencies of modes."""
+    continuous = KINDS[form].continuous
+    with np.errstate(divide="ignore"):
+        rate = -(A.real if continuous else np.log(np.abs(A)))
+    frequency = A.imag if continuous else np.angle(A)
+    arrays = {}
+    if np.any(rate) or form is not DPLR:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            arrays[decay.array] = decay.written(rate)
+        wrong = ~np.isfinite(arrays[decay.array])
+        if np.any(wrong):
+            where = first_index(wrong)
+            rule = f"A must decay, for the layer holds its `{decay.array}`"
+            remedy = "Move that mode, or give another `decay`: 'square' holds 0, 'none' anything."
+            raise ValueError(f"{rule}; got {A[where]:g} at index {where}. {remedy}")
+    if np.any(frequency):
+        arrays["frequency"] = frequency
+    return arrays
+
+
+def form_of(name: str, arrays: Mapping[str, Array]) -> Any:
+    """The form that real parameters stand for, in their library and differentiable there.
+
+    Args:
+        name: the name of the form.
+        arrays: those that `real_parameters` returns.
+
+    Returns:
+        The form, not checked.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> form_of("Paired", real_parameters(s4d_lin_init(4))).A
+        array([-0.5+0.j        , -0.5+3.14159265j])
+    """
+    form = NAMES[name]
+    modes, *others = KINDS[form].axes
+    fields = {modes: _read_modes(arrays, form)}
+    for field in others:
+        if field == "step":
+            fields[field] = _exp(arrays["log_step"])
+        else:
+            array = arrays[field]
+            fields[field] = array if field in _REAL else backend.from_pairs(array)[..., 0]
+    return form(**fields)
+
+
+def _read_modes(arrays: Mapping[str, Array], form: type) -> Array:
+    written = next((decay for decay in DECAYS.values() if decay.array in arrays), None)
+    like = arrays["frequency"] if written is None else arrays[written.array]
+    xp = backend.library(like)
+    zero = xp.zeros_like(like)
+    rate = zero if written is None else written.rate(like)
+    exponent = backend.complex_of(-rate, arrays.get("frequency", zero))
+    return exponent if KINDS[form].continuous else xp.exp(exponent)
+
+
+def to(form: Any) -> dict[str, np.ndarray]:
+    """The arrays of `nn.SSM`, with decay "exp".
+
+    Args:
+        form: a form of modes, or `DPLR`.
+
+    Returns:
+        The arrays of the table above, float32.
+
+    Raises:
+        TypeError: for other forms; what `forms.check` raises.
+        ValueError: for a mode that does not decay, and for numbers beyond float32.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> list(to(s4d_lin_init(4)))[:2]
+        ['Paired.log_decay', 'Paired.frequency']
+    """
+    arrays = real_parameters(form)
+    named = {f"{type(form).__name__}.{name}": array for name, array in arrays.items()}
+    return stored(named, LAYOUT)
+
+
+def back(arrays: Mapping[str, Array]) -> Any:
+    """The form of the arrays of one `nn.SSM`, of the type that the names say.
+
+    Args:
+        arrays: those of the table above, of any library.
+
+    Returns:
+        The form in double precision.
+
+    Raises:
+        TypeError: for what is no dense array, and what `forms.check` raises.
+        ValueError: for names that are not those of one form, types or shapes that do not fit, and
+            values that are not finite.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> back(to(s4d_lin_init(4))).B
+        array([1.+0.j, 1.+0.j])
+    """
+    named = {name.partition(".")[0] for name in arrays}
+    name = next(iter(named)) if len(named) == 1 else ""
+    if name not in NAMES:
+        rule = f"arrays must be named <Form>.<array> with one Form of {', '.join(NAMES)}"
+        got = ", ".join(arrays) or "no arrays"
+        raise ValueError(f"{rule}; got {got}. Rename them, or choose another target.")
+    absent = [f"{name}.{array}" for array in arrays_of("A", NAMES[name])]
+    found = read(arrays, _layout(NAMES[name]), optional=tuple(absent))
+    if not any(array in found for array in absent):
+        raise ValueError(f"arrays must hold the modes; got none of {', '.join(absent)}. Add them.")
+    with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
+        form = form_of(name, {key.partition(".")[2]: array for key, array in found.items()})
+    return check(form)
+
+
+TARGET = Target(
+    about="the layer nn.SSM of this library",
+    to=to,
+    back=back,
+    layout=LAYOUT,
+    takes=TAKES,
+    rule=None,
+    training=TRAINING,
+    moved="A into its decay rate and frequency, and complex numbers into a last axis of 2",
+    optional=tuple(LAYOUT),  # a file holds the names of one form
+)

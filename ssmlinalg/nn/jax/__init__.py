@@ -1,0 +1,152 @@
+"""The layer as functions of JAX: parameters are a pytree, and jit, vmap and grad take them.
+
+`equinox_layer.SSM` and `flax_layer.SSM` are the same layer as a module of these libraries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ...discretize import Rule
+from ...export.real_parameters import form_of, real_parameters
+from ...forms import kind
+from ...ground import require
+from ...inits import Step
+from ...kernels import convolve, kernel, scan, stepper
+from ..starting_forms import starting_form
+
+__all__ = ["apply", "form", "init", "step"]
+
+Parameters = dict[str, dict[str, jax.Array]]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def init(
+    key: jax.Array,
+    width: int,
+    order: int = 64,
+    *,
+    init: Any = "ptd",
+    step: Step | None = None,
+    decay: str = "exp",
+    **options: Any,
+) -> Parameters:
+    """The parameters of a layer, real arrays named as in `export.real_parameters`.
+
+    Args:
+        key: of C and the steps. It must be known: init runs on the host, outside of jit.
+        width: H, the channels of the input and of the output.
+        order: order N of the state.
+        init: a name in `INITS`, or a form.
+        step: a number, or the interval from which steps are drawn; None is that of the
+            initialization.
+        decay: how the decay rate is written.
+        **options: what the initialization takes besides.
+
+    Returns:
+        The arrays, below the name of the form.
+
+    Raises:
+        TypeError: for options that the initialization does not take, and a form without modes.
+        ValueError: for unknown names, and numbers out of range.
+
+    Example:
+        >>> list(init(jax.random.key(0), 4, 16, init="s4d-lin"))
+        ['Paired']
+    """
+    width = require.integer("width", width)
+    seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
+    start = starting_form(init, width, order, step=step, seed=seed, **options)
+    arrays = real_parameters(start, decay=decay)
+    held = {name: jnp.asarray(array, jnp.float32) for name, array in arrays.items()}
+    return {type(start).__name__: held}
+
+
+def form(params: Parameters) -> Any:
+    """The form that the layer computes with.
+
+    Args:
+        params: those of `init`, or what was learnt since.
+
+    Returns:
+        A form of the type that it started from.
+
+    Example:
+        >>> params = init(jax.random.key(0), 4, 16, init="s4d-lin")
+        >>> form(params).A.shape
+        (4, 8)
+    """
+    ((name, arrays),) = params.items()
+    return form_of(name, arrays)
+
+
+def apply(
+    params: Parameters,
+    u: jax.Array,
+    state: jax.Array | None = None,
+    *,
+    rule: Rule = "zoh",
+    return_state: bool = False,
+) -> Any:
+    """The outputs for signals.
+
+    Args:
+        params: those of `init`, or what was learnt since.
+        u: real signals (..., L, H).
+        state: the state before the first sample, as returned; None is a system at rest.
+        rule: how a continuous form is sampled.
+        return_state: whether the state after the last sample is returned as well.
+
+    Returns:
+        y (..., L, H) in the type of u; with `return_state` y and the state.
+
+    Raises:
+        TypeError: what `kernels.scan` raises.
+        ValueError: what `kernels.scan` raises.
+
+    Example:
+        >>> params = init(jax.random.key(0), 4, 16)
+        >>> apply(params, jnp.zeros((2, 100, 4))).shape
+        (2, 100, 4)
+    """
+    system = form(params)
+    x = jnp.swapaxes(u, -1, -2).astype(system.D.dtype)
+    if return_state or state is not None or kind(system).ports:
+        y, state = scan(system, x, state, rule=rule)
+    else:
+        y = convolve(x, kernel(system, x.shape[-1], rule=rule))
+    y = jnp.swapaxes(y, -1, -2).astype(u.dtype)
+    return (y, state) if return_state else y
+
+
+def step(
+    params: Parameters, u: jax.Array, state: jax.Array | None = None, *, rule: Rule = "zoh"
+) -> tuple[jax.Array, jax.Array]:
+    """One sample of the layer as a recurrence.
+
+    Under jit the model is sampled in each call; `kernels.stepper(form(params))` does it once.
+
+    Args:
+        params: those of `init`, or what was learnt since.
+        u: (..., H).
+        state: as returned last; None is a system at rest.
+        rule: how a continuous form is sampled.
+
+    Returns:
+        The output (..., H), and the state after the sample.
+
+    Raises:
+        TypeError: what `kernels.stepper` raises.
+        ValueError: what `kernels.stepper` raises.
+
+    Example:
+        >>> params = init(jax.random.key(0), 4, 16)
+        >>> y, state = step(params, jnp.zeros((2, 4)))
+    """
+    return stepper(form(params), rule=rule)(u, state)

@@ -1,0 +1,217 @@
+"""Residual blocks around sequence layers, and a whole model of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..ground import require
+from .signals import checked_signal, mask
+from .state_space_layer import SSM
+
+Run = Callable[..., tuple[Tensor, Any]]
+NORMS: dict[str, Callable[[int], torch.nn.Module]] = {
+    "layer": torch.nn.LayerNorm,
+    "batch": torch.nn.BatchNorm1d,
+}
+POOLS = ("mean", "last")
+
+
+class Block(torch.nn.Module):
+    r"""A residual block: u + dropout(GLU(W gelu(layer(norm(u))))).
+
+    Args:
+        layer: a layer between signals (batch, length, width), such as `SSM`; it says its `width`.
+        norm: "layer", or "batch" over batch and time.
+        dropout: the probability of a zero.
+
+    Raises:
+        ValueError: for an unknown norm.
+
+    Example:
+        >>> Block(SSM(4, order=8))(torch.zeros(2, 10, 4)).shape
+        torch.Size([2, 10, 4])
+    """
+
+    def __init__(self, layer: Any, *, norm: str = "layer", dropout: float = 0.0) -> None:
+        super().__init__()
+        self.width = layer.width
+        self.norm = NORMS[require.known("norm", norm, NORMS)](layer.width)
+        self.layer = layer
+        self.mix = torch.nn.Linear(layer.width, 2 * layer.width)
+        self.dropout = torch.nn.Dropout(dropout)
+
+    def forward(self, u: Tensor, state: Any = None, **options: Any) -> Any:
+        """The outputs for signals.
+
+        Args:
+            u: (batch, length, width).
+            state: the state of the layer before the first sample.
+            **options: what the layer takes besides, such as `return_state`.
+
+        Returns:
+            What the layer returns: the outputs, or outputs and state.
+
+        Raises:
+            TypeError: what the layer raises.
+            ValueError: what the layer raises.
+        """
+        given = options if state is None else {"state": state, **options}
+        y = self.layer(self._normed(u), **given)
+        if options.get("return_state"):
+            y, state = y
+            return self._mixed(u, y), state
+        return self._mixed(u, y)
+
+    def recurrence(self) -> Run:
+        """The block sample by sample, as it is now and without dropout.
+
+        Returns:
+            A function (u, state=None) -> (y, state), u and y (batch, width), without gradients.
+
+        Raises:
+            TypeError: what `recurrence` of the layer raises.
+
+        Example:
+            >>> y, state = Block(SSM(4, order=8)).recurrence()(torch.zeros(2, 4))
+        """
+        kept = copy.deepcopy(self).eval()
+        advance = kept.layer.recurrence()
+
+        def run(u: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+            with torch.no_grad():
+                y, state = advance(kept._normed(u[:, None])[:, 0], state)
+                return kept._mixed(u, y), state
+
+        return run
+
+    def _normed(self, u: Tensor) -> Tensor:
+        if isinstance(self.norm, torch.nn.BatchNorm1d):
+            return self.norm(u.mT).mT
+        return self.norm(u)
+
+    def _mixed(self, u: Tensor, y: Tensor) -> Tensor:
+        y = self.mix(torch.nn.functional.gelu(y))
+        return u + self.dropout(torch.nn.functional.glu(y, dim=-1))
+
+
+class Sequence(torch.nn.Module):
+    """A model of sequences: a linear encoder, blocks of `SSM`, a norm, and a linear decoder.
+
+    Args:
+        d_input: the numbers of a sample.
+        d_output: the numbers of an output: classes, or values that are forecast.
+        width: H, the channels between.
+        depth: how many blocks.
+        pool: "mean" or "last" for one output a sequence, None for one a sample.
+        norm: as in `Block`.
+        dropout: as in `Block`.
+        seed: of the first layer; each next one has the next seed.
+        **options: what `SSM` takes besides: `order`, `init`, `rule`, ...
+
+    Raises:
+        TypeError: what `SSM` raises.
+        ValueError: for an unknown pool; what `SSM` raises.
+
+    Example:
+        >>> Sequence(1, 10, width=8, depth=2, order=16)(torch.zeros(3, 20, 1)).shape
+        torch.Size([3, 10])
+    """
+
+    def __init__(
+        self,
+        d_input: int,
+        d_output: int,
+        width: int,
+        depth: int,
+        *,
+        pool: str | None = "mean",
+        norm: str = "layer",
+        dropout: float = 0.0,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if pool is not None:
+            require.known("pool", pool, POOLS)
+        self.pool = pool
+        self.d_input = require.integer("d_input", d_input)
+        self.encoder = torch.nn.Linear(d_input, width)
+        layers = [
+            SSM(width, seed=seed + k, **options) for k in range(require.integer("depth", depth))
+        ]
+        blocks = [Block(layer, norm=norm, dropout=dropout) for layer in layers]
+        self.blocks = torch.nn.ModuleList(blocks)
+        self.norm = torch.nn.LayerNorm(width)
+        self.decoder = torch.nn.Linear(width, require.integer("d_output", d_output))
+
+    def forward(self, u: Tensor, *, lengths: Tensor | None = None, **options: Any) -> Tensor:
+        """The outputs for sequences.
+
+        Args:
+            u: (batch, length, d_input).
+            lengths: (batch,), the samples of each that count.
+            **options: what `SSM` takes besides: `reset`, `steps`, `step_scale`.
+
+        Returns:
+            (batch, d_output), or (batch, length, d_output) without pool.
+
+        Raises:
+            TypeError: what `SSM` raises.
+            ValueError: what `SSM` raises.
+        """
+        checked_signal(u, self.d_input)
+        if lengths is not None:
+            options["lengths"] = lengths
+        x = self.encoder(u)
+        for block in self.blocks:
+            x = block(x, **options)
+        return self.decoder(self._pooled(self.norm(x), lengths))
+
+    def recurrence(self) -> Run:
+        """The model sample by sample, as it is now and without dropout.
+
+        Returns:
+            A function (u, state=None) -> (y, state): u (batch, d_input), y (batch, d_output), the
+            output for all samples up to this one, without gradients.
+
+        Raises:
+            TypeError: for bidirectional layers.
+
+        Example:
+            >>> y, state = Sequence(1, 3, 8, 2, order=8).recurrence()(torch.zeros(2, 1))
+        """
+        kept = copy.deepcopy(self).eval()
+        steps = [block.recurrence() for block in kept.blocks]  # pyright: ignore[reportCallIssue]
+
+        def run(u: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+            states, total, count = ([None] * len(steps), 0, 0) if state is None else state
+            with torch.no_grad():
+                x = kept.encoder(u)
+                after = []
+                for advance, before in zip(steps, states, strict=True):
+                    x, last = advance(x, before)
+                    after.append(last)
+                x = kept.norm(x)
+                total = total + x
+                count = count + 1
+                y = kept.decoder(total / count if kept.pool == "mean" else x)
+            return y, (after, total, count)
+
+        return run
+
+    def _pooled(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        if self.pool is None:
+            return x
+        if self.pool == "last":
+            if lengths is None:
+                return x[:, -1]
+            return x[torch.arange(len(x), device=x.device), lengths - 1]
+        if lengths is None:
+            return x.mean(dim=1)
+        counts = mask(lengths, x.shape[1])[..., None]
+        return (x * counts).sum(dim=1) / lengths[:, None]

@@ -1,0 +1,155 @@
+"""The form that a layer starts as: of an initialization by name, or given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import checkpoints, inits
+from ..export import TARGETS, layers
+from ..export.real_parameters import NAMES, TAKES
+from ..forms import batch, is_form, kind
+
+
+def starting_form(
+    init: Any,
+    width: int,
+    order: int,
+    *,
+    bidirectional: bool = False,
+    step: inits.Step | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Any:
+    """The form of a layer, on the host.
+
+    Args:
+        init: a name in `INITS`, or a form.
+        width: H, the channels of the layer.
+        order: order N of the state; not used for a form.
+        bidirectional: whether C has a first axis of two, for the past and for the future.
+        step: a number, or an interval; None is that of the initialization.
+        seed: of C and the steps; C of the future has the next one. Not used for a form.
+        **options: what the initialization takes besides.
+
+    Returns:
+        A form of modes or a `DPLR`.
+
+    Raises:
+        TypeError: for options that the initialization does not take, and a form without modes.
+        ValueError: for an unknown name, and a form of another width.
+
+    Example:
+        >>> starting_form("s4d-lin", 3, 8, bidirectional=True).C.shape
+        (2, 3, 4)
+    """
+    if is_form(init):
+        if options:
+            rule = "a layer that starts from a form must be given no options of an initialization"
+            raise TypeError(f"{rule}; got {', '.join(options)}. Build the form with them.")
+        form = init
+        got = width_of(form)
+        if got != width:
+            rule = f"`init` must be a form of {width} channels"
+            raise ValueError(f"{rule}; got {got}. Take SSM.from_form.")
+        return form._replace(C=np.stack([form.C, form.C])) if bidirectional else form
+    given = {"channels": width, "step": step, "seed": seed}
+    form = _built(init, order, given, options)
+    if not bidirectional:
+        return form
+    other = _built(init, order, given | {"seed": seed + 1}, options)
+    return form._replace(C=np.stack([form.C, other.C]))
+
+
+def _built(init: str, order: int, given: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    takes = inits.options(init)
+    given = {name: value for name, value in given.items() if name in takes and value is not None}
+    return inits.built(init, order, **given, **options).form
+
+
+def width_of(form: Any) -> int:
+    """The channels of a form.
+
+    Args:
+        form: a form of modes or a `DPLR`.
+
+    Returns:
+        The size of its one leading axis, or its number of inputs if there are several.
+
+    Raises:
+        TypeError: for other forms.
+        ValueError: for no leading axis or more, and for other outputs than inputs.
+
+    Example:
+        >>> from ssmlinalg import s5_init
+        >>> width_of(s5_init(8, channels=3))
+        3
+    """
+    if not is_form(form) or type(form) not in TAKES:
+        rule = f"a layer must start from a name or a form of {', '.join(NAMES)}"
+        remedy = "Diagonalize a matrix first, for example with perturb.lossless."
+        raise TypeError(f"{rule}; got {type(form).__name__}. {remedy}")
+    if kind(form).ports:
+        inputs = form.B.shape[-1]
+        outputs = form.C.shape[-2]
+        if inputs != outputs or batch(form):
+            rule = "a form with several inputs must have as many outputs, and no leading axes"
+            got = f"{inputs}, {outputs} and {batch(form)}"
+            raise ValueError(f"{rule}; got {got}. Give one layer for each.")
+        return int(inputs)
+    lead = batch(form)
+    if len(lead) != 1:
+        rule = "a form must have one leading axis, of channels"
+        raise ValueError(f"{rule}; got {lead}. Reshape its fields; () becomes (1,).")
+    return int(lead[0])
+
+
+class Stored(NamedTuple):
+    """A layer of a file.
+
+    Attributes:
+        form: the form that it computes with.
+        rule: the rule by which it samples; None where the file does not say.
+    """
+
+    form: Any
+    rule: str | None
+
+
+def stored(path: str | os.PathLike[str], layer: str | None) -> Stored:
+    """A layer of a checkpoint, of any target.
+
+    Args:
+        path: a file that `checkpoints.read` reads.
+        layer: the prefix of its arrays; None for a file with one layer.
+
+    Returns:
+        The form, and the rule of the target.
+
+    Raises:
+        FileNotFoundError: where there is no file.
+        ValueError: for a file without that layer; what the target raises.
+
+    Example:
+        >>> import tempfile
+        >>> from ssmlinalg import export, s4d_lin_init
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = export.save(f"{folder}/a.npz", s4d_lin_init(8, channels=2), "s4d")
+        ...     stored(f"{folder}/a.npz", None).rule
+        'zoh'
+    """
+    entries, record = checkpoints.read(path)
+    shapes = {name: tuple(entry.shape) for name, entry in entries.items()}
+    found = layers(shapes, record.get("target"))
+    prefix = None if layer is None else layer.rstrip("./")
+    chosen = [each for each in found if prefix in (None, each.prefix.rstrip("./"))]
+    if len(chosen) != 1:
+        got = ", ".join(repr(each.prefix) for each in found[:6])
+        rule = "`layer` must be the prefix of one layer of the file"
+        raise ValueError(f"{rule}; got {layer!r}, where there are {got}. Choose one of them.")
+    there = TARGETS[chosen[0].target]
+    arrays = {name: entries[held].read() for name, held in chosen[0].names.items()}
+    return Stored(there.back(arrays), there.rule)

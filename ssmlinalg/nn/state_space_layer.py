@@ -1,0 +1,388 @@
+"""A state space model as a layer of PyTorch: trained in parallel, run sample by sample."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import export, inits
+from ..discretize import RULES, sampled
+from ..export.real_parameters import NAMES, arrays_of, form_of, real_parameters
+from ..forms import batch, inner, kind
+from ..ground import require
+from ..kernels import (
+    bidirectional,
+    convolve,
+    kernel,
+    scan,
+    scan_episodes,
+    scan_irregular,
+    states,
+    stepper,
+)
+from .signals import ambient, checked_signal, mask, precise
+from .starting_forms import starting_form, stored, width_of
+
+FIELDS = ("A", "B", "C", "D", "step")
+Run = Callable[..., tuple[Tensor, Tensor]]
+
+
+class SSM(torch.nn.Module):
+    r"""A bank of linear state space models between real signals, stable whatever is learnt.
+
+    .. math::  x_l = \bar A x_{l-1} + \bar B u_l, \qquad y_l = \mathrm{Re}\, C x_l + D u_l
+
+    It starts as the form that its initialization returns: `form()` is that form, and later the one
+    that was learnt. Parameters are real and named as in `export.real_parameters`.
+
+    Args:
+        width: H, the channels of the input and of the output.
+        order: order N of the state, of each channel or of all together (S5, LRU).
+        init: a name in `INITS`, or a form, whose leading axis are the channels.
+        rule: how a continuous form is sampled; a discrete one does not use it.
+        step: a number, or the interval from which steps are drawn, in units of the time of the
+            measure. None is that of the initialization, (1e-3, 1e-1) for most.
+        train: which of A, B, C, D and step are trained; "A" means P of a DPLR as well.
+        decay: how the decay rate is written, a name in `export.real_parameters.DECAYS`.
+        bidirectional: whether there is a second C, which reads the signal backwards.
+        seed: of C and the steps.
+        **options: what the initialization takes besides, such as `conditioning` of "ptd".
+
+    Raises:
+        TypeError: for options that the initialization does not take, and a form without modes.
+        ValueError: for unknown names, and numbers out of range.
+
+    Example:
+        >>> layer = SSM(4, order=16, init="s4d-lin")
+        >>> layer(torch.zeros(2, 100, 4)).shape
+        torch.Size([2, 100, 4])
+    """
+
+    def __init__(
+        self,
+        width: int,
+        order: int = 64,
+        *,
+        init: Any = "ptd",
+        rule: str = "zoh",
+        step: inits.Step | None = None,
+        train: Iterable[str] = FIELDS,
+        decay: str = "exp",
+        bidirectional: bool = False,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.width = require.integer("width", width)
+        self.rule = require.known("rule", rule, RULES)
+        self.bidirectional = bidirectional
+        drawn = {"step": step, "seed": seed, **options}
+        form = starting_form(init, width, order, bidirectional=bidirectional, **drawn)
+        self.form_name = type(form).__name__
+        self._ports = kind(form).ports
+        arrays = real_parameters(form, decay=decay)
+        held = {name: torch.nn.Parameter(_single(array)) for name, array in arrays.items()}
+        self.add_module(self.form_name, torch.nn.ParameterDict(held))
+        self._train_only(tuple(train))
+        self._kept: _Kept | None = None
+
+    @classmethod
+    def from_form(cls, form: Any, **options: Any) -> Self:
+        """The layer that starts as a form.
+
+        Args:
+            form: a form of modes or a `DPLR`, with one leading axis of channels, or with ports.
+            **options: `rule`, `train` and `decay` of the layer.
+
+        Returns:
+            The layer.
+
+        Raises:
+            TypeError: for a form without modes.
+            ValueError: for other leading axes, and modes that do not decay.
+
+        Example:
+            >>> from ssmlinalg import s4_init
+            >>> SSM.from_form(s4_init(8, channels=3)).width
+            3
+        """
+        return cls(width_of(form), init=form, **options)
+
+    @classmethod
+    def from_checkpoint(
+        cls, path: str | os.PathLike[str], *, layer: str | None = None, **options: Any
+    ) -> Self:
+        """The layer that starts as a layer of a checkpoint, of any target.
+
+        Args:
+            path: a file that `checkpoints.read` reads.
+            layer: the prefix of its arrays; None for a file with one layer.
+            **options: `rule`, `train` and `decay` of the layer. The rule is that of the file, where
+                it has one.
+
+        Returns:
+            The layer.
+
+        Raises:
+            ValueError: for a file without that layer.
+
+        Example:
+            >>> SSM.from_checkpoint("model.safetensors", layer="blocks.0.ssm.")  # doctest: +SKIP
+        """
+        found = stored(path, layer)
+        if found.rule is not None:
+            options = {"rule": found.rule, **options}
+        return cls.from_form(found.form, **options)
+
+    def form(self) -> Any:
+        """The form that the layer computes with, on its device and differentiable.
+
+        Returns:
+            A form of the type that it started from.
+
+        Example:
+            >>> SSM(2, order=4, init="s4d-lin").form().A[0].imag
+            tensor([0.0000, 3.1416], grad_fn=<SelectBackward0>)
+        """
+        return form_of(self.form_name, dict(self._arrays.items()))
+
+    def forward(
+        self,
+        u: Tensor,
+        state: Tensor | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reset: Tensor | None = None,
+        steps: Tensor | None = None,
+        step_scale: float | Tensor = 1.0,
+        return_state: bool = False,
+    ) -> Any:
+        """The outputs for signals (batch, length, width).
+
+        Args:
+            u: real signals (batch, L, H). NaN passes through, as through any layer.
+            state: the state before the first sample, as returned; None is a system at rest.
+            lengths: (batch,), the samples of each signal that count; the rest is padding.
+            reset: (batch, L), true where a new episode begins: the state before it is forgotten.
+            steps: (batch, L), the time since the sample before, in place of the steps learnt.
+            step_scale: by what the steps learnt are multiplied, for another sampling rate.
+            return_state: whether the state after the last sample is returned as well.
+
+        Returns:
+            y (batch, L, H) in the type of u, or in that of autocast; with `return_state` y and the
+            state (batch, H, n), or (batch, n) of a layer whose channels share one.
+
+        Raises:
+            TypeError: for integers, and options that do not go with this layer.
+            ValueError: for shapes that do not fit.
+        """
+        self._check_call(u, state=state, lengths=lengths, reset=reset, steps=steps)
+        with precise(u):
+            form = self._scaled(step_scale)
+            x = u.to(self._arrays["D"].dtype).mT
+            if lengths is not None:
+                x = x * mask(lengths, u.shape[1])[:, None, :]
+            if not (return_state or state is not None or reset is not None or steps is not None):
+                y = self._convolved(form, x)
+            else:
+                y, state = self._run(form, x, state, lengths, reset, steps)
+        y = ambient(y.mT, u)
+        return (y, state) if return_state else y
+
+    def recurrence(self) -> Run:
+        """The layer sample by sample: sampled once, with what was learnt so far.
+
+        Returns:
+            A function (u, state=None) -> (y, state): u and y (batch, H) in single precision, no
+            gradients. It checks nothing.
+
+        Raises:
+            TypeError: for a bidirectional layer, which needs the whole signal.
+
+        Example:
+            >>> run = SSM(4, order=8).recurrence()
+            >>> y, state = run(torch.zeros(2, 4))
+        """
+        if self.bidirectional:
+            raise _one_direction("recurrence")
+        with torch.no_grad():
+            advance = stepper(self.form(), rule=self.rule)
+
+        def run(u: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            with torch.no_grad():
+                return advance(u, state)
+
+        return run
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        """The state of a system at rest.
+
+        Args:
+            batch_size: the number of signals.
+
+        Returns:
+            Zeros (batch, H, n), or (batch, n) of a layer whose channels share one state.
+
+        Example:
+            >>> SSM(4, order=8).initial_state(2).shape
+            torch.Size([2, 4, 4])
+        """
+        with torch.no_grad():
+            system = sampled(self.form(), rule=self.rule)
+        recurrence = inner(system)
+        shape = (batch_size, *batch(system), recurrence.A.shape[-1])
+        return torch.zeros(shape, dtype=recurrence.A.dtype, device=recurrence.A.device)
+
+    def save(self, path: str | os.PathLike[str], *, target: str = "ssm", **options: Any) -> None:
+        """Write the layer as the file of any target.
+
+        Args:
+            path: the file, .safetensors, .npz or .mat.
+            target: a name in `export.TARGETS`.
+            **options: what `export.save` takes.
+
+        Raises:
+            TypeError: for a bidirectional layer, and forms that the target does not take.
+            ValueError: what `export.save` raises.
+
+        Example:
+            >>> SSM(4, order=8).save("layer.safetensors", target="s4d")  # doctest: +SKIP
+        """
+        if self.bidirectional:
+            raise _one_direction("save")
+        export.save(path, self.form(), target, **options)
+
+    def extra_repr(self) -> str:
+        """The arguments that print shows."""
+        both = ", bidirectional" if self.bidirectional else ""
+        return f"width={self.width}, form={self.form_name}, rule={self.rule!r}{both}"
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """Move or cast, but never to 16 bits: a frequency of 8 bits is another model."""
+        return super()._apply(lambda tensor: _wide(fn(tensor), tensor), recurse)
+
+    @property
+    def _arrays(self) -> torch.nn.ParameterDict:
+        return getattr(self, self.form_name)
+
+    def _train_only(self, train: tuple[str, ...]) -> None:
+        """Freeze the parameters of the fields that are not named."""
+        for field in train:
+            require.known("train", field, FIELDS)
+        form = NAMES[self.form_name]
+        trained = {array for field in train for array in arrays_of(field, form)}
+        if "A" in train:
+            trained.add("P")
+        for name, parameter in self._arrays.items():
+            parameter.requires_grad_(name in trained)
+
+    def _scaled(self, step_scale: float | Tensor) -> Any:
+        """The form at another sampling rate."""
+        form = self.form()
+        if isinstance(step_scale, float | int) and step_scale == 1:
+            return form
+        if not kind(form).continuous:
+            rule = "`step_scale` must go with a model in continuous time"
+            raise TypeError(f"{rule}; got one of {self.form_name}. Leave it out.")
+        return form._replace(step=form.step * step_scale)
+
+    def _convolved(self, form: Any, x: Tensor) -> Tensor:
+        """The outputs of signals (batch, H, L) from rest."""
+        if self._ports:
+            if not self.bidirectional:
+                return scan(form, x, rule=self.rule)[0]
+            past, future = (form._replace(C=C) for C in form.C)
+            future = future._replace(D=torch.zeros_like(form.D))
+            late = scan(future, x.flip(-1), rule=self.rule)[0].flip(-1)
+            return scan(past, x, rule=self.rule)[0] + late
+        K = self._kernel(form, x.shape[-1])
+        return bidirectional(x, K[0], K[1]) if self.bidirectional else convolve(x, K)
+
+    def _kernel(self, form: Any, length: int) -> Tensor:
+        """The kernel; without gradients it is kept until a parameter or the length changes."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return kernel(form, length, rule=self.rule)
+        versions = [(p.data_ptr(), p._version) for p in self.parameters()]
+        scaled = getattr(form, "step", form.D)
+        if self._kept is not None:
+            kept = self._kept
+            if kept.key == (length, versions) and torch.equal(kept.step, scaled):
+                return kept.kernel
+        found = kernel(form, length, rule=self.rule)
+        self._kept = _Kept((length, versions), scaled, found)
+        return found
+
+    def _run(
+        self,
+        form: Any,
+        x: Tensor,
+        state: Tensor | None,
+        lengths: Tensor | None,
+        reset: Tensor | None,
+        steps: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """The outputs of signals (batch, H, L), and the state after the last sample of each."""
+        rule = self.rule
+        if reset is not None:
+            return scan_episodes(form, x, self._beside(reset), state, rule=rule)
+        if steps is not None:
+            return scan_irregular(form, x, steps.to(x.dtype)[:, None, :], state, rule=rule)
+        y, last = scan(form, x, state, rule=rule)
+        if lengths is None:
+            return y, last
+        at = torch.unique(lengths)
+        reached = states(form, x, (at - 1).tolist(), state, rule=rule)
+        rows = torch.arange(len(x), device=x.device)
+        return y, reached.movedim(-2, 1)[rows, torch.searchsorted(at, lengths)]
+
+    def _beside(self, signal: Tensor) -> Tensor:
+        """(batch, L) with the axis of channels, where each has a state of its own."""
+        return signal if self._ports else signal[:, None, :]
+
+    def _check_call(self, u: Tensor, **given: Tensor | None) -> None:
+        """Refuse what does not fit the layer, before any work."""
+        checked_signal(u, self.width)
+        if u.device != self._arrays["D"].device:
+            got = f"{u.device} and {self._arrays['D'].device}"
+            raise ValueError(f"`u` must be where the layer is; got {got}. Move one of them.")
+        present = [name for name, value in given.items() if value is not None]
+        sizes = {"lengths": u.shape[:1], "reset": u.shape[:2], "steps": u.shape[:2]}
+        for name in present:
+            if name in sizes:
+                wanted = tuple(sizes[name])
+                got = tuple(given[name].shape)  # pyright: ignore[reportOptionalMemberAccess]
+                require.shape(name, got, f"{wanted} as `u` has it", got == wanted)
+        if self.bidirectional and set(present) - {"lengths"}:
+            raise _one_direction(f"forward with {present[0]}")
+        if len(set(present) - {"state"}) > 1:
+            rule = "a call must have one of lengths, reset and steps"
+            raise TypeError(f"{rule}; got {', '.join(present)}. Leave the others out.")
+
+
+class _Kept(NamedTuple):
+    """A kernel, and what it is the kernel of."""
+
+    key: Any
+    step: Tensor
+    kernel: Tensor
+
+
+def _one_direction(what: str) -> TypeError:
+    rule = f"{what} must be asked of a layer of one direction"
+    return TypeError(f"{rule}; got bidirectional=True, whose past depends on its future. Leave it.")
+
+
+def _single(array: np.ndarray) -> Tensor:
+    return torch.tensor(array, dtype=torch.get_default_dtype())
+
+
+def _wide(moved: Tensor, before: Tensor) -> Tensor:
+    """The tensor where it was moved to, in at least single precision."""
+    if moved.is_floating_point() and moved.element_size() < 4:
+        return before.to(moved.device)
+    return moved
