@@ -343,7 +343,7 @@ def test_one_layer_of_a_model_is_read(tmp_path: Any) -> None:
     layer = nn.SSM.from_checkpoint(path, layer="blocks.1.layer")
     u = signals(width=4)
     assert torch.equal(layer(u), model.blocks[1].layer(u))
-    with pytest.raises(ValueError, match=r"`layer` must be the prefix.*'blocks\.0\.layer\.'"):
+    with pytest.raises(ValueError, match=r"`layer` must be the start of.*'blocks\.0\.layer\.'"):
         nn.SSM.from_checkpoint(path)
 
 

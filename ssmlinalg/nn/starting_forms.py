@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import checkpoints, inits
-from ..export import TARGETS, layers
+from .. import inits
+from ..export import TARGETS
 from ..export.real_parameters import NAMES, TAKES
+from ..export.reader import contents, form_in
 from ..forms import batch, is_form, kind
 
 
@@ -123,8 +124,8 @@ def stored(path: str | os.PathLike[str], layer: str | None) -> Stored:
     """A layer of a checkpoint, of any target.
 
     Args:
-        path: a file that `checkpoints.read` reads.
-        layer: the prefix of its arrays; None for a file with one layer.
+        path: a file or folder that `checkpoints` reads.
+        layer: the start of the names of its arrays; None for a file with one layer.
 
     Returns:
         The form, and the rule of the target.
@@ -141,15 +142,10 @@ def stored(path: str | os.PathLike[str], layer: str | None) -> Stored:
         ...     stored(f"{folder}/a.npz", None).rule
         'zoh'
     """
-    entries, record = checkpoints.read(path)
-    shapes = {name: tuple(entry.shape) for name, entry in entries.items()}
-    found = layers(shapes, record.get("target"))
-    prefix = None if layer is None else layer.rstrip("./")
-    chosen = [each for each in found if prefix in (None, each.prefix.rstrip("./"))]
-    if len(chosen) != 1:
-        got = ", ".join(repr(each.prefix) for each in found[:6])
-        rule = "`layer` must be the prefix of one layer of the file"
+    held = contents(path, layer=layer)
+    if len(held.layers) != 1:
+        got = ", ".join(repr(each.prefix) for each in held.layers[:6])
+        rule = "`layer` must be the start of the names of one layer"
         raise ValueError(f"{rule}; got {layer!r}, where there are {got}. Choose one of them.")
-    there = TARGETS[chosen[0].target]
-    arrays = {name: entries[held].read() for name, held in chosen[0].names.items()}
-    return Stored(there.back(arrays), there.rule)
+    place = held.layers[0]
+    return Stored(form_in(held, place), TARGETS[place.target].rule)

@@ -120,8 +120,8 @@ class SSM(torch.nn.Module):
         """The layer that starts as a layer of a checkpoint, of any target.
 
         Args:
-            path: a file that `checkpoints.read` reads.
-            layer: the prefix of its arrays; None for a file with one layer.
+            path: a file or folder that `checkpoints` reads.
+            layer: the start of the names of its arrays; None for a file with one layer.
             **options: `rule`, `train` and `decay` of the layer. The rule is that of the file, where
                 it has one.
 
