@@ -6,6 +6,8 @@ import os
 
 os.environ["JAX_ENABLE_X64"] = "1"  # before jax is imported: without it there is no float64 to test
 os.environ["JAX_PLATFORMS"] = "cpu"
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are taken: threads of threads only wait
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
 from typing import Any

@@ -27,12 +27,14 @@ def test_episodes_are_scans_of_their_own(name: str, begins: list[bool], seed: in
     u = np.random.default_rng(seed).standard_normal((3, 2, length))
     y, last = scan_episodes(form, u, reset)
     edges = [0, *(np.flatnonzero(reset[1:]) + 1), length]
+    state = None
     for start, stop in itertools.pairwise(edges):
         if start == stop:
             continue
         expected, state = scan(form, u[..., start:stop])
         scale = np.abs(expected).max()
         assert np.abs(y[..., start:stop] - expected).max() <= 64 * EPS * length * scale
+    assert state is not None
     assert np.abs(last - state).max() <= 64 * EPS * length * np.abs(state).max()
 
 

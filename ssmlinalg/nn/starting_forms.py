@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import inits
 from ..export import TARGETS
-from ..export.real_parameters import NAMES, TAKES
 from ..export.reader import contents, form_in
+from ..export.real_parameters import NAMES, TAKES
 from ..forms import batch, is_form, kind
 
 
