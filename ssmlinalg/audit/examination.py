@@ -22,6 +22,7 @@ from .kolmogorov_smirnov import ALARM
 from .layer_forms import form_of, inputs_of, stored_A
 from .records import NOTHING, Audit, Finding, Fit, Identified, LayerReport, Observation
 from .stored_precision import precisions, slack_of
+from .unseen_arrays import unseen
 
 
 class _Request(NamedTuple):
@@ -44,6 +45,7 @@ def audit(
     length: int = 1024,
     layer: str | None = None,
     renamed: Mapping[str, str] | None = None,
+    strict: bool = False,
 ) -> Audit:
     """Examine every layer of a checkpoint: its initialization, its laws, its faults.
 
@@ -58,9 +60,12 @@ def audit(
         length: the length of sequences, where arrays depend on one and the file records none.
         layer: the start of the names of the layers that are examined. None: all.
         renamed: own names of arrays and those of the layout, see `export.contents`.
+        strict: whether an array that looks like a state space model and is in no layer is a
+            finding, "unseen".
 
     Returns:
-        An `Audit`: the layers in the order of the checkpoint, and the findings.
+        An `Audit`: the layers in the order of the checkpoint, the findings, and the arrays that
+        look like a state space model and were not looked at.
 
     Raises:
         TypeError: for a source that is neither; for names of arrays that are not text.
@@ -97,7 +102,13 @@ def audit(
         observed = _observe(place, request)
         reports.append(_report(observed))
         findings += _findings(observed)
-    return Audit(reports, findings)
+    overlooked = list(unseen(shapes, held.layers)) if layer is None else []
+    if strict:
+        findings += [
+            Finding("", "unseen", one.name, f"It was not looked at: {one.reason}.")
+            for one in overlooked
+        ]
+    return Audit(reports, findings, overlooked)
 
 
 def _observe(place: Layer, request: _Request) -> Observation:

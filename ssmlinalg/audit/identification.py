@@ -135,10 +135,18 @@ def identify(form: Any, slack: Slack) -> Identified:
     steps = _steps(form, slack, len(stored))
     found = _by_formula(form, rows, steps)
     if found.agrees <= MOST and stored.shape[-1] == 1 < len(stored):
-        found = _by_formula(form, _different(stored.T, allowed.T), None)
+        heads = _of_heads(stored)
+        found = _by_formula(form, _different(stored[heads].T, allowed[heads].T), None)
     if found.agrees > MOST:
         return found
     return identify_drawn(form, stored, allowed) or found
+
+
+def _of_heads(stored: np.ndarray) -> np.ndarray:
+    """The first channel of each head, where all have as many channels in a row with one mode."""
+    firsts = np.flatnonzero(np.diff(stored[:, 0], prepend=np.nan) != 0)
+    sizes = np.diff(firsts, append=len(stored))
+    return firsts if np.ptp(sizes) == 0 else np.arange(len(stored))
 
 
 def _of_modes(form: Any, slack: Slack) -> np.ndarray:

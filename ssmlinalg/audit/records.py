@@ -134,16 +134,32 @@ class LayerReport(NamedTuple):
     tests: list[Fit]
 
 
+class Unseen(NamedTuple):
+    """An array that looks like one of a state space model, and was not looked at.
+
+    Attributes:
+        name: its name in the checkpoint.
+        shape: its shape.
+        reason: why it belongs to no layer.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    reason: str
+
+
 class Audit(NamedTuple):
     """The result of an audit.
 
     Attributes:
         layers: all layers, in the order of the checkpoint.
         findings: all faults, layer by layer.
+        unseen: the arrays that look like a state space model and belong to no layer.
     """
 
     layers: list[LayerReport]
     findings: list[Finding]
+    unseen: list[Unseen]
 
 
 class Observation(NamedTuple):

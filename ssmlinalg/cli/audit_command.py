@@ -48,6 +48,9 @@ def audit(
     layers: LayerOptions,
     target: _Target = None,
     expect: _Expect = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take what was not looked at for a finding.")
+    ] = False,
     html: Html = None,
     share_script: ShareScript = False,
     force: Force = False,
@@ -65,6 +68,7 @@ def audit(
             expect=expect,
             layer=layers.layer,
             renamed=renamed(layers),
+            strict=strict,
         )
         if html is not None:
             asked = given(target=target, expect=expect, **layers._asdict())
@@ -74,7 +78,8 @@ def audit(
             write_page(html, page, force=force, shared=share_script)
     if as_json:
         records = [_record(layer) for layer in found.layers]
-        print_json({"layers": records, "findings": [one._asdict() for one in found.findings]})
+        findings, unseen = ([one._asdict() for one in part] for part in found[1:])
+        print_json({"layers": records, "findings": findings, "unseen": unseen})
     else:
         _print_tables(checkpoint, found)
     if found.findings:
@@ -83,6 +88,9 @@ def audit(
 
 def _print_tables(checkpoint: Path, found: Any) -> None:
     print_table(f"layers of {checkpoint}", _LAYER_HEADS, map(_row, found.layers))
+    if found.unseen:
+        rows = [(one.name, one.shape, one.reason) for one in found.unseen]
+        print_table("not looked at", ("array", "shape", "why"), rows)
     if found.findings:
         rows = ssmlinalg.report.findings(found.findings)
         print_table("findings", _FINDING_HEADS, rows)

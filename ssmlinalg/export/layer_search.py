@@ -11,6 +11,12 @@ from ..ground import require
 from .layout import Target, ranked
 from .targets import TARGETS
 
+# PEFT, FSDP, activation checkpointing and torch.compile put a part of their own into names.
+_WRAPPED = re.compile(
+    r"(?<![^./])(base_layer|_fsdp_wrapped_module|_checkpoint_wrapped_module|_orig_mod)[./]"
+)
+# The direction backwards in time of Vim and of what follows it: A_b_log, dt_proj_b.bias, ...
+_SECOND = re.compile(r"(.*[./]|)(A|D|dt_proj|x_proj)_b(_log|\.weight|\.bias|)")
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -34,7 +40,8 @@ def layers(shapes: Shapes, target: str | None = None, *, model: str | None = Non
     Without `target` a layer has all names that a layout requires, with as many axes, and belongs to
     the target with the most names. With `target`, a layer that lacks some is listed as well, if
     half of them are there: the reader has to refuse it. An array that a layout calls optional may
-    lie one level up, in the layer around the kernel.
+    lie one level up, in the layer around the kernel. A second direction, as of Vim, is a layer of
+    its own, under "backward.".
 
     Args:
         shapes: shapes by name.
@@ -61,14 +68,26 @@ def layers(shapes: Shapes, target: str | None = None, *, model: str | None = Non
     chosen: Mapping[str, Target] = TARGETS
     if target is not None:
         chosen = {require.known("target", target, TARGETS): TARGETS[target]}
-    every = [layer for name in chosen for layer in _under_all_prefixes(shapes, name)]
+    real = {_alias(name): name for name in shapes}
+    known = {alias: shapes[name] for alias, name in real.items()}
+    every = [layer for name in chosen for layer in _under_all_prefixes(known, name)]
     whole = [layer for layer in every if not _lacks(layer)]
     partial = [layer for layer in every if _lacks(layer)]
     found = _best(whole, model) if target is None else [*whole, *partial]
     if not found:
         raise ValueError(_nothing(shapes, chosen))
-    order = {name: index for index, name in enumerate(shapes)}
-    return sorted(found, key=lambda layer: min(order[name] for name in layer.names.values()))
+    order = {name: index for index, name in enumerate(known)}
+    found.sort(key=lambda layer: min(order[name] for name in layer.names.values()))
+    return [
+        layer._replace(names={name: real[alias] for name, alias in layer.names.items()})
+        for layer in found
+    ]
+
+
+def _alias(name: str) -> str:
+    """The name without what wrappers put into it; of a second direction, under "backward."."""
+    second = _SECOND.fullmatch(bare := _WRAPPED.sub("", name))
+    return f"{second[1]}backward.{second[2]}{second[3]}" if second else bare
 
 
 def _under_all_prefixes(shapes: Shapes, target: str) -> Iterator[Layer]:

@@ -38,6 +38,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..forms import Paired, check
+from ..ground import require
 from ..ground.backend import Array
 from . import mamba_laws
 from .channels import channels, weights
@@ -54,7 +55,7 @@ LAYOUT: Layout = {
 }
 LAYOUT_HEADS: Layout = {
     "A_log": ("f", ("H",)),
-    "D": ("f", ("H",)),
+    "D": ("f", ("E",)),
     "dt_bias": ("f", ("H",)),
 }
 TAKES = (Paired,)
@@ -148,6 +149,9 @@ def to_heads(form: Paired) -> dict[str, np.ndarray]:
 def back_heads(arrays: Mapping[str, Array]) -> Paired:
     """The form of the heads of a mixer, where the inner product of B and C is 1.
 
+    Where D has an entry for each input of a head, as `D_has_hdim` of state-spaces/mamba makes it,
+    each is a channel.
+
     Args:
         arrays: those of the table above, of any library.
 
@@ -164,7 +168,11 @@ def back_heads(arrays: Mapping[str, Array]) -> Paired:
         (3, 1)
     """
     found = read(arrays, LAYOUT_HEADS)
-    return _form(found["A_log"][:, None], found["D"], found["dt_bias"])
+    heads = len(found["A_log"])
+    each, rest = divmod(len(found["D"]), max(1, heads))
+    require.shape("D", found["D"].shape, f"(E,) with E a multiple of H = {heads}", each > 0 == rest)
+    A_log, bias = (np.repeat(found[name], each) for name in ("A_log", "dt_bias"))
+    return _form(A_log[:, None], found["D"], bias)
 
 
 def _constant_input(form: Paired, target: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,0 +1,84 @@
+"""Arrays that look like those of a state space model, and belong to no layer that was audited."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
+
+from ..export import TARGETS, Layer
+from ..export.layout import ranked
+from .records import Unseen
+
+# Names in codes whose layers are not read here.
+_ELSEWHERE = {
+    r"A_logs|dt_projs_(weight|bias)": "VMamba has it, whose scans have one A for each direction",
+    r"(dt|x)_proj_(weight|bias)": "Zamba has it, whose arrays have an axis of heads",
+    r"inv_w_real|log_w_real|w_imag": "state-spaces/s4 has it, before its version 4",
+}
+_BESIDE = re.compile(r"Ds?|[wPBC]|omega|log_dt|x_proj\.weight|dt_proj\.weight")  # too common alone
+_MARK = re.compile(r"A_|_A_|^Lambda|_log$|^log_|inv_dt|dt_(proj\.)?bias|log_step")
+
+
+def unseen(shapes: Mapping[str, tuple[int, ...]], found: list[Layer]) -> Iterator[Unseen]:
+    """The arrays that no layer holds, under a name of some layout or beside one, with the reason.
+
+    Args:
+        shapes: the shapes of all arrays by name.
+        found: the layers.
+
+    Returns:
+        The arrays in their order.
+    """
+    seen = {name for layer in found for name in layer.names.values()}
+    reasons = {name: _reason(name, shapes) for name in shapes if name not in seen}
+    places = {_place(name): reason for name, reason in reasons.items() if reason}
+    for name, reason in reasons.items():
+        beside = places.get(_place(name)) if _BESIDE.fullmatch(_last(name)) else None
+        if reason or beside:
+            yield Unseen(name, shapes[name], reason or f"it stands beside others: {beside}")
+
+
+def _reason(name: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """The reason why an array of a telling name is in no layer; "" for any other name."""
+    last = _last(name)
+    for pattern, where in _ELSEWHERE.items():
+        if re.fullmatch(pattern, last):
+            return where
+    if not _MARK.search(last):
+        return ""
+    places = [
+        (target, known)
+        for target, there in TARGETS.items()
+        for known in there.layout
+        if _last(known) == last
+    ]
+    reasons = [_unlike(name, shapes, target, known) for target, known in places]
+    return min(reasons, key=itemgetter(0), default=(0, ""))[1]
+
+
+def _unlike(
+    name: str, shapes: Mapping[str, tuple[int, ...]], target: str, known: str
+) -> tuple[int, str]:
+    """How many arrays of a target differ, and in words, where this one were that of its layout."""
+    there = TARGETS[target]
+    start = name.removesuffix(known)
+    required = [one for one in there.layout if one not in there.optional]
+    lacking = [one for one in required if start + one not in shapes]
+    if not ranked(shapes[name], there.layout[known][1]):
+        axes = f"{len(there.layout[known][1])} axes, this has {len(shapes[name])}"
+        return len(lacking) + 1, f"{target} has {known} with {axes}"
+    if lacking:
+        return len(lacking), f"the layer lacks others of {target}: {', '.join(lacking)}"
+    return 0, f"it is of a layer of {target}, which was not asked for"
+
+
+def _last(name: str) -> str:
+    """The last part of a name, with that before it if it is only a weight or bias."""
+    parts = re.split(r"[./]", name)
+    count = 2 if parts[-1] in ("weight", "bias") else 1
+    return ".".join(parts[-count:])
+
+
+def _place(name: str) -> str:
+    return name.removesuffix(_last(name))
