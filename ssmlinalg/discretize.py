@@ -56,6 +56,7 @@ from .forms import (
 )
 from .ground import backend, require
 from .ground.backend import Array
+from .ground.gate import together
 from .powers import double_words, tables
 
 __all__ = [
@@ -324,9 +325,19 @@ def discretize(form: Continuous, *, rule: Rule = "zoh") -> Discrete:
         >>> type(discretize(s4d_lin_init(4), rule="bilinear")).__name__
         'PairedRecurrence'
     """
-    if not callable(rule):
-        rule = RULES[require.known("rule", rule, RULES)]
-    return rule(form)
+    if callable(rule):
+        return _by_function(rule, form)
+    return RULES[require.known("rule", rule, RULES)](form)
+
+
+def _by_function(rule: Callable[[Any], Any], form: Any) -> Any:
+    """The form that a function returns, once it is known to be discrete."""
+    found = rule(form)
+    if not is_recurrence(found) and not isinstance(found, Delayed):
+        said = "a rule that is a function must return a discrete form"
+        remedy = "Give a name, or a function such as partial(gbt, alpha=0.3)."
+        raise TypeError(f"{said}; got {require.said(found)}. {remedy}")
+    return found
 
 
 def sampled(form: Any, *, rule: Rule) -> Any:
@@ -353,7 +364,7 @@ def sampled(form: Any, *, rule: Rule) -> Any:
     if not kind(form).continuous:
         return plain(form)
     if callable(rule):
-        return rule(form)
+        return _by_function(rule, form)
     scheme = SCHEMES.get(require.known("rule", rule, RULES))
     return RULES[rule](form) if scheme is None else _sampled(form, scheme)
 
@@ -433,7 +444,9 @@ def continuous(
     form = check(form)
     target: Any = unsampled(type(form))
     z = _undone(form.A, rule, scheme)
-    if not hasattr(step, "shape"):
+    if hasattr(step, "shape"):
+        backend.namespace(A=form.A, step=step)
+    else:
         step = require.real("step", step, above=0)
     each_mode = bool(KINDS[target].axes["step"])
     shape = tuple(z.shape) if each_mode else tuple(z.shape[:-1])
@@ -565,6 +578,7 @@ def modulo_turns(step: Array, A: Array) -> tuple[Array, Array]:
         >>> modulo_turns(np.ones(1), np.array([2j * np.pi]))[1].imag.round(12) + 0.0
         array([0.])
     """
+    together({"step": (), "A": ()}, step=step, A=A)
     z = step * A
     return z, _radians(double_words.turned(step, A), z)
 
@@ -591,7 +605,8 @@ def phi1(z: Array, turned: Array) -> Array:
         >>> phi1(np.zeros(1) + 0j, np.zeros(1) + 0j)
         array([1.+0.j])
     """
-    return _phi(z, 1, _expm1(turned))
+    together({"z": (), "turned": ()}, z=z, turned=turned)
+    return _first_phi(z, turned)
 
 
 def phi2(z: Array, turned: Array) -> Array:
@@ -608,7 +623,16 @@ def phi2(z: Array, turned: Array) -> Array:
         >>> phi2(np.zeros(1) + 0j, np.zeros(1) + 0j)
         array([0.5+0.j])
     """
-    return _phi(z, 2, phi1(z, turned) - 1)
+    together({"z": (), "turned": ()}, z=z, turned=turned)
+    return _second_phi(z, turned)
+
+
+def _first_phi(z: Array, turned: Array) -> Array:
+    return _phi(z, 1, _expm1(turned))
+
+
+def _second_phi(z: Array, turned: Array) -> Array:
+    return _phi(z, 2, _first_phi(z, turned) - 1)
 
 
 def _phi(z: Array, index: int, numerator: Array) -> Array:
@@ -646,12 +670,12 @@ def _log(f: Array) -> Array:
 
 
 def _zoh_modes(z: Array, turned: Array) -> Samples:
-    return Samples(_exp(turned), phi1(z, turned))
+    return Samples(_exp(turned), _first_phi(z, turned))
 
 
 def _foh_modes(z: Array, turned: Array) -> Samples:
-    newest = phi2(z, turned)
-    return Samples(_exp(turned), newest, phi1(z, turned) - newest)
+    newest = _second_phi(z, turned)
+    return Samples(_exp(turned), newest, _first_phi(z, turned) - newest)
 
 
 def _impulse_modes(z: Array, turned: Array) -> Samples:

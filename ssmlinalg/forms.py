@@ -448,7 +448,7 @@ def check(form: AnyForm) -> AnyForm:
             raise TypeError(f"`{name}` must be real; got {got}. Take its real part.")
     if not known.matrix or "Lambda" in fields:  # modes are complex, also real ones
         fields |= {name: backend.as_complex(fields[name]) for name in _MODAL & fields.keys()}
-    _check_shapes(known.axes, formula | fields)
+    require.axes(known.axes, formula | fields)
     if all(backend.is_numpy(value) for value in fields.values()):
         _check_values(fields)
     return form._replace(**fields)
@@ -501,15 +501,18 @@ def unsampled(recurrence: type) -> type:
         The type with the same fields and a step.
 
     Raises:
-        StopIteration: if none is sampled to it.
+        TypeError: if none is sampled to it.
 
     Example:
         >>> unsampled(PairedRecurrence).__name__
         'Paired'
     """
-    return next(
-        form for form, known in KINDS.items() if known.sampled is recurrence and known.plain is None
-    )
+    for form, known in KINDS.items():
+        if known.sampled is recurrence and known.plain is None:
+            return form
+    rule = "`recurrence` must be a type that a form is sampled to"
+    got = require.said(recurrence)
+    raise TypeError(f"{rule}; got {got}. Give one such as forms.PairedRecurrence.")
 
 
 def _check_values(fields: dict[str, Array]) -> None:
@@ -521,21 +524,6 @@ def _check_values(fields: dict[str, Array]) -> None:
             f"`step` must be positive; got {least:g}. "
             "It is a time: take its absolute value or drop it."
         )
-
-
-def _check_shapes(axes: Mapping[str, Axes], fields: dict[str, Array]) -> None:
-    sizes: dict[str, tuple[int, str]] = {}
-    batch: tuple[int, ...] = ()
-    for name, array in fields.items():
-        core = axes[name]
-        got = tuple(array.shape)
-        rule = "(..., " + ", ".join(core) + ")" if core else "(...)"
-        require.shape(name, got, rule, len(got) >= len(core))
-        for axis, size in zip(core, got[len(got) - len(core) :], strict=True):
-            require.shape(name, got, f"{rule} with at least one {axis}", size > 0 or axis == "R")
-            known, origin = sizes.setdefault(axis, (size, name))
-            require.shape(name, got, f"{rule} with {axis} = {known} from `{origin}`", size == known)
-        batch = require.broadcasts(name, got[: len(got) - len(core)], batch, "the other fields")
 
 
 def move(form: AnyForm, library: str, *, dtype: str | None = None, device: Any = None) -> AnyForm:
@@ -594,6 +582,7 @@ def real_modes(form: Any) -> np.ndarray:
         >>> real_modes(Recurrence(np.array([0.5, 0.5j]), np.ones(2), np.ones(2), 0.0))
         array([ True, False])
     """
+    kind(form)
     A: Complex = backend.to_numpy(form.A)
     return np.all(A.imag.reshape(-1, A.shape[-1]) == 0, axis=0)
 

@@ -44,6 +44,9 @@ def __dir__() -> list[str]:
     return __all__
 
 
+_MOST = 10**6  # digits, samples or states: more would never end
+
+
 Array: TypeAlias = Any  # what has `tolist`, a nested sequence, or an mpmath matrix
 Matrix: TypeAlias = Any  # mpmath has no stubs: a matrix,
 Number: TypeAlias = Any  # a number,
@@ -93,14 +96,14 @@ def discretize(
         >>> float(Abar[0]), float(Bnow[0]), float(Bprevious[0])
         (1.0, 0.125, 0.125)
     """
-    if rule not in RULES:
+    if not isinstance(rule, str) or rule not in RULES:
         raise ValueError(
-            f"`rule` must be a known one; got {rule!r}; choose from {', '.join(RULES)}."
+            f"`rule` must be a known one; got {_said(rule)}. Choose from {', '.join(RULES)}."
         )
     if (rule == "gbt") != (alpha is not None):
         raise ValueError(
             "`alpha` belongs to the rule 'gbt', and only to it; "
-            f"got alpha={alpha} with {rule!r}; change either."
+            f"got alpha={_said(alpha)} with {rule!r}. Change either."
         )
     ctx = _context(digits)
     A = _square(ctx, "A", A)
@@ -285,7 +288,7 @@ def transfer(A: Array, B: Array, C: Array, D: Number, s: Number, *, digits: int 
     C = _vector(ctx, "C", C, like=A).T
     D = _number(ctx, "D", D)
     M = _number(ctx, "s", s) * ctx.eye(A.rows) - A
-    with _singular(f"`s` must not be an eigenvalue of A; got {s}; move it off the spectrum."):
+    with _singular(f"`s` must not be an eigenvalue of A; got {s}. Move it off the spectrum."):
         x = ctx.lu_solve(M, B)
     return (C * x)[0] + D
 
@@ -423,7 +426,7 @@ def legs_state(order: int, s: Number, *, digits: int = 50) -> list[Number]:
     s = _number(ctx, "s", s)
     if any(s == -(n + 1) for n in range(N)):
         raise ValueError(
-            f"`s` must not be one of the poles -1 .. -{N}; got {complex(s)}; move it off them."
+            f"`s` must not be one of the poles -1 .. -{N}; got {complex(s)}. Move it off them."
         )
     return [
         ctx.sqrt(2 * n + 1) / (s + n + 1) * ctx.fprod((s - m) / (s + m + 1) for m in range(n))
@@ -509,7 +512,7 @@ def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list
     tau = _positive(ctx, "tau", tau)
     if tau > 1:
         raise ValueError(
-            f"`tau` must lie in (0, 1]; got {float(tau)}; use 1 for the normal matrix."
+            f"`tau` must lie in (0, 1]; got {float(tau)}. Use 1 for the normal matrix."
         )
 
     ctx.dps += digits  # a double root, where two eigenvalues meet, halves the digits
@@ -535,7 +538,7 @@ def legs_lossless_spectrum(order: int, tau: Number, *, digits: int = 50) -> list
 def _context(digits: int) -> Context:
     if _count("digits", digits) < 15:
         raise ValueError(
-            f"`digits` must be at least 15, for a float has as many; got {digits}; 50 is usual."
+            f"`digits` must be at least 15, for a float has as many; got {digits}. 50 is usual."
         )
     ctx = mpmath.MPContext()
     ctx.dps = 2 * digits
@@ -544,39 +547,63 @@ def _context(digits: int) -> Context:
 
 def _count(name: str, value: int) -> int:
     if not isinstance(value, Integral) or value < 1:
-        raise ValueError(
-            f"`{name}` must be a positive integer; got {value!r}; give one of at least 1."
-        )
+        got = _said(value)
+        raise ValueError(f"`{name}` must be a positive integer; got {got}. Give one of at least 1.")
+    if value > _MOST:
+        raise ValueError(f"`{name}` must be at most {_MOST}; got {_said(value)}. Give less.")
     return int(value)
 
 
+def _said(value: Any) -> str:
+    """A value in one line, as the sentence of an error says it."""
+    text = repr(value)
+    return text if len(text) <= 80 and text.isprintable() else f"a {type(value).__name__}"
+
+
+def _listed(name: str, value: Any) -> Any:
+    """An array as lists of numbers, anything else as it is."""
+    try:
+        return value.tolist() if hasattr(value, "tolist") else value
+    except (TypeError, RuntimeError, ValueError):
+        got = type(value).__name__
+        rule = f"`{name}` must be made of numbers"
+        raise TypeError(f"{rule}; got a {got} without. Convert it with numpy.asarray.") from None
+
+
 def _number(ctx: Context, name: str, value: Number) -> Number:
-    number = ctx.convert(value.tolist() if hasattr(value, "tolist") else value)
+    try:
+        plain = _listed(name, value)
+        if isinstance(plain, (str, bytes, bool, list, tuple)):
+            raise TypeError
+        number = ctx.convert(plain)
+    except (TypeError, ValueError):
+        got = _said(value)
+        raise TypeError(f"`{name}` must be a number; got {got}. Give one of Python.") from None
     if not ctx.isfinite(number):
-        raise ValueError(f"`{name}` must be finite; got {number}; look for where it arose.")
+        raise ValueError(f"`{name}` must be finite; got {number}. Look for where it arose.")
     return number
 
 
 def _positive(ctx: Context, name: str, value: Number) -> Number:
     number = _number(ctx, name, value)
     if number.imag != 0 or not number.real > 0:
-        raise ValueError(f"`{name}` must be real and positive; got {value}; give a number above 0.")
+        raise ValueError(f"`{name}` must be real and positive; got {value}. Give a number above 0.")
     return number.real
 
 
 def _matrix(ctx: Context, name: str, array: Array) -> Matrix:
     """The array, exactly; a vector becomes a column."""
-    rows = array.tolist() if hasattr(array, "tolist") else array
+    rows = _listed(name, array)
     if not isinstance(rows, (list, tuple)):
         raise TypeError(
             f"`{name}` must be an array, a list or a tuple; "
-            f"got {type(array).__name__}; wrap it in a list."
+            f"got {type(array).__name__}. Wrap it in a list."
         )
     rows = [row if isinstance(row, (list, tuple)) else [row] for row in rows]
     if len({len(row) for row in rows}) != 1 or not rows[0]:
         raise ValueError(
             f"`{name}` must be a matrix or a vector; "
-            f"got rows of lengths {[*map(len, rows)]}; make them equal."
+            f"got rows of lengths {[*map(len, rows)]}. Make them equal."
         )
     return ctx.matrix([[_number(ctx, name, entry) for entry in row] for row in rows])
 
@@ -585,7 +612,7 @@ def _square(ctx: Context, name: str, array: Array) -> Matrix:
     M = _matrix(ctx, name, array)
     if M.rows != M.cols:
         raise ValueError(
-            f"`{name}` must have shape (N, N); got ({M.rows}, {M.cols}); use a square matrix."
+            f"`{name}` must have shape (N, N); got ({M.rows}, {M.cols}). Use a square matrix."
         )
     return M
 
@@ -596,7 +623,7 @@ def _vector(ctx: Context, name: str, array: Array, like: Matrix | None = None) -
     N = M.rows if like is None else like.rows
     if (M.rows, M.cols) != (N, 1):
         raise ValueError(
-            f"`{name}` must be a vector of length {N}; got shape ({M.rows}, {M.cols}); reshape it."
+            f"`{name}` must be a vector of length {N}; got shape ({M.rows}, {M.cols}). Reshape it."
         )
     return M
 

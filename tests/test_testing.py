@@ -214,10 +214,22 @@ def test_nan_and_infinities_never_pass(bad: Any) -> None:
             testing.assert_close(np.array([got]), np.array([expected]))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, [1.0, np.inf], -1.0])
 @pytest.mark.parametrize("name", ["scale", "condition"])
-def test_a_tolerance_that_is_not_a_number_allows_nothing(name: str) -> None:
-    with pytest.raises(AssertionError, match="differs"):
-        testing.assert_close(np.array([1.0]), np.array([2.0]), **{name: np.nan})
+def test_a_tolerance_that_would_allow_everything_or_nothing_is_refused(
+    name: str, value: Any
+) -> None:
+    with pytest.raises(ValueError, match=rf"`{name}` must .*; got "):
+        testing.assert_close(np.array([1.0, 1.0]), np.array([1.0, 2.0]), **{name: value})
+    if isinstance(value, float):
+        with pytest.raises(ValueError, match=r"`condition` must .*; got "):
+            testing.assert_kernel(kernel, inits.s4d_lin_init(4), condition=value)
+
+
+@pytest.mark.parametrize("at", [-1, 0, 8])
+def test_a_sample_that_leaves_nothing_to_compare_is_refused(at: int) -> None:
+    with pytest.raises(ValueError, match=r"`at` must .*; got "):
+        testing.assert_causal(np.cumsum, np.ones(8), at)
 
 
 def test_shapes_are_not_broadcast_and_zero_has_no_slack() -> None:

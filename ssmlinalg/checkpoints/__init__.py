@@ -37,6 +37,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ground import require
 from ..ground.files import refuse_existing, write_atomically
 from . import index, mat, npz, safetensors
 from .entry import AGAIN, Checkpoint, Entry, File, check_regular
@@ -80,6 +81,7 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
         A `Checkpoint`. The `read` of an entry raises the same errors as this function.
 
     Raises:
+        TypeError: for what is no path.
         ValueError: for a file that is none of these, is damaged, or may run code.
         FileNotFoundError: where there is no file.
         OSError: where the system refuses.
@@ -96,7 +98,7 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
         ...     float(read(f"{folder}/a.npz").entries["A"].read().sum())
         2.0
     """
-    path = Path(path)
+    path = require.path("path", path)
     if path.is_dir():
         path = index.find(path)
     check_regular(path)
@@ -145,7 +147,8 @@ def write(
         force: whether an existing file is replaced; of a link, the link itself.
 
     Raises:
-        TypeError: for names and metadata that are not text.
+        TypeError: for what is no path, no mapping and no switch, and for names and metadata that
+            are not text.
         ValueError: for another suffix, and for arrays of a type or name that the format has not,
             such as complex128 in safetensors.
         FileExistsError: for a file, or a link to anywhere, that exists, unless `force`.
@@ -163,14 +166,19 @@ def write(
         >>> entries["A"].shape, entries["A"].dtype, metadata
         ((2, 2), 'float64', {'made': 'by hand'})
     """
-    path = Path(path)
+    path = require.path("path", path)
+    force = require.switch("force", force)
+    require.instance("arrays", arrays, Mapping, "Give arrays by name.")
+    require.instance("metadata", metadata, Mapping, "Give texts by name.")
     if path.suffix not in _WRITERS:
         rule = f"`path` must end in {', '.join(SUFFIXES)}, which is what is written"
         raise ValueError(f"{rule}; got {path}. Rename it.")
     for text in (*arrays, *metadata, *metadata.values()):
         if not isinstance(text, str):
             rule = "names and metadata must be text"
-            raise TypeError(f"{rule}; got {text!r}. Give strings, json.dumps of anything else.")
+            raise TypeError(
+                f"{rule}; got {require.said(text)}. Give strings, json.dumps of anything else."
+            )
     if npz.METADATA in arrays:
         rule = "arrays must have names of their own"
         raise ValueError(f"{rule}; got {npz.METADATA!r}, where metadata go. Rename it.")

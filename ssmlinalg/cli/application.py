@@ -11,6 +11,7 @@ import typer.exceptions
 from rich.text import Text
 
 from .. import __version__
+from ..ground import require
 from .audit_command import audit
 from .claims_command import claims
 from .compare_command import compare
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ...
         0
     """
-    words = sys.argv[1:] if arguments is None else [*arguments]
+    words = sys.argv[1:] if arguments is None else _words(arguments)
     try:
         # Outside its standalone mode Typer returns the status of an Exit, and a command's own None.
         status = _application()(args=words or ["--help"], prog_name=_NAME, standalone_mode=False)
@@ -55,6 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status == _INTERRUPTED:
         PROGRESS.print("ssmlinalg: interrupted; nothing half-written was left.", highlight=False)
     return (status or 0) if words else _REFUSED
+
+
+def _words(arguments: Sequence[str]) -> list[str]:
+    """The words of a command line, once it is known that they are words."""
+    require.instance("arguments", arguments, (list, tuple), "Give text.split().")
+    for word in arguments:
+        require.instance("arguments", word, str, "Give a list of words.")
+    return [*arguments]
 
 
 def _application() -> typer.Typer:

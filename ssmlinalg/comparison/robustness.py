@@ -27,6 +27,7 @@ from ..discretize import Rule, discretize
 from ..forms import NPLR, Continuous, Delayed, View, batch, check, inner, kind, plain, view
 from ..ground import backend, require
 from ..ground.backend import Array, Complex, Real
+from ..ground.gate import real_numbers
 from ..hippo import legs_state
 from ..kernels.blocks import fold_blocks
 from ..systems.realization import shared_axes
@@ -134,13 +135,9 @@ def fourier_sweep(
 
 def _checked(frequencies: Array | Sequence[float]) -> Real:
     """Rising, once they are known to be real, finite and at least 0."""
-    w = np.asarray(frequencies)
-    if w.dtype.kind not in "fiu" and w.size:
-        remedy = "They are the w of s = i w."
-        raise TypeError(f"`frequencies` must be real numbers; got {w.dtype}. {remedy}")
+    w = real_numbers("frequencies", frequencies)
     require.shape("frequencies", w.shape, "(S,) with S of at least 1", w.ndim == 1 and w.size > 0)
-    w = np.sort(w.astype(np.float64))
-    require.finite("frequencies", w)
+    w = np.sort(w)
     if w[0] < 0:
         remedy = "Take absolute values: the models are real."
         raise ValueError(f"`frequencies` must be at least 0; got {w[0]:g}. {remedy}")

@@ -93,7 +93,9 @@ def _methods(order: int, conditioning: float, perturbations: Sequence[str] | Non
         return [*kept, "last_column", "gaussian", "complex_gaussian"]
     if isinstance(perturbations, str) or not isinstance(perturbations, Sequence):
         rule = "`perturbations` must be a list of names"
-        raise TypeError(f"{rule}; got {perturbations!r}. Give for example ['gaussian'].")
+        raise TypeError(
+            f"{rule}; got {require.said(perturbations)}. Give for example ['gaussian']."
+        )
     for name in perturbations:
         require.known("perturbations", name, perturb.PERTURBATIONS)
     return [name for name in perturbations if name != "lossless"]

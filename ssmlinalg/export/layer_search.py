@@ -62,6 +62,7 @@ def layers(shapes: Shapes, target: str | None = None, *, model: str | None = Non
         >>> layers({f"net.0.{name}": shape for name, shape in shapes.items()})[0].names["C"]
         'net.0.C'
     """
+    require.instance("shapes", shapes, Mapping, "Give shapes by name.")
     odd = [name for name in shapes if not isinstance(name, str)]
     if odd:
         raise TypeError(f"the names of arrays must be text; got {odd[0]!r}. Rename it.")

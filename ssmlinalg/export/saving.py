@@ -76,7 +76,8 @@ def save(
     """
     path = writable(path, force=force)
     there = TARGETS[require.known("target", target, TARGETS)]
-    texts = _texts_of(metadata or {})
+    length = None if length is None else require.integer("length", length)
+    texts = _texts_of({} if metadata is None else metadata)
     arrays = there.to(form, **sized(target, length))
     record = recorded(texts, target, list(arrays), form=type(form).__name__, length=length)
     return put(path, arrays, record, force=force)
@@ -84,7 +85,8 @@ def save(
 
 def writable(path: str | os.PathLike[str], *, force: bool) -> Path:
     """The path, once it is known that a file of arrays can be written there."""
-    path = Path(path)
+    path = require.path("path", path)
+    force = require.switch("force", force)
     if path.suffix not in checkpoints.SUFFIXES:
         endings = ", ".join(checkpoints.SUFFIXES)
         rule = f"`path` must end in {endings}, which is what is written"
@@ -134,6 +136,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
         The form that the layer computes with, and the record that `save` returned.
 
     Raises:
+        TypeError: for what is no path.
         ValueError: for a pickle, a file cut short or changed, and names, shapes or values that are
             not the target's.
         FileNotFoundError: where there is no file.
@@ -177,6 +180,7 @@ def refuse_changed(
 
 def _texts_of(metadata: Mapping[str, Any]) -> dict[str, str]:
     """Metadata as JSON texts."""
+    require.instance("metadata", metadata, Mapping, "Give a dict.")
     taken = [name for name in metadata if name in _OWN]
     if taken:
         rule = "`metadata` must leave our own names alone"

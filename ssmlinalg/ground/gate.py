@@ -18,12 +18,13 @@ function        passes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from . import backend, require
-from .backend import Real
+from .backend import Array, Namespace, Real
 from .formats import FORMATS
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -54,7 +55,7 @@ def numbers(name: str, values: Any) -> np.ndarray:
         array([[1.+0.j, 2.+0.j],
                [3.+0.j, 0.+4.j]])
     """
-    array = _on_the_host(name, values)
+    array = on_the_host(name, values)
     if array.dtype.kind in "iu":
         _check_integers(name, array)
     dtype = np.complex128 if np.iscomplexobj(array) else np.float64
@@ -164,16 +165,60 @@ def summable(name: str, values: Any) -> np.ndarray:
     return array
 
 
-def _on_the_host(name: str, values: Any) -> np.ndarray:
-    """The values as a NumPy array, once it is known that they are numbers."""
+def together(rules: Mapping[str, tuple[str, ...]], **arrays: Array) -> Namespace:
+    """The library of arrays that are evaluated together, where they are.
+
+    Args:
+        rules: the core axes of each array, by name.
+        **arrays: arrays by the names that errors call them.
+
+    Returns:
+        The functions of their library, as `backend.namespace` returns them.
+
+    Raises:
+        TypeError: what `backend.namespace` raises.
+        ValueError: for shapes that do not fit together; on the host for NaN and infinities; what
+            `backend.namespace` raises.
+
+    Example:
+        >>> together({"x": ("n",), "y": ("n",)}, x=np.ones(2), y=np.ones(2)).sum(np.ones(2))
+        np.float64(2.0)
+    """
+    xp = backend.namespace(**arrays)
+    require.axes(rules, arrays)
+    for name, array in arrays.items():
+        if backend.is_numpy(array):
+            require.finite(name, np.asarray(array))
+    return xp
+
+
+def on_the_host(name: str, values: Any) -> np.ndarray:
+    """The numbers on the host in their own precision, infinities and NaN among them.
+
+    Args:
+        name: the argument, as the sentence of an error calls it.
+        values: an array of any library, a nested list, or a number.
+
+    Returns:
+        An array, which may share memory with `values`; bfloat16 in single precision.
+
+    Raises:
+        TypeError: if `values` are no numbers, sparse, or traced by JAX.
+        ValueError: if rows have different lengths.
+
+    Example:
+        >>> on_the_host("A", [1, float("inf")])
+        array([ 1., inf])
+    """
     if _of_another_library(values):
         _check_type(name, values, str(values.dtype).rpartition(".")[2])
-        return backend.to_numpy(backend.widened(values))
+        try:
+            return backend.to_numpy(backend.widened(values))
+        except TypeError as error:
+            raise TypeError(f"`{name}`: {error}") from None
     try:
         array = np.asarray(values)
-    except ValueError:
-        if not isinstance(values, (list, tuple)):
-            raise
+    except (ValueError, RuntimeError, TypeError):
         rule = f"`{name}` must have rows of one length"
         remedy = "Give a nested list of numbers without gaps."
         raise ValueError(f"{rule}; got a {type(values).__name__} of several. {remedy}") from None

@@ -6,8 +6,9 @@ import difflib
 import math
 import operator
 import os
+import pathlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def integer(name: str, value: Any, *, least: int = 1) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{rule}; got {value!r}. Give a plain integer such as 64.") from None
+        raise TypeError(f"{rule}; got {said(value)}. Give a plain integer such as 64.") from None
     if number < least:
         raise ValueError(f"{rule}; got {number}. Give a number of {least} or more.")
     # No array has so many entries, and not every number of digits can be printed.
@@ -77,10 +78,10 @@ def real(name: str, value: Any, *, above: float = -math.inf, below: float = math
         raise TypeError(f"{rule}; got {value!r}. Give a float.")
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{rule}; got {value!r}. Give a float.") from None
     except OverflowError:
         number = math.inf
+    except (TypeError, ValueError, RuntimeError):  # the last of tensors without numbers
+        raise TypeError(f"{rule}; got {said(value)}. Give a float.") from None
     if not (math.isfinite(number) and above < number < below):
         raise ValueError(f"{rule}; got {number:g}. Choose a value inside.")
     return number
@@ -114,12 +115,12 @@ def interval(name: str, value: Any) -> tuple[float, float]:
         >>> interval("step", 0.1)
         (0.1, 0.1)
     """
-    if np.ndim(value) == 0:
+    if not isinstance(value, (tuple, list)) and not getattr(value, "shape", ()):
         number = real(name, value, above=0)
         return number, number
     if len(value) != 2:
         raise ValueError(
-            f"`{name}` must be a number or a pair (low, high); got {value!r}. "
+            f"`{name}` must be a number or a pair (low, high); got {said(value)}. "
             "Give for example (1e-3, 1e-1)."
         )
     low, high = (real(name, end, above=0) for end in value)
@@ -153,7 +154,135 @@ def known(name: str, value: Any, names: Iterable[str]) -> str:
         return value
     nearest = " or ".join(map(repr, _nearest(str(value), names)))
     remedy = f"Did you mean {nearest}?" if nearest else "Choose one of these."
-    raise ValueError(f"`{name}` must be one of {', '.join(names)}; got {value!r}. {remedy}")
+    raise ValueError(f"`{name}` must be one of {', '.join(names)}; got {said(value)}. {remedy}")
+
+
+def said(value: Any) -> str:
+    """A value as the sentence of an error says it: in one line, arrays by type and shape.
+
+    Args:
+        value: anything.
+
+    Returns:
+        At most 80 characters.
+
+    Example:
+        >>> said("soon"), said(np.ones((2, 3)))
+        ("'soon'", 'an ndarray of shape (2, 3)')
+    """
+    shape = getattr(value, "shape", None)
+    kind = type(value).__name__
+    if isinstance(shape, tuple) and not isinstance(value, np.generic):
+        article = "an" if kind[0] in "aeio" else "a"
+        return f"{article} {kind} of shape {tuple(shape)}"
+    text = repr(value)
+    return text if len(text) <= 80 and text.isprintable() else f"a {kind}"
+
+
+def path(name: str, value: Any) -> pathlib.Path:
+    """The path of a file or folder.
+
+    Args:
+        name: the name of the value in errors.
+        value: anything.
+
+    Returns:
+        The value as a path of this system.
+
+    Raises:
+        TypeError: for what is neither text nor a path of text.
+        ValueError: for text that no file can be called.
+
+    Example:
+        >>> path("path", "layer.npz").suffix
+        '.npz'
+    """
+    rule = f"`{name}` must be the path of a file"
+    try:
+        found = pathlib.Path(value)
+    except TypeError:
+        got = said(value)
+        raise TypeError(f"{rule}; got {got}. Give text or a pathlib.Path.") from None
+    if "\0" in str(found):
+        raise ValueError(f"{rule}; got one with the character 0. Give the name of a file.")
+    return found
+
+
+def instance(name: str, value: Any, types: type | tuple[type, ...], remedy: str) -> None:
+    """Refuse what is not of one of the types.
+
+    Args:
+        name: the name of the value in errors.
+        value: anything.
+        types: the types.
+        remedy: a sentence that says where to get one.
+
+    Raises:
+        TypeError: for a value of another type.
+
+    Example:
+        >>> instance("metadata", {}, dict, "Give texts by name.")
+    """
+    if not isinstance(value, types):
+        known = types if isinstance(types, tuple) else (types,)
+        names = " or ".join("None" if each is type(None) else each.__name__ for each in known)
+        raise TypeError(f"`{name}` must be of type {names}; got {said(value)}. {remedy}")
+
+
+def function(name: str, value: Any, remedy: str) -> None:
+    """Refuse what cannot be called.
+
+    Args:
+        name: the name of the value in errors.
+        value: anything.
+        remedy: a sentence that says how it is called.
+
+    Raises:
+        TypeError: for a value that is no function.
+
+    Example:
+        >>> function("run", np.cumsum, "It is called as run(u).")
+    """
+    if not callable(value):
+        raise TypeError(f"`{name}` must be a function; got {said(value)}. {remedy}")
+
+
+def progress(value: Any) -> None:
+    """Refuse a `progress` that is neither a function nor None.
+
+    Args:
+        value: anything.
+
+    Raises:
+        TypeError: for a value that is neither.
+
+    Example:
+        >>> progress(None)
+    """
+    if value is not None:
+        function("progress", value, "It is called with figures by name, or leave it None.")
+
+
+def switch(name: str, value: Any) -> bool:
+    """True or False.
+
+    Args:
+        name: the name of the value in errors.
+        value: anything.
+
+    Returns:
+        The value.
+
+    Raises:
+        TypeError: for anything else.
+
+    Example:
+        >>> switch("force", True)
+        True
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"`{name}` must be True or False; got {said(value)}. Choose one.")
+    return bool(value)
 
 
 def _nearest(text: str, names: list[str]) -> list[str]:
@@ -274,3 +403,36 @@ def shape(name: str, got: tuple[int, ...], rule: str, holds: bool) -> None:
     """
     if not holds:
         raise ValueError(f"`{name}` must have shape {rule}; got {got}. Reshape or transpose it.")
+
+
+def axes(rules: Mapping[str, tuple[str, ...]], arrays: Mapping[str, Any]) -> tuple[int, ...]:
+    """The common shape of the leading axes of arrays whose core axes fit together.
+
+    Args:
+        rules: the core axes of each array, by name. Axes of one name have one length; none is
+            empty but "R", a rank.
+        arrays: arrays of any library by name.
+
+    Returns:
+        The shape to which the leading axes broadcast.
+
+    Raises:
+        ValueError: for a shape that breaks a rule.
+
+    Example:
+        >>> axes({"A": ("n",), "B": ("n",)}, {"A": np.ones((2, 3)), "B": np.ones(3)})
+        (2,)
+    """
+    sizes: dict[str, tuple[int, str]] = {}
+    batch: tuple[int, ...] = ()
+    for name, array in arrays.items():
+        core = rules[name]
+        got = tuple(array.shape)
+        rule = "(..., " + ", ".join(core) + ")" if core else "(...)"
+        shape(name, got, rule, len(got) >= len(core))
+        for axis, size in zip(core, got[len(got) - len(core) :], strict=True):
+            shape(name, got, f"{rule} with at least one {axis}", size > 0 or axis == "R")
+            known, origin = sizes.setdefault(axis, (size, name))
+            shape(name, got, f"{rule} with {axis} = {known} from `{origin}`", size == known)
+        batch = broadcasts(name, got[: len(got) - len(core)], batch, "the other fields")
+    return batch

@@ -384,7 +384,7 @@ def _waves(order: int, turns: Real) -> Real:
     cosines = np.cos(phase)
     sines = np.sin(phase)
     waves = np.stack([cosines, sines], axis=-1) * size
-    waves = waves.reshape(len(turns), -1)
+    waves = waves.reshape(len(turns), math.prod(waves.shape[1:]))
     if order % 2 == 0:
         return waves[:, :order]
     return np.delete(waves, 1, axis=1)

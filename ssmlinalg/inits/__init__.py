@@ -188,6 +188,7 @@ def built(
         >>> built("s4d-lin", 8).certificate is None
         True
     """
+    require.progress(progress)
     takes = options(name)
     for option in given:
         if option not in takes:

@@ -125,6 +125,7 @@ def perturbed(
             rule = f"a {perturbation} perturbation is sized by {' or '.join(takes)}"
             raise ValueError(f"{rule}; got {name}. Leave it out, or take another.")
     method = perturb.PERTURBATIONS[perturbation]
+    require.progress(progress)
     told = accepted(method, {"progress": progress})
     return method(_nplr(measure, order), **sizes, **told)
 
@@ -157,10 +158,12 @@ def reading(
         >>> reading(perturbed(8), channels=3).C.shape
         (3, 4)
     """
+    remedy = "Take one from perturb, or from inits.perturbed."
+    require.instance("found", found, perturb.Diagonalization, remedy)
     drawn = draw(channels, step, seed)
     c = drawn.rng.standard_normal((*drawn.shape, len(found.Lambda)))
     model = found.read_by(found.readout(c), drawn.steps)
-    if not unstable:
+    if not require.switch("unstable", unstable):
         refuse_growth(found)
     return model
 

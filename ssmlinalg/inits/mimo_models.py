@@ -182,7 +182,7 @@ def s5_ptd_init(
     if np.iscomplexobj(found.E):
         rule = "`perturbation` must be real, for only then modes come in pairs"
         raise ValueError(f"{rule}; got {perturbation!r}. Take gaussian.")
-    if not unstable:
+    if not require.switch("unstable", unstable):
         refuse_growth(found)
     block = _Basis(found.Lambda, found.readout, found.drive)
     return _s5(block, blocks, channels, step, seed)

@@ -177,6 +177,7 @@ def states(
     """
     system, base = sampled_with_base(check(form), rule=rule)
     run = _started(system, u, state)
+    require.instance("at", at, (Sequence, np.ndarray), "Give a list of integers.")
     indices = [require.integer("at", index, least=0) for index in at]
     length = u.shape[-1]
     rising = all(index < later for index, later in pairwise(indices))

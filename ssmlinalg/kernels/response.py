@@ -78,7 +78,7 @@ def kernel(
     length = require.integer("length", length, least=0)
     max_bytes = require.integer("max_bytes", max_bytes)
     checked: Any = check(widened(form))
-    if rule == "bilinear" and isinstance(checked, DPLR) and length > 0:
+    if isinstance(rule, str) and rule == "bilinear" and isinstance(checked, DPLR) and length > 0:
         K = _joined(checked.D, dplr_kernel(checked, length, max_bytes=max_bytes), late=False)
     else:
         system, base = sampled_with_base(checked, rule=rule)

@@ -109,9 +109,7 @@ def pseudospectrum(
     x = _axis("x", x)
     y = _axis("y", y)
     tolerance = require.real("tolerance", tolerance, above=0, below=1)
-    if progress is not None and not callable(progress):
-        rule = "`progress` must be a function or None"
-        raise TypeError(f"{rule}; got {progress!r}. It is called as progress(fraction=0.5).")
+    require.progress(progress)
     sigma = _to_be_filled(out, (len(y), len(x)))
     unit = _unit(A, x, y)
     T = shifted.triangular(A / unit)[0]

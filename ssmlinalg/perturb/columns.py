@@ -168,6 +168,7 @@ def column(
     A, _ = split(system)
     size = require.real("size", size, above=0)
     iterations = require.integer("iterations", iterations)
+    require.progress(progress)
     rng = np.random.default_rng(require.integer("seed", seed, least=0))
     index = None if index is None else _place(index, len(A))
     unit = float(np.linalg.norm(A, 2)) or 1.0

@@ -80,7 +80,9 @@ def optimal(
         (True, True)
     """
     budget = require.real("conditioning", conditioning, above=1)
-    seconds = math.inf if seconds == math.inf else require.real("seconds", seconds, above=0)
+    if not (isinstance(seconds, float) and seconds == math.inf):
+        seconds = require.real("seconds", seconds, above=0)
+    require.progress(progress)
     A, B = split(system)
     if B is None:
         rule = "`system` must have an input to be near to"

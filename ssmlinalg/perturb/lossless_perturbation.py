@@ -261,6 +261,7 @@ def lossless(
         (0.195, 8.96, 0.058, -0.7)
     """
     nplr = _real_nplr(system)
+    require.progress(progress)
     if conditioning is not None and tau is not None:
         raise ValueError("give `conditioning` or `tau`, not both; got both. Leave one out.")
     if tau is not None:

@@ -201,6 +201,7 @@ def minimize(
     budget = require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
     tries = require.integer("tries", tries)
     iterations = require.integer("iterations", iterations)
+    require.progress(progress)
     rng = np.random.default_rng(require.integer("seed", seed, least=0))
 
     unit = float(np.linalg.norm(A, 2)) or 1.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ground import backend
 from ..ground.backend import Array
+from ..ground.gate import together
 from . import cuda
 
 _TABLE = 1 << 18  # numbers in the part of a table of nodes and points that is held: 4 MiB
@@ -41,7 +42,8 @@ def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
         >>> cauchy(np.array([1.0, 1.0]), np.array([-1.0, 1.0]), np.array([0.0, 3.0]))
         array([0.  , 0.75])
     """
-    xp = backend.namespace(weights=weights, nodes=nodes, points=points)
+    rules = {"weights": ("n",), "nodes": ("n",), "points": ("S",)}
+    xp = together(rules, weights=weights, nodes=nodes, points=points)
     if any(map(backend.is_complex, (weights, nodes, points))):
         weights = backend.as_complex(weights)
         nodes = backend.as_complex(nodes)

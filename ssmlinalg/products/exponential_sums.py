@@ -11,8 +11,9 @@ from types import ModuleType
 
 import numpy as np
 
-from ..ground import backend
+from ..ground import backend, require
 from ..ground.backend import Array
+from ..ground.gate import together
 from ..powers import tables
 from ..powers.tables import Base
 
@@ -59,8 +60,12 @@ def vandermonde(
         >>> vandermonde(np.array([1.0 + 0j]), np.array([0.5 + 0j]), 4)
         array([1.   , 0.5  , 0.25 , 0.125])
     """
-    base = nodes if isinstance(nodes, Base) else tables.number(nodes)
-    xp = backend.namespace(weights=weights, nodes=base.value)
+    base = _base(nodes)
+    rules = {"weights": ("n",), "nodes": ("n",), "direct": ()}
+    given = {} if direct is None else {"direct": direct}
+    xp = together(rules, weights=weights, nodes=base.value, **given)
+    length = require.integer("length", length)
+    max_bytes = require.integer("max_bytes", max_bytes)
     leads = [weights.shape[:-1], base.value.shape[:-1]]
     if direct is not None:
         leads.append(direct.shape)
@@ -102,13 +107,24 @@ def moments(signal: Array, nodes: Array | Base, *, max_bytes: int = MAX_BYTES) -
         >>> moments(np.array([1.0, 1, 1]), np.array([0.5 + 0j]))
         array([1.75+0.j])
     """
-    base = nodes if isinstance(nodes, Base) else tables.number(nodes)
-    xp = backend.namespace(signal=signal, nodes=base.value)
+    base = _base(nodes)
+    xp = together({"signal": ("L",), "nodes": ("n",)}, signal=signal, nodes=base.value)
+    if backend.is_complex(signal):
+        got = signal.dtype
+        raise TypeError(f"`signal` must be real; got {got}. Pass its parts one after the other.")
+    max_bytes = require.integer("max_bytes", max_bytes)
     batch = np.broadcast_shapes(signal.shape[:-1], base.value.shape[:-1])
     groups, base = _grouped_base(base, batch)
     signal = _grouped(signal, batch, groups)
     s = _body(signal).moments(signal, base, max_bytes)
     return xp.reshape(s, (*batch, s.shape[-1]))
+
+
+def _base(nodes: Array | Base) -> Base:
+    if isinstance(nodes, Base):
+        return nodes
+    backend.namespace(nodes=nodes)
+    return tables.number(nodes)
 
 
 def _grouped_base(base: Base, batch: tuple[int, ...]) -> tuple[int, Base]:

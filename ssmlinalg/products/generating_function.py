@@ -17,12 +17,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..ground import backend
+from ..ground import backend, require
 from ..ground.backend import Array, Complex, column, matvec, row
+from ..ground.gate import together
 from ..powers import tables
 from . import truncated_series
 from .cauchy_sums import point_slices
 from .exponential_sums import vandermonde
+
+_AXES = {"Lambda": ("N",), "P": ("N", "R"), "B": ("N",), "C": ("N",), "step": ()}
 
 
 class Feedback(NamedTuple):
@@ -162,7 +165,8 @@ def generating(
         >>> generating(0 * one, P, one, one, np.asarray(0.5), 3).round(6)
         array([0.333333, 0.111111, 0.037037])
     """
-    xp = backend.namespace(Lambda=Lambda, P=P, B=B, C=C, step=step)
+    xp = together(_AXES, Lambda=Lambda, P=P, B=B, C=C, step=step)
+    length = require.integer("length", length)
     h = step[..., None]
     D, U, V, _ = bilinear(Lambda, P, B, step)
     last = _row_power(C, dense(D, U, V), length)
@@ -242,7 +246,8 @@ def power_series(
         >>> power_series(0 * one, P, one, one, np.asarray(0.5), 3).round(6)
         array([0.333333, 0.111111, 0.037037])
     """
-    xp = backend.namespace(Lambda=Lambda, P=P, B=B, C=C, step=step)
+    xp = together(_AXES, Lambda=Lambda, P=P, B=B, C=C, step=step)
+    length = require.integer("length", length)
     sampled = bilinear(Lambda, P, B, step)
     modes = Lambda[..., None, None, None, :]
     D = tables.fraction(step[..., None, None, None, None], modes, 0.5)

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from ..ground import backend
+from ..ground import backend, require
 from ..ground.backend import Array
+from ..ground.gate import together
 from .linear_recurrences import real_left, real_right
 
 
@@ -47,7 +48,8 @@ def krylov(A: Array, B: Array, C: Array, length: int) -> Array:
         >>> krylov(A, np.array([0.0, 1.0]), np.array([1.0, 0.0]), 8)
         array([ 0.,  1.,  1.,  2.,  3.,  5.,  8., 13.])
     """
-    xp = backend.namespace(A=A, B=B, C=C)
+    xp = together({"A": ("N", "N"), "B": ("N",), "C": ("N",)}, A=A, B=B, C=C)
+    length = require.integer("length", length)
     A, B, C = _one_field(A, B, C)
     bits = (length - 1).bit_length()
     low = _baby_bits(A, B, C, bits)

@@ -13,6 +13,7 @@ from ..forms import Continuous, Discrete, kind
 from ..ground import backend, require
 from ..ground.backend import Array, Real
 from ..ground.formats import EPS, TINY, format_of
+from ..ground.gate import on_the_host, real_numbers
 from ..kernels import convolve
 from ..verification import LAWS, Check, diagnose
 from ..verification.kernel_bounds import size
@@ -51,8 +52,9 @@ def assert_close(
 
     Raises:
         AssertionError: for more than is allowed, shapes that differ, NaN and infinities.
-        TypeError: for a constant or eps that is no number.
-        ValueError: for a constant or eps that is not positive.
+        TypeError: for what holds no numbers.
+        ValueError: for a constant or eps that is not positive, and for a scale or condition that is
+            negative or not finite: it would allow everything, or nothing.
 
     Example:
         >>> assert_close(np.array([1.0, 1e-20]), np.array([1.0, 0.0]))
@@ -64,13 +66,15 @@ def assert_close(
     """
     __tracebackhide__ = True
     constant = require.real("constant", constant, above=0)
+    condition = _factors("condition", condition)
     eps = max(_eps(got), _eps(expected)) if eps is None else require.real("eps", eps, above=0)
-    x = _host(got)
-    y = _host(expected)
+    x = on_the_host("got", got)
+    y = on_the_host("expected", expected)
+    scale = np.max(np.abs(y), initial=0.0) if scale is None else _factors("scale", scale)
     _assert_comparable(x, y)
-    if scale is None:
-        scale = np.max(np.abs(y), initial=0.0)
-    allowed = np.broadcast_to(constant * eps * np.asarray(condition) * np.asarray(scale), x.shape)
+    allowed = constant * eps * condition * scale
+    require.broadcasts("scale", allowed.shape, x.shape, "the entries")
+    allowed = np.broadcast_to(allowed, x.shape)
     error = np.abs(x - y)
     if np.all(error <= allowed):
         return
@@ -164,6 +168,8 @@ def assert_kernel(
         'Theirs is 0.5 times ours: a half spectrum was counted once.'
     """
     __tracebackhide__ = True
+    require.function("kernel", kernel, "It is called as kernel(form, length).")
+    condition = require.real("condition", condition, above=0)
     model = admit(form, length, rule=rule)
     theirs = kernel(form, length)
     n = model.order ** (2 if kind(model.system).matrix else 1)
@@ -201,9 +207,10 @@ def assert_recurrence(run: Run, kernel: Array, u: Array, *, condition: float = 1
         >>> assert_recurrence(np.cumsum, np.ones(3), np.array([1.0, 2.0, 3.0]))
     """
     __tracebackhide__ = True
+    condition = _admit(run, condition, u=u, kernel=kernel)
     y = run(u)
     length = u.shape[-1]
-    scale = np.sum(np.abs(_host(kernel)), axis=-1)[..., None] * _largest(u)
+    scale = np.sum(np.abs(on_the_host("kernel", kernel)), axis=-1)[..., None] * _largest(u)
     expected = convolve(u, kernel)
     _assert_named("recurrence", y, expected, scale, condition * length, constant=32)
 
@@ -214,21 +221,28 @@ def assert_causal(run: Run, u: Array, at: int, *, condition: float = 1.0) -> Non
     Args:
         run: a function from a signal (..., L) to a signal.
         u: a signal (..., L).
-        at: a sample.
+        at: a sample, 0 < at < L.
         condition: a factor of what is allowed, 8 L eps of the largest output.
 
     Raises:
         AssertionError: if it does; the message says by how much.
-        TypeError: if `u` is no array of single or double precision.
+        TypeError: if `u` is no array of single or double precision, and `run` no function.
+        ValueError: for a sample that leaves nothing to compare before or after it.
 
     Example:
         >>> assert_causal(np.cumsum, np.ones(8), 3)
     """
     __tracebackhide__ = True
-    xp = backend.namespace(u=u)
-    past = xp.where(backend.arange(u.shape[-1], u) < at, u, 0 * u)
+    condition = _admit(run, condition, u=u)
+    length = u.shape[-1]
+    at = require.integer("at", at)
+    if at >= length:
+        remedy = "From there on nothing is left to compare."
+        raise ValueError(f"`at` must be below {length}, the length of `u`; got {at}. {remedy}")
+    xp = backend.library(u)
+    past = xp.where(backend.arange(length, u) < at, u, 0 * u)
     y = run(u)
-    rounding = condition * u.shape[-1]
+    rounding = condition * length
     _assert_named("causal", run(past)[..., :at], y[..., :at], _largest(y), rounding)
 
 
@@ -251,6 +265,8 @@ def assert_linear(
         >>> assert_linear(np.cumsum, np.ones(8), np.arange(8.0))
     """
     __tracebackhide__ = True
+    condition = _admit(run, condition, u=u, v=v)
+    factor = require.real("factor", factor)
     x = run(u)
     y = factor * run(v)
     scale = _largest(x) + _largest(y)
@@ -304,7 +320,7 @@ class _Explained(AssertionError):
         self.theirs = theirs
 
     def __str__(self) -> str:
-        K = _host(self.theirs)
+        K = on_the_host("kernel", self.theirs)
         said = f"kernel: {self.difference}"
         if K.shape != self.model.kernel.shape or not require.all_finite(K):
             return said
@@ -312,14 +328,28 @@ class _Explained(AssertionError):
         return " ".join([said, *(finding.message for finding in findings[:1])])
 
 
-def _host(array: Array) -> np.ndarray:
-    if not hasattr(array, "dtype"):
-        return np.asarray(array)
-    return backend.to_numpy(backend.widened(array))
+def _factors(name: str, value: Any) -> Real:
+    """The factors of a tolerance on the host; infinite ones would allow everything."""
+    factors = real_numbers(name, value)
+    if np.any(factors < 0):
+        raise ValueError(
+            f"`{name}` must not be negative; got {np.min(factors):g}. Take absolute values."
+        )
+    return factors
+
+
+def _admit(run: Run, condition: float, **signals: Array) -> float:
+    """The condition, once it is known that a function and its signals can be judged."""
+    require.function("run", run, "It is called with a signal (..., L).")
+    backend.namespace(**signals)
+    for name, signal in signals.items():
+        shape = tuple(signal.shape)
+        require.shape(name, shape, "(..., L) with L > 0", bool(shape) and shape[-1] > 0)
+    return require.real("condition", condition, above=0)
 
 
 def _largest(array: Array) -> Real:
-    return np.max(np.abs(_host(array)), initial=0.0)
+    return np.max(np.abs(on_the_host("run(u)", array)), initial=0.0)
 
 
 def _eps(array: Array) -> float:

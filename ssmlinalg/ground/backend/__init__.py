@@ -19,9 +19,11 @@ from .libraries import Namespace as Namespace
 from .libraries import Real as Real
 from .libraries import device as device
 from .libraries import is_numpy as is_numpy
+from .libraries import is_tracer as is_tracer
 from .libraries import kind as kind
 from .libraries import library as library
 from .libraries import namespace as namespace
+from .libraries import refuse_unreadable as refuse_unreadable
 from .matrix_exponential import expm as expm
 from .number_types import as_complex as as_complex
 from .number_types import cast as cast

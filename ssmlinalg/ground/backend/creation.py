@@ -72,6 +72,9 @@ def beside(value: Array | float, like: Array) -> Array:
     Returns:
         An array without axes; complex only if the number is.
 
+    Raises:
+        ValueError: for an integer beyond double precision.
+
     Example:
         >>> import numpy as np
         >>> beside(0.5, np.ones(2) + 1j)
@@ -81,4 +84,9 @@ def beside(value: Array | float, like: Array) -> Array:
         return value
     xp = library(like)
     dtype = like.dtype if isinstance(value, complex) else getattr(xp, precision(like))
+    if isinstance(value, int) and value.bit_length() > 1023:
+        raise ValueError(
+            f"numbers must fit {precision(like)}; got an integer of {value.bit_length()} bits. "
+            "Give a smaller one."
+        )
     return xp.asarray(value, dtype=dtype, device=device(like))

@@ -8,8 +8,9 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from .. import require
 from ..formats import COMPLEX, in_numpy
-from .libraries import Array, kind, library
+from .libraries import Array, kind, library, refuse_unreadable
 from .number_types import cast, is_complex, precision
 
 _INSUFFICIENT_DRIVER = 35  # of cudaError_t
@@ -30,12 +31,14 @@ def to_numpy(array: Array) -> np.ndarray:
         An array of NumPy; it may share the memory of an array on the host.
 
     Raises:
-        TypeError: for bfloat16 and formats of 8 bits of PyTorch (take `host_values`).
+        TypeError: for bfloat16 and formats of 8 bits of PyTorch (take `host_values`), for sparse
+            tensors, and while a function is traced: then there are no values yet.
 
     Example:
         >>> to_numpy(np.ones(2))
         array([1., 1.])
     """
+    refuse_unreadable(array)
     if kind(array) == "torch":
         return array.detach().cpu().resolve_conj().resolve_neg().numpy()
     if kind(array) == "cupy":
@@ -87,6 +90,9 @@ def move(array: Array, library: str, dtype: str | None = None, where: Any = None
         >>> move(np.ones(2), "numpy", "float32")
         array([1., 1.], dtype=float32)
     """
+    if library == "numpy" and not (where is None or (isinstance(where, str) and where == "cpu")):
+        got = require.said(where)
+        raise ValueError(f"`device` of NumPy must be None; got {got}. Move to another library.")
     host = to_numpy(array)
     wanted = dtype or precision(host)
     host = host.astype(COMPLEX[wanted] if is_complex(host) else wanted)

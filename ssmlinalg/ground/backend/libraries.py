@@ -94,7 +94,7 @@ def device(array: Array) -> Any:
         return "cpu"
     if kind(array) == "torch":
         return array.device
-    return None if "Tracer" in type(array).__name__ else array_api_compat.device(array)
+    return None if is_tracer(array) else array_api_compat.device(array)
 
 
 def namespace(**arrays: Array) -> Namespace:
@@ -133,6 +133,54 @@ def _refuse_other_types(name: str, array: Array) -> None:
             f"`{name}` must hold numbers in single or double precision; got {array.dtype}. "
             "Cast it to float32 or float64, or their complex types."
         )
+    _refuse_sparse(f"`{name}`", array)
+
+
+def refuse_unreadable(array: Array) -> None:
+    """Refuse arrays whose values cannot be read one by one: traced, sparse.
+
+    Args:
+        array: an array of any library.
+
+    Raises:
+        TypeError: for a tracer of JAX, and a tensor of PyTorch that is not dense.
+
+    Example:
+        >>> refuse_unreadable(np.ones(2))
+    """
+    if is_numpy(array):
+        return
+    if is_tracer(array):
+        rule = "values must be known here, where numbers are looked at"
+        remedy = "Call this outside of jax.jit, jax.grad and jax.vmap."
+        raise TypeError(f"{rule}; got a tracer of JAX. {remedy}")
+    _refuse_sparse("the tensor", array)
+
+
+def is_tracer(array: Array) -> bool:
+    """Whether JAX traces the array, so that it has no values yet.
+
+    Args:
+        array: anything.
+
+    Returns:
+        True inside of jax.jit, jax.grad and jax.vmap.
+
+    Example:
+        >>> is_tracer(np.ones(2))
+        False
+    """
+    return "Tracer" in type(array).__name__
+
+
+def _refuse_sparse(name: str, array: Array) -> None:
+    if kind(array) != "torch":
+        return
+    import torch
+
+    if array.layout is not torch.strided:
+        got = f"one of layout {str(array.layout).rpartition('.')[2]}"
+        raise TypeError(f"{name} must be dense; got {got}. Call its to_dense.")
 
 
 def _is_array(value: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .libraries import Array, is_numpy, kind, library
+from .libraries import Array, is_numpy, is_tracer, kind, library
 
 
 def readable(array: Array) -> bool:
@@ -32,8 +32,7 @@ def readable(array: Array) -> bool:
         traced = torch.compiler.is_compiling() or functorch.is_functorch_wrapped_tensor(array)
         return array.device.type == "cpu" and not traced
     if kind(array) == "jax":
-        traced = "Tracer" in type(array).__name__
-        return not traced and {place.platform for place in array.devices()} == {"cpu"}
+        return not is_tracer(array) and {place.platform for place in array.devices()} == {"cpu"}
     return is_numpy(array)
 
 
