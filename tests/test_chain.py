@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, nplr
 
-from ssmlinalg import hippo, perturb, reference
+from ssmlinalg import forms, hippo, perturb, reference
 from ssmlinalg.lossless import chain
 
 chains = st.sampled_from(["legs", "lagt", "tlagt"])
@@ -150,6 +150,29 @@ def test_where_roots_may_have_met_an_eigensolver_looks(order: int, tau: float) -
     A = (found.V * found.Lambda) @ found.V_inv
     rounding = 256 * EPS * order * found.condition * np.linalg.norm(legs.A)
     assert np.linalg.norm(A - legs.A - found.E) <= rounding
+
+
+@pytest.mark.parametrize("squares", [(1.0, 1.0, 10.0, 20.0), (1.0, 1.0, 1.0, 1.0, 30.0, 60.0)])
+def test_a_pair_that_nears_the_real_axis_does_not_leave_its_place_unseen(
+    squares: tuple[float, ...],
+) -> None:
+    """On its way to the axis the fast pair passes below the slow one: then the order of the roots
+    is no longer that of their frequencies, and an eigensolver looks.
+    """
+    a = np.array(squares)
+    P = np.sqrt(a)
+    A = -np.diag(a) - 2 * np.tril(np.outer(P, P), -1)
+    system = forms.NPLR(A, P, P[:, None])
+    passed = []
+    for tau in np.linspace(0.0425, 0.0485, 121):
+        found = perturb.lossless(system, tau=float(tau))
+        up = found.Lambda.imag[found.Lambda.imag > 0]
+        assert np.all(np.diff(up) > 0)
+        E = tau * np.outer(P, P)
+        reproduced = np.linalg.norm((found.V * found.Lambda) @ found.V_inv - A - E)
+        assert reproduced <= 256 * EPS * len(a) * found.condition * np.linalg.norm(A)
+        passed.append(len(up) == len(a) // 2 and chain.roots(a, float(tau)) is None)
+    assert any(passed)  # a pair below another, and not yet on the axis
 
 
 def test_real_roots_are_left_to_the_eigensolver() -> None:

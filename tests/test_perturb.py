@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr, orders, taus
 
 from ssmlinalg import hippo, perturb, reference
+from ssmlinalg.ground.ondemand import OnDemand
 from ssmlinalg.matrices.frequency_supremum import supremum
+from ssmlinalg.perturb import lossless_perturbation
 from ssmlinalg.perturb.diagonalization import FIGURES
 from ssmlinalg.systems import legs_state, transfer
 
@@ -354,6 +356,53 @@ def test_what_was_done_is_reported() -> None:
     moved = perturb.lossless(hippo.legs(4), conditioning=float((2 / 0.0497 - 1) ** 0.75))
     assert moved.facts["steps"] > 0
     assert moved.tau > moved.facts["law_tau"]
+
+
+def test_a_budget_is_not_exceeded_by_a_hundred_thousandth() -> None:
+    """tau rises in steps of 0.5 % from that of the law: a budget is bisected at which kappa(V) is
+    1e-5 above it after nine of them, and a tenth step has to be taken.
+    """
+
+    def excess(budget: float) -> float:
+        tau = 2 / (budget ** (4 / 3) + 1) * 1.005**9
+        return perturb.lossless(hippo.legs(4), tau=tau).condition / budget - 1
+
+    below, above = 1.5, 8.0
+    assert excess(below) < 0 < excess(above)
+    while not 5e-6 < excess(above) < 2e-5:
+        middle = (below + above) / 2
+        below, above = (below, middle) if excess(middle) > 1e-5 else (middle, above)
+        assert below < above
+    found = perturb.lossless(hippo.legs(4), conditioning=above)
+    assert found.condition <= above * (1 + 64 * EPS * 4)
+    assert found.facts["steps"] == 10
+
+
+@pytest.mark.parametrize("order", [2, 5, 16])
+@pytest.mark.parametrize("tau", [0.2, 0.9])
+def test_the_size_of_e_is_a_spectral_norm_where_p_has_two_columns(order: int, tau: float) -> None:
+    found = perturb.lossless(nplr("legt", order), tau=tau)
+    assert np.linalg.matrix_rank(found.E) == 2
+    expected = np.linalg.norm(found.E, 2) / np.linalg.norm(found.A, 2)
+    assert found.backward_error == pytest.approx(expected, rel=64 * EPS * order)
+
+
+@pytest.mark.parametrize("measure", ["legs", "tlagt", "lagt", "fout"])
+@pytest.mark.parametrize("tau", [0.2, 0.6, 1.0])
+def test_the_residual_of_a_large_order_is_relative_to_a(
+    measure: str, tau: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eigenvalues off by h give columns of A V - V Lambda of length h: h sqrt(N)/|A|_F, whatever
+    columns are looked at. |A|_F is known without an entry of A.
+    """
+    monkeypatch.setattr(lossless_perturbation, "ORDER", 16)
+    found = perturb.lossless(nplr(measure, 40), tau=tau)
+    assert isinstance(found.V, OnDemand)
+    size = float(np.linalg.norm(np.asarray(found.A)))
+    h = 1e-7 * size
+    off = replace(found, Lambda=found.Lambda + h)
+    assert off.residual == pytest.approx(h * np.sqrt(40) / size, rel=1e-5)
+    assert found.residual <= 64 * EPS * 40
 
 
 @pytest.mark.parametrize("order", [8, 33, 64, 300])

@@ -10,8 +10,8 @@ channels  H gives every field a leading axis H; None gives none. Models with sev
           for their width.
 step      a number, or an interval from which each channel draws log-uniformly, in the time of the
           measure. The steps have a stream of their own, so that no change of C moves them.
-seed      of C and the steps. A and B are the same for every seed, but for s4d-rand,
-          s4d-dfout (by its steps), dlr, lru, s5 and s5-ptd.
+seed      of C and the steps, see the page of conventions. A and B are the same for every seed, but
+          for s4d-rand, s4d-dfout (by its steps), dlr, lru, s5 and s5-ptd.
 C         normal with E|C|^2 = 1, in the coordinates it is drawn in, unless said.
 stable    no mode grows: what does is refused, with the remedy. ptd and s5-ptd take it if
           `unstable` says so.

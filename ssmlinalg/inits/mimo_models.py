@@ -19,6 +19,7 @@ from .random_parameters import (
     complex_normal,
     log_uniform,
     refuse_edge,
+    stream,
     truncated_normal,
     width_of,
 )
@@ -233,5 +234,5 @@ def _s5(block: _Basis, blocks: int, channels: int | None, step: Step, seed: int)
         B=B,
         C=C.reshape(width, n),
         D=np.diag(rng.standard_normal(width)),
-        step=log_uniform(rng, step, (n,)),
+        step=log_uniform(stream(seed, 0), step, (n,)),
     )

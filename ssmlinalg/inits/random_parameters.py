@@ -38,9 +38,16 @@ def draw(channels: int | None, step: Step, seed: int) -> Draws:
     if channels is not None:
         shape = (require.integer("channels", channels),)
     seed = require.integer("seed", seed, least=0)
-    of_steps = np.random.default_rng([seed, 0])
-    steps = log_uniform(of_steps, step, shape)
+    steps = log_uniform(stream(seed, 0), step, shape)
     return Draws(np.random.default_rng(seed), shape, steps)
+
+
+def stream(seed: int, child: int) -> np.random.Generator:
+    """A stream beside that of C: 0 of the steps, 1 of random frequencies.
+
+    `default_rng([seed, 0])` would be that of C again, for entropy is filled up with zeros.
+    """
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(child,)))
 
 
 def refuse_edge(A: Complex, remedy: str) -> None:

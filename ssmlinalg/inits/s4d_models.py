@@ -10,7 +10,7 @@ from .. import decompose, hippo
 from ..forms import Paired
 from ..ground import require
 from ..ground.backend import Real
-from .random_parameters import STEP, Draws, Step, draw, modal, upper_half
+from .random_parameters import STEP, Draws, Step, draw, modal, stream, upper_half
 
 _LEAST_MAMBA_STEP = 1e-4  # `dt_init_floor` of the published code
 _CLIP = 2.0  # of Im B in state-spaces/s4
@@ -200,7 +200,7 @@ def s4d_rand_init(
     order = require.integer("order", order)
     # A stream of its own keeps C and step those of the other initializations with this seed.
     seed = require.integer("seed", seed, least=0)
-    frequency = np.exp(np.random.default_rng([seed, 1]).standard_normal(order // 2))
+    frequency = np.exp(stream(seed, 1).standard_normal(order // 2))
     return _damped_half(frequency, order, draw(channels, step, seed))
 
 

@@ -451,9 +451,9 @@ def _upper_roots(a: Real, log_c: float) -> Complex | None:
                 break
         defect = np.abs(evaluate(z, low).value - log_c - phase)
     above = z.imag > 1e-6 * np.abs(z)
-    distinct = np.diff(z.imag) > 1e-9 * z.imag[1:]
+    rising = np.diff(z.imag) > 1e-9 * z.imag[1:]  # not so where a pair nears the real axis
     solved = defect <= 64 * order * EPS
-    sound = settled and np.all(above) and np.all(distinct) and np.all(solved)
+    sound = settled and np.all(above) and np.all(rising) and np.all(solved)
     return z if sound else None
 
 
