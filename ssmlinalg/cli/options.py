@@ -64,7 +64,7 @@ class ModelOptions(NamedTuple):
     """The options of initializations; each initialization refuses those that it does not take."""
 
     order: Annotated[
-        int | None, typer.Option("--order", "-N", help=f"Order of the state; {ORDER} if unset.")
+        int | None, typer.Option("--order", "-N", help="Order of the state; 64 if unset.")
     ] = None
     channels: Annotated[
         int | None,
