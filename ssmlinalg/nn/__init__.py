@@ -6,6 +6,8 @@
 `Hankel`        a convolution whose kernel is a Hankel operator (HOPE)
 `Block`         a residual block around any of them
 `Sequence`      a model of blocks, for classification, forecasting and tagging
+`RealStep`      one sample of a trained layer in real arithmetic, for ONNX
+`FixedLength`   a trained layer for signals of one length, for ONNX
 `param_groups`  the parameters in the groups in which published models train them
 `jax`           the layer as functions of JAX, and as modules of Equinox and Flax
 ==============  ============================================================================
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from .long_convolutions import Hankel as Hankel
     from .long_convolutions import SGConv as SGConv
     from .parameter_groups import param_groups as param_groups
+    from .real_arithmetic import FixedLength as FixedLength
+    from .real_arithmetic import RealStep as RealStep
     from .residual_stack import Block as Block
     from .residual_stack import Sequence as Sequence
     from .state_space_layer import SSM as SSM
@@ -34,8 +38,19 @@ _FILES = {
     "Block": "residual_stack",
     "Sequence": "residual_stack",
     "param_groups": "parameter_groups",
+    "RealStep": "real_arithmetic",
+    "FixedLength": "real_arithmetic",
 }
-__all__ = ["SSM", "Block", "Hankel", "SGConv", "Sequence", "param_groups"]
+__all__ = [
+    "SSM",
+    "Block",
+    "FixedLength",
+    "Hankel",
+    "RealStep",
+    "SGConv",
+    "Sequence",
+    "param_groups",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -208,8 +208,7 @@ class SSM(torch.nn.Module):
             >>> run = SSM(4, order=8).recurrence()
             >>> y, state = run(torch.zeros(2, 4))
         """
-        if self.bidirectional:
-            raise _one_direction("recurrence")
+        self.one_direction("recurrence")
         with torch.no_grad():
             advance = stepper(self.form(), rule=self.rule)
 
@@ -253,9 +252,25 @@ class SSM(torch.nn.Module):
         Example:
             >>> SSM(4, order=8).save("layer.safetensors", target="s4d")  # doctest: +SKIP
         """
-        if self.bidirectional:
-            raise _one_direction("save")
+        self.one_direction("save")
         export.save(path, self.form(), target, **options)
+
+    def one_direction(self, what: str) -> None:
+        """Raise TypeError if the layer is bidirectional, which `what` cannot be.
+
+        Args:
+            what: the name of what was asked for.
+
+        Raises:
+            TypeError: for a bidirectional layer.
+
+        Example:
+            >>> SSM(2, order=4).one_direction("recurrence")
+        """
+        if self.bidirectional:
+            rule = f"{what} must be asked of a layer of one direction"
+            got = "bidirectional=True, whose past depends on its future"
+            raise TypeError(f"{rule}; got {got}. Build one without it.")
 
     def extra_repr(self) -> str:
         """The arguments that print shows."""
@@ -357,8 +372,8 @@ class SSM(torch.nn.Module):
                 wanted = tuple(sizes[name])
                 got = tuple(given[name].shape)  # pyright: ignore[reportOptionalMemberAccess]
                 require.shape(name, got, f"{wanted} as `u` has it", got == wanted)
-        if self.bidirectional and set(present) - {"lengths"}:
-            raise _one_direction(f"forward with {present[0]}")
+        if set(present) - {"lengths"}:
+            self.one_direction(f"forward with {', '.join(present)}")
         if len(set(present) - {"state"}) > 1:
             rule = "a call must have one of lengths, reset and steps"
             raise TypeError(f"{rule}; got {', '.join(present)}. Leave the others out.")
@@ -370,11 +385,6 @@ class _Kept(NamedTuple):
     key: Any
     step: Tensor
     kernel: Tensor
-
-
-def _one_direction(what: str) -> TypeError:
-    rule = f"{what} must be asked of a layer of one direction"
-    return TypeError(f"{rule}; got bidirectional=True, whose past depends on its future. Leave it.")
 
 
 def _single(array: np.ndarray) -> Tensor:

@@ -1,0 +1,122 @@
+"""A layer that was trained, in real arithmetic and plain operators: for ONNX and small devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..discretize import sampled
+from ..forms import Delayed, batch, kind, view
+from ..kernels import kernel
+from .state_space_layer import SSM
+
+
+class RealStep(torch.nn.Module):
+    """One sample of an `SSM` as it is now: real numbers, products and sums only.
+
+    Args:
+        layer: a layer of one direction.
+
+    Raises:
+        TypeError: for a bidirectional layer.
+
+    Example:
+        >>> step = RealStep(SSM(4, order=8))
+        >>> y, state = step(torch.zeros(2, 4), step.initial_state(2))
+    """
+
+    A_re: Tensor
+    A_im: Tensor
+    B: Tensor
+    C: Tensor
+    D: Tensor
+
+    def __init__(self, layer: SSM) -> None:
+        super().__init__()
+        layer.one_direction("RealStep")
+        with torch.no_grad():
+            system = sampled(layer.form(), rule=layer.rule)
+            A, B, C, D = (field.detach() for field in view(system))
+        self.late = isinstance(system, Delayed)
+        self.matrix = kind(system).matrix
+        self.ports = kind(system).ports
+        self.lead = batch(system)
+        self.register_buffer("A_re", A.real.contiguous())
+        self.register_buffer("A_im", A.imag.contiguous())
+        self.register_buffer("B", torch.cat([B.real, B.imag], dim=-2))
+        self.register_buffer("C", torch.cat([C.real, -C.imag], dim=-1))
+        self.register_buffer("D", D.clone())
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        """The state of a system at rest.
+
+        Args:
+            batch_size: the number of signals.
+
+        Returns:
+            Zeros (batch, H, 2 n), or (batch, 2 n) if the channels share one state.
+
+        Example:
+            >>> RealStep(SSM(4, order=8)).initial_state(2).shape
+            torch.Size([2, 4, 8])
+        """
+        return torch.zeros(batch_size, *self.lead, self.B.shape[-2])
+
+    def forward(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """The output and the state after a sample.
+
+        Args:
+            u: (batch, H).
+            state: as returned last, or `initial_state`.
+
+        Returns:
+            y (batch, H), and the state, real parts before imaginary ones.
+        """
+        re, im = state.chunk(2, dim=-1)
+        real = self._times(self.A_re, re) - self._times(self.A_im, im)
+        imaginary = self._times(self.A_im, re) + self._times(self.A_re, im)
+        inputs = (u if self.ports else u[..., None])[..., None]
+        after = torch.cat([real, imaginary], dim=-1) + (self.B @ inputs)[..., 0]
+        read = state if self.late else after
+        y = (self.C @ read[..., None] + self.D @ inputs)[..., 0]
+        return y if self.ports else y[..., 0], after
+
+    def _times(self, A: Tensor, x: Tensor) -> Tensor:
+        return (A @ x[..., None])[..., 0] if self.matrix else A * x
+
+
+class FixedLength(torch.nn.Module):
+    """An `SSM` as it is now for signals of one length: a convolution with its kernel, kept.
+
+    Args:
+        layer: a layer of one direction.
+        length: the samples of the signals.
+
+    Raises:
+        TypeError: for a bidirectional layer.
+        ValueError: for a length below 1.
+
+    Cost:
+        H L multiplications a sample, no Fourier transform; for several inputs H^2 L.
+
+    Example:
+        >>> FixedLength(SSM(4, order=8), 20)(torch.zeros(2, 20, 4)).shape
+        torch.Size([2, 20, 4])
+    """
+
+    weight: Tensor
+
+    def __init__(self, layer: SSM, length: int) -> None:
+        super().__init__()
+        layer.one_direction("FixedLength")
+        with torch.no_grad():
+            K = kernel(layer.form(), length, rule=layer.rule).flip(-1)
+        self.groups = 1 if K.ndim == 3 else layer.width
+        self.register_buffer("weight", K if K.ndim == 3 else K[:, None])
+
+    def forward(self, u: Tensor) -> Any:
+        """The outputs (batch, L, H) for signals (batch, L, H) of that length."""
+        past = torch.nn.functional.pad(u.mT, (self.weight.shape[-1] - 1, 0))
+        return torch.nn.functional.conv1d(past, self.weight, groups=self.groups).mT
