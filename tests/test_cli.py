@@ -19,6 +19,7 @@ import safetensors.numpy
 
 import ssmlinalg
 from ssmlinalg import __main__, cli, doctor, export, forms, inits, perturb, report
+from ssmlinalg.cli import printing
 from ssmlinalg.cli.options import ModelOptions
 from ssmlinalg.comparison import CLAIMS, ClaimedFigure, measured
 from ssmlinalg.verification import LAWS
@@ -185,6 +186,22 @@ def test_claims_fit_a_terminal_of_80_columns(
     statement = " ".join(CLAIMS["impulse"].statement.split())
     words = " ".join(" ".join(line.split()) for line in lines)
     assert statement in words, "broken between words only"
+
+
+def test_sentences_that_find_no_room_beside_the_figures_stand_below(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = ("a.name.of.twenty.one.", 1.0, 2.0, 3.0, "a sentence of several words, all of them whole")
+    heads = ("name", "one", "two", "three", "what it says")
+    for width, below in ((120, False), (60, True)):
+        monkeypatch.setattr("ssmlinalg.cli.printing._PIPE", width)
+        printing.print_table("title", heads, [row, row[:3] + (4.0, "")])
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= width
+        assert any("sentence" in line and "1" in line for line in lines) != below
+        words = " ".join(" ".join(line.split()) for line in lines)
+        assert all(word in words for word in row[4].split()), "none is broken"
+        assert words.count("a.name.of.twenty.one.") == 2 + below
 
 
 def test_a_certified_bound_is_printed_for_what_has_one(ssm: Run) -> None:
@@ -601,6 +618,8 @@ REFUSED = {
     "a page of what has no certificate": "init s4d-lin --html x.html",
     "pictures of what has no certificate": "init s4d-lin --figure x.svg",
     "missing folder": "init s4d-lin -o nowhere/x.safetensors",
+    "missing folder of a page": "compare --html nowhere/x.html",
+    "unknown perturbation": "compare --perturbation optimum",
     "folder instead of a file": "init s4d-lin -o .",
     "layout that cannot hold it": "init s5 --target s4d -o x.safetensors",
     "layout without a file": "init ptd --target s4d",
@@ -619,6 +638,8 @@ def test_bad_requests_end_with_status_2_and_one_sentence(
     assert "Traceback" not in done.err
     assert done.err.startswith("ssmlinalg: ")
     assert len(done.err.splitlines()) == 1
+    assert re.search(r"[^.?][.?]$", done.err.rstrip()), "one sentence or two, each ended once"
+    assert not re.search(r"`(?!--|ssm)[a-z_]+`", done.err), "a name of Python, not of an option"
     assert not list(tmp_path.iterdir())
 
 

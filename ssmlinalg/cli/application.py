@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -74,7 +76,9 @@ def _application() -> typer.Typer:
     )
     application.callback()(_root)
     for name, command in COMMANDS.items():
-        application.command(name, cls=StepCommand)(with_groups(command))
+        # Typer keeps the ends of lines after the first paragraph.
+        said = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(command) or "")
+        application.command(name, cls=StepCommand, help=said)(with_groups(command))
     return application
 
 
@@ -99,7 +103,8 @@ def _with_help(error: typer.exceptions.TyperException) -> str:
     """The sentence of a request that could not be parsed, and where to look."""
     context = getattr(error, "ctx", None)
     where = "" if context is None else f" See `{context.command_path} --help`."
-    return error.format_message().rstrip(".") + "." + where
+    sentence = error.format_message()
+    return sentence + ("" if sentence.endswith((".", "?")) else ".") + where
 
 
 def _refuse(sentence: str) -> int:

@@ -141,6 +141,12 @@ class Outputs(NamedTuple):
     as_json: Json = False
 
 
+_OTHERS = {  # names of the library that no parameter of a command has
+    "renamed": "`--map`",
+    "perturbations": "`--perturbation`",
+    "path": "the path",
+    "name": "SOURCE",
+}
 _FIELDS = ("form", "step")  # of a model, unless the options of these names are given
 _GROUPS = (ModelOptions, LayerOptions, Outputs)
 
@@ -214,7 +220,7 @@ def _word(parameter: inspect.Parameter, value: Any) -> str:
 
 def _in_words(sentence: str, words: dict[str, str]) -> str:
     """A sentence of the library in the words of the shell."""
-    words = {"renamed": "`--map`", "path": "the path", "name": "SOURCE"} | words
+    words = _OTHERS | words
     for name, word in words.items():
         sentence = sentence.replace(f"`{name}`", word)
     return sentence.replace("force the writing", "add `--force`")

@@ -12,8 +12,13 @@ from ..ground.files import refuse_existing, write_atomically
 
 
 def refuse_written(paths: Sequence[Path | None], *, force: bool) -> None:
-    """Raise FileExistsError, before any work, where a file to write exists and not `force`."""
-    refuse_existing([path for path in paths if path is not None], force=force)
+    """Raise OSError, before any work, for a file that exists, unless `force`, or has no folder."""
+    wanted = [path for path in paths if path is not None]
+    for path in wanted:
+        if not path.parent.is_dir():
+            rule = "the file to write must lie in a folder that exists"
+            raise FileNotFoundError(f"{rule}; got {path}. Make {path.parent} first.")
+    refuse_existing(wanted, force=force)
 
 
 def picture_paths(figure: Path | None, *names: str) -> list[Path]:

@@ -16,6 +16,8 @@ from rich.table import Table
 PROGRESS = Console(stderr=True)
 _CELLS = 20  # of a bar
 _SHORT = 14  # characters of a cell that is not broken
+_SENTENCE = 24  # characters of a line of a sentence, at least
+_GAP = 3  # characters between columns
 _PIPE = 200  # columns where there is no terminal: 80 would fold what a log wants in one piece
 
 
@@ -27,16 +29,38 @@ def text(value: Any) -> str:
 
 
 def print_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table under its title; the first column and short cells are never broken."""
-    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-    cells = [[*map(text, row)] for row in rows]
-    for position, head in enumerate(heads):
-        short = max((len(row[position]) for row in cells), default=0) <= _SHORT
-        table.add_column(head, no_wrap=short or position == 0, overflow="fold")
-    for row in cells:
-        table.add_row(*row)
+    """Print a table under its title; the first column and short cells are never broken.
+
+    Sentences for which no room is left beside the figures stand in a table of their own below.
+    """
     screen = Console() if sys.stdout.isatty() else Console(width=_PIPE)
+    cells = [[*map(text, row)] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    long = [place for place, width in enumerate(widths) if place and width > _SHORT]
+    figures = [place for place in range(len(heads)) if place not in long]
+    room = screen.width - sum(widths[place] + _GAP for place in figures)
     screen.print(title, style="bold", highlight=False, markup=False)
+    if len(figures) == 1 or room >= len(long) * (_SENTENCE + _GAP):
+        _print_columns(screen, heads, cells, [*range(len(heads))], long)
+        return
+    _print_columns(screen, heads, cells, figures, [])
+    for place in long:
+        said = [row for row in cells if row[place]]
+        _print_columns(screen, heads, said, [0, place], [place])
+
+
+def _print_columns(
+    screen: Console,
+    heads: Sequence[str],
+    cells: list[list[str]],
+    places: list[int],
+    long: list[int],
+) -> None:
+    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for place in places:
+        table.add_column(heads[place], no_wrap=place not in long, overflow="fold")
+    for row in dict.fromkeys(tuple(row[place] for place in places) for row in cells):
+        table.add_row(*row)
     screen.print(table, highlight=False, markup=False)
 
 
