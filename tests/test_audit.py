@@ -23,13 +23,15 @@ from audited import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from test_report import SCREENS, browser, opened  # noqa: F401 (a fixture)
 
 from ssmlinalg import export, inits
 from ssmlinalg.audit import ALARM, audit
 from ssmlinalg.audit.declared_laws import draws_of
 from ssmlinalg.audit.kolmogorov_smirnov import kolmogorov
 from ssmlinalg.export import TARGETS
+
+# Files of perturb-then-diagonalize hold what layers start from: they are judged by their E.
+TRAINED = [name for name in TARGETS if name != "ptd-mat"]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -44,7 +46,7 @@ def test_a_layer_that_our_inits_filled_has_no_findings(target, data):
         assert all(0 <= fit.p <= 1 and fit.statistic >= 0 for fit in found.layers[0].tests)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", TRAINED)
 @given(data=st.data())
 @laws
 def test_what_was_trained_is_no_finding(target, data):

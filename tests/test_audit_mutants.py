@@ -21,7 +21,6 @@ from audited import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from test_report import SCREENS, browser, opened  # noqa: F401 (a fixture)
 
 from ssmlinalg import inits
 from ssmlinalg.audit.stored_precision import representable

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-from test_report import SCREENS, browser, opened  # noqa: F401 (a fixture)
 
 from ssmlinalg.audit import audit
 

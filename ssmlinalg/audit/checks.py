@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .array_checks import nonfinite, overflow, sign, sixteen, transposed, unreadable, zero
 from .law_checks import constant, interval, law, reinitialized, reset
+from .perturbed_matrix import perturbation
 from .records import Faults, Observation
 from .spectrum_checks import both, changed, clipped, half, unexpected, unpaired, unstable
 
@@ -30,4 +31,5 @@ CHECKS: dict[str, Callable[[Observation], Faults]] = {
     "law": law,
     "reinitialized": reinitialized,
     "reset": reset,
+    "perturbation": perturbation,
 }

@@ -14,6 +14,7 @@ from ..export import TARGETS, Layer, contents
 from ..export.published import Laws
 from ..ground import require
 from ..ground.backend import Array
+from . import perturbed_matrix
 from .checks import CHECKS
 from .declared_laws import fits, kept
 from .excuses import excused
@@ -118,10 +119,15 @@ def _observe(place: Layer, request: _Request) -> Observation:
     form, refusal = form_of(place.target, arrays, request.length)
     poles: tuple[str, ...] = ()
     identified = NOTHING
+    judged = None
     if form is not None:
         slack = slack_of(place.target, arrays, precision, form, request.length)
         poles = slack.poles
-        identified = identify(form, slack)
+        if place.target == perturbed_matrix.TARGET:
+            judged = perturbed_matrix.perturbed(form)
+            identified = perturbed_matrix.identified(form, judged)
+        else:
+            identified = identify(form, slack)
     laws, tests = _best_laws(place.target, arrays, precision, request)
     fresh = identified.agrees > MOST or _drawn_as_declared(tests, poles, request.alarm)
     layer = Observation(
@@ -135,6 +141,7 @@ def _observe(place: Layer, request: _Request) -> Observation:
         refusal=refusal,
         poles=poles,
         identified=identified,
+        perturbed=judged,
         fresh=fresh,
         laws=laws,
         tests=tests,
@@ -202,6 +209,7 @@ def _report(layer: Observation) -> LayerReport:
         channels=inputs_of(layer.form) if readable else 0,
         fresh=layer.fresh,
         identified=identified,
+        figures=layer.perturbed._asdict() if layer.perturbed else {},
         source="; ".join(dict.fromkeys(law.source for law in layer.laws.values())),
         tests=layer.tests,
     )

@@ -119,6 +119,8 @@ class LayerReport(NamedTuple):
         channels: the number of its channels or inputs; 0 where it could not be read.
         fresh: whether it still is as it was initialized.
         identified: the initialization that its A is.
+        figures: what is measured of a file of perturb-then-diagonalize: the measure of A, |E|/|A|,
+            kappa(V), the abscissa, the transfer error; {} of other layers.
         source: the published code whose laws are tested, that of several which fits best; "" where
             none states any.
         tests: those laws.
@@ -130,6 +132,7 @@ class LayerReport(NamedTuple):
     channels: int
     fresh: bool
     identified: Identified
+    figures: Mapping[str, Any]
     source: str
     tests: list[Fit]
 
@@ -176,6 +179,7 @@ class Observation(NamedTuple):
         refusal: the reason for that.
         poles: the names of the arrays that A is made of.
         identified: the initialization that A is.
+        perturbed: the figures of a file of perturb-then-diagonalize, a `Perturbed`; else None.
         fresh: whether the layer still is as it was initialized.
         laws: those of the published layer that fits best,
         tests: and their tests.
@@ -195,6 +199,7 @@ class Observation(NamedTuple):
     refusal: str
     poles: tuple[str, ...]
     identified: Identified
+    perturbed: Any
     fresh: bool
     laws: Laws
     tests: list[Fit]

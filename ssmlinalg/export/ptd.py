@@ -18,14 +18,16 @@ M) and C (M, N) in the coordinates of A and computes, beside its direct path,
 
 S4-PTD solves V x = b with b_n = sqrt(2 n + 1) and never reads Vinv. A perturbation with an input of
 its own, such as (1 - tau/2) b of `perturb.lossless`, has no place in the file but Vinv; inputs
-orthogonal to b are as they were. Without such an input Vinv is the inverse of V. `back` is the map
-from all N inputs to all N coefficients, `forms.MIMO` of every mode, with B = Vinv/2, C = V, D = 0
-and step 1. Accuracy: float64 as it is.
+orthogonal to b are as they were. Without such an input Vinv is the inverse of V. Published files
+have real arrays as well, and Lam as a column (N, 1), which is read as the diagonal that is meant.
+`back` is the map from all N inputs to all N coefficients, `forms.MIMO` of every mode, with B =
+Vinv/2, C = V, D = 0 and step 1. Accuracy: float64 as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -92,13 +94,21 @@ def back(arrays: Mapping[str, Array]) -> MIMO:
         >>> back(to(perturb.lossless(hippo.legs(8), conditioning=8))).B.shape
         (8, 8)
     """
-    Lam, V, Vinv = read(arrays, LAYOUT).values()
+    Lam, V, Vinv = read({name: _whole(array) for name, array in arrays.items()}, LAYOUT).values()
     A = np.diagonal(Lam)
     elsewhere = float(np.max(np.abs(Lam - np.diag(A))))
     if elsewhere:
         got = f"an entry of size {elsewhere:g} elsewhere"
         raise ValueError(f"`Lam` must be diagonal; got {got}. Diagonalize it.")
     return check(MIMO(A, Vinv / 2, V, np.zeros(V.shape), np.ones(len(A))))
+
+
+def _whole(array: Any) -> Any:
+    """A complex matrix where a file has real numbers, or a column of eigenvalues."""
+    if isinstance(array, np.ndarray) and array.dtype.kind in "fc":
+        column = array.ndim == 2 and array.shape[-1] == 1 < array.shape[0]
+        return (np.diag(array[:, 0]) if column else array).astype(np.complex128)
+    return array
 
 
 def _square(form: MIMO) -> dict[str, np.ndarray]:
