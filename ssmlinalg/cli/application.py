@@ -13,7 +13,6 @@ import typer.exceptions
 from rich.text import Text
 
 from .. import __version__
-from ..ground import require
 from .audit_command import audit
 from .claims_command import claims
 from .compare_command import compare
@@ -62,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _words(arguments: Sequence[str]) -> list[str]:
     """The words of a command line, once it is known that they are words."""
+    if isinstance(arguments, (list, tuple)) and all(isinstance(word, str) for word in arguments):
+        return [*arguments]
+    from ..ground import require  # it loads NumPy, which help does without
+
     require.instance("arguments", arguments, (list, tuple), "Give text.split().")
     for word in arguments:
         require.instance("arguments", word, str, "Give a list of words.")
