@@ -239,6 +239,9 @@ def test_a_stable_matrix_is_left_to_grow_only_if_asked() -> None:
     assert np.linalg.eigvals(A).real.max() < 0
     assert minimize(A, conditioning=30, iterations=60).abscissa < 0
     assert minimize(A, conditioning=30, iterations=60, shift=False).abscissa > 0
+    words: Any = "no"
+    with pytest.raises(TypeError, match="`shift` must be True or False"):
+        minimize(A, conditioning=30, shift=words)
 
 
 @pytest.mark.parametrize("p", [1.0, 4.0, math.inf])

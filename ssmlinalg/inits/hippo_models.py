@@ -148,7 +148,8 @@ def reading(
         unstable: whether modes that grow are taken.
 
     Returns:
-        A `Paired` form whose C = c V, c normal in the coordinates of A.
+        A `Paired` form whose C = c V, c normal in orthonormal coordinates of the state, those of
+        `perturb.Diagonalization.readout`.
 
     Raises:
         TypeError: for numbers of the wrong type.

@@ -174,7 +174,8 @@ def minimize(
         the multiple of the identity in E, "evaluations", and "interrupted" = 1 after an interrupt.
 
     Raises:
-        TypeError: for what is no form with one input and no matrix of numbers.
+        TypeError: for what is no form with one input and no matrix of numbers, and for a `shift`
+            that is no truth value.
         ValueError: for what is no finite square matrix, `gamma` <= 0, `conditioning` <= 1, both
             given, and for a conditioning out of reach, with the one that was reached.
         KeyboardInterrupt: if interrupted with nothing to keep.
@@ -202,13 +203,15 @@ def minimize(
     tries = require.integer("tries", tries)
     iterations = require.integer("iterations", iterations)
     require.progress(progress)
+    if shift is not None:
+        shift = require.switch("shift", shift)
+    elif is_form(system):
+        shift = True
     rng = np.random.default_rng(require.integer("seed", seed, least=0))
 
     unit = float(np.linalg.norm(A, 2)) or 1.0
     # The last digits of kappa(V) change when V is computed once more.
     goal = _Goal(gamma, budget * (1 - math.sqrt(EPS)), len(A))
-    if shift is None and is_form(system):
-        shift = True
     descent = _descent(A / unit, goal, shift, iterations, progress)
     search = descent.search
     # For a budget: kappa(V) ~ 1/|E| with |E| = 0.3 |A| at kappa(V) = 1.
