@@ -1,0 +1,99 @@
+"""The matrix exponential in JAX: a loop of as many squarings as it takes, and a linear derivative.
+
+A loop whose length depends on values has no derivative in reverse mode. So the derivative is a
+primitive of its own, linear in the direction, whose transpose is the derivative at Z^T.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from .matrix_exponential import approximant, derivative_blocks, squared, squarings, times_two_to
+
+
+@jax.custom_jvp
+@jax.jit
+def expm(Z: Any) -> Any:
+    """`matrix_exponential.exponential` with derivatives in both modes, to any order.
+
+    Args:
+        Z: matrices (..., N, N).
+
+    Returns:
+        e^Z (..., N, N).
+
+    Example:
+        >>> expm(jnp.zeros((1, 1))).tolist()
+        [[1.0]]
+    """
+    with jax.default_matmul_precision("highest"):  # some accelerators round to fewer digits
+        count = squarings(Z)
+        most = jnp.max(count, initial=0)
+
+        def unfinished(state: Any) -> Any:
+            return state[0] < most
+
+        def step(state: Any) -> Any:
+            done, E = state
+            return done + 1, squared(E, count > done)
+
+        start = jnp.zeros_like(most), approximant(Z, count)
+        return jax.lax.while_loop(unfinished, step, start)[1]
+
+
+@expm.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (Z,) = primals
+    (direction,) = tangents
+    return expm(Z), _derivative.bind(Z, direction)
+
+
+def _evaluated(Z: Any, direction: Any) -> Any:
+    """The derivative of e^Z in a direction: a block of one exponential of twice the order."""
+    blocks, exponent = derivative_blocks(Z, direction)
+    N = Z.shape[-1]
+    return times_two_to(expm(blocks)[..., :N, N:], exponent)
+
+
+def _mapped(arguments: Any, axes: Any) -> Any:
+    """Under vmap the axis that is mapped over leads; an argument without it is repeated."""
+    pairs = list(zip(arguments, axes, strict=True))
+    size = next(x.shape[axis] for x, axis in pairs if axis is not None)
+
+    def leading(x: Any, axis: int | None) -> Any:
+        if axis is None:
+            return jnp.broadcast_to(x, (size, *x.shape))
+        return jnp.moveaxis(x, axis, 0)
+
+    return _derivative.bind(*(leading(x, axis) for x, axis in pairs)), 0
+
+
+def _differentiated(primals: Any, tangents: Any) -> Any:
+    Z, direction = primals
+    dZ, turned = map(ad.instantiate_zeros, tangents)
+    N = Z.shape[-1]
+
+    def blocks(A: Any, G: Any) -> Any:
+        top = jnp.concatenate([A, G], axis=-1)
+        return jnp.concatenate([top, jnp.concatenate([0 * A, A], axis=-1)], axis=-2)
+
+    found = _derivative.bind(blocks(Z, direction), blocks(dZ, turned))
+    return _derivative.bind(Z, direction), found[..., :N, N:]
+
+
+def _transposed(cotangent: Any, Z: Any, direction: Any) -> Any:
+    return None, _derivative.bind(jnp.matrix_transpose(Z), cotangent)
+
+
+_derivative = Primitive("matrix_exponential_derivative")
+_derivative.def_impl(jax.jit(_evaluated))
+_derivative.def_abstract_eval(lambda Z, direction: direction)
+mlir.register_lowering(_derivative, mlir.lower_fun(_evaluated, multiple_results=False))
+batching.primitive_batchers[_derivative] = _mapped
+ad.primitive_jvps[_derivative] = _differentiated
+ad.primitive_transposes[_derivative] = _transposed
