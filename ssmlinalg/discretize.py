@@ -546,10 +546,18 @@ def _times(A: Array, B: Array, known: Kind) -> Array:
 def _of_matrix(form: Any, scheme: Scheme) -> Samples:
     ports = kind(form).ports
     step = step_of(form)
-    A, now, before = scheme.matrices(step * form.A, step * (form.B if ports else form.B[..., None]))
-    if ports:
-        return Samples(A, now, before)
-    return Samples(A, now[..., 0], None if before is None else before[..., 0])
+    units = backend.balance(form.A)[..., None]  # in which no entry is large beside its meaning
+    turned = backend.library(units).matrix_transpose(units)
+    Z = step * backend.times_two_to(form.A, turned - units)
+    B = step * backend.times_two_to(form.B if ports else form.B[..., None], -units)
+    A, *taps = scheme.matrices(Z, B)
+
+    def tap(B: Array) -> Array:
+        B = backend.times_two_to(B, units)
+        return B if ports else B[..., 0]
+
+    A = backend.times_two_to(A, units - turned)
+    return Samples(A, *(B if B is None else tap(B) for B in taps))
 
 
 def _of_modes(form: Any, scheme: Scheme, z: Array, turned: Array) -> Samples:
@@ -692,6 +700,7 @@ def _hold_matrices(Z: Array, B: Array, taps: int) -> Samples:
     It is that of Z bordered by B and a chain of integrators for each input.
     """
     xp = backend.library(Z)
+    B, unit = backend.in_unit(B)
     N, M = B.shape[-2:]
     order = N + taps * M
     lead = np.broadcast_shapes(Z.shape[:-2], B.shape[:-2])
@@ -705,10 +714,10 @@ def _hold_matrices(Z: Array, B: Array, taps: int) -> Samples:
     below = xp.broadcast_to(integrators, (*lead, order - N, order))
     E = backend.expm(xp.concat([xp.concat(top, axis=-1), below], axis=-2))
     A = E[..., :N, :N]
-    first = E[..., :N, N : N + M]
+    first = backend.times_two_to(E[..., :N, N : N + M], unit)
     if taps == 1:
         return Samples(A, first)
-    second = E[..., :N, N + M :]
+    second = backend.times_two_to(E[..., :N, N + M :], unit)
     return Samples(A, second, first - second)
 
 

@@ -289,10 +289,12 @@ def _modes_at(system: View, times: Array) -> Array:
 
 
 def _matrix_at(system: View, times: Array) -> Array:
-    """Re C e^{At} B (..., P, M, T) from the binary digits of t."""
-    A = system.A[..., None, None, :, :]
-    B = transposed(system.B)[..., None, :, :]
-    C = system.C[..., :, None, :]
+    """Re C e^{At} B (..., P, M, T) from the binary digits of t, in balanced units."""
+    units = backend.balance(system.A)[..., None, None, :]
+    apart = units[..., None, :] - units[..., :, None]
+    A = backend.times_two_to(system.A[..., None, None, :, :], apart)
+    B = backend.times_two_to(transposed(system.B)[..., None, :, :], -units)
+    C = backend.times_two_to(system.C[..., :, None, :], units)
     times = times[..., None, None, :]
     xp = backend.library(times)
     longest = xp.max(times)

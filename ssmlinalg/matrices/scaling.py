@@ -25,12 +25,12 @@ def exponent_of(X: np.ndarray) -> int:
     return math.frexp(float(largest))[1]
 
 
-def times_power(X: np.ndarray, exponent: int) -> np.ndarray:
+def times_power(X: np.ndarray, exponent: int | np.ndarray) -> np.ndarray:
     """2^exponent X, where the power itself may overflow.
 
     Args:
         X: an array of any shape.
-        exponent: an integer.
+        exponent: an integer, or integers that broadcast against X.
 
     Returns:
         An array of the shape and type of `X`.

@@ -226,13 +226,19 @@ def _refuse_rounding(order: int, hankel: Real) -> None:
 def _controllability(system: Realization) -> Real:
     system, units = _stable(system)
     F = controllability_factor(system)
-    return fitted(F @ F.T, 2 * units.drive - units.rate)
+    return fitted(F @ F.T, _of_pairs(units.state, F) + 2 * units.drive - units.rate)
 
 
 def _observability(system: Realization) -> Real:
     system, units = _stable(system)
     F = observability_factor(system)
-    return fitted(F @ F.T, 2 * units.readout - units.rate)
+    return fitted(F @ F.T, 2 * units.readout - units.rate - _of_pairs(units.state, F))
+
+
+def _of_pairs(state: np.ndarray, F: Real) -> np.ndarray:
+    """The exponents of the units of x_i x_j, for the state of `real_blocks`."""
+    units = np.tile(state, len(F) // len(state))
+    return units[:, None] + units
 
 
 def _hankel(system: Realization) -> Real:

@@ -15,10 +15,10 @@ import scipy.linalg
 
 from .. import forms
 from ..forms import NPLR, Delayed
-from ..ground import require
+from ..ground import backend, require
 from ..ground.backend import Array
 from ..matrices.eigen import eigenvalue_rounding
-from ..matrices.scaling import exponent_of, times_power
+from ..matrices.scaling import exponent_of, in_units, times_power
 
 
 class Realization(NamedTuple):
@@ -53,11 +53,15 @@ class Realization(NamedTuple):
 
 
 class Units(NamedTuple):
-    """Exponents of the units of a system: A = 2^rate A', B = 2^drive B', C = 2^readout C'."""
+    """Exponents of the units of a system: A = 2^rate A', B = 2^drive B', C = 2^readout C'.
+
+    `state` (N,) has those of the states of the first system, x = 2^state x', 0 for modes.
+    """
 
     rate: int
     drive: int
     readout: int
+    state: np.ndarray
 
     @property
     def gain(self) -> int:
@@ -153,10 +157,11 @@ def _stacked(parts: Any, batch: tuple[int, ...]) -> Any:
 def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], Units]:
     """Systems, one member each, in common units that bring A, B and C to about 1, and the units.
 
-    Rate and drive + readout are even, so that their roots are powers of two as well. In discrete
-    time, which has a unit of its own, rate is 0. Raises ValueError for modes so far apart that no
-    unit suits both.
+    The states of a matrix are balanced, of several of one order in common units. Rate and drive +
+    readout are even, so that their roots are powers of two as well. In discrete time, which has a
+    unit of its own, rate is 0. Raises ValueError for modes so far apart that no unit suits both.
     """
+    systems, state = _balanced(systems)
     rate = max(exponent_of(system.A) for system in systems)
     drive = max(exponent_of(system.B) for system in systems)
     readout = max(exponent_of(system.C) for system in systems)
@@ -164,8 +169,50 @@ def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], Units]:
         rate=0 if systems[0].discrete else rate + rate % 2,
         drive=drive,
         readout=readout + (drive + readout) % 2,
+        state=state,
     )
     return tuple(_in_units(system, units) for system in systems), units
+
+
+def _balanced(systems: tuple[Realization, ...]) -> tuple[tuple[Realization, ...], np.ndarray]:
+    """The systems with balanced states, and the exponents of the units of those of the first.
+
+    First A alone, which sets its size, then the loop (A B; C 0) with B and C as large as A: it
+    tells how parts of A that do not feed each other are weighed.
+    """
+    total = [np.zeros(system.B.shape[-2], int) for system in systems]
+    if any(system.modal for system in systems):
+        return systems, total[0]
+    for ports in (0.0, 1.0):
+        loops = [_loop(system, ports) for system in systems]
+        if len({len(loop) for loop in loops}) == 1:
+            loops = [np.sum(loops, axis=0)] * len(loops)
+        units = [backend.balance(loop).astype(int) for loop in loops]
+        units = [unit[:-1] - unit[-1] for unit in units]
+        systems = tuple(map(_with_states_in, systems, units))
+        total = [done + unit for done, unit in zip(total, units, strict=True)]
+    return systems, total[0]
+
+
+def _loop(system: Realization, ports: float) -> np.ndarray:
+    """The absolute values of (A B; C 0), A below 1, B and C below `ports`.
+
+    All inputs, and all outputs, are taken together.
+    """
+    A, B, C = (np.abs(in_units(X)[0]) for X in (system.A, system.B, system.C))
+    B *= ports
+    C *= ports
+    top = np.concatenate([A, np.max(B, axis=1, keepdims=True)], axis=1)
+    below = np.append(np.max(C, axis=0), 0.0)
+    return np.concatenate([top, below[None]])
+
+
+def _with_states_in(system: Realization, units: np.ndarray) -> Realization:
+    return system._replace(
+        A=times_power(system.A, units - units[:, None]),
+        B=times_power(system.B, -units[:, None]),
+        C=times_power(system.C, units),
+    )
 
 
 def _in_units(system: Realization, units: Units) -> Realization:
@@ -189,7 +236,7 @@ def unscaled(value: Any, exponent: int) -> Any:
         return np.ldexp(value, exponent)
 
 
-def fitted(array: np.ndarray, exponent: int) -> np.ndarray:
+def fitted(array: np.ndarray, exponent: int | np.ndarray) -> np.ndarray:
     """2^exponent array. Raises ValueError if that overflows."""
     with np.errstate(over="ignore", under="ignore"):
         array = times_power(array, exponent)

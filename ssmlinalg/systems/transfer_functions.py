@@ -295,13 +295,15 @@ def _solved(A: Array, B: Array, s: Array) -> Array:
     S = s.shape[0]
     N, M = B.shape[-2:]
     lead = shared_axes((A, 2), (B, 2))
-    A = complex_like(A, s)[..., None, :, :]
-    B = complex_like(B, s)[..., None, :, :]
+    units = backend.balance(A)[..., None]
+    turned = xp.matrix_transpose(units)
+    A = complex_like(backend.times_two_to(A, turned - units), s)[..., None, :, :]
+    B = complex_like(backend.times_two_to(B, -units), s)[..., None, :, :]
     moved = s[:, None, None] * backend.eye(N, s) - A
     moved = xp.broadcast_to(moved, (*lead, S, N, N))
     right = xp.broadcast_to(B, (*lead, S, N, M))
     X = xp.linalg.solve(moved, right)
-    return xp.moveaxis(X, -3, -1)
+    return backend.times_two_to(xp.moveaxis(X, -3, -1), units[..., None])
 
 
 def _on_the_host(A: Any, B: Real) -> States:
@@ -323,11 +325,14 @@ def _on_the_host(A: Any, B: Real) -> States:
 
 
 class _Triangle(NamedTuple):
-    """One matrix of a batch, Q T Q^*, its inputs Q^* B (..., N, M), and its place in the batch."""
+    """One matrix of a batch, Q T Q^* in balanced units, its inputs Q^* B (..., N, M), the exponents
+    (N, 1, 1) of the units, and its place in the batch.
+    """
 
     T: Complex
     Q: Complex
     driven: Complex
+    units: Real
     place: tuple[Any, ...]
 
 
@@ -341,11 +346,12 @@ def _by_triangles(A: np.ndarray, B: Real) -> States:
     inputs = np.broadcast_to(B, (*lead, N, M))
     members = []
     for index in np.ndindex(own):
-        T, Q = shifted.triangular(A[index])
+        units = backend.balance(A[index])[:, None]
+        T, Q = shifted.triangular(backend.times_two_to(A[index], units.T - units))
         its = [i if size > 1 else every for i, size in zip(index, own, strict=True)]
         place = (..., *its, every, every)
-        driven = Q.conj().T @ inputs[place]
-        members.append(_Triangle(T, Q, driven, place))
+        driven = Q.conj().T @ backend.times_two_to(inputs[place], -units)
+        members.append(_Triangle(T, Q, driven, units[..., None], place))
 
     def states(s: Complex) -> Complex:
         wide = s.astype(np.complex128)
@@ -354,8 +360,8 @@ def _by_triangles(A: np.ndarray, B: Real) -> States:
             right = np.moveaxis(member.driven, -2, 0)[..., None]
             right = np.broadcast_to(right, (*right.shape[:-1], len(s)))
             turned = shifted.solve(member.T, right, wide)
-            x = np.tensordot(member.Q, turned, axes=1)
-            X[(*member.place, every)] = np.moveaxis(x, 0, -3)
+            x = np.moveaxis(np.tensordot(member.Q, turned, axes=1), 0, -3)
+            X[(*member.place, every)] = backend.times_two_to(x, member.units)
         return X.astype(s.dtype, copy=False)
 
     return states

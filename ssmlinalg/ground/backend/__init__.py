@@ -4,6 +4,7 @@ The only room that knows them. None is imported here that the caller has not imp
 own type says where to look.
 """
 
+from .balancing import balance as balance
 from .creation import arange as arange
 from .creation import beside as beside
 from .creation import eye as eye
@@ -25,6 +26,8 @@ from .libraries import library as library
 from .libraries import namespace as namespace
 from .libraries import refuse_unreadable as refuse_unreadable
 from .matrix_exponential import expm as expm
+from .matrix_exponential import in_unit as in_unit
+from .matrix_exponential import times_two_to as times_two_to
 from .number_types import as_complex as as_complex
 from .number_types import cast as cast
 from .number_types import complex_of as complex_of

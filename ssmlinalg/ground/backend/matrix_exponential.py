@@ -11,6 +11,7 @@ from .creation import eye
 from .device_transfer import to_numpy
 from .libraries import Array, device, kind, library
 from .number_types import precision
+from .transformations import constant
 
 _DEGREE = 13
 # Al-Mohy & Higham 2009, Table 3.1: below it the approximant is exact to double precision.
@@ -59,11 +60,11 @@ def expm(Z: Array) -> Array:
                [0., 1.]])
     """
     if kind(Z) == "jax":
-        from .jax_exponential import expm
+        from .jax_matrices import expm
 
         return expm(Z)
     if kind(Z) == "torch":
-        from .torch_exponential import expm
+        from .torch_matrices import expm
 
         return expm(Z)
     return exponential(Z)
@@ -118,19 +119,35 @@ def derivative_blocks(Z: Array, direction: Array) -> tuple[Array, Array]:
         direction: dZ (..., N, N).
 
     Returns:
-        Matrices (..., 2 N, 2 N), and whole numbers e (...) with |G_ij| about 1.
+        Matrices (..., 2 N, 2 N), and whole numbers e (..., 1, 1) with |G_ij| about 1.
 
     Example:
         >>> derivative_blocks(np.zeros((1, 1)), np.array([[8.0]]))
         (array([[0., 1.],
-               [0., 0.]]), np.float64(3.0))
+               [0., 0.]]), array([[3.]]))
     """
     xp = library(Z)
-    exponent = _exponent(direction)
-    G = times_two_to(direction, -exponent)
+    G, exponent = in_unit(direction)
     top = xp.concat([Z, G], axis=-1)
     below = xp.concat([xp.zeros_like(Z), Z], axis=-1)
     return xp.concat([top, below], axis=-2), exponent
+
+
+def in_unit(X: Array) -> tuple[Array, Array]:
+    """2^{-e} X and e, which brings the largest entry to about 1; no derivative passes through e.
+
+    Args:
+        X: matrices (..., M, N).
+
+    Returns:
+        Matrices of the shape of X, and whole numbers e (..., 1, 1), real.
+
+    Example:
+        >>> in_unit(np.array([[8.0]]))
+        (array([[1.]]), array([[3.]]))
+    """
+    exponent = _exponent(constant(X))[..., None, None]
+    return times_two_to(X, -exponent), exponent
 
 
 def squarings(Z: Array) -> Array:
@@ -148,7 +165,7 @@ def squarings(Z: Array) -> Array:
     """
     xp = library(Z)
     unit = _exponent(Z)
-    W = times_two_to(Z, -unit)  # no power overflows
+    W = times_two_to(Z, -unit[..., None, None])  # no power overflows
     W2 = xp.matmul(W, W)
     W4 = xp.matmul(W2, W2)
     W6 = xp.matmul(W2, W4)
@@ -203,20 +220,20 @@ def times_two_to(X: Array, exponent: Array) -> Array:
     """2^e X to the last bit, where the power itself may overflow.
 
     Args:
-        X: matrices (..., M, N).
-        exponent: whole numbers e (...), real.
+        X: an array.
+        exponent: whole numbers e, real, that broadcast against X.
 
     Returns:
-        Matrices of the shape and type of X.
+        An array of the type of X.
 
     Example:
-        >>> times_two_to(np.array([[2.0**-1074]]), np.asarray(1074.0))
-        array([[1.]])
+        >>> times_two_to(np.array([2.0**-1074]), np.asarray(1074.0))
+        array([1.])
     """
     xp = library(X)
     third = xp.round(exponent / 3)
     for part in (third, third, exponent - 2 * third):
-        X = X * _power_of_two(part, X)[..., None, None]
+        X = X * _power_of_two(part, X)
     return X
 
 
@@ -248,7 +265,7 @@ def approximant(Z: Array, count: Array) -> Array:
     """
     xp = library(Z)
     b = _COEFFICIENTS
-    Z = times_two_to(Z, -count)
+    Z = times_two_to(Z, -count[..., None, None])
     Z2 = xp.matmul(Z, Z)
     Z4 = xp.matmul(Z2, Z2)
     Z6 = xp.matmul(Z2, Z4)

@@ -1,7 +1,7 @@
-"""The matrix exponential in JAX: a loop of as many squarings as it takes, and a linear derivative.
+"""Functions of matrices whose work depends on values, as loops of JAX.
 
-A loop whose length depends on values has no derivative in reverse mode. So the derivative is a
-primitive of its own, linear in the direction, whose transpose is the derivative at Z^T.
+A loop whose length depends on values has no derivative in reverse mode. So that of the exponential
+is a primitive of its own, linear in the direction, whose transpose is the derivative at Z^T.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from .balancing import SWEEPS, centred
 from .matrix_exponential import approximant, derivative_blocks, squared, squarings, times_two_to
 
 
@@ -97,3 +98,47 @@ mlir.register_lowering(_derivative, mlir.lower_fun(_evaluated, multiple_results=
 batching.primitive_batchers[_derivative] = _mapped
 ad.primitive_jvps[_derivative] = _differentiated
 ad.primitive_transposes[_derivative] = _transposed
+
+
+@jax.jit
+def balance(A: Any) -> Any:
+    """`balancing.balance` by sweeps over the states, in logarithms, until no unit changes.
+
+    Args:
+        A: matrices (..., N, N).
+
+    Returns:
+        Whole numbers (..., N).
+
+    Example:
+        >>> balance(jnp.array([[-1.0, -(2.0**20)], [1.0, 0.0]])).tolist()
+        [5.0, -5.0]
+    """
+    N = A.shape[-1]
+    size = jnp.where(jnp.eye(N, dtype=bool), 0, jnp.abs(A))
+    log = jnp.log2(size)
+
+    def even(k: Any, exponents: Any) -> Any:
+        here = exponents[..., k]
+        row = _log2_sum(log[..., k, :] + exponents) - here
+        column = _log2_sum(log[..., :, k] - exponents) + here
+        apart = row - column
+        known = jnp.isfinite(apart) & (jnp.abs(apart) > 1.5)
+        return exponents.at[..., k].add(jnp.where(known, jnp.round(apart / 2), 0))
+
+    def unfinished(state: Any) -> Any:
+        return state[1] & (state[0] < SWEEPS)
+
+    def sweep(state: Any) -> Any:
+        done, _, exponents = state
+        found = jax.lax.fori_loop(0, N, even, exponents)
+        return done + 1, jnp.any(found != exponents), found
+
+    start = 0, jnp.asarray(True), jnp.zeros_like(log[..., 0])
+    return centred(jnp, jax.lax.while_loop(unfinished, sweep, start)[2])
+
+
+def _log2_sum(logarithms: Any) -> Any:
+    largest = jnp.max(logarithms, axis=-1)
+    shifted = logarithms - jnp.where(jnp.isfinite(largest), largest, 0)[..., None]
+    return largest + jnp.log2(jnp.sum(jnp.exp2(shifted), axis=-1))

@@ -1,9 +1,13 @@
-"""The matrix exponential as an operator of PyTorch: opaque to its compiler, with a derivative."""
+"""Functions of matrices whose work depends on values, as operators of PyTorch.
+
+They are opaque to its compiler, and the exponential has a derivative of its own.
+"""
 
 from __future__ import annotations
 
 import torch
 
+from .balancing import exponents_on_host
 from .matrix_exponential import derivative_blocks, exponential, times_two_to
 
 
@@ -71,3 +75,50 @@ class _InBothModes(_InReverse):
     def jvp(ctx, direction):  # pyright: ignore[reportIncompatibleMethodOverride]
         (Z,) = ctx.saved_tensors
         return _derivative(Z, direction)
+
+
+def balance(A: torch.Tensor) -> torch.Tensor:
+    """`balancing.exponents_on_host` without a derivative.
+
+    Args:
+        A: matrices (..., N, N).
+
+    Returns:
+        Whole numbers (..., N).
+
+    Example:
+        >>> balance(torch.eye(1)).tolist()
+        [0.0]
+    """
+    return _Balance.apply(A)
+
+
+@torch.library.custom_op("ssmlinalg::balance", mutates_args=())
+def _exponents(A: torch.Tensor) -> torch.Tensor:
+    return exponents_on_host(A)
+
+
+@_exponents.register_fake
+def _(A):
+    return A.real.new_empty(A.shape[:-1])
+
+
+@_exponents.register_vmap
+def _(info, in_dims, A):
+    return _exponents(A.movedim(in_dims[0], 0)), 0
+
+
+class _Balance(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(A):
+        return _exponents(A)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def backward(ctx, cotangent):  # pyright: ignore[reportIncompatibleMethodOverride]
+        return None
