@@ -26,8 +26,6 @@ from .libraries import library as library
 from .libraries import namespace as namespace
 from .libraries import refuse_unreadable as refuse_unreadable
 from .matrix_exponential import expm as expm
-from .matrix_exponential import in_unit as in_unit
-from .matrix_exponential import times_two_to as times_two_to
 from .number_types import as_complex as as_complex
 from .number_types import cast as cast
 from .number_types import complex_of as complex_of
@@ -39,6 +37,8 @@ from .number_types import pairs as pairs
 from .number_types import precision as precision
 from .number_types import real as real
 from .number_types import widened as widened
+from .powers_of_two import in_unit as in_unit
+from .powers_of_two import times_two_to as times_two_to
 from .transformations import constant as constant
 from .transformations import fold as fold
 from .transformations import iterate as iterate

@@ -13,14 +13,15 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from .balancing import SWEEPS, centred
-from .matrix_exponential import approximant, derivative_blocks, squared, squarings, times_two_to
+from .gebal import SWEEPS, centred
+from .pade_approximant import approximant, derivative_blocks, squared, squarings
+from .powers_of_two import times_two_to
 
 
 @jax.custom_jvp
 @jax.jit
 def expm(Z: Any) -> Any:
-    """`matrix_exponential.exponential` with derivatives in both modes, to any order.
+    """`pade_approximant.exponential` with derivatives in both modes, to any order.
 
     Args:
         Z: matrices (..., N, N).

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import torch
 
-from .balancing import exponents_on_host
-from .matrix_exponential import derivative_blocks, exponential, times_two_to
+from .gebal import exponents_on_host
+from .pade_approximant import derivative_blocks, exponential
+from .powers_of_two import times_two_to
 
 
 def expm(Z: torch.Tensor) -> torch.Tensor:
-    """`matrix_exponential.exponential` with a derivative in both modes, to any order.
+    """`pade_approximant.exponential` with a derivative in both modes, to any order.
 
     Args:
         Z: matrices (..., N, N).
