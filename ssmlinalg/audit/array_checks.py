@@ -27,14 +27,14 @@ def unreadable(layer: Observation) -> Faults:
     there = TARGETS[layer.target]
     missing = [name for name in there.layout if name not in (*layer.names, *there.optional)]
     here = [
-        name
+        name.removeprefix(layer.prefix)
         for name in layer.others
         if name.startswith(layer.prefix) and name not in layer.names.values()
     ]
     hint = ""
     for name in missing:
-        near = difflib.get_close_matches(layer.prefix + name, here, n=1, cutoff=_NEAR)
-        hint += f" Is {near[0]!r} meant to be {name!r}?" if near else ""
+        near = difflib.get_close_matches(name, here, n=1, cutoff=_NEAR)
+        hint += f" Is {layer.prefix + near[0]!r} meant to be {name!r}?" if near else ""
     yield "", layer.refusal + hint
 
 

@@ -68,6 +68,18 @@ _HEAD = 520
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _NUMPY = b"\x93NUMPY"
 _MATLAB = (b"\x00\x01IM", b"\x01\x00MI")  # at 124
+# By their first bytes or suffix, files of other programs, and what to do with them.
+_OTHERS = {
+    (b"GGUF", ".gguf"): (
+        "GGUF of llama.cpp",
+        "Take the model that it was made of, or read it with the package gguf.",
+    ),
+    (b"", ".msgpack"): (
+        "msgpack of flax",
+        "Restore it with flax.serialization.msgpack_restore, and pass what that returns.",
+    ),
+    (b"", ".onnx"): ("ONNX", "Read its initializers with the package onnx, and pass them by name."),
+}
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # at 0 or 512
 
 
@@ -222,6 +234,10 @@ def _foreign(path: Path, head: bytes) -> str:
         got = f"{path}, a pickle, which can run code"
         remedy = "Open it where you trust it, and save its arrays as safetensors."
         return f"`path` must be a file of arrays; got {got}. {remedy}"
+    for (beginning, suffix), (name, remedy) in _OTHERS.items():
+        if (beginning and head.startswith(beginning)) or path.suffix == suffix:
+            rule = "`path` must be a file of arrays that is read here"
+            return f"{rule}; got {path}, {name}. {remedy}"
     kind = _KINDS.get(path.suffix, path.suffix.lstrip(".") or "checkpoint")
     reason = "which does not begin like one" if head else "which is empty"
     return f"`path` must be a whole {kind} file; got {path}, {reason}. {AGAIN}"

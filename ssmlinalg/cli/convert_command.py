@@ -10,8 +10,9 @@ import typer
 import ssmlinalg
 
 from .options import Force, Json, LayerOptions, named, renamed
-from .printing import PROGRESS, print_json, print_nothing_written, print_table
+from .printing import PROGRESS, print_json, print_line, print_nothing_written, print_table
 
+_NAMED = 8  # arrays that a sentence names
 _HEADS = ("layer", "source", "target", "error", "allowed", "scale", "samples")
 
 _Source = Annotated[
@@ -80,6 +81,7 @@ def convert(
             {
                 "layers": [layer._asdict() for layer in found.layers],
                 "arrays": {name: list(array.shape) for name, array in found.arrays.items()},
+                "left": found.left,
                 "file": None if output is None else str(output),
             }
         )
@@ -88,6 +90,9 @@ def convert(
     print_table(title, _HEADS, map(_row, found.layers))
     moved = _moved(found.layers).items()
     print_table("what each layout keeps elsewhere than a form", ("layout", "moved"), moved)
+    if found.left:
+        named_first = ", ".join(found.left[:_NAMED]) + (", ..." if len(found.left) > _NAMED else "")
+        print_line(f"{len(found.left)} arrays of the source are in no layer: {named_first}.")
     if output is None:
         print_nothing_written("`--output FILE` writes the arrays.")
     else:

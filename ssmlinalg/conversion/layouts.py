@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..export.layout import stored
 from ..export.plain import library_form
 from ..export.reader import contents, form_in
 from ..export.saving import put, recorded, writable
@@ -53,19 +54,39 @@ class Converted(NamedTuple):
 
 
 class Conversion(NamedTuple):
-    """All arrays under their new names, and the layers that they are of."""
+    """All arrays under their new names, the layers that they are of, and what is left out.
+
+    Attributes:
+        arrays: the arrays of all layers, by name.
+        layers: the layers.
+        left: the names of the arrays of the source that are not among them.
+    """
 
     arrays: dict[str, np.ndarray]
     layers: list[Converted]
+    left: list[str]
 
 
 class _Model(NamedTuple):
-    """One layer that was read: its prefix, its layout, its form, and the rule it samples by."""
+    """One layer that was read.
+
+    Attributes:
+        prefix: the text before its names.
+        source: its layout, or the type of the form.
+        form: what it computes with.
+        rule: the rule that it samples by.
+        unread: its arrays that no form holds, by the names of the layout.
+        names: the names of its arrays in the source, by those of the layout.
+        rest: the names of the arrays of the source that are of no layer.
+    """
 
     prefix: str
     source: str
     form: Any
     rule: str | None
+    unread: Mapping[str, np.ndarray] = {}
+    names: Mapping[str, str] = {}
+    rest: tuple[str, ...] = ()
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # no kernel that overflows is proved
@@ -96,8 +117,8 @@ def convert(
             is read at its own, whatever the new one is.
         layer: the start of the names of the layers that are converted. None: all.
         renamed: own names of arrays and those of the layout, see `export.contents`.
-        output: the file to which the arrays are written if all layers could be proved; other arrays
-            of the source are left out.
+        output: the file to which the arrays are written if all layers could be proved; `left` names
+            the arrays of the source that are not.
         force: whether an existing file is replaced.
 
     Returns:
@@ -125,16 +146,22 @@ def convert(
     path = None if output is None else writable(output, force=force)
     arrays: dict[str, np.ndarray] = {}
     converted: list[Converted] = []
+    left: list[str] = []
+    rest: tuple[str, ...] = ()
     form = ""
     for model in _models(source, source_target, length, layer, renamed):
         found = fitted(model.form, model.rule, TARGETS[target])
         held = TARGETS[target].to(found, **sized(target, length))
         converted.append(_proved(model, held, target, length, samples))
+        kept = {name: model.unread[name] for name in TARGETS[target].unread if name in model.unread}
+        held |= stored(kept, TARGETS[target].layout)
         arrays |= {model.prefix + name: array for name, array in held.items()}
+        left += [model.names[name] for name in model.unread if name not in kept]
+        rest = model.rest
         form = type(found).__name__
     if path is not None:
         _write(path, arrays, converted, target, form=form, length=length, force=force)
-    return Conversion(arrays, converted)
+    return Conversion(arrays, converted, [*left, *rest])
 
 
 def _models(
@@ -156,9 +183,17 @@ def _models(
         held = contents(source, target=source_target, length=length, layer=layer, renamed=renamed)
     except ValueError as error:  # of the layout that is read
         raise ValueError(str(error).replace("`target`", "`source_target`")) from None
+    of_layers = {key for place in held.layers for key in place.names.values()}
+    rest = tuple(name for name in held.entries if name not in of_layers)
     for place in held.layers:
-        rule = TARGETS[place.target].rule
-        yield _Model(place.prefix, place.target, form_in(held, place), rule)
+        there = TARGETS[place.target]
+        unread = {
+            name: held.entries[place.names[name]].read()
+            for name in there.unread
+            if name in place.names
+        }
+        form = form_in(held, place)
+        yield _Model(place.prefix, place.target, form, there.rule, unread, place.names, rest)
 
 
 def _proved(

@@ -152,6 +152,10 @@ def _best(found: list[Layer], model: str | None) -> list[Layer]:
 
 def _nothing(shapes: Shapes, chosen: Mapping[str, Target]) -> str:
     """The sentence where there is no layer, with the name that was nearest to one."""
+    for target in chosen:
+        stacked = _stacked(shapes, target)
+        if stacked:
+            return stacked
     known = sorted({name for there in chosen.values() for name in there.layout})
     needed = "of a target"
     if len(chosen) == 1:
@@ -167,3 +171,21 @@ def _nothing(shapes: Shapes, chosen: Mapping[str, Target]) -> str:
             remedy = f"Is {by_ending[nearest[0]]!r} meant to be {name!r}? Say so by `renamed`."
             break
     return f"the names must be those of a layer, {needed}; got {got}. {remedy}"
+
+
+def _stacked(shapes: Shapes, target: str) -> str:
+    """The sentence where all names are those of a layer, with one axis more; "" where they are not.
+
+    So `jax.vmap` and scans over layers keep parameters.
+    """
+    layout = TARGETS[target].layout
+    required = _required(TARGETS[target])
+    for key in shapes:
+        start = key.removesuffix(required[0]) if required and key.endswith(required[0]) else None
+        if start is None or any(start + name not in shapes for name in required):
+            continue
+        if all(ranked(shapes[start + name][1:], layout[name][1]) for name in required):
+            rule = f"the arrays must have the axes of a layer of {target}"
+            got = f"{key!r} of shape {shapes[key]}, with one axis more"
+            return f"{rule}; got {got}. Pass one entry of the first axis after the other."
+    return ""

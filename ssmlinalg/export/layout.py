@@ -56,6 +56,7 @@ class Target(NamedTuple):
         training: by array, how the published layer trains it.
         moved: the facts of a form that the layer keeps in other places.
         optional: the names of the layout that may be absent.
+        unread: those of them that no form holds; a layer of the same names takes them as they are.
         sized: whether the arrays are those of one length of sequences.
         declared: by quantity, the law that the published layer draws it from.
         published: the function from the config.json of a model, {} for none, to such laws, of each
@@ -72,6 +73,7 @@ class Target(NamedTuple):
     training: dict[str, dict[str, Any]]
     moved: str
     optional: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     sized: bool = False
     declared: Mapping[str, Declared] = {}
     published: Callable[[Mapping[str, Any]], tuple[Laws, ...]] | None = None

@@ -214,6 +214,7 @@ TARGET = Target(
     training=TRAINING,
     moved=MOVED,
     optional=OPTIONAL,
+    unread=OPTIONAL,
     declared=mamba_laws.mamba({})[0],
     published=mamba_laws.mamba,
     model_types=("mamba",),

@@ -16,6 +16,7 @@ from .bare_fields import as_plain
 from .layer_search import Layer, layers
 from .targets import TARGETS, named_by, sized
 
+_DEPTH = 32  # of dicts in dicts
 _SHOWN = 4  # starts of layers in the sentence of an error
 Source = str | os.PathLike[str] | Mapping[str, Array]
 
@@ -53,7 +54,8 @@ def contents(
     "plain".
 
     Args:
-        source: a file or folder that `checkpoints` reads, or arrays of any library by name.
+        source: a file or folder that `checkpoints` reads, or arrays of any library by name, also
+            in dicts in dicts.
         target: the layout of the layers, one of `TARGETS`. None: the one that the file records,
             or else the one whose names fit best, of several the one that a config.json names.
         layer: the start of the names of the layers that are wanted, such as "blocks.3". None: all.
@@ -129,12 +131,19 @@ def _opened(source: Any) -> tuple[Mapping[str, Entry], Mapping[str, str]]:
         rule = "`source` must be a path or arrays by name"
         got = type(source).__name__
         raise TypeError(f"{rule}; got {got}. Pass a file, or what `state_dict()` returns.")
-    entries = {
-        name: _entry(array)
-        for name, array in source.items()
-        if hasattr(array, "shape") and hasattr(array, "dtype")
-    }
-    return entries, {}
+    return dict(_entries(source, "", 0)), {}
+
+
+def _entries(source: Mapping[Any, Any], start: str, depth: int) -> Iterator[tuple[Any, Entry]]:
+    """The arrays of a mapping, and those of mappings in it by names joined with dots."""
+    if depth > _DEPTH:
+        raise ValueError(f"`source` must be at most {_DEPTH} dicts deep; got more. Flatten it.")
+    for key, value in source.items():
+        name = f"{start}{key}" if start else key
+        if isinstance(value, Mapping):
+            yield from _entries(value, f"{name}.", depth + 1)
+        elif hasattr(value, "shape") and hasattr(value, "dtype"):
+            yield name, _entry(value)
 
 
 def _entry(array: Any) -> Entry:
