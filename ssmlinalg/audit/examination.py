@@ -91,6 +91,7 @@ def audit(
     if expect is not None:
         require.known("expect", expect, inits.INITS)
     length = require.integer("length", length)
+    strict = require.switch("strict", strict)
     held = contents(source, target=target, length=length, layer=layer, renamed=renamed)
     shapes = {name: tuple(entry.shape) for name, entry in held.entries.items()}
     laws = sum(len(TARGETS[place.target].declared) for place in held.layers)

@@ -127,6 +127,7 @@ def config(path: str | os.PathLike[str]) -> dict[str, Any]:
         What the file says; {} where there is none.
 
     Raises:
+        TypeError: for what is no path.
         ValueError: for a config.json that is damaged or no object of JSON.
         OSError: where the system refuses.
 
@@ -137,7 +138,7 @@ def config(path: str | os.PathLike[str]) -> dict[str, Any]:
         ...     config(f"{folder}/model.safetensors")
         {'model_type': 'mamba'}
     """
-    return index.config(Path(path))
+    return index.config(require.path("path", path))
 
 
 def write(

@@ -74,6 +74,8 @@ def layers(shapes: Shapes, target: str | None = None, *, model: str | None = Non
     every = [layer for name in chosen for layer in _under_all_prefixes(known, name)]
     whole = [layer for layer in every if not _lacks(layer)]
     partial = [layer for layer in every if _lacks(layer)]
+    if model is not None:
+        require.known("model", model, TARGETS)
     found = _best(whole, model) if target is None else [*whole, *partial]
     if not found:
         raise ValueError(_nothing(shapes, chosen))

@@ -85,6 +85,9 @@ def contents(
     """
     if target is not None:
         require.known("target", target, TARGETS)
+    require.instance("layer", layer, (str, type(None)), "Give the start of its names.")
+    require.instance("renamed", renamed, (Mapping, type(None)), "Give names by own names.")
+    length = None if length is None else require.integer("length", length)
     entries, record = _opened(source)
     if renamed:
         entries = _renamed(entries, renamed)
@@ -120,6 +123,8 @@ def form_in(held: Contents, place: Layer) -> Any:
         >>> form_in(held, held.layers[0]).A.shape
         (3, 2)
     """
+    require.instance("held", held, Contents, "Take it from export.contents.")
+    require.instance("place", place, Layer, "Take one of its layers.")
     arrays = {name: held.entries[key].read() for name, key in place.names.items()}
     return TARGETS[place.target].back(arrays, **sized(place.target, held.length))
 

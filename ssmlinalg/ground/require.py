@@ -229,6 +229,26 @@ def instance(name: str, value: Any, types: type | tuple[type, ...], remedy: str)
         raise TypeError(f"`{name}` must be of type {names}; got {said(value)}. {remedy}")
 
 
+def listed(name: str, values: Any, types: type, remedy: str) -> None:
+    """Refuse what is not a list or tuple of entries of one type.
+
+    Args:
+        name: the name of the values in errors.
+        values: anything.
+        types: the type of every entry.
+        remedy: a sentence that says where to get them.
+
+    Raises:
+        TypeError: for values or entries of another type.
+
+    Example:
+        >>> listed("names", ["ptd", "s4"], str, "Give names.")
+    """
+    instance(name, values, (list, tuple), remedy)
+    for value in values:
+        instance(f"every entry of {name}", value, types, remedy)
+
+
 def function(name: str, value: Any, remedy: str) -> None:
     """Refuse what cannot be called.
 

@@ -65,7 +65,7 @@ def scan_episodes(
     """
     system = sampled(check(form), rule=rule)
     if not is_recurrence(system) or kind(system).matrix:
-        got = f"{type(form).__name__} under the rule {rule!r}"
+        got = f"{type(form).__name__} under the rule {require.said(rule)}"
         remedy = "Diagonalize it, and take zoh or bilinear."
         raise TypeError(f"`form` must be one of modes that reads one sample; got {got}. {remedy}")
     given = {} if state is None else {"state": state}
@@ -88,7 +88,7 @@ def scan_episodes(
 
 def _check_reset(reset: Any, lead: tuple[int, ...], length: int) -> None:
     if "bool" not in str(getattr(reset, "dtype", "")):
-        got = getattr(reset, "dtype", type(reset).__name__)
+        got = str(getattr(reset, "dtype", type(reset).__name__))
         raise TypeError(f"`reset` must hold truth values; got {got}. Compare it, as in reset > 0.")
     shape = tuple(reset.shape)
     fits = len(shape) > 0 and shape[-1] == length

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ..export.real_parameters import TRAINING
+from ..ground import require
 from .long_convolutions import Hankel
 from .state_space_layer import SSM
 
@@ -40,6 +41,9 @@ def param_groups(
     if not isinstance(model, torch.nn.Module):
         rule = "`model` must be a torch.nn.Module"
         raise TypeError(f"{rule}; got {type(model).__name__}. Pass the model itself.")
+    lr = require.real("lr", lr, above=0)
+    ssm_lr = require.real("ssm_lr", ssm_lr, above=0)
+    weight_decay = require.real("weight_decay", weight_decay)
     own = {id(parameter) for module in model.modules() for parameter in _own(module)}
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     rest = [parameter for parameter in trained if id(parameter) not in own]

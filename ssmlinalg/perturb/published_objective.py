@@ -202,6 +202,7 @@ def minimize(
     budget = require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
     tries = require.integer("tries", tries)
     iterations = require.integer("iterations", iterations)
+    shift = None if shift is None else require.switch("shift", shift)
     require.progress(progress)
     if shift is not None:
         shift = require.switch("shift", shift)

@@ -11,10 +11,11 @@ import plotly.graph_objects as go
 import scipy
 
 from ..audit import ALARM, Audit, Fit, LayerReport
+from ..ground import require
 from .axes import empty
 from .colours import FAINT, PTD, S4D
 from .complex_plane import Points, plane
-from .html_page import Card, Section, certificate, page, table
+from .html_page import Card, Section, certificate, check_words, page, table
 from .notation import number, percent
 from .repeated_findings import findings
 
@@ -64,6 +65,9 @@ def audit(found: Audit, *, title: str, facts: Mapping[str, str]) -> str:
     Returns:
         About 5 MB of text, nearly all of it plotly.js.
 
+    Raises:
+        TypeError: for what is no `Audit`, and for words that are no text.
+
     Example:
         >>> from ssmlinalg import export, s4d_lin_init
         >>> from ssmlinalg.audit import audit as examine
@@ -71,6 +75,8 @@ def audit(found: Audit, *, title: str, facts: Mapping[str, str]) -> str:
         >>> "Nothing is wrong" in audit(examine(arrays, target="s4d"), title="S4D", facts={})
         True
     """
+    require.instance("found", found, Audit, "Take it from ssmlinalg.audit.")
+    check_words(title, facts)
     accused = {one.layer for one in found.findings}
     chosen = sorted(found.layers, key=lambda layer: layer.prefix not in accused)[:_DRAWN]
     sections = [section for layer in chosen for section in _sections(layer)]

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import forms, perturb
+from ..ground import require
 from ..matrices import enclose
 from .figure_meanings import MEANINGS
-from .html_page import Card, Section, certificate, page
+from .html_page import Card, Section, certificate, check_words, page
 from .model_pictures import LENGTH, impulse
 from .notation import not_below, number
 from .perturbation_pictures import Curves, curves, deviation, nplr_of, response, spectrum
@@ -70,6 +71,8 @@ def ptd(
         >>> page.startswith("<!DOCTYPE html>")
         True
     """
+    require.instance("found", found, perturb.Diagonalization, "Take it from ssmlinalg.perturb.")
+    check_words(title, facts)
     shown = curves(found)
     proved = math.isfinite(found.transfer_bound)
     own = {name: number(value) for name, value in found.facts.items()}

@@ -7,11 +7,12 @@ import math
 from collections.abc import Sequence
 
 from ..comparison import Row, Sweep
+from ..ground import require
 from ..inits import INITS
 from ..perturb import PERTURBATIONS
 from .comparison_pictures import EXACT, frontier, robustness
 from .figure_meanings import MEANINGS
-from .html_page import Card, Section, page, table
+from .html_page import Card, Section, check_words, page, table
 from .notation import number
 
 _HEADS = (
@@ -65,6 +66,7 @@ def comparison(rows: Sequence[Row], sweeps: Sequence[Sweep] = (), *, title: str)
         About 5 MB of text, nearly all of it plotly.js.
 
     Raises:
+        TypeError: for rows and sweeps of another type, and a title that is no text.
         ValueError: if there are no rows.
 
     Example:
@@ -72,6 +74,9 @@ def comparison(rows: Sequence[Row], sweeps: Sequence[Sweep] = (), *, title: str)
         >>> "0.064" in page
         True
     """
+    check_words(title, {})
+    require.listed("rows", rows, Row, "Take them from comparison.compare.")
+    require.listed("sweeps", sweeps, Sweep, "Take them from comparison.fourier_sweep.")
     if not rows:
         rule = "`rows` must hold at least one initialization"
         raise ValueError(f"{rule}; got none. Pass the result of comparison.compare.")

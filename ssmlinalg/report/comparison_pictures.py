@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..comparison import Row, Sweep
+from ..ground import require
 from .axes import curve, empty, log_axes
 from .colours import FAINT, HIPPO, INK, PTD, S4D
 from .notation import number
@@ -49,11 +50,15 @@ def frontier(rows: Sequence[Row]) -> go.Figure:
     Returns:
         A plotly figure.
 
+    Raises:
+        TypeError: for rows that are none of `comparison.compare`.
+
     Example:
         >>> row = Row("ptd", 8.0, 0.17, 0.064, -0.57, 612.0, 32)
         >>> float(frontier([row]).data[0].x[0])
         8.0
     """
+    require.listed("rows", rows, Row, "Take them from comparison.compare.")
     rows = [row for row in rows if not math.isnan(row.condition + row.transfer_error)]
     condition = np.array([row.condition for row in rows])
     error = np.array([row.transfer_error for row in rows])
@@ -80,7 +85,7 @@ def frontier(rows: Sequence[Row]) -> go.Figure:
         hovertemplate=_FRONTIER_HOVER,
         marker={
             "size": 11,
-            "symbol": np.char.add(symbols, hollow),
+            "symbol": [a + b for a, b in zip(symbols.tolist(), hollow, strict=True)],
             "color": [_colour(row.name) for row in rows],
         },
         cliponaxis=False,
@@ -143,12 +148,16 @@ def robustness(sweeps: Sequence[Sweep]) -> go.Figure:
     Returns:
         A plotly figure.
 
+    Raises:
+        TypeError: for sweeps that are none of `comparison.fourier_sweep`.
+
     Example:
         >>> from ssmlinalg.comparison import fourier_sweep
         >>> names = [trace.name for trace in robustness(fourier_sweep(4)).data]
         >>> "s4d-legs" in names, "hippo-legs" in names
         (True, False)
     """
+    require.listed("sweeps", sweeps, Sweep, "Take them from comparison.fourier_sweep.")
     figure = empty("ω  (rad / unit time)", "|x̃(iω) − x̂(iω)|")
     figure.update_layout(margin_t=32)
     drawn = [sweep for sweep in sweeps if EXACT < sweep.worst_error < math.inf]

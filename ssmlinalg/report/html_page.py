@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import plotly.io
 import plotly.offline
 
+from ..ground import require
 from .colours import FAINT, FONT, GRID, INK
 
 
@@ -26,6 +27,14 @@ class Section(NamedTuple):
     heading: str
     figure: go.Figure | None
     words: str
+
+
+def check_words(title: str, facts: Mapping[str, str]) -> None:
+    """Refuse a title and facts that are no text with TypeError."""
+    require.instance("title", title, str, "Give text.")
+    require.instance("facts", facts, Mapping, "Give texts by name.")
+    for word in (*facts, *facts.values()):
+        require.instance("facts", word, str, "Give texts by name.")
 
 
 def page(title: str, lead: str, cards: Sequence[Card], sections: Sequence[Section]) -> str:

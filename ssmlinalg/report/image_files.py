@@ -43,6 +43,7 @@ def images(figures: Sequence[go.Figure], kind: str = "svg") -> list[bytes]:
         ValueError: `kind` must be one of svg, pdf, png; got 'gif'. Choose one of these.
     """
     require.known("kind", kind, FORMATS)
+    require.listed("figures", figures, go.Figure, "Draw them with ssmlinalg.report.")
     try:
         import kaleido
     except ImportError as missing:

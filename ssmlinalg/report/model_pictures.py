@@ -10,9 +10,11 @@ import plotly.graph_objects as go
 
 from ..discretize import Rule, discretize
 from ..forms import batch, kind
+from ..ground import require
 from ..kernels import kernel
 from ..systems import transfer
 from ..verification import Timescales
+from ..verification.disagreement import signal
 from .axes import empty, frequencies, log_axes
 from .colours import FAINT, INK, PTD
 from .notation import number
@@ -55,6 +57,8 @@ def impulse(
     model = single(form)
     if theirs is None:
         return _own_kernels(chosen_channels(model), length, rule)
+    theirs = signal(theirs, model)
+    length = require.integer("length", length)
     length = min(length, theirs.shape[-1])
     whole = np.broadcast_to(np.real(theirs), (*batch(model), theirs.shape[-1]))
     yours = whole.reshape(-1, theirs.shape[-1])[:, :length]
@@ -196,12 +200,17 @@ def modes(scales: Timescales, length: int = LENGTH) -> go.Figure:
     Returns:
         A plotly figure of at most 4096 modes.
 
+    Raises:
+        TypeError: for what are no `Timescales`, and a length that is no integer.
+
     Example:
         >>> from ssmlinalg import inits
         >>> from ssmlinalg.verification import timescales
         >>> len(modes(timescales(inits.s4d_lin_init(8))).data[0].x)
         4
     """
+    require.instance("scales", scales, Timescales, "Take it from verification.timescales.")
+    length = require.integer("length", length)
     ends = _plane(scales, length)
     dead = math.log(2)  # the half-life of a decay time of one sample
     lasting = math.log(2) * length

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from .. import decompose, forms, perturb
+from ..ground import require
 from ..matrices import shifted
 from .axes import capped, curve, empty, frequencies, log_axes
 from .colours import HIPPO, PTD, S4D
@@ -122,11 +123,15 @@ def response(shown: Curves) -> go.Figure:
     Returns:
         A plotly figure.
 
+    Raises:
+        TypeError: for what is no `Curves`.
+
     Example:
         >>> from ssmlinalg import hippo
         >>> len(response(curves(perturb.lossless(hippo.legs(4)))).data)
         3
     """
+    require.instance("shown", shown, Curves, "Take it from report.curves.")
     figure = empty(_FREQUENCY, "|x(iω)|")
     sizes = [shown.hippo, shown.ptd, capped(shown.s4d, shown.hippo)]
     log_axes(figure, shown.w, np.concatenate(sizes))
@@ -146,12 +151,18 @@ def deviation(shown: Curves, bound: float = math.inf) -> go.Figure:
     Returns:
         A plotly figure.
 
+    Raises:
+        TypeError: for what is no `Curves`, and a bound that is no number.
+
     Example:
         >>> from ssmlinalg import hippo
         >>> found = perturb.lossless(hippo.legs(4))
         >>> [trace.name for trace in deviation(curves(found), found.transfer_bound).data]
         ['S4D', 'PTD', 'bound']
     """
+    require.instance("shown", shown, Curves, "Take it from report.curves.")
+    if not (isinstance(bound, float) and bound == math.inf):
+        bound = require.real("bound", bound, above=0)
     figure = empty(_FREQUENCY, "|x̃(iω) − x̂(iω)|")
     sizes = np.concatenate([shown.ptd_error, capped(shown.s4d_error, shown.hippo)])
     log_axes(figure, shown.w, sizes[sizes >= _SHOWN * sizes.max()])
@@ -165,6 +176,7 @@ def deviation(shown: Curves, bound: float = math.inf) -> go.Figure:
 
 def nplr_of(found: perturb.Diagonalization) -> forms.NPLR:
     """The system that was perturbed, A written out; TypeError if it is no `NPLR`."""
+    require.instance("found", found, perturb.Diagonalization, "Take it from ssmlinalg.perturb.")
     if not isinstance(found.system, forms.NPLR):
         rule = "a report must be drawn of a perturbed NPLR system"
         got = type(found.system).__name__

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ..audit import Finding
+from ..ground import require
 
 _NAMED = 2  # arrays or layers that are named one by one; more are counted
 _COUNT = re.compile(
@@ -22,12 +23,18 @@ def findings(found: Iterable[Finding]) -> list[tuple[str, str, str, str]]:
     Returns:
         Layers, kind, arrays and sentence. Findings of one kind and one sentence are one row.
 
+    Raises:
+        TypeError: for what are no findings.
+
     Example:
         >>> said = "All 8 values are exact in bfloat16 though stored as float32: they were rounded."
         >>> rows = findings(Finding(f"net.{i}.", "sixteen-bit", "C", said) for i in range(4))
         >>> [row[:3] for row in rows]
         [('4 layers', 'sixteen-bit', 'C')]
     """
+    require.instance("found", found, Iterable, "Take the findings of an audit.")
+    found = list(found)
+    require.listed("found", found, Finding, "Take the findings of an audit.")
     alike: dict[tuple[str, str], list[Finding]] = {}
     for one in found:
         alike.setdefault((one.kind, _COUNT.sub("All values ", one.message)), []).append(one)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import plotly.offline
 
+from ..ground import require
+
 
 class Shared(NamedTuple):
     """A page without its script.
@@ -31,6 +33,7 @@ def shared(page: str) -> Shared:
         A `Shared`. Write `script` under `name` beside the page; pages of one version share it.
 
     Raises:
+        TypeError: for what is no text.
         ValueError: for a page without the script of this version of plotly inside.
 
     Example:
@@ -41,6 +44,7 @@ def shared(page: str) -> Shared:
         >>> len(apart.page) < 60_000 < len(page), f'<script src="{apart.name}">' in apart.page
         (True, True)
     """
+    require.instance("page", page, str, "Give the text of a page.")
     script = plotly.offline.get_plotlyjs()
     inside = f"<script>{script}</script>"
     if inside not in page:

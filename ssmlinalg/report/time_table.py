@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ground import require
 from ..verification import Timescales
 from .notation import number, percent
 
@@ -24,12 +25,16 @@ def timetable(scales: Timescales) -> list[tuple[str, str, str]]:
     Returns:
         For each scale its name, a number as text, and its meaning.
 
+    Raises:
+        TypeError: for what are no `Timescales`.
+
     Example:
         >>> from ssmlinalg import inits
         >>> from ssmlinalg.verification import timescales
         >>> [name for name, _, _ in timetable(timescales(inits.s4d_lin_init(4)))]
         ['half-life', 'frequency', 'beyond Nyquist', 'dead', 'outlives']
     """
+    require.instance("scales", scales, Timescales, "Take it from verification.timescales.")
     return [
         ("half-life", _range(scales.half_life), _HALF_LIFE),
         ("frequency", _range(scales.frequency), "cycles per sample"),

@@ -9,8 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..discretize import Rule
+from ..ground import require
 from ..verification import Check, Verification
-from .html_page import Card, Section, certificate, page
+from ..verification.disagreement import signal
+from .html_page import Card, Section, certificate, check_words, page
 from .model_pictures import LENGTH, gain, impulse, modes
 from .notation import number
 from .time_table import timetable
@@ -69,6 +71,10 @@ def verification(
         >>> "Every law holds" in text
         True
     """
+    require.instance("found", found, Verification, "Take it from ssmlinalg.verify.")
+    check_words(title, facts)
+    length = require.integer("length", length)
+    kernel = None if kernel is None else signal(kernel, form)
     cards = [Card("Laws", certificate(map(_law, found.checks), {}))]
     if found.findings:
         causes = [

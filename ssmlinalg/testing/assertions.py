@@ -266,6 +266,8 @@ def assert_linear(
     """
     __tracebackhide__ = True
     condition = _admit(run, condition, u=u, v=v)
+    rule = f"{tuple(u.shape)}, that of `u`"
+    require.shape("v", tuple(v.shape), rule, u.shape == v.shape)
     factor = require.real("factor", factor)
     x = run(u)
     y = factor * run(v)

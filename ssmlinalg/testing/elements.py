@@ -172,7 +172,9 @@ def signals(length: int, *, batch: Shape = ()) -> st.SearchStrategy[np.ndarray]:
         >>> find(signals(3), lambda u: u[1] > 0)
         array([0.  , 0.01, 0.  ])
     """
-    return array_of(REAL, *batch, require.integer("length", length))
+    require.instance("batch", batch, (tuple, list), "Give the lengths of axes.")
+    sizes = [require.integer("batch", size, least=0) for size in batch]
+    return array_of(REAL, *sizes, require.integer("length", length))
 
 
 def spectra(n: int, *, hard: bool = True) -> st.SearchStrategy[Complex]:

@@ -185,7 +185,7 @@ def signal(kernel: Array, host: Any) -> np.ndarray:
     backend.namespace(kernel=backend.widened(kernel))
     theirs = backend.to_numpy(backend.widened(kernel))
     shape = tuple(theirs.shape)
-    some = theirs.ndim > 0 and theirs.shape[-1] > 0
+    some = theirs.ndim > 0 and theirs.size > 0
     require.shape("kernel", shape, "(..., L) with at least one lag", some)
     require.broadcasts("kernel", shape[:-1], kernel_axes(host), "the form")
     require.finite("kernel", theirs)
