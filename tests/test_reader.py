@@ -127,5 +127,7 @@ def test_a_record_says_the_target_and_the_length(tmp_path: Any) -> None:
     arrays = {name: entry.read() for name, entry in entries.items()}
     checkpoints.write(tmp_path / "b.npz", arrays, record | {"target": "of another release"})
     assert contents(tmp_path / "b.npz", length=64).length == 64
+    export.save(tmp_path / "c.npz", init("s5-ptd", channels=2), "s5")
+    assert contents(tmp_path / "c.npz").layers[0].target == "s5", "the names are those of two"
     with refused(TypeError, "`source` must be a path or arrays by name; got int"):
         contents(3)  # pyright: ignore[reportArgumentType]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
 import re
 import shutil
@@ -20,7 +21,7 @@ from targets import added
 from ssmlinalg import export, forms, hippo, inits, kernel, perturb, report
 from ssmlinalg.audit import audit
 from ssmlinalg.comparison import Row, Sweep, compare, fourier_sweep
-from ssmlinalg.report import notation
+from ssmlinalg.report import axes, model_pictures, notation
 from ssmlinalg.systems import transfer
 from ssmlinalg.verification import Check, Diagnosis, Verification, timescales
 
@@ -169,6 +170,19 @@ def test_points_and_ticks_of_the_spectrum_stand_where_their_labels_say(nplr):
         named = np.array([read(label) for label in axis.ticktext])
         assert np.allclose(np.sinh(axis.tickvals) * unit, named, rtol=SIX)
         assert 2 <= len(named) <= 9
+
+
+@pytest.mark.parametrize("order", [8, 16, 32, 64, 128, 512])
+def test_an_axis_of_evenly_spaced_frequencies_has_three_ticks_at_least(order):
+    labels = axes.asinh_axis(np.pi * np.arange(order // 2), most=9).labels
+    assert 4 <= len(labels) <= 10, "0 among them"
+
+
+@pytest.mark.parametrize("decades", [0.4, 1.2, 3.5, 9.0])
+def test_a_row_of_gain_has_two_ticks_at_most_and_they_are_apart(decades):
+    ticks = model_pictures.outer_decades(np.geomspace(0.03, 0.03 * 10**decades, 50))
+    assert len(ticks) <= 2
+    assert all(upper / lower >= 10 for lower, upper in itertools.pairwise(ticks))
 
 
 def test_the_spectrum_shows_the_eigenvalues_of_hippo_although_they_are_ill_conditioned():

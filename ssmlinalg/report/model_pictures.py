@@ -131,7 +131,7 @@ def gain(form: Any, *, rule: Rule = "zoh") -> go.Figure:
     figure = _rows(channels, "f  (cycles / sample)", "|G|")
     for row, channel in enumerate(channels, 1):
         sizes = _add_gain(figure, channel, row, rule)
-        figure.update_yaxes(tickvals=_outer_decades(sizes), row=row)
+        figure.update_yaxes(tickvals=outer_decades(sizes), row=row)
         line = {"color": FAINT, "width": 1.5, "dash": "dot"}
         figure.add_vline(x=_NYQUIST, line=line, row=row, col=1)  # pyright: ignore
     figure.update_yaxes(type="log", exponentformat="power")
@@ -141,7 +141,7 @@ def gain(form: Any, *, rule: Rule = "zoh") -> go.Figure:
     return figure.add_annotation(text="Nyquist", **_NOTE, **at, **above)
 
 
-def _outer_decades(sizes: np.ndarray) -> list[float]:
+def outer_decades(sizes: np.ndarray) -> list[float]:
     """The lowest power of ten among sizes and the highest: more do not fit into a row."""
     exponents = np.log10(sizes[sizes > 0])
     if not exponents.size:
