@@ -15,7 +15,7 @@ import re
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -415,3 +415,26 @@ def test_what_is_wrong_is_answered_in_our_sentence_or_with_a_right_result(name: 
         if name not in HOLLOW:
             found[key, wrong] = verdict(answer(name, key, wrong))
     assert not {case: fault for case, fault in found.items() if fault}
+
+
+@pytest.mark.parametrize("name", {home: name for name, home in export.HOMES.items()}.values())
+def test_layers_of_every_target_refuse_what_is_wrong(name: str) -> None:
+    """In place of the arrays, of each array, and of the form."""
+    target = export.TARGETS[export.HOMES[name]]
+    more = {"length": 8} if target.sized else {}
+    arrays = target.to(inits.INITS[name](4, channels=2), **more)
+    found = {}
+    for number, (wrong, make) in enumerate(WRONG.items()):
+        if wrong != TRACER and number % SHARE in (0, 1):
+            calls = {key: partial(target.back, arrays | {key: make()}, **more) for key in arrays}
+            calls["arrays"] = partial(target.back, make(), **more)
+            calls["form"] = partial(target.to, make(), **more)
+            found |= {(key, wrong): verdict(caught(call)) for key, call in calls.items()}
+    assert not {case: fault for case, fault in found.items() if fault}
+
+
+def caught(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except Exception as error:
+        return error

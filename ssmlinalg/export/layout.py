@@ -140,6 +140,7 @@ def read(
 
 
 def _check_names(arrays: Mapping[str, Array], layout: Layout, optional: tuple[str, ...]) -> None:
+    require.instance("arrays", arrays, Mapping, "Give arrays by name.")
     missing = [name for name in layout if name not in arrays and name not in optional]
     unknown = [name for name in arrays if name not in layout]
     if not missing and not unknown:

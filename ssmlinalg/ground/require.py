@@ -168,13 +168,12 @@ def said(value: Any) -> str:
 
     Example:
         >>> said("soon"), said(np.ones((2, 3)))
-        ("'soon'", 'an ndarray of shape (2, 3)')
+        ("'soon'", 'ndarray of shape (2, 3)')
     """
     shape = getattr(value, "shape", None)
     kind = type(value).__name__
     if isinstance(shape, tuple) and not isinstance(value, np.generic):
-        article = "an" if kind[0] in "aeio" else "a"
-        return f"{article} {kind} of shape {tuple(shape)}"
+        return f"{kind} of shape {tuple(shape)}"
     text = repr(value)
     return text if len(text) <= 80 and text.isprintable() else f"a {kind}"
 
