@@ -102,6 +102,21 @@ def test_real_arrays_and_a_column_of_eigenvalues_are_read():
     assert whole["size"] == pytest.approx(0.3 / np.linalg.norm(hippo.legs(4).A, 2), rel=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_a_perturbation_by_itself_is_read_as_the_file_of_its_matrix(tmp_path, dtype):
+    made = perturb.lossless(hippo.legs(8), conditioning=8)
+    E = np.asarray(made.E)
+    ptb = np.array(np.real(E)) if dtype is float else E + 0j
+    scipy.io.savemat(tmp_path / "ptb.mat", {"ptb": ptb})
+    found = audit(tmp_path / "ptb.mat", expect="ptd")
+    assert found.findings == []
+    allowed = 64 * 8 * EPS * made.condition
+    assert found.layers[0].figures["size"] == pytest.approx(made.backward_error, rel=allowed)
+    assert found.layers[0].figures["conditioning"] == pytest.approx(made.condition, rel=allowed)
+    scipy.io.savemat(tmp_path / "large.mat", {"ptb": 40 * ptb})
+    assert "perturbation" in kinds(audit(tmp_path / "large.mat"))
+
+
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published files are not here")
 @pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.mat")), ids=lambda path: path.name)
 def test_published_files_are_perturbations_of_legs(path):

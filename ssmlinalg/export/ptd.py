@@ -21,7 +21,8 @@ its own, such as (1 - tau/2) b of `perturb.lossless`, has no place in the file b
 orthogonal to b are as they were. Without such an input Vinv is the inverse of V. Published files
 have real arrays as well, and Lam as a column (N, 1), which is read as the diagonal that is meant.
 `back` is the map from all N inputs to all N coefficients, `forms.MIMO` of every mode, with B =
-Vinv/2, C = V, D = 0 and step 1. Accuracy: float64 as it is.
+Vinv/2, C = V, D = 0 and step 1. A ptb.mat, which holds E alone, is read as the file of A + E where
+layers are looked for. Accuracy: float64 as it is.
 """
 
 from __future__ import annotations

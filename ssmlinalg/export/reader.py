@@ -14,6 +14,7 @@ from ..ground import backend, require
 from ..ground.backend import Array
 from .bare_fields import as_plain
 from .layer_search import Layer, layers
+from .perturbation_file import spelled_out
 from .targets import TARGETS, named_by, sized
 
 _DEPTH = 32  # of dicts in dicts
@@ -91,6 +92,7 @@ def contents(
     entries, record = _opened(source)
     if renamed:
         entries = _renamed(entries, renamed)
+    entries = spelled_out(entries)
     recorded = record.get("target") if record.get("target") in TARGETS else None
     if form is not None or (target is None and recorded is None):
         entries = as_plain(entries, form)
