@@ -532,15 +532,14 @@ def _recurrence(form: Any, samples: Samples) -> Any:
         return make(A, now, form.C, form.D)
     xp = backend.library(A)
     system = make(A, _times(A, now, known) + before, form.C, xp.zeros_like(form.D))
-    direct = xp.matmul(form.C, now) if known.ports else xp.sum(form.C * now, axis=-1)
+    direct = backend.matmul(form.C, now) if known.ports else xp.sum(form.C * now, axis=-1)
     return Delayed(system, form.D + (2 if known.half else 1) * backend.real(direct))
 
 
 def _times(A: Array, B: Array, known: Kind) -> Array:
     if not known.matrix:
         return (A[..., None] if known.ports else A) * B
-    matmul = backend.library(A).matmul
-    return matmul(A, B) if known.ports else matmul(A, B[..., None])[..., 0]
+    return backend.matmul(A, B) if known.ports else backend.matvec(A, B)
 
 
 def _of_matrix(form: Any, scheme: Scheme) -> Samples:

@@ -742,7 +742,7 @@ def _real_blocks(form: Any) -> Dense:
 
 def _from_dplr(form: DPLR) -> Dense:
     xp = backend.namespace(Lambda=form.Lambda)
-    low_rank = xp.matmul(form.P, xp.conj(xp.matrix_transpose(form.P)))
+    low_rank = backend.matmul(form.P, xp.conj(xp.matrix_transpose(form.P)))
     A = _diagonal_matrix(form.Lambda) - low_rank
     return Dense(A, form.B, form.C, form.D, form.step)
 

@@ -28,7 +28,8 @@ def fold_blocks(
         The last state, and the blocks that `body` returned side by side, (..., L).
 
     Cost:
-        About `NUMBERS` numbers at a time. A loop; under JAX compiled once.
+        About `NUMBERS` numbers at a time. A loop; under JAX compiled once. Under torch.compile all
+        at once.
 
     Example:
         >>> import numpy as np
@@ -39,6 +40,8 @@ def fold_blocks(
     xp = backend.library(signals[0])
     length = signals[0].shape[-1]
     size = min(length, max(LEAST, NUMBERS // max(width, 1)))
+    if backend.kind(signals[0]) == "torch" and backend.compiling(signals[0]):
+        return body(state, *signals)  # PyTorch would compile every block, for each size of batch
     whole = length - length % size
     blocks = []
     for signal in signals:

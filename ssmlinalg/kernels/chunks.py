@@ -60,7 +60,7 @@ class Transition(NamedTuple):
         if not self.matrix:
             return self.A[..., None, None, :] * x
         rows = transposed(self.A)[..., None, :, :]
-        return backend.library(x).matmul(x, rows)
+        return backend.matmul(x, rows)
 
     def squared(self) -> Transition:
         """A^2."""
@@ -70,7 +70,7 @@ class Transition(NamedTuple):
         """A A' for another A' of the same kind."""
         if not self.matrix:
             return Transition(self.A * first.A, self.matrix)
-        return Transition(backend.library(self.A).matmul(self.A, first.A), self.matrix)
+        return Transition(backend.matmul(self.A, first.A), self.matrix)
 
     def power(self, exponent: int) -> Transition:
         """A^exponent for an exponent of at least 1, by squaring."""
@@ -94,8 +94,8 @@ class Transition(NamedTuple):
         lead = np.broadcast_shapes(v.shape[:-1], A.shape[:-2])
         block = broadcast(v, lead, 1)[..., None]
         while block.shape[-1] < count:
-            block = xp.concat([block, xp.matmul(A, block)], axis=-1)
-            A = xp.matmul(A, A)
+            block = xp.concat([block, backend.matmul(A, block)], axis=-1)
+            A = backend.matmul(A, A)
         return block[..., :count]
 
 
@@ -192,7 +192,7 @@ def _in_chunks(run: Run, u: Array) -> tuple[Array, Array]:
     if run.late:
         K = xp.concat([xp.zeros_like(K[..., :1]), K[..., :-1]], axis=-1)
     K = K + run.parts.D[..., 0] * backend.eye(size, K)[0, :]
-    y = xp.matmul(_rows(chunks), causal(K)) + output_of_states(_rows(starts), free)
+    y = backend.matmul(_rows(chunks), causal(K)) + output_of_states(_rows(starts), free)
     signals, count = chunks.shape[-3:-1]
     y = reshaped(y, 2, signals, count * size)[..., :length]
     shared = u.shape[:extra]
@@ -229,7 +229,7 @@ def _through_states(run: Run, u: Array) -> tuple[Array, Array]:
     visited = visited[..., 0, :, :]
     read = visited[..., :-1, :] if run.late else visited[..., 1:, :]
     y = transposed(output_of_states(read, transposed(run.parts.C)))
-    return y + xp.matmul(run.parts.D, u), visited[..., -1, :]
+    return y + backend.matmul(run.parts.D, u), visited[..., -1, :]
 
 
 def _extra_axes(run: Run, u: Array) -> int:

@@ -186,10 +186,20 @@ def _until(k: Array, length: int) -> Array:
 
 
 def _fast_length(n: int) -> int:
-    """The next length with a fast real transform, n itself if it has one."""
-    import scipy.fft
+    """The next length with a fast real transform, 2^a 3^b 5^c, n itself if it is one.
 
-    return int(scipy.fft.next_fast_len(max(n, 1), real=True))  # pyright: ignore[reportArgumentType]
+    As `scipy.fft.next_fast_len`, in integers that compilers can follow.
+    """
+    fastest = 1 << (max(n, 1) - 1).bit_length()
+    fives = 1
+    while fives < fastest:
+        odd = fives
+        while odd < fastest:
+            doublings = (-(-n // odd) - 1).bit_length()
+            fastest = min(fastest, odd << doublings)
+            odd *= 3
+        fives *= 5
+    return fastest
 
 
 def _check(**arrays: Array) -> None:

@@ -26,7 +26,7 @@ def dense_kernel(system: DenseRecurrence, length: int, *, max_bytes: int = MAX_B
         system: a `DenseRecurrence` that `check` has passed.
         length: how many samples, at least 1.
         max_bytes: the memory beside the result. Where each member of the first batch axis has its
-            own matrix, they are worked off in groups that take this much (under jit all at once).
+            own matrix, they are worked off in groups that take this much (compiled: all at once).
 
     Returns:
         Real samples (..., L) in the precision of the system.
@@ -192,7 +192,7 @@ def _in_groups(
     own = fields.own()
     batch = fields.batch()
     split = len(own) == len(batch) > 0 and own[0] == batch[0] > 1
-    split = split and backend.device(first) is not None
+    split = split and not backend.compiling(first)
     each *= math.prod(own[1:] if split else own)
     total = batch[0] if split else 1
     members = min(total, max(1, max_bytes // max(1, each)))

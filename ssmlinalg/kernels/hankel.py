@@ -123,7 +123,7 @@ def hope_recurrence(h: Array, step: Array) -> Delayed:
     identity = backend.eye(h.shape[-1], h)
     A = gamma[..., None] ** 2 * below + rho[..., None, None] * identity
     with backend.quietly(h):
-        taps = xp.matmul(h[..., None, :], T)[..., 0, :]
+        taps = backend.matmul(h[..., None, :], T)[..., 0, :]
         C = backend.fitting(gamma * taps)
         D = backend.fitting(xp.sum(-rho[..., None] * h * p, axis=-1))
     return Delayed(DenseRecurrence(A, gamma * p, C, xp.zeros_like(D)), D)
@@ -158,8 +158,8 @@ def _at_roots_of_unity(h: Array, step: Array, length: int) -> Array:
         delay = _delay(c, _constant(sin[start : start + chunk], h))
         short = powers(delay, m)
         long = powers(short[..., -1] * delay, rows)
-        real = xp.matmul(xp.real(short), columns)
-        imag = xp.matmul(xp.imag(short), columns)
+        real = backend.matmul(xp.real(short), columns)
+        imag = backend.matmul(xp.imag(short), columns)
         inner = backend.complex_of(real, imag)
         samples.append(delay * xp.sum(long * inner, axis=-1))
     return xp.concat(samples, axis=-1)
@@ -171,7 +171,7 @@ def _half_angles(length: int) -> tuple[np.ndarray, np.ndarray]:
     By its complement the cosine is exact next to k = L/2, where it vanishes; no tangent, hence no
     infinity and no branch.
     """
-    k = np.arange(length // 2 + 1)
+    k = np.arange(length // 2 + 1, dtype=np.float64)  # compilers read integers in single precision
     complement = (length - 2 * k) / (2 * length)
     return np.sin(math.pi * complement), np.sin(math.pi * k / length)
 

@@ -80,7 +80,7 @@ def scan_irregular(
 
     Cost:
         O(n L) operations, f and g at n L points, memory for one block of states beside the output,
-        gradients apart; under JAX a compiled loop over blocks.
+        gradients apart; under JAX a compiled loop over blocks, under torch.compile all at once.
 
     Source:
         Smith, Warrington & Linderman 2023 (S5), Section 6.3 (variable intervals) and Appendix H
@@ -136,7 +136,7 @@ class _Clocked(NamedTuple):
         first = f[..., :1, :] * state[..., None, :] + x[..., :1, :]
         x = accumulate(f, xp.concat([first, x[..., 1:, :]], axis=-2))
         y = transposed(output_of_states(x, transposed(C)))
-        y = y + xp.matmul(D, inputs)
+        y = y + backend.matmul(D, inputs)
         return x[..., -1, :], y if self.ports else y[..., 0, :]
 
 
@@ -306,14 +306,14 @@ def _matrix_at(system: View, times: Array) -> Array:
     ones = complex_like(xp.ones_like(times), B)
     x = term = B[..., None] * ones[..., None, :]
     for k in range(1, _DEGREE + 1):
-        term = xp.matmul(A, term * complex_like(rest / k, B)[..., None, :])
+        term = backend.matmul(A, term * complex_like(rest / k, B)[..., None, :])
         x = x + term
 
     def digit(x: Array, place: Array) -> tuple[Array, Array]:
         two = xp.full_like(digits, 2.0)
         present = xp.remainder(xp.floor(digits / place), two) == 1
         E = backend.expm(A * complex_like(unit * place, A))
-        return xp.where(present[..., None, :], xp.matmul(E, x), x), place
+        return xp.where(present[..., None, :], backend.matmul(E, x), x), place
 
     places = powers(xp.full_like(longest, 2.0), _DIGITS + 1)
     x, _ = backend.fold(digit, x, (places,))

@@ -89,7 +89,9 @@ def step_of_system(system: Any) -> Step:
 
 def _times(matrix: Array) -> Linear:
     """x -> M x."""
-    return lambda x: (matrix @ x[..., None])[..., 0]
+    if backend.is_numpy(matrix):  # a call less
+        return lambda x: (matrix @ x[..., None])[..., 0]
+    return partial(backend.matvec, matrix)
 
 
 def _times_real(matrix: Array) -> Linear:

@@ -170,7 +170,7 @@ def product(weights: Array, steps: Steps) -> Array:
     long, short = steps.baby
     right = tables.outer((xp.conj(long), xp.conj(short)), steps.m)
     right = xp.matrix_transpose(backend.pairs(right))
-    K = xp.matmul(backend.pairs(left), right)
+    K = backend.matmul(backend.pairs(left), right)
     return xp.reshape(K, (G, W, steps.rows * steps.m))
 
 
@@ -262,7 +262,7 @@ def steps_of(base: Base, m: int, rows: int) -> Steps:
 
 def _real_times(x: Array, y: Array) -> Array:
     """x @ y for a real x and a complex y (..., n)."""
-    product = backend.library(x).matmul(x, backend.pairs(y))
+    product = backend.matmul(x, backend.pairs(y))
     return backend.from_pairs(product)
 
 

@@ -56,7 +56,7 @@ def cauchy(weights: Array, nodes: Array, points: Array) -> Array:
     with backend.quietly(nodes):  # the result is looked at
         for part in point_slices(points.shape[-1], math.prod(lead) * nodes.shape[-1]):
             table = 1 / (backend.row(points[..., part]) - columns)
-            product = xp.matmul(backend.row(weights), table)
+            product = backend.matmul(backend.row(weights), table)
             sums.append(product[..., 0, :])
     found = xp.concat(sums, axis=-1)
     if backend.is_numpy(found) and not np.all(np.isfinite(found)):

@@ -85,7 +85,7 @@ def bilinear(Lambda: Array, P: Array, B: Array, step: Array) -> Feedback:
     V = xp.conj(xp.matrix_transpose(P)) * row(E)
     if P.shape[-1]:  # solving for nothing is refused by some libraries
         identity = backend.eye(P.shape[-1], P)
-        loop = identity + row(half) * xp.matmul(V, P)
+        loop = identity + row(half) * backend.matmul(V, P)
         lead = loop.shape[:-2]
         V = xp.broadcast_to(V, (*lead, *V.shape[-2:]))
         V = xp.linalg.solve(loop, V)
@@ -112,7 +112,7 @@ def dense(D: Array, U: Array, V: Array) -> Array:
                [0., 2.]])
     """
     diagonal = row(D) * backend.eye(D.shape[-1], D)
-    return diagonal + backend.library(D).matmul(U, V)
+    return diagonal + backend.matmul(U, V)
 
 
 def generating(
@@ -184,7 +184,7 @@ def generating(
     values = []
     for part in point_slices(length, math.prod(batch) * N):
         table = 1 / (2 * minus[part] - plus[part] * rate)
-        sums = xp.matmul(weights, table)
+        sums = backend.matmul(weights, table)
         *lead, _, count = sums.shape
         sums = xp.reshape(sums, (*lead, outputs, inputs, count))
         back = plus[part] * row(row(h))
@@ -304,20 +304,19 @@ def _stack(vector: Array, rows: Array) -> Array:
 
 def _row_power(C: Array, A: Array, length: int) -> Array:
     """C A^length, by squaring."""
-    xp = backend.library(A)
     product = row(C)
     while length:
         if length % 2:
-            product = xp.matmul(product, A)
+            product = backend.matmul(product, A)
         length //= 2
         if length:
-            A = xp.matmul(A, A)
+            A = backend.matmul(A, A)
     return product[..., 0, :]
 
 
 def _circle(length: int) -> tuple[Complex, Complex]:
     """1 - w and 1 + w at w_k = 2^{-1/L} e^{-2 pi i k/L}, each part to eps of itself."""
-    k = np.arange(length)
+    k = np.arange(length, dtype=np.float64)  # compilers read integers in single precision
     turn = np.where(2 * k > length, k - length, k)  # in (-L/2, L/2]: small angles near w = 1
     angle = np.pi / length * turn  # half of that of w
     to_nyquist = np.pi / (2 * length) * (length - 2 * np.abs(turn))  # pi/2 - |angle|

@@ -178,9 +178,7 @@ def _in_parts(function: Callable[..., Any], each: int, max_bytes: int, *arrays: 
         found = function(*jax.tree.map(lambda array: array[None], arrays))
         return jax.tree.map(lambda array: array[0], found)
 
-    # On some accelerators single precision is otherwise rounded to fewer digits.
-    with jax.default_matmul_precision("highest"):
-        return jax.lax.map(alone, arrays, batch_size=count)
+    return jax.lax.map(alone, arrays, batch_size=count)
 
 
 def _sums_forward(length: int, exponential: bool, max_bytes: int, *arguments: Any) -> Any:

@@ -154,11 +154,10 @@ def states_of_inputs(u: Array, table: Array) -> Array:
         >>> states_of_inputs(np.array([[1.0, 2.0]]), np.array([[1j], [1.0]]))
         array([[2.+1.j]])
     """
-    xp = backend.library(table)
     if not backend.is_complex(table):
-        return xp.matmul(u, table)
+        return backend.matmul(u, table)
     n = table.shape[-1]
-    product = xp.matmul(u, real_left(table))  # real and imaginary parts side by side
+    product = backend.matmul(u, real_left(table))  # real and imaginary parts side by side
     return backend.complex_of(product[..., :n], product[..., n:])
 
 
@@ -177,7 +176,7 @@ def output_of_states(x: Array, table: Array) -> Array:
         >>> output_of_states(np.array([[1j, 1.0]]), np.array([[1j], [3.0 + 0j]]))
         array([[2.]])
     """
-    return backend.library(x).matmul(real_left(x), real_right(table))
+    return backend.matmul(real_left(x), real_right(table))
 
 
 def real_left(x: Array) -> Array:

@@ -58,14 +58,14 @@ def krylov(A: Array, B: Array, C: Array, length: int) -> Array:
     columns = backend.column(B)
     rows = backend.column(C)
     for k in range(bits):
-        A = xp.matmul(A, A) if k else A
+        A = backend.matmul(A, A) if k else A
         if k < low:
             columns = _doubled(A, columns, baby)
         else:
             rows = _doubled(xp.matrix_transpose(A), rows, giant)
     columns = real_right(columns)
     rows = real_left(xp.matrix_transpose(rows))
-    K = xp.matmul(rows, columns)
+    K = backend.matmul(rows, columns)
     K = xp.reshape(K, (*K.shape[:-2], giant * baby))
     # Without one power no product has met the leading axes of A.
     lead = np.broadcast_shapes(A.shape[:-2], K.shape[:-1])
@@ -97,6 +97,6 @@ def _doubled(power: Array, block: Array, most: int) -> Array:
     xp = backend.library(block)
     width = block.shape[-1]
     missing = min(width, most - width)
-    more = xp.matmul(power, block[..., :missing])
+    more = backend.matmul(power, block[..., :missing])
     block = xp.broadcast_to(block, (*more.shape[:-1], width))
     return xp.concat([block, more], axis=-1)

@@ -222,8 +222,8 @@ class _Sums(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(*arguments):
-        return _sums(*arguments)
+    def forward(weights, value, hi, lo, direct, exponential, length, max_bytes):
+        return _sums(weights, value, hi, lo, direct, exponential, length, max_bytes)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -240,8 +240,8 @@ class _Gradient(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(*arguments):
-        return _gradient(*arguments)
+    def forward(cotangent, weights, value, hi, lo, exponential, max_bytes):
+        return _gradient(cotangent, weights, value, hi, lo, exponential, max_bytes)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -256,8 +256,8 @@ class _Moments(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(*arguments):
-        return _moments(*arguments)
+    def forward(signal, value, hi, lo, exponential, max_bytes):
+        return _moments(signal, value, hi, lo, exponential, max_bytes)
 
     @staticmethod
     def setup_context(ctx, inputs, output):

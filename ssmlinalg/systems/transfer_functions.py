@@ -265,7 +265,7 @@ def read_output(C: Array, X: Array) -> Array:
     xp = backend.namespace(X=X)
     M, S = X.shape[-2:]
     columns = xp.reshape(X, (*X.shape[:-2], M * S))
-    G = xp.matmul(complex_like(C, X), columns)
+    G = backend.matmul(complex_like(C, X), columns)
     return xp.reshape(G, (*G.shape[:-1], M, S))
 
 
@@ -282,10 +282,10 @@ def _woodbury(form: DPLR, s: Array) -> Array:
     if P.shape[-1]:
         RP = R[..., None] * P
         adjoint = xp.conj(xp.matrix_transpose(P))
-        feedback = xp.matmul(adjoint, RP)
+        feedback = backend.matmul(adjoint, RP)
         loop = backend.eye(P.shape[-1], feedback) + feedback
-        closed = xp.linalg.solve(loop, xp.matmul(adjoint, RB[..., None]))
-        RB = RB - xp.matmul(RP, closed)[..., 0]
+        closed = xp.linalg.solve(loop, backend.matmul(adjoint, RB[..., None]))
+        RB = RB - backend.matmul(RP, closed)[..., 0]
     return xp.matrix_transpose(RB)[..., None, :]
 
 

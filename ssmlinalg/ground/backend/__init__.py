@@ -39,11 +39,13 @@ from .number_types import real as real
 from .number_types import widened as widened
 from .powers_of_two import in_unit as in_unit
 from .powers_of_two import times_two_to as times_two_to
+from .transformations import compiling as compiling
 from .transformations import constant as constant
 from .transformations import fold as fold
 from .transformations import iterate as iterate
 from .transformations import quietly as quietly
 from .transformations import readable as readable
 from .vectors import column as column
+from .vectors import matmul as matmul
 from .vectors import matvec as matvec
 from .vectors import row as row

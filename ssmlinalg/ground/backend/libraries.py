@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import array_api_compat
@@ -36,7 +37,10 @@ def is_numpy(array: Array) -> bool:
 
 
 def kind(array: Array) -> str:
-    """The name of the library of an array, read from its type so that a compiler can follow.
+    """The name of the library of an array, found so that a compiler can follow.
+
+    A tensor is known by its class: parameters, buffers and classes that users derive from it name
+    other modules.
 
     Args:
         array: an array.
@@ -50,6 +54,9 @@ def kind(array: Array) -> str:
     """
     if is_numpy(array):
         return "numpy"
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(array, torch.Tensor):
+        return "torch"
     name = type(array).__module__.partition(".")[0]
     return "jax" if name.startswith("jax") else name
 

@@ -12,6 +12,26 @@ import numpy as np
 from .libraries import Array, is_numpy, is_tracer, kind, library
 
 
+def compiling(array: Array) -> bool:
+    """Whether a compiler reads what is done with an array: it orders the work itself.
+
+    Args:
+        array: an array.
+
+    Returns:
+        True under jax.jit and the like, and under torch.compile.
+
+    Example:
+        >>> compiling(np.ones(2))
+        False
+    """
+    if kind(array) == "torch":
+        import torch
+
+        return torch.compiler.is_compiling()
+    return is_tracer(array)
+
+
 def readable(array: Array) -> bool:
     """Whether values may be read now: on the host, while no compiler or transformation traces.
 
@@ -29,10 +49,10 @@ def readable(array: Array) -> bool:
         import torch
 
         functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
-        traced = torch.compiler.is_compiling() or functorch.is_functorch_wrapped_tensor(array)
+        traced = compiling(array) or functorch.is_functorch_wrapped_tensor(array)
         return array.device.type == "cpu" and not traced
     if kind(array) == "jax":
-        return not is_tracer(array) and {place.platform for place in array.devices()} == {"cpu"}
+        return not compiling(array) and {place.platform for place in array.devices()} == {"cpu"}
     return is_numpy(array)
 
 

@@ -1,8 +1,39 @@
-"""Vectors along the last axis as rows and columns of matrices, whatever leads them."""
+"""Products of matrices, and vectors along the last axis as rows and columns of matrices."""
 
 from __future__ import annotations
 
-from .libraries import Array, library
+from .libraries import Array, kind, library
+
+
+def matmul(x: Array, y: Array) -> Array:
+    """The product of matrices in the precision of its arrays.
+
+    PyTorch computes products of float32 in 16 bits under torch.autocast, and JAX may round them to
+    fewer digits on an accelerator. Kernels and states have no digits to lose: here neither does.
+
+    Args:
+        x: (..., M, N).
+        y: (..., N, K).
+
+    Returns:
+        x y (..., M, K).
+
+    Example:
+        >>> import numpy as np
+        >>> matmul(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
+        array([[11.]])
+    """
+    product = library(x).matmul
+    if kind(x) == "jax":
+        return product(x, y, precision="highest")
+    if kind(x) == "torch":
+        import torch
+
+        where = x.device.type
+        if torch.amp.is_autocast_available(where) and torch.is_autocast_enabled(where):
+            with torch.autocast(where, enabled=False):
+                return product(x, y)
+    return product(x, y)
 
 
 def row(x: Array) -> Array:
@@ -54,4 +85,4 @@ def matvec(A: Array, x: Array) -> Array:
         >>> matvec(np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones(2))
         array([3., 7.])
     """
-    return library(A).matmul(A, column(x))[..., 0]
+    return matmul(A, column(x))[..., 0]

@@ -1,0 +1,258 @@
+"""What PyTorch does to a function: torch.compile takes it whole, and autocast leaves it alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from strategies import EPS, signal
+
+from ssmlinalg import forms, inits, kernels
+
+torch: Any = pytest.importorskip("torch")
+
+# The compiler of PyTorch instantiates what it says should not be, and traces through caches.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*lru_cache:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*complex operators:UserWarning"),
+]
+
+LENGTH = 20
+CONTEXTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "grad": torch.enable_grad,
+    "no_grad": torch.no_grad,
+    "inference": torch.inference_mode,
+}
+# All three compilers meet all calls in the long profile, a C++ compiler among them.
+WHOLE = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+COMPILERS = ("eager", "aot_eager", "inductor")
+
+
+class Call(NamedTuple):
+    """A function of tensors, and what it is called with: H channels and B signals."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+def model(name: str, H: int) -> Any:
+    return inits.INITS[name](6, channels=H)
+
+
+def samples(seed: int, *shape: int) -> Any:
+    return torch.asarray(signal(seed, *shape))
+
+
+def of_form(function: Callable[..., Any], form: Any, *arguments: Any) -> Call:
+    """function(form, *arguments) as a function of the fields of the form as well."""
+    make = type(form)
+    fields = tuple(forms.move(form, "torch"))
+
+    def call(*tensors: Any) -> Any:
+        mine = make(*tensors[: len(fields)])
+        return function(mine, *tensors[len(fields) :])
+
+    return Call(call, fields + arguments)
+
+
+def with_signals(form: Any, rule: str, B: int) -> dict[str, Call]:
+    """Every function that takes a form and a signal, or a state."""
+    known = forms.kind(form)
+    own = form.B.shape[-1:] if known.ports else form.C.shape[:-1]
+    u = samples(0, B, *own, LENGTH)
+    n = form[0].shape[-1]
+    state = torch.ones((B, *forms.batch(form), n), dtype=torch.complex128)
+    return {
+        "scan": of_form(lambda f, u, x: kernels.scan(f, u, x, rule=rule), form, u, state),
+        "final_state": of_form(lambda f, u: kernels.final_state(f, u, rule=rule), form, u),
+        "states": of_form(lambda f, u: kernels.states(f, u, [3, 9], rule=rule), form, u),
+        "step": of_form(lambda f, u: kernels.step(f, u, rule=rule), form, u[..., 0]),
+        "stepper": of_form(lambda f, u: kernels.stepper(f, rule=rule)(u), form, u[..., 0]),
+        "free_response": of_form(
+            lambda f, x: kernels.free_response(f, x, LENGTH, rule=rule), form, state
+        ),
+    }
+
+
+def in_time(form: Any, B: int) -> dict[str, Call]:
+    """Every function that takes modes in continuous time."""
+    ports = forms.kind(form).ports
+    own = form.B.shape[-1:] if ports else form.C.shape[:-1]
+    times = torch.abs(samples(1, B, *(1,) * (not ports), 5))
+    u = samples(0, B, *own, LENGTH)
+    steps = 0.01 + torch.abs(samples(2, *(1,) * ports, LENGTH))
+    return {
+        "kernel_at": of_form(kernels.kernel_at, form, times),
+        "resample": of_form(lambda f: kernels.resample(f, 2.0), form),
+        "band_limit": of_form(lambda f: kernels.band_limit(f, 1.0), form),
+        "scan_irregular": of_form(kernels.scan_irregular, form, u, steps),
+    }
+
+
+def of_arrays(H: int, B: int) -> dict[str, Call]:
+    """Every function that takes no form."""
+    u = samples(0, B, H, LENGTH)
+    k = samples(1, H, LENGTH)
+    weights = samples(2, H, 3, 4)
+    h = samples(3, H, 5)
+    step = 0.1 + torch.abs(samples(4, H))
+    A, _, C, _, dt = forms.move(model("dss", H), "torch")
+    return {
+        "convolve": Call(kernels.convolve, (u, k)),
+        "stream": Call(kernels.stream, (u, k)),
+        "bidirectional": Call(kernels.bidirectional, (u, k, k.flip(-1))),
+        "dss_softmax": Call(lambda *a: kernels.dss_softmax(*a, LENGTH), (A, C, dt)),
+        "hope": Call(lambda *a: kernels.hope(*a, LENGTH), (h, step)),
+        "hope_recurrence": Call(lambda *a: tuple(kernels.hope_recurrence(*a).system), (h, step)),
+        "sgconv": Call(lambda w: kernels.sgconv(w, LENGTH), (weights,)),
+        "sgconv_sum": Call(lambda w: kernels.sgconv_sum(w, LENGTH), (weights,)),
+        "sgconv_norm": Call(kernels.sgconv_norm, (weights,)),
+    }
+
+
+SAMPLED = [("s4d-lin", "zoh"), ("s4d-lin", "foh"), ("s4", "bilinear"), ("s5", "zoh"), ("dlr", "")]
+
+
+def calls(H: int = 3, B: int = 2) -> dict[str, Call]:
+    """Every public function of `kernels` on the forms that take paths of their own."""
+    found = of_arrays(H, B)
+    for name, rule in SAMPLED:
+        form = model(name, H)
+        rule = rule or "zoh"
+        kernel = of_form(lambda f, rule=rule: kernels.kernel(f, LENGTH, rule=rule), form)
+        found[f"kernel {name} {rule}"] = kernel
+        if WHOLE or name != "dlr":
+            found |= {
+                f"{call} {name} {rule}": made
+                for call, made in with_signals(form, rule, B).items()
+                if WHOLE or (name, rule) == ("s4d-lin", "zoh") or call in ("scan", "stepper")
+            }
+    for name in ("s4d-lin", "s5"):
+        found |= {f"{call} {name}": made for call, made in in_time(model(name, H), B).items()}
+    return found
+
+
+CALLS = calls()
+
+
+def flat(found: Any) -> list[Any]:
+    return [found] if isinstance(found, torch.Tensor) else [x for part in found for x in flat(part)]
+
+
+def assert_same(found: Any, expected: Any, tolerance: float = 1e3 * EPS) -> None:
+    for one, other in zip(flat(found), flat(expected), strict=True):
+        assert one.dtype == other.dtype
+        assert one.shape == other.shape
+        distance = (one - other).abs().max().item()
+        assert distance <= tolerance * (1 + other.abs().max().item())
+
+
+def compiled(function: Callable[..., Any], backend: Any, **options: Any) -> Callable[..., Any]:
+    torch.compiler.reset()  # it counts compilations of one line, whatever it closes over
+    return torch.compile(function, fullgraph=True, backend=backend, **options)
+
+
+def assert_compiles(call: Call, context: str, backend: str) -> None:
+    arguments = call.arguments
+    if context == "grad":
+        arguments = tuple(torch.nn.Parameter(x.clone()) for x in arguments)
+    with CONTEXTS[context]():
+        expected = flat(call.function(*arguments))
+        found = flat(compiled(call.function, backend)(*arguments))
+    assert_same([x.detach() for x in found], [x.detach() for x in expected])
+    if context == "grad":
+        slopes = [gradients(x, arguments) for x in (found, expected)]
+        assert_same(*slopes, 1e5 * EPS)
+
+
+def gradients(found: Any, arguments: tuple[Any, ...]) -> list[Any]:
+    loss = sum(x.abs().square().sum() for x in flat(found))
+    parts = torch.autograd.grad(loss, arguments, allow_unused=True)
+    return [part for part in parts if part is not None]
+
+
+def test_every_public_function_is_called() -> None:
+    called = {name.partition(" ")[0] for name in CALLS}
+    assert called == set(kernels.__all__) - {"sgconv_scales"}  # which takes no array
+
+
+# The compiler meets a differentiable function as another one: these take paths of their own.
+DIFFERENTIATED = ("kernel", "scan", "final_state", "convolve", "bidirectional", "kernel_at")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_is_one_graph_without_a_break(name: str) -> None:
+    assert_compiles(CALLS[name], "inference", "eager")
+
+
+@pytest.mark.parametrize("name", [x for x in CALLS if x.partition(" ")[0] in DIFFERENTIATED])
+def test_a_call_with_parameters_is_one_graph_and_so_are_its_derivatives(name: str) -> None:
+    assert_compiles(CALLS[name], "grad", "aot_eager")
+
+
+def test_no_gradient_is_asked_for_without_inference_mode() -> None:
+    assert_compiles(CALLS["kernel s4d-lin zoh"], "no_grad", "eager")
+
+
+def test_a_kernel_compiles_to_machine_code() -> None:
+    assert_compiles(CALLS["kernel s4d-lin zoh"], "no_grad", "inductor")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["kernel s4d-lin zoh", "kernel s4 bilinear", "scan s4d-lin zoh", "scan_irregular s4d-lin"],
+)
+def test_another_batch_compiles_once_more_and_never_again(name: str) -> None:
+    """The second size makes the axis a variable."""
+    compilations = []
+
+    def counted(graph: Any, _: Any) -> Any:
+        compilations.append(graph)
+        return graph.forward
+
+    sizes = [(3, 2), (4, 5), (5, 7), (9, 6)]
+    made = [calls(H, B)[name] for H, B in sizes]
+    run = compiled(made[0].function, counted)
+    with torch.no_grad():
+        for call in made:
+            run(*call.arguments)
+    assert len(compilations) <= 2
+
+
+def in_single(x: Any) -> Any:
+    return x.to(torch.complex64 if x.is_complex() else torch.float32)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", CALLS)
+def test_autocast_changes_no_bit(name: str, dtype: Any) -> None:
+    """A kernel of products in 16 bits is 0.5 % off."""
+    arguments = tuple(map(in_single, CALLS[name].arguments))
+    expected = flat(CALLS[name].function(*arguments))
+    with torch.autocast("cpu", dtype=dtype):
+        found = flat(CALLS[name].function(*arguments))
+    assert_same(found, expected, tolerance=0.0)
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_autocast_changes_no_bit_of_what_is_compiled(backend: str) -> None:
+    call = CALLS["scan s5 zoh"]
+    arguments = tuple(map(in_single, call.arguments))
+    expected = flat(call.function(*arguments))
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+        found = flat(compiled(call.function, backend)(*arguments))
+    assert_same(found, expected, tolerance=8 * float(np.finfo(np.float32).eps))
+
+
+if WHOLE:
+
+    @pytest.mark.parametrize("backend", COMPILERS)
+    @pytest.mark.parametrize("context", CONTEXTS)
+    @pytest.mark.parametrize("name", CALLS)
+    def test_every_compiler_takes_every_call(name: str, context: str, backend: str) -> None:
+        assert_compiles(CALLS[name], context, backend)
