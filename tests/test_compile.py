@@ -69,6 +69,7 @@ def with_signals(form: Any, rule: str, B: int) -> dict[str, Call]:
     state = torch.ones((B, *forms.batch(form), n), dtype=torch.complex128)
     return {
         "scan": of_form(lambda f, u, x: kernels.scan(f, u, x, rule=rule), form, u, state),
+        "forced_response": of_form(lambda f, u: kernels.forced_response(f, u, rule=rule), form, u),
         "final_state": of_form(lambda f, u: kernels.final_state(f, u, rule=rule), form, u),
         "states": of_form(lambda f, u: kernels.states(f, u, [3, 9], rule=rule), form, u),
         "step": of_form(lambda f, u: kernels.step(f, u, rule=rule), form, u[..., 0]),

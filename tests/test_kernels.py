@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from strategies import EPS, continuous_names, models, signal
 
 from ssmlinalg import convolve, discretize, forms, inits, kernel, reference, scan, step
 from ssmlinalg.ground.backend import to_numpy
+from ssmlinalg.kernels import bidirectional, forced_response, stream
 
 RULES = sorted(discretize.RULES)
 rules = st.sampled_from(RULES)
@@ -161,9 +163,37 @@ def test_every_library_gives_the_same_kernel_and_scan(
         again, _ = scan(carry(form), carry(u), state, rule=rule)
         onward = slack(form, rule, 2 * length) * np.abs(u).sum(-1).max()
         assert far(again, scan(form, u, end, rule=rule)[0]) <= onward
+        assert far(forced_response(carry(form), carry(u), rule=rule), expected) <= tolerance
         if not forms.kind(form).ports:
             expected = convolve(u, kernel(form, length, rule=rule))
             assert far(convolve(carry(u), k), expected) <= tolerance
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", sorted(inits.INITS))
+def test_a_signal_of_any_batch_is_convolved_as_it_is_scanned(name: str, rule: str) -> None:
+    """As many signals as outputs too: nothing but the form says what is summed."""
+    form = inits.INITS[name](5, channels=3)
+    for lead in ((3,), (8,), (2, 3)):
+        u = np.stack([drive(form, seed, 17) for seed in range(math.prod(lead))])
+        u = u.reshape(*lead, *u.shape[1:])
+        expected, _ = scan(form, u, rule=rule)
+        y = forced_response(form, u, rule=rule)
+        assert y.shape == expected.shape
+        assert far(y, expected) <= slack(form, rule, 17) * np.abs(u).sum(-1).max()
+
+
+@pytest.mark.parametrize("lead", [(), (3,), (8,)])
+def test_a_kernel_of_several_inputs_meets_no_signal_in_two_ways(lead: tuple[int, ...]) -> None:
+    form = inits.s5_init(8, channels=3)
+    k = kernel(form, 20)
+    u = signal(0, *lead, 3, 20)
+    for call in (convolve, stream, lambda u, k: bidirectional(u, k, k[0])):
+        with pytest.raises(ValueError, match=r"got u .*forced_response"):
+            call(u, k)
+    tolerance = slack(form, "zoh", 20) * np.abs(u).sum(-1).max()
+    summed = convolve(u[..., None, :, :], k).sum(-2)
+    assert far(summed, forced_response(form, u)) <= tolerance
 
 
 @pytest.mark.parametrize("library", ["torch", "jax"])

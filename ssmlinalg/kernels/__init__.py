@@ -2,7 +2,10 @@ r"""A model at work: its kernel, the convolution with it, and the same thing as 
 
 One law holds them together, for every form, rule and array library:
 
-    convolve(u, kernel(form, len(u))) = scan(form, u)[0]
+    forced_response(form, u) = scan(form, u)[0]
+
+where the left side is the convolution with the kernel, `convolve(u, kernel(form, L))` for a form
+with one input.
 
 `kernel` is the impulse response, the direct path D at lag 0 included. Inputs and outputs have time
 on the last axis, (..., L), or (..., M, L) and (..., P, L) for a form with several; leading axes
@@ -12,6 +15,7 @@ broadcast against those of the form.
 impulse response                      `kernel`
 recurrence                            `scan`, `step`, `stepper`, `final_state`, `states`
 episodes                              `scan_episodes`
+zero-state response                   `forced_response`
 zero-input response                   `free_response`
 other times                           `kernel_at`, `scan_irregular`, `resample`, `band_limit`
 convolution                           `convolve`, `stream`, `bidirectional`
@@ -20,8 +24,8 @@ kernels with parameters of their own  `dss_softmax`, `sgconv`, `sgconv_sum`, `ho
 """
 
 from .band import band_limit
-from .convolution import bidirectional, convolve, stream
 from .episodes import scan_episodes
+from .convolution import bidirectional, convolve, forced_response, stream
 from .hankel import hope, hope_recurrence
 from .irregular import kernel_at, resample, scan_irregular
 from .multiscale import sgconv, sgconv_norm, sgconv_scales, sgconv_sum
@@ -36,6 +40,7 @@ __all__ = [
     "convolve",
     "dss_softmax",
     "final_state",
+    "forced_response",
     "free_response",
     "hope",
     "hope_recurrence",

@@ -7,12 +7,62 @@ nothing wraps round.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import mul
 from typing import Any
 
+from ..discretize import Rule
+from ..forms import Continuous, Discrete, check, inner, kind
 from ..ground import backend, require
 from ..ground.backend import Array
-from .arguments import broadcasts_to, real_signal, wide
+from .arguments import broadcasts_to, real_signal, signal_axes, wide, widened
 from .last_axes import broadcast, extended
+from .response import kernel
+
+
+def forced_response(form: Continuous | Discrete, u: Array, *, rule: Rule = "zoh") -> Array:
+    r"""The output of a model for a signal, from rest: the convolution with its kernel.
+
+    .. math::  y_p = \sum_m k_{pm} * u_m
+
+    For any form, of one input or several, scan(form, u, x)[0] = forced_response(form, u) +
+    free_response(form, x, L).
+
+    Args:
+        form: any form with an output.
+        u: (..., L), or (..., M, L) for several inputs, real, in the library and precision of the
+            form; a signal in half precision goes with a form in single.
+        rule: how a continuous form is sampled; a discrete one does not use it.
+
+    Returns:
+        Outputs (..., L), or (..., P, L) for several, in the type of u.
+
+    Raises:
+        TypeError: what `kernel` and `convolve` raise.
+        ValueError: for no sample and for a number of inputs that the form does not have; what
+            `kernel` and `convolve` raise.
+
+    Accuracy:
+        That of `kernel`, and then of `convolve`.
+
+    Cost:
+        A kernel, transforms of M inputs, P M kernels and P outputs, and O(P M L) memory.
+
+    Example:
+        >>> import numpy as np
+        >>> from ssmlinalg import s5_init
+        >>> forced_response(s5_init(8, channels=3), np.ones((5, 3, 20))).shape
+        (5, 3, 20)
+    """
+    checked: Any = check(widened(form))
+    backend.namespace(u=wide(u), form=inner(checked)[0])
+    signal_axes(u, checked)
+    length = u.shape[-1]
+    k = kernel(checked, length, rule=rule)
+    period = 2 * length - 1
+    if not kind(checked).ports:
+        return _cyclic(u, k, period, slice(0, length))
+    return _cyclic(u[..., None, :, :], k, period, slice(0, length), _summed_over_inputs)
 
 
 def convolve(u: Array, k: Array) -> Array:
@@ -23,15 +73,17 @@ def convolve(u: Array, k: Array) -> Array:
     Args:
         u: the signal (..., L), real; L = 0 is legal.
         k: the kernel (..., L'), real, in the library and precision of u; half precision goes with
-            single. Leading axes broadcast. Taps beyond L have no effect.
+            single. Leading axes broadcast: each kernel meets one signal, and nothing is summed over
+            inputs (take `forced_response`). Taps beyond L have no effect.
 
     Returns:
         The output (..., L) in the type of u.
 
     Raises:
         TypeError: for complex arrays, and for several libraries or precisions.
-        ValueError: for leading axes that do not broadcast; on the host for NaN, infinities and
-            overflow.
+        ValueError: for leading axes that do not broadcast, and for a k that may be one kernel
+            (P, M, L') of several inputs, where u has M signals and no axis of length 1 before them;
+            on the host for NaN, infinities and overflow.
 
     Accuracy:
         Absolute, about eps log2(L) |k| |u| in the 2-norm.
@@ -45,6 +97,7 @@ def convolve(u: Array, k: Array) -> Array:
         array([1. , 0.5, 2. ])
     """
     _check(u=u, k=k)
+    _refuse_ports(u, k)
     length = u.shape[-1]
     k = _until(k, length)
     return _cyclic(u, k, length + k.shape[-1] - 1, slice(0, length))
@@ -84,6 +137,7 @@ def stream(u: Array, k: Array, state: Array | None = None) -> tuple[Array, Array
     """
     given = {} if state is None else {"state": state}
     _check(u=u, k=k, **given)
+    _refuse_ports(u, k)
     lead = tuple(u.shape[:-1])
     length = u.shape[-1]
     memory = max(k.shape[-1] - 1, 0)
@@ -138,6 +192,8 @@ def bidirectional(u: Array, forward: Array, backward: Array) -> Array:
         array([0.25, 1.  , 0.5 ])
     """
     _check(u=u, forward=forward, backward=backward)
+    _refuse_ports(u, forward)
+    _refuse_ports(u, backward)
     length = u.shape[-1]
     lead = tuple(forward.shape[:-1])
     lead = require.broadcasts("backward", tuple(backward.shape[:-1]), lead, "`forward`")
@@ -153,10 +209,37 @@ def bidirectional(u: Array, forward: Array, backward: Array) -> Array:
     return _cyclic(u, k, period, slice(0, length))
 
 
-def _cyclic(u: Array, k: Array, period: int, kept: slice) -> Array:
+def _refuse_ports(u: Array, k: Array) -> None:
+    """Refuse a kernel that may be one of several inputs: pairs and their sum are both meant."""
+    if k.ndim < 3 or u.ndim < 2:
+        return
+    P, M = k.shape[-3:-1]
+    said = u.ndim > 2 and u.shape[-3] == 1
+    if P > 1 and M > 1 and u.shape[-2] == M and not said:
+        got = f"u {tuple(u.shape)} and a kernel {tuple(k.shape)}"
+        raise ValueError(
+            "a kernel must meet signals in one way only, in pairs or summed over inputs; "
+            f"got {got}. For a form with several inputs take kernels.forced_response, or sum over "
+            "axis -2 what u[..., None, :, :] gives; for pairs make the leading axes one."
+        )
+
+
+def _summed_over_inputs(u: Array, k: Array) -> Array:
+    """The products of spectra (..., P, M, F) summed over M."""
+    return backend.library(k).sum(u * k, axis=-2)
+
+
+def _cyclic(
+    u: Array,
+    k: Array,
+    period: int,
+    kept: slice,
+    product: Callable[[Array, Array], Array] = mul,
+) -> Array:
     """The entries `kept` of the cyclic convolution, in the type of u.
 
-    Its period is the next length after `period` with a fast transform.
+    Its period is the next length after `period` with a fast transform. `product` multiplies the
+    spectra.
     """
     dtype = u.dtype
     u = wide(u)
@@ -175,7 +258,7 @@ def _cyclic(u: Array, k: Array, period: int, kept: slice) -> Array:
 
         options["workers"] = -1
     with backend.quietly(u):
-        spectrum = fft.rfft(u, **options) * fft.rfft(k, **options)
+        spectrum = product(fft.rfft(u, **options), fft.rfft(k, **options))
         y = _cast(fft.irfft(spectrum, **options)[..., kept], dtype)
     return backend.fitting(y)
 
