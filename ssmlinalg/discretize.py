@@ -33,11 +33,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .forms import (
+    DPLR,
     KINDS,
     MIMO,
     NPLR,
     Continuous,
     Delayed,
+    DenseRecurrence,
     Diagonal,
     Discrete,
     Kind,
@@ -58,6 +60,8 @@ from .ground import backend, require
 from .ground.backend import Array
 from .ground.gate import together
 from .powers import double_words, tables
+from .products import generating_function
+from .products.generating_function import Feedback
 
 __all__ = [
     "RULES",
@@ -73,6 +77,7 @@ __all__ = [
     "forward",
     "gbt",
     "impulse",
+    "low_rank",
     "modulo_turns",
     "phi1",
     "phi2",
@@ -114,6 +119,8 @@ class Scheme(NamedTuple):
         inverse: from f(z) to z, to the slowest frequency of the many with one e^z. None: a rule of
             two taps, which has no way back.
         exponential: whether f(z) = e^z, for which `modes` needs z modulo 2 pi i.
+        low_rank: from Lambda, P, B and step of diag(Lambda) - P P^H to its samples, which are
+            diagonal plus low rank too. None: the rule has no such form.
     """
 
     modes: Callable[[Array, Array], Samples]
@@ -121,6 +128,7 @@ class Scheme(NamedTuple):
     base: Callable[[Array, Array], tables.Base]
     inverse: Callable[[Array], Array] | None
     exponential: bool = True
+    low_rank: Callable[..., Feedback] | None = None
 
 
 def zoh(form: Continuous) -> Recurrent:
@@ -474,8 +482,44 @@ def _undone(A: Array, rule: str, scheme: Scheme) -> Array:
     return z
 
 
+def low_rank(form: Any, rule: Rule) -> Feedback | None:
+    """The samples of a `DPLR` form as a diagonal with feedback: O(N R) a step, O(N R^2) to find.
+
+    Args:
+        form: any form that `check` has passed.
+        rule: as in `sampled`.
+
+    Returns:
+        A `Feedback`; None for other forms, for rules that are exponentials or functions, and on the
+        host for modes with Re Lambda > 0, which may lie at a pole of the rule where A does not.
+
+    Raises:
+        ValueError: on the host for an overflow, or an eigenvalue at a pole of the rule.
+
+    Example:
+        >>> from ssmlinalg import s4_init
+        >>> low_rank(s4_init(64), "bilinear").U.shape, low_rank(s4_init(64), "zoh")
+        ((64, 1), None)
+    """
+    scheme = SCHEMES.get(rule) if isinstance(rule, str) else None
+    return None if scheme is None else _feedback(form, scheme)
+
+
+def _feedback(form: Any, scheme: Scheme) -> Feedback | None:
+    """What `low_rank` returns, under a scheme."""
+    if not isinstance(form, DPLR) or scheme.low_rank is None:
+        return None
+    if backend.is_numpy(form.Lambda) and np.any(form.Lambda.real > 0):
+        return None
+    return _finite(form, partial(scheme.low_rank, form.Lambda, form.P, form.B, form.step))
+
+
 def _sampled(form: Any, scheme: Scheme) -> Any:
     """A checked continuous form under a scheme."""
+    found = _feedback(form, scheme)
+    if found is not None:
+        A = generating_function.dense(found.D, found.U, found.V)
+        return DenseRecurrence(A, found.B, form.C, form.D)
     form = _with_output(form)
     if kind(form).matrix:
         return _finished(form, partial(_of_matrix, form, scheme))
@@ -506,13 +550,20 @@ def _with_output(form: Any) -> Any:
 
 
 def _finished(form: Any, evaluate: Callable[[], Samples]) -> Any:
-    """The recurrence of the samples, refused on the host if they overflowed."""
-    if not backend.is_numpy(form.A):
-        return _recurrence(form, evaluate())
-    with backend.quietly(form.A), suppress(np.linalg.LinAlgError):
+    """The recurrence of the samples."""
+    samples = _finite(form, evaluate)
+    with backend.quietly(samples.A):
+        return _recurrence(form, samples)
+
+
+def _finite(form: Any, evaluate: Callable[[], Any]) -> Any:
+    """The tuple of samples, refused on the host if they overflowed."""
+    if not backend.is_numpy(form.B):
+        return evaluate()
+    with backend.quietly(form.B), suppress(np.linalg.LinAlgError):
         samples = evaluate()
         if all(require.all_finite(part) for part in samples if part is not None):
-            return _recurrence(form, samples)
+            return samples
     raise ValueError(
         "A sampled must be finite; got an overflow, or an eigenvalue at a pole of the rule. "
         "Choose another rule, a smaller step, or a stable A."
@@ -742,7 +793,8 @@ def _fractional(alpha: float) -> Scheme:
         return (f - 1) / (1 - alpha + alpha * f)
 
     base = partial(tables.fraction, alpha=alpha)
-    return Scheme(modes, matrices, base, inverse, exponential=False)
+    feedback = partial(generating_function.bilinear, alpha=alpha)
+    return Scheme(modes, matrices, base, inverse, exponential=False, low_rank=feedback)
 
 
 _ONE_TAP = partial(_hold_matrices, taps=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, models
 
-from ssmlinalg import discretize, forms, hippo, inits, kernel, reference, scan
+from ssmlinalg import discretize, forms, hippo, inits, kernel, kernels, reference, scan
 from ssmlinalg.forms import inner
 from ssmlinalg.ground import backend
 
@@ -196,6 +197,37 @@ def test_a_checked_form_is_sampled_alike_behind_the_door(rule: str) -> None:
     assert base is not None
     assert far(base.value, inner(ours).A) <= 4 * EPS * largest(inner(ours).A)
     assert discretize.sampled(ours, rule="a discrete form uses none") is ours or rule == "foh"
+
+
+FRACTIONS = [discretize.bilinear, discretize.forward, discretize.backward]
+
+
+@pytest.mark.parametrize("rule", [*FRACTIONS, partial(discretize.gbt, alpha=0.3)])
+def test_low_rank_is_sampled_as_its_matrix(rule: Any, carry: Any) -> None:
+    form = inits.s4_init(7, channels=2, step=0.1, seed=1)
+    found = rule(carry(form))
+    expected = rule(forms.to_dense(form))
+    scale = EPS * (1 + largest(form.step) * largest(forms.to_dense(form).A) * 7)
+    assert far(found.A, expected.A) <= 32 * scale * largest(expected.A)
+    assert far(found.B, expected.B) <= 32 * scale * largest(expected.B)
+
+
+def test_a_mode_at_the_pole_of_a_rule_is_no_pole_of_its_system() -> None:
+    """Lambda = 2/step, and Lambda - P P^H = -2."""
+    one = np.ones(1) + 0j
+    form = forms.DPLR(4 * one, np.sqrt(6) * one[:, None], one, one, 0.0, 0.5)
+    assert discretize.low_rank(forms.check(form), "bilinear") is None
+    assert far(discretize.bilinear(form).A, 1 / 3) <= 8 * EPS
+
+
+def test_no_matrix_is_made_to_step_a_system_of_low_rank() -> None:
+    order = 2048
+    form = inits.s4_init(order)
+    tracemalloc.start()
+    kernels.stepper(form, rule="bilinear")(np.asarray(1.0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= 16 * order**2 / 32
 
 
 UNDONE = sorted(set(RULES) - {"foh"})

@@ -145,6 +145,7 @@ def test_a_stepper_runs_the_model_sample_by_sample(
 
 STEPPED = [
     ("s4", "foh"),
+    ("s4", "bilinear"),
     ("s4d-lin", "zoh"),
     ("s4d-lin", "foh"),
     ("dlr", "zoh"),

@@ -44,18 +44,19 @@ class Feedback(NamedTuple):
     B: Array
 
 
-def bilinear(Lambda: Array, P: Array, B: Array, step: Array) -> Feedback:
-    r"""diag(Lambda) - P P^H sampled by the bilinear rule, with no matrix of order N.
+def bilinear(Lambda: Array, P: Array, B: Array, step: Array, *, alpha: float = 0.5) -> Feedback:
+    r"""diag(Lambda) - P P^H under the generalized bilinear rule, with no matrix of order N.
 
-    .. math::  E = (1 - \tfrac{h}{2} \Lambda)^{-1}, \quad
-               V = (I + \tfrac{h}{2} P^H E P)^{-1} P^H E, \quad U = -h E P, \quad
-               D = (1 + \tfrac{h}{2} \Lambda) E, \quad B_d = h (E B + \tfrac12 U V B)
+    .. math::  E = (1 - \alpha h \Lambda)^{-1}, \quad
+               V = (I + \alpha h P^H E P)^{-1} P^H E, \quad U = -h E P, \quad
+               D = (1 + (1 - \alpha) h \Lambda) E, \quad B_d = h (E B + \alpha U V B)
 
     Args:
         Lambda: complex (..., N).
         P: complex (..., N, R).
         B: complex (..., N).
         step: h (...). Leading axes broadcast.
+        alpha: 1/2 is the bilinear rule, 0 forward and 1 backward Euler.
 
     Returns:
         A `Feedback`.
@@ -80,19 +81,19 @@ def bilinear(Lambda: Array, P: Array, B: Array, step: Array) -> Feedback:
     """
     xp = backend.library(Lambda)
     h = step[..., None]
-    half = h / 2
-    E = 1 / (1 - half * Lambda)
+    share = alpha * h
+    E = 1 / (1 - share * Lambda)
     V = xp.conj(xp.matrix_transpose(P)) * row(E)
     if P.shape[-1]:  # solving for nothing is refused by some libraries
         identity = backend.eye(P.shape[-1], P)
-        loop = identity + row(half) * backend.matmul(V, P)
+        loop = identity + row(share) * backend.matmul(V, P)
         lead = loop.shape[:-2]
         V = xp.broadcast_to(V, (*lead, *V.shape[-2:]))
         V = xp.linalg.solve(loop, V)
     U = -row(h) * column(E) * P
-    D = (1 + half * Lambda) * E
+    D = (1 + (1 - alpha) * h * Lambda) * E
     fed_back = matvec(U, matvec(V, B))
-    return Feedback(D, U, V, h * (E * B + fed_back / 2))
+    return Feedback(D, U, V, h * (E * B + alpha * fed_back))
 
 
 def dense(D: Array, U: Array, V: Array) -> Array:
