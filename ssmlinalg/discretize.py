@@ -506,7 +506,7 @@ def low_rank(form: Any, rule: Rule) -> Feedback | None:
 
 
 def _feedback(form: Any, scheme: Scheme) -> Feedback | None:
-    """What `low_rank` returns, under a scheme."""
+    """The same as `low_rank`, under a scheme."""
     if not isinstance(form, DPLR) or scheme.low_rank is None:
         return None
     if backend.is_numpy(form.Lambda) and np.any(form.Lambda.real > 0):

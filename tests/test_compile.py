@@ -89,9 +89,15 @@ def in_time(form: Any, B: int) -> dict[str, Call]:
     steps = 0.01 + torch.abs(samples(2, *(1,) * ports, LENGTH))
     return {
         "kernel_at": of_form(kernels.kernel_at, form, times),
+        "kernel_at of a matrix": of_form(
+            kernels.kernel_at, model("s4", 3), torch.abs(samples(1, 5))
+        ),
         "resample": of_form(lambda f: kernels.resample(f, 2.0), form),
         "band_limit": of_form(lambda f: kernels.band_limit(f, 1.0), form),
         "scan_irregular": of_form(kernels.scan_irregular, form, u, steps),
+        "scan_episodes": of_form(
+            lambda f, u: kernels.scan_episodes(f, u, (u[..., 0, :] if ports else u) > 1), form, u
+        ),
     }
 
 
@@ -107,16 +113,25 @@ def of_arrays(H: int, B: int) -> dict[str, Call]:
         "convolve": Call(kernels.convolve, (u, k)),
         "stream": Call(kernels.stream, (u, k)),
         "bidirectional": Call(kernels.bidirectional, (u, k, k.flip(-1))),
-        "dss_softmax": Call(lambda *a: kernels.dss_softmax(*a, LENGTH), (A, C, dt)),
-        "hope": Call(lambda *a: kernels.hope(*a, LENGTH), (h, step)),
-        "hope_recurrence": Call(lambda *a: tuple(kernels.hope_recurrence(*a).system), (h, step)),
+        "dss_softmax": Call(lambda A, C, dt: kernels.dss_softmax(A, C, dt, LENGTH), (A, C, dt)),
+        "hope": Call(lambda h, step: kernels.hope(h, step, LENGTH), (h, step)),
+        "hope_recurrence": Call(
+            lambda h, step: tuple(kernels.hope_recurrence(h, step).system), (h, step)
+        ),
         "sgconv": Call(lambda w: kernels.sgconv(w, LENGTH), (weights,)),
         "sgconv_sum": Call(lambda w: kernels.sgconv_sum(w, LENGTH), (weights,)),
         "sgconv_norm": Call(kernels.sgconv_norm, (weights,)),
     }
 
 
-SAMPLED = [("s4d-lin", "zoh"), ("s4d-lin", "foh"), ("s4", "bilinear"), ("s5", "zoh"), ("dlr", "")]
+SAMPLED = [
+    ("s4d-lin", "zoh"),
+    ("s4d-lin", "foh"),
+    ("s4", "bilinear"),
+    ("s4", "zoh"),
+    ("s5", "zoh"),
+    ("dlr", ""),
+]
 
 
 def calls(H: int = 3, B: int = 2) -> dict[str, Call]:
@@ -167,8 +182,8 @@ def assert_compiles(call: Call, context: str, backend: str) -> None:
         found = flat(compiled(call.function, backend)(*arguments))
     assert_same([x.detach() for x in found], [x.detach() for x in expected])
     if context == "grad":
-        slopes = [gradients(x, arguments) for x in (found, expected)]
-        assert_same(*slopes, 1e5 * EPS)
+        slopes = gradients(found, arguments)
+        assert_same(slopes, gradients(expected, arguments), 1e5 * EPS)
 
 
 def gradients(found: Any, arguments: tuple[Any, ...]) -> list[Any]:

@@ -24,8 +24,8 @@ kernels with parameters of their own  `dss_softmax`, `sgconv`, `sgconv_sum`, `ho
 """
 
 from .band import band_limit
-from .episodes import scan_episodes
 from .convolution import bidirectional, convolve, forced_response, stream
+from .episodes import scan_episodes
 from .hankel import hope, hope_recurrence
 from .irregular import kernel_at, resample, scan_irregular
 from .multiscale import sgconv, sgconv_norm, sgconv_scales, sgconv_sum

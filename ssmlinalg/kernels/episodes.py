@@ -105,5 +105,5 @@ def _block(parts: View, ports: bool, state: Array, u: Array, kept: Array) -> tup
     x = broadcast(states_of_inputs(transposed(inputs), transposed(B)), state.shape[:-1], 2)
     first = f[..., :1, :] * state[..., None, :] + x[..., :1, :]
     x = accumulate(f, xp.concat([first, x[..., 1:, :]], axis=-2))
-    y = transposed(output_of_states(x, transposed(C))) + xp.matmul(D, inputs)
+    y = transposed(output_of_states(x, transposed(C))) + backend.matmul(D, inputs)
     return x[..., -1, :], y if ports else y[..., 0, :]

@@ -10,6 +10,7 @@ from .creation import eye
 from .device_transfer import to_numpy
 from .libraries import Array, library
 from .powers_of_two import exponent, in_unit, log2, times_two_to
+from .vectors import matmul
 
 _DEGREE = 13
 # Al-Mohy & Higham 2009, Table 3.1: below it the approximant is exact to double precision.
@@ -61,7 +62,7 @@ def squared(E: Array, again: Array) -> Array:
         array([[9.]])
     """
     xp = library(E)
-    return xp.where(again[..., None, None], xp.matmul(E, E), E)
+    return xp.where(again[..., None, None], matmul(E, E), E)
 
 
 def derivative_blocks(Z: Array, direction: Array) -> tuple[Array, Array]:
@@ -102,12 +103,12 @@ def squarings(Z: Array) -> Array:
     xp = library(Z)
     unit = exponent(Z)
     W = times_two_to(Z, -unit[..., None, None])  # no power overflows
-    W2 = xp.matmul(W, W)
-    W4 = xp.matmul(W2, W2)
-    W6 = xp.matmul(W2, W4)
+    W2 = matmul(W, W)
+    W4 = matmul(W2, W2)
+    W6 = matmul(W2, W4)
     sixth = _log2_norm(W6) / 6
-    eighth = _log2_norm(xp.matmul(W4, W4)) / 8
-    tenth = _log2_norm(xp.matmul(W4, W6)) / 10
+    eighth = _log2_norm(matmul(W4, W4)) / 8
+    tenth = _log2_norm(matmul(W4, W6)) / 10
     eta = unit + xp.minimum(xp.maximum(sixth, eighth), xp.maximum(eighth, tenth))
     count = _positive(xp.ceil(eta - math.log2(_RADIUS)))
     first_term = _log2_first_term(W) + 2 * _DEGREE * (unit - count)
@@ -122,7 +123,7 @@ def _log2_first_term(W: Array) -> Array:
     total = -_log2_norm(W)
     row = xp.ones_like(size[..., :1, :])
     for _ in range(2 * _DEGREE + 1):
-        row = xp.matmul(row, size)
+        row = matmul(row, size)
         size_of_row = log2(xp.max(row, axis=(-2, -1)))
         row = row * xp.exp(-math.log(2) * size_of_row)[..., None, None]
         total = total + size_of_row
@@ -157,12 +158,12 @@ def approximant(Z: Array, count: Array) -> Array:
     xp = library(Z)
     b = _COEFFICIENTS
     Z = times_two_to(Z, -count[..., None, None])
-    Z2 = xp.matmul(Z, Z)
-    Z4 = xp.matmul(Z2, Z2)
-    Z6 = xp.matmul(Z2, Z4)
+    Z2 = matmul(Z, Z)
+    Z4 = matmul(Z2, Z2)
+    Z6 = matmul(Z2, Z4)
     identity = eye(Z.shape[-1], Z)
-    high_odd = xp.matmul(Z6, b[13] * Z6 + b[11] * Z4 + b[9] * Z2)
-    high_even = xp.matmul(Z6, b[12] * Z6 + b[10] * Z4 + b[8] * Z2)
-    odd = xp.matmul(Z, high_odd + b[7] * Z6 + b[5] * Z4 + b[3] * Z2 + b[1] * identity)
+    high_odd = matmul(Z6, b[13] * Z6 + b[11] * Z4 + b[9] * Z2)
+    high_even = matmul(Z6, b[12] * Z6 + b[10] * Z4 + b[8] * Z2)
+    odd = matmul(Z, high_odd + b[7] * Z6 + b[5] * Z4 + b[3] * Z2 + b[1] * identity)
     even = high_even + b[6] * Z6 + b[4] * Z4 + b[2] * Z2 + b[0] * identity
     return xp.linalg.solve(even - odd, even + odd)
