@@ -122,7 +122,7 @@ def test_only_the_ground_knows_array_libraries(path: Path) -> None:
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             names.add(node.module.partition(".")[0])
     own = (
-        {path.stem} if path.parent.name in ("products", "checkpoints") else set()
+        {path.stem.partition("_")[0]} if path.parent.name in ("products", "checkpoints") else set()
     )  # a body named after its library
     own |= {"torch"} if path.stem == "pytorch" else set()
     if room(path) == "nn":  # layers are written for one library
