@@ -106,7 +106,7 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
         assert_alike(gradients[name], parameter.grad)
 
 
-@pytest.mark.parametrize("name", sorted(set(FORMS) - {"s4"}))
+@every_form
 def test_an_exported_program_is_the_layer(name: str) -> None:
     layer = nn.SSM(WIDTH, order=8, init=name)
     u = signals()
