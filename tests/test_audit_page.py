@@ -15,7 +15,7 @@ from audited import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_report import SCREENS, browser, opened  # noqa: F401 (a fixture)
+from test_pages import SCREENS, browser, opened  # noqa: F401 (a fixture)
 
 from ssmlinalg import inits, report
 from ssmlinalg.audit import CHECKS, audit
