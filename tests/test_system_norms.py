@@ -27,7 +27,7 @@ from ssmlinalg.forms import (
     Recurrence,
 )
 from ssmlinalg.ground.bounds import Bounds
-from ssmlinalg.systems.gramians import hankel_singular_values
+from ssmlinalg.systems.gramians import balanced_truncation, hankel_singular_values
 from ssmlinalg.systems.norms import (
     h2_distance,
     h2_norm,
@@ -549,3 +549,47 @@ def test_a_recurrence_beyond_all_squares_is_not_stable() -> None:
     system = DenseRecurrence(A, np.ones(2), np.full(2, 1e-10), NONE)
     assert h2_norm(system) == math.inf
     assert hinf_norm(system)[:2] == (math.inf, math.inf)
+
+
+def _beside_an_idle_mode(undriven: bool, eigenvalue: complex) -> forms.Diagonal:
+    """1/(s + 1) beside a mode that no input drives or no output reads."""
+    B = np.array([1.0, 0.0 if undriven else 3.0])
+    C = np.array([1.0, 3.0 if undriven else 0.0])
+    return forms.Diagonal(np.array([-1.0, eigenvalue]), B, C, np.asarray(0.0), np.asarray(0.1))
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("undriven", [False, True])
+@pytest.mark.parametrize("eigenvalue", [0.0, 2.0, 1j])
+def test_what_is_not_driven_or_not_read_has_no_norm(
+    dense: bool, undriven: bool, eigenvalue: complex
+) -> None:
+    form: Any = _beside_an_idle_mode(undriven, eigenvalue)
+    form = forms.to_dense(form) if dense else form
+    s = np.array([0.5j, complex(eigenvalue)])[: 2 if undriven or not dense else 1]
+    assert np.max(np.abs(transfer(form, s) - 1 / (s + 1))) <= 8 * EPS
+    assert abs(h2_norm(form) - math.sqrt(0.5)) <= 4 * EPS
+    hinf = hinf_norm(form)
+    assert 1 - 4 * EPS <= hinf.lower <= hinf.upper <= 1 + 2e-6
+    l1 = l1_norm(form)
+    assert l1.lower <= 1 <= l1.upper <= 1.0011 * l1.lower
+    hankel = hankel_singular_values(form)
+    assert abs(hankel[0] - 0.5) <= 4 * EPS
+    assert np.max(hankel[1:]) <= 4 * EPS
+    reduced = balanced_truncation(form, 1)
+    assert hinf_distance(form, reduced.form).lower <= 16 * EPS + reduced.bound
+
+
+def test_the_sine_of_frequency_zero_is_no_part_of_a_fourier_window() -> None:
+    form = forms.to_dense(hippo.fout(8))
+    assert abs(transfer(form, np.zeros(1) + 0j)[0] - 1) <= 16 * EPS
+    norm = hinf_norm(form)
+    assert 1 - 16 * EPS <= norm.lower <= norm.upper <= 1 + 2e-6
+    assert math.isfinite(h2_norm(form))
+
+
+def test_a_system_without_effect_has_norm_zero() -> None:
+    one = np.ones(1)
+    still = forms.Diagonal(one, one, 0 * one, np.asarray(0.0), np.asarray(1.0))
+    assert h2_norm(still) == hinf_norm(still).upper == 0
+    assert l1_norm(still).upper == 0

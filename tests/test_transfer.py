@@ -493,7 +493,6 @@ AT_A_POLE: dict[str, tuple[Any, complex]] = {
     "modes": (forms.Diagonal(-ONE, ONE, ONE, ZERO, UNIT), -1),
     "half a spectrum": (forms.Paired((2j - 1) * ONE, ONE, ONE, ZERO, UNIT), 2j - 1),
     "its conjugate": (forms.Paired((2j - 1) * ONE, ONE, ONE, ZERO, UNIT), -2j - 1),
-    "a pole that is not driven": (forms.Paired(-ONE, 0 * ONE, ONE, ZERO, UNIT), -1),
     "several inputs": (
         forms.MIMO(-ONE, ONE[:, None], ONE[:, None], np.zeros((1, 1)), np.ones(1)),
         -1,

@@ -29,6 +29,7 @@ from ..ground.backend import Array, Real
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from ..ground.gate import numbers
+from .connections import on_a_path
 from .eigen import eigenvalue_rounding
 from .frequency_gain import (
     Matrices,
@@ -78,7 +79,8 @@ def hinf(
         either sign for complex, inf where only D reaches it. Without inputs or outputs the norm is
         0. Both bounds are inf where A has an eigenvalue with Re >= -4 sqrt(N) eps |A|_F, A
         balanced, and `at` is that eigenvalue's: it may be damped, but double precision cannot tell.
-        B and C need not see it: uncontrollable modes count.
+        States on no path of nonzero entries from an input to an output are no part of the system;
+        a mode that B and C do not see for another reason, such as cancellation, counts.
 
     Raises:
         TypeError: if the matrices hold no numbers of at most double precision.
@@ -116,7 +118,7 @@ def hinf(
         (5.02519, 0.98995, True)
     """
     tolerance = require.real("tolerance", tolerance, above=0)
-    return _norm(_checked(A, B, C, D), tolerance)
+    return _norm(_restricted(_checked(A, B, C, D)), tolerance)
 
 
 def hinf_distance(
@@ -167,7 +169,7 @@ def hinf_distance(
         got = f"{one.D.shape[::-1]} and {other.D.shape[::-1]}"
         remedy = "Give the missing ones zeros."
         raise ValueError(f"both systems must have as many inputs and outputs; got {got}. {remedy}")
-    return _norm(_difference(one, other), tolerance)
+    return _norm(_difference(_restricted(one), _restricted(other)), tolerance)
 
 
 def _parts(name: str, system: Any) -> tuple[Any, ...]:
@@ -230,8 +232,8 @@ def _difference(one: Matrices, other: Matrices) -> Matrices:
 
 
 def _norm(matrices: Matrices, tolerance: float) -> Bounds:
-    A, B, C, D = matrices
-    if D.size == 0:
+    A = matrices.A
+    if matrices.D.size == 0:
         return Bounds(0.0, 0.0, 0.0)
     system, rate, gain = prepared(matrices)
     poles = system.poles
@@ -242,10 +244,8 @@ def _norm(matrices: Matrices, tolerance: float) -> Bounds:
         w = w if np.iscomplexobj(A) else abs(w)
         bounds = Bounds(math.inf, math.inf, w)
     else:
-        kept = _connected(matrices)
-        if not np.all(kept):
-            coupled = A[np.ix_(kept, kept)]
-            smaller = Matrices(coupled, B[kept], C[:, kept], D)
+        smaller = _restricted(matrices)
+        if len(smaller.A) < len(A):
             return _norm(smaller, tolerance)
         bounds = _bracket(system, tolerance)
     with np.errstate(over="ignore"):
@@ -254,22 +254,11 @@ def _norm(matrices: Matrices, tolerance: float) -> Bounds:
         return Bounds(lower, upper, float(np.ldexp(bounds.at, rate)))
 
 
-def _connected(system: Matrices) -> np.ndarray:
-    """The states (N,) on some path of nonzero entries from an input to an output.
-
-    The others are exactly without effect.
-    """
-    coupled = system.A != 0
-    driven = np.any(system.B != 0, axis=1)
-    seen = np.any(system.C != 0, axis=0)
-    for _ in range(len(system.A)):
-        also_driven = driven | np.any(coupled[:, driven], axis=1)
-        also_seen = seen | np.any(coupled[seen], axis=0)
-        if np.array_equal((also_driven, also_seen), (driven, seen)):
-            break
-        driven = also_driven
-        seen = also_seen
-    return driven & seen
+def _restricted(system: Matrices) -> Matrices:
+    """The system of the states that have an effect."""
+    A, B, C, D = system
+    kept = on_a_path(A, B, C)
+    return Matrices(A[np.ix_(kept, kept)], B[kept], C[:, kept], D)
 
 
 def _bracket(system: System, tolerance: float) -> Bounds:

@@ -31,6 +31,7 @@ from .realization import (
     realization,
     realize,
     scaled,
+    transferred,
     undamped,
     unscaled,
     with_conjugates,
@@ -242,8 +243,10 @@ def _of_pairs(state: np.ndarray, F: Real) -> np.ndarray:
 
 
 def _hankel(system: Realization) -> Real:
-    system, units = _stable(system)
-    return fitted(_balance(system).sigma, units.gain)
+    states = len(real_blocks(system).A)
+    system, units = _stable(transferred(system))
+    sigma = fitted(_balance(system).sigma, units.gain)
+    return np.pad(sigma, (0, states - len(sigma)))
 
 
 def _stable(system: Realization) -> tuple[Realization, Units]:
@@ -351,7 +354,7 @@ def _balance(system: Realization) -> _Balance:
 
 def _truncated(system: Realization, order: int) -> tuple[Real, Real, Real]:
     """A, B and C of the states with the largest Hankel singular values, for one stable system."""
-    (system,), units = scaled(system)
+    (system,), units = scaled(transferred(system))
     found = _balance(system)
     root = np.sqrt(found.sigma[:order])
     U = found.U[:, :order]

@@ -11,7 +11,8 @@ norm                   definition                      bound that it gives
 Forms may be of any kind and library; their values are moved to the host. Continuous forms are
 measured in their own time: `step` plays no part. Batch axes give arrays, and fields of arrays where
 a result has fields. Two forms need not be of one kind, only in one kind of time. A system that is
-not stable has infinite norms, also where no input drives the growing mode and no output reads it.
+not stable has infinite norms. A mode whose B or C is zero is no part of it, nor is a state of a
+matrix on no path of nonzero entries from an input to an output; no rounding decides that.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from .realization import (
     real_blocks,
     realize,
     scaled,
+    transferred,
     undamped,
     unscaled,
     with_conjugates,
@@ -243,7 +245,7 @@ def l1_norm(form: Readable, *, tolerance: float = 1e-3) -> Bounds:
     tolerance = require.real("tolerance", tolerance, above=0)
 
     def norm(system: Realization) -> tuple[float, float]:
-        return _l1(system, tolerance)
+        return _l1(transferred(system), tolerance)
 
     return Bounds(*over_members(norm, realize(form)))
 
@@ -280,7 +282,7 @@ def l1_distance(first: Readable, second: Readable, *, tolerance: float = 1e-3) -
     tolerance = require.real("tolerance", tolerance, above=0)
 
     def apart(one: Realization, other: Realization) -> tuple[float, float]:
-        return _l1(_difference(one, other), tolerance)
+        return _l1(_difference(transferred(one), transferred(other)), tolerance)
 
     return Bounds(*over_members(apart, *_comparable(first, second)))
 
@@ -305,7 +307,7 @@ def _comparable(first: Any, second: Any) -> tuple[Realization, Realization]:
 
 def _h2(system: Realization) -> float:
     """The H2 norm of one system."""
-    (system,), units = scaled(system)
+    (system,), units = scaled(transferred(system))
     if undamped(system) is not None or _passes_impulses(system):
         return math.inf
     states = with_conjugates(continuous(system))
@@ -316,7 +318,7 @@ def _h2(system: Realization) -> float:
 
 def _h2_apart(first: Realization, second: Realization) -> float:
     """The H2 norm of the difference of two systems, one member each."""
-    (first, second), units = scaled(first, second)
+    (first, second), units = scaled(transferred(first), transferred(second))
     with np.errstate(over="ignore"):
         difference = first._replace(D=first.D - second.D)
     growing = undamped(first) is not None or undamped(second) is not None
@@ -377,7 +379,7 @@ def _energy(CL: np.ndarray, system: Realization, units: Units) -> float:
 
 def _hinf(norm: Callable[..., Any], tolerance: float, *systems: Realization) -> Bounds:
     """`norm` of the matrices of all systems, one member each, made continuous and real."""
-    systems, units = scaled(*systems)
+    systems, units = scaled(*map(transferred, systems))
     discrete = systems[0].discrete
     for system in systems:
         pole = undamped(system)

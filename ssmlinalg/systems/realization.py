@@ -17,6 +17,7 @@ from .. import forms
 from ..forms import NPLR, Delayed
 from ..ground import backend, require
 from ..ground.backend import Array
+from ..matrices.connections import on_a_path
 from ..matrices.eigen import eigenvalue_rounding
 from ..matrices.scaling import exponent_of, in_units, times_power
 
@@ -152,6 +153,24 @@ def _stacked(parts: Any, batch: tuple[int, ...]) -> Any:
     arrays = [np.asarray(part) for part in parts]
     stack = np.stack(arrays).reshape(batch + arrays[0].shape)
     return stack if stack.ndim else stack.item()
+
+
+def transferred(system: Realization) -> Realization:
+    """One system without the states that have no part in its transfer function.
+
+    A mode has none where its row of B or its column of C is zero, a state of a matrix where it lies
+    on no path of nonzero entries from an input to an output. If no state is left, one at rest is.
+    """
+    A, B, C = system[:3]
+    ports = np.any(B != 0, axis=1) & np.any(C != 0, axis=0)
+    kept = ports if system.modal else on_a_path(A, B, C)
+    if np.all(kept):
+        return system
+    if not np.any(kept):
+        A = np.full(A[:1].shape if system.modal else (1, 1), system.discrete - 1.0)
+        return system._replace(A=A, B=0 * B[:1], C=0 * C[:, :1])
+    A = A[kept] if system.modal else A[np.ix_(kept, kept)]
+    return system._replace(A=A, B=B[kept], C=C[:, kept])
 
 
 def scaled(*systems: Realization) -> tuple[tuple[Realization, ...], Units]:

@@ -40,6 +40,7 @@ from ..kernels.blocks import fold_blocks
 from ..lossless import chain
 from ..lossless.recognition import recognize
 from ..matrices import shifted
+from ..matrices.connections import reached
 from ..matrices.scaling import exponent_of
 from .realization import shared_axes
 
@@ -186,8 +187,8 @@ class _System(NamedTuple):
     real: bool
 
 
-def _system(form: Any) -> _System:
-    """How a checked form without delay is evaluated."""
+def _system(form: Any, unread: Array | None = None) -> _System:
+    """How a checked form without delay is evaluated; modes `unread` (..., n, 1) may be infinite."""
     if isinstance(form, NPLR):
         return _first_coefficient(form)
     system = form
@@ -202,7 +203,7 @@ def _system(form: Any) -> _System:
         numbers *= 1 + form.P.shape[-1]
         states: States = partial(_woodbury, form)
     elif not known.matrix:
-        states = partial(_fractions, A, B)
+        states = partial(_fractions, A, B, B == 0 if unread is None else (B == 0) | unread)
     elif backend.is_numpy(A):
         states = _on_the_host(A, B)
     else:
@@ -234,7 +235,7 @@ def _first_coefficient(form: NPLR) -> _System:
 def _response(form: Any, s: Array) -> Array:
     """G of a checked form without delay, (..., P, M, S)."""
     xp = backend.namespace(s=s)
-    system = _system(form)
+    system = _system(form, _unread(form))
 
     def response(s: Array) -> Array:
         return system.read(system.states(s))
@@ -255,6 +256,14 @@ def _response(form: Any, s: Array) -> Array:
     return _finite(G, s, form)
 
 
+def _unread(form: Any) -> Array | None:
+    """Which modes no output reads, (..., n, 1); None of a matrix."""
+    if kind(form).matrix:
+        return None
+    C = view(form).C
+    return backend.library(C).all(C == 0, axis=-2)[..., None]
+
+
 def _newest(states: States, z: Array) -> Array:
     """z (z I - A)^{-1} B: the state that holds the newest sample."""
     return z * states(z)
@@ -269,8 +278,12 @@ def read_output(C: Array, X: Array) -> Array:
     return xp.reshape(G, (*G.shape[:-1], M, S))
 
 
-def _fractions(A: Array, B: Array, s: Array) -> Array:
-    return B[..., None] / (s - A[..., None, None])
+def _fractions(A: Array, B: Array, idle: Array, s: Array) -> Array:
+    """B/(s - A), at a pole too where the mode is `idle` (..., n, M), for which B or C is zero."""
+    xp = backend.library(s)
+    apart = s - A[..., None, None]
+    apart = xp.where((apart == 0) & idle[..., None], xp.ones_like(apart), apart)
+    return B[..., None] / apart
 
 
 def _woodbury(form: DPLR, s: Array) -> Array:
@@ -347,9 +360,14 @@ def _by_triangles(A: np.ndarray, B: Real) -> States:
     members = []
     for index in np.ndindex(own):
         units = backend.balance(A[index])[:, None]
-        T, Q = shifted.triangular(backend.times_two_to(A[index], units.T - units))
+        balanced = backend.times_two_to(A[index], units.T - units)
         its = [i if size > 1 else every for i, size in zip(index, own, strict=True)]
         place = (..., *its, every, every)
+        driven = np.moveaxis(inputs[place], -2, 0).reshape(N, -1)
+        kept = reached(A[index], np.any(driven != 0, axis=1))  # the others stay zero
+        T, Q_kept = shifted.triangular(balanced[np.ix_(kept, kept)])
+        Q = np.zeros((N, len(T)), complex)
+        Q[kept] = Q_kept
         driven = Q.conj().T @ backend.times_two_to(inputs[place], -units)
         members.append(_Triangle(T, Q, driven, units[..., None], place))
 
