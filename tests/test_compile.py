@@ -19,6 +19,7 @@ torch: Any = pytest.importorskip("torch")
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*lru_cache:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*complex operators:UserWarning"),
 ]
 
