@@ -111,6 +111,7 @@ def test_the_distance_is_that_of_the_worst_mode_over_the_largest(order, channels
 def test_drawn_spectra_are_recognized_by_their_law(order, seed):
     rand = look(TARGETS["s4d"].to(inits.s4d_rand_init(2 * order, channels=3, seed=seed)), "s4d")
     assert rand.layers[0].identified.names == ("s4d-rand",)
+    assert rand.layers[0].order == 2 * order, "a layer of halves stores every other mode"
     ring = inits.lru_init(order, channels=3, r_min=0.3, r_max=0.95, seed=seed)
     lru = look(TARGETS["minimal-lru"].to(ring), "minimal-lru")
     assert lru.layers[0].identified.names == ("lru",)
@@ -249,3 +250,13 @@ def test_the_chance_of_a_false_alarm_is_shared_by_all_laws():
     layers = export.layers({name: array.shape for name, array in many.items()}, "s4d")
     assert sum(len(TARGETS[layer.target].declared) for layer in layers) == 27
     assert ALARM == 1e-4
+
+
+def test_steps_as_unlikely_as_one_of_many_laws_may_be_accuse_a_layer_alone():
+    bent = ((np.arange(64) + 0.5) / 64) ** 2.3
+    assert ALARM / 27 < kolmogorov(bent, "uniform", (0.0, 1.0))[1] < ALARM / 6
+    arrays = TARGETS["s4d"].to(inits.s4d_lin_init(8, channels=64))
+    sound = {f"{place}.{name}": array for place in range(8) for name, array in arrays.items()}
+    arrays["log_dt"] = np.log(1e-3 * 100**bent).astype(np.float32)
+    assert kinds(look(arrays, "s4d")) == {"law"}
+    assert not kinds(look(arrays | sound, "s4d"))

@@ -92,6 +92,13 @@ def test_imaginary_parts_of_b_that_were_cut_are_found(target, data):
     assert "clipped" in kinds(look(arrays | {name: B}, target))
 
 
+def test_imaginary_parts_of_b_of_one_size_were_not_cut():
+    """Nothing smaller stands beside them, which a cut would have left."""
+    form = inits.s5_init(8, channels=5)
+    B = form.B.real + 0.5j * np.sign(form.B.imag)
+    assert "clipped" not in kinds(look(TARGETS["s5"].to(form._replace(B=B)), "s5"))
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @given(data=st.data())
 @laws

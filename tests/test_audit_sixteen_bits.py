@@ -60,6 +60,18 @@ def test_a_fresh_layer_in_sixteen_bits_is_known_and_accused_of_its_laws(target, 
     assert "interval" in kinds(found)
 
 
+@pytest.mark.parametrize("target", MAMBA)
+def test_numbers_that_were_cut_to_sixteen_bits_are_known_like_those_rounded(target):
+    """Cutting errs by up to one unit in the last place, twice what rounding does."""
+    arrays = fresh(target)
+    cut = (np.ascontiguousarray(arrays["A_log"]).view(np.uint32) & 0xFFFF0000).view(np.float32)
+    for units, known in ((0, True), (4, False)):
+        moved = (cut * (1 + units * 2.0**-8)).astype(np.float32)
+        held = torch.tensor(moved).to(torch.bfloat16)
+        found = audit(stored(arrays, "bfloat16", upcast=False) | {"A_log": held}, target=target)
+        assert found.layers[0].identified.exact == known
+
+
 @pytest.mark.parametrize("dtype", NARROW)
 @pytest.mark.parametrize("name", ["s4d-lin", "s4d-inv", "s4d-legs", "s4d-real"])
 @pytest.mark.parametrize("upcast", [False, True])

@@ -95,6 +95,17 @@ def test_legs_roots_and_slopes_are_exact_to_a_few_eps_at_any_order(order: int, t
         assert abs(root.real - exact.real) <= 8 * EPS * abs(exact.real) * lost
 
 
+@pytest.mark.parametrize("order", [2, 7, 30, 64])
+@pytest.mark.parametrize("below", [1e-3, 1e-6, 1e-9, 1e-12])
+def test_damping_near_the_normal_part_keeps_its_digits(order: int, below: float) -> None:
+    """log c is about 2 (1 - tau) there, and real parts are as small: 2/tau - 1 would round them."""
+    z = chain.roots(legs_chain(order), 1 - below)
+    assert z is not None
+    for root in z[: order // 2][:5]:
+        exact, _ = precise_root(order, 1 - below, complex(root))
+        assert abs(root.real - exact.real) <= 8 * EPS * abs(exact.real)
+
+
 @given(st.integers(65, 5000), st.floats(-1, 1), st.floats(-2, 2))
 def test_the_closed_form_is_the_sum(order: int, direction: float, size: float) -> None:
     """log Phi and its slope, from both ends, against sums over the chain, in the upper half plane

@@ -138,6 +138,14 @@ def test_python_numbers_stand_for_arrays() -> None:
 # A kind of one's own: a type, and a line in the table.
 
 
+def test_a_delayed_form_is_a_batch_by_any_one_of_its_fields() -> None:
+    one = forms.inner(discretize.foh(inits.s4d_lin_init(4)))
+    for field in ("A", "B", "C", "D"):
+        system = one._replace(**{field: np.stack([getattr(one, field)] * 3)})
+        assert forms.batch(forms.Delayed(system, np.asarray(1.0))) == (3,)
+    assert forms.batch(forms.Delayed(one, np.ones(3))) == (3,)
+
+
 class Lag(NamedTuple):
     """The first-order lag y' = (gain u - y)/time."""
 

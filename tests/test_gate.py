@@ -153,6 +153,7 @@ REFUSED: dict[str, tuple[type[Exception], Any]] = {
     "a number": (ValueError, 3.0),
     "rows of several lengths": (ValueError, [[1, 2], [3]]),
     "large integers": (ValueError, [[2**53 + 1, 0, 0], [0, 1, 0], [0, 0, 1]]),
+    "large integers below 0": (ValueError, [[-(2**53) - 1, 0, 0], [0, 1, 0], [0, 0, 1]]),
     "integers beyond any": (TypeError, [[10**30, 0, 0], [0, 1, 0], [0, 0, 1]]),
     "objects": (TypeError, one.astype(object)),
     "strings": (TypeError, [["1", "0", "0"]] * 3),
@@ -197,6 +198,7 @@ def test_a_matrix_without_rows_is_refused_in_one_sentence(name: str) -> None:
 def test_a_vector_has_one_axis_and_a_real_one_no_imaginary_part() -> None:
     np.testing.assert_array_equal(gate.vector("v", [1, 2j]), [1, 2j])
     np.testing.assert_array_equal(gate.real_numbers("x", 3), 3.0)
+    np.testing.assert_array_equal(gate.vector("v", [2**53, -(2**53)]), [2.0**53, -(2.0**53)])
     with pytest.raises(ValueError, match=r"`v` must have shape \(N,\); got \(\)"):
         gate.vector("v", 1)
     with pytest.raises(TypeError, match="`x` must be real; got complex128"):

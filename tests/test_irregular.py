@@ -196,6 +196,18 @@ def test_the_kernel_of_a_matrix_is_that_of_its_exponential(order: int, seed: int
             assert abs(float(expected) - K) <= 16 * order * EPS * size
 
 
+@pytest.mark.parametrize("turned", [4.9e6, 5.1e6, 4e8])
+def test_a_matrix_is_followed_to_rounding_or_not_at_all(turned: float) -> None:
+    """The series of a step stands for times up to 5e6/|A|, and no longer."""
+    turn = Dense(np.array([[0.0, -1], [1, 0]]), np.eye(2)[0], np.eye(2)[0], *np.array([0.0, 1]))
+    times = turned * np.array([1 / 3, 0.777, 1])
+    if turned > 5e6:
+        with pytest.raises(ValueError, match="must stay below"):
+            kernel_at(turn, times)
+        return
+    assert far(kernel_at(turn, times), np.cos(times)) <= 8 * EPS * turned
+
+
 def _expm(A: np.ndarray) -> np.ndarray:
     import scipy.linalg
 

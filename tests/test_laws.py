@@ -118,6 +118,14 @@ def test_a_matrix_is_called_stable_only_if_it_is(order: int, seed: int, rule: st
         assert abscissa > -0.05  # of these matrices, hardly non-normal, what decays is proved to
 
 
+def test_a_matrix_that_a_rule_makes_grow_is_not_called_stable() -> None:
+    """A dissipative matrix proves nothing of a rule that does not keep stability."""
+    A = np.array([[-30.0, 4], [-4, -30]])
+    form = forms.Dense(A, np.ones(2), np.ones(2), np.asarray(0.0), np.asarray(0.1))
+    assert LAWS["stable"](form, 64, "zoh").holds
+    assert not LAWS["stable"](form, 64, "forward").holds
+
+
 def test_weights_that_are_not_conjugate_break_the_closure() -> None:
     A = np.array([-1 + 2j, -1 - 2j])
     B = np.ones(2) + 0j

@@ -427,6 +427,7 @@ CASES: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "no array": (TypeError, lambda: noise_gain(form, 3.0)),
     "unknown rule": (ValueError, lambda: noise_gain(form, np.ones(1), rule="zho")),
     "unstable": (ValueError, lambda: noise_gain(form._replace(A=-form.A), np.ones(1))),
+    "an integrator": (ValueError, lambda: noise_gain(form._replace(A=0 * form.A), np.ones(1))),
     "unstable by its rule": (
         ValueError,
         lambda: noise_gain(form._replace(step=np.asarray(9.0)), np.ones(1), rule="forward"),
