@@ -15,6 +15,7 @@ from scipy import signal
 
 from ssmlinalg import discretize, forms, kernel, kernels, reference, systems
 from ssmlinalg.ground import backend
+from ssmlinalg.ground.backend.pade_approximant import squarings
 from ssmlinalg.ground.formats import EPS
 
 LENGTH = 8
@@ -151,6 +152,17 @@ def test_the_balancing_act_is_sampled_right(carry: Callable[[Any], Any]) -> None
     apart = (found - exact) * units / units[:, None]
     scale = np.linalg.norm(exact * units / units[:, None])
     assert np.linalg.norm(apart) <= 16 * EPS * scale * scipy.linalg.expm_cond(balanced)
+
+
+@pytest.mark.parametrize("size", [1.0, 30.0, 1e3, 1e4])
+def test_a_matrix_without_powers_is_squared_as_its_moduli_ask_for(size: float) -> None:
+    """Its powers vanish and ask for nothing; rounding sees |Z|. The first term of the backward error
+    that stands for it, c |Z|^27, is below the unit roundoff (Al-Mohy & Higham 2009, equation 3.6).
+    """
+    Z = size * np.outer([3.0, -2, 1], [1, 2, 1])
+    scaled = np.abs(Z) / 2.0 ** float(squarings(Z))
+    term = np.linalg.norm(np.linalg.matrix_power(scaled, 27), 1) / np.linalg.norm(scaled, 1)
+    assert term / (math.comb(26, 13) * math.factorial(27)) <= EPS / 2
 
 
 @pytest.mark.parametrize("order", [2, 5, 6, 8])

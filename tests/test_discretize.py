@@ -126,6 +126,16 @@ def test_zoh_has_full_relative_accuracy_near_and_far_from_zero(
     assert abs(got - complex(now[0])) <= 16 * EPS * max(abs(complex(now[0])), EPS * abs(z))
 
 
+@pytest.mark.parametrize("turns", [1, -3, 1000])
+@pytest.mark.parametrize("beside", [1e-3, 1e-8, 1e-12])
+def test_zoh_has_full_relative_accuracy_near_whole_turns(turns: int, beside: float) -> None:
+    """There e^z - 1 is small and z is not: the gain is nearly nothing, to its last digits."""
+    z = complex(-beside, 2 * np.pi * turns + beside)
+    got = discretize.zoh(system(1.0, np.array([z]))).B[0]
+    _, now, _ = reference.discretize([[z]], [1], 1, "zoh")
+    assert abs(got - complex(now[0])) <= 16 * EPS * abs(complex(now[0]))
+
+
 def test_phi_functions_have_the_right_derivative_at_zero() -> None:
     torch: Any = pytest.importorskip("torch")
     z: Any = torch.zeros(1, dtype=torch.complex128, requires_grad=True)

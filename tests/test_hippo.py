@@ -146,6 +146,13 @@ def test_the_kernel_is_the_weighted_basis(measure: str, order: int) -> None:
 
 
 @pytest.mark.parametrize("measure", sorted(hippo.MEASURES))
+def test_the_weight_takes_what_rebuilds_to_what_remembers(measure: str) -> None:
+    values, kernel, weight = hippo.BASES[measure](5, [0.05, 0.3, 0.7])
+    squares = 2 * np.arange(5) + 1 if measure == "lmu" else 1  # its polynomials are not normalized
+    np.testing.assert_allclose(weight[:, None] * values * squares, kernel, rtol=16 * EPS)
+
+
+@pytest.mark.parametrize("measure", sorted(hippo.MEASURES))
 @pytest.mark.parametrize("order", [1, 2, 5])
 def test_values_and_kernel_are_biorthogonal(measure: str, order: int) -> None:
     """int k_n g_m dt = delta_nm over the window, one period, or the whole past: so that the sum of
