@@ -156,8 +156,8 @@ def test_the_balancing_act_is_sampled_right(carry: Callable[[Any], Any]) -> None
 
 @pytest.mark.parametrize("size", [1.0, 30.0, 1e3, 1e4])
 def test_a_matrix_without_powers_is_squared_as_its_moduli_ask_for(size: float) -> None:
-    """Its powers vanish and ask for nothing; rounding sees |Z|. The first term of the backward error
-    that stands for it, c |Z|^27, is below the unit roundoff (Al-Mohy & Higham 2009, equation 3.6).
+    """Its powers vanish and ask for nothing; rounding sees |Z|. The first term of the backward
+    error, c |Z|^27, is below the unit roundoff (Al-Mohy & Higham 2009, equation 3.6).
     """
     Z = size * np.outer([3.0, -2, 1], [1, 2, 1])
     scaled = np.abs(Z) / 2.0 ** float(squarings(Z))
