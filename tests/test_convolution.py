@@ -312,3 +312,52 @@ def test_bad_input_is_refused_in_one_sentence(case: str) -> None:
     with pytest.raises((ValueError, TypeError)) as caught:
         BAD[case]()
     assert re.fullmatch(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]", str(caught.value))
+
+
+SHAPES = {
+    "a batch": ((2, 3, 5), (3, 4)),
+    "one": ((5,), (4,)),
+    "a shared kernel": ((2, 3, 5), (4,)),
+    "a kernel for one of one": ((2, 3, 5), (1, 4)),
+    "a shared signal": ((5,), (3, 4)),
+    "a signal for one of one": ((2, 1, 5), (3, 4)),
+}
+
+
+@pytest.mark.parametrize("shapes", SHAPES.values(), ids=SHAPES)
+def test_derivatives_in_torch_are_those_of_differences(shapes: Any) -> None:
+    torch = pytest.importorskip("torch")
+    drawn = torch.Generator().manual_seed(0)
+    u, k = (torch.randn(s, generator=drawn, dtype=torch.float64) for s in shapes)
+    du, dk = (torch.randn(s, generator=drawn, dtype=torch.float64) for s in shapes)
+    given = (u.requires_grad_(), k.requires_grad_())
+    assert torch.autograd.gradcheck(convolve, given)
+    assert torch.autograd.gradgradcheck(convolve, given)
+    forward = torch.func.jvp(convolve, (u.detach(), k.detach()), (du, dk))[1]
+    expected = convolve(du, k) + convolve(u, dk)
+    tolerance = 64 * EPS * float(expected.detach().abs().max())
+    assert float((forward - expected).detach().abs().max()) <= tolerance
+
+
+def test_torch_maps_over_signals_and_kernels() -> None:
+    torch = pytest.importorskip("torch")
+    u = torch.randn(4, 2, 3, 9, dtype=torch.float64)
+    k = torch.randn(4, 3, 5, dtype=torch.float64)
+    mapped = torch.func.vmap(convolve)(u, k)
+    tolerance = 64 * EPS * float(mapped.abs().max())
+    for got, one, taps in zip(mapped, u, k, strict=True):
+        assert float((got - convolve(one, taps)).abs().max()) <= tolerance
+
+
+def test_channels_in_blocks_are_the_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a cache of nothing each channel is a block of its own."""
+    torch = pytest.importorskip("torch")
+    from ssmlinalg.products import torch_convolution
+
+    u = torch.randn(2, 5, 30, dtype=torch.float64, requires_grad=True)
+    k = torch.randn(5, 30, dtype=torch.float64, requires_grad=True)
+    whole = torch.autograd.grad(convolve(u, k).square().sum(), (u, k))
+    monkeypatch.setattr(torch_convolution, "CACHE", 1)
+    parts = torch.autograd.grad(convolve(u, k).square().sum(), (u, k))
+    for got, expected in zip(parts, whole, strict=True):
+        assert float((got - expected).abs().max()) <= 64 * EPS * float(expected.abs().max())

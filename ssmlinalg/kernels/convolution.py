@@ -15,6 +15,7 @@ from ..discretize import Rule
 from ..forms import Continuous, Discrete, check, inner, kind
 from ..ground import backend, require
 from ..ground.backend import Array
+from ..products.cyclic_convolution import cyclic
 from .arguments import broadcasts_to, real_signal, signal_axes, wide, widened
 from .last_axes import broadcast, extended
 from .response import kernel
@@ -244,22 +245,13 @@ def _cyclic(
     dtype = u.dtype
     u = wide(u)
     k = wide(k)
-    xp = backend.library(u)
     count = kept.stop - kept.start
     lead = tuple(k.shape[:-1])
     lead = require.broadcasts("u", tuple(u.shape[:-1]), lead, "the kernel")
     if 0 in (u.shape[-1], k.shape[-1], count):
         return _cast(backend.zeros((*lead, count), u), dtype)
-    n = _fast_length(period)
-    fft: Any = xp.fft
-    options: dict[str, Any] = {"n": n}
-    if backend.is_numpy(u):  # SciPy uses all cores and vector instructions, NumPy neither
-        import scipy.fft as fft
-
-        options["workers"] = -1
     with backend.quietly(u):
-        spectrum = product(fft.rfft(u, **options), fft.rfft(k, **options))
-        y = _cast(fft.irfft(spectrum, **options)[..., kept], dtype)
+        y = _cast(cyclic(u, k, _fast_length(period), kept, product), dtype)
     return backend.fitting(y)
 
 
