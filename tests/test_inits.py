@@ -272,6 +272,19 @@ def test_output_weights_have_unit_second_moment() -> None:
     assert np.mean(np.abs(W) ** 2) == pytest.approx(2, abs=10 / math.sqrt(W.size))
 
 
+def test_weights_of_lru_dlr_and_s5_have_the_published_variance() -> None:
+    order = 64
+    A, B, C, _ = inits.lru_init(order, channels=80)
+    each = 5 / math.sqrt(C.size)
+    assert np.mean(np.abs(2 * C) ** 2) * order == pytest.approx(2, rel=each)
+    b = B / np.sqrt(1 - np.abs(A) ** 2)[:, None]
+    assert np.mean(np.abs(b) ** 2) * 80 == pytest.approx(1, rel=each)
+    C = inits.dlr_init(order, channels=80).C
+    assert np.mean(np.abs(C) ** 2) * order**2 == pytest.approx(2, rel=each)
+    C = inits.s5_init(order, channels=80).C
+    assert np.mean(np.abs(C) ** 2) * order == pytest.approx(2, rel=5 / math.sqrt(C.size))
+
+
 def test_mamba_has_its_floor_and_its_skip() -> None:
     form = inits.mamba_init(4, channels=50, step=(1e-6, 1e-5))
     assert np.all(form.step == 1e-4)
