@@ -105,6 +105,29 @@ def test_a_growing_mode_is_unstable_and_a_marginal_one_is_named() -> None:
     assert far.error == math.inf
 
 
+def test_a_marginal_mode_without_a_part_in_the_output_is_said_to_have_none() -> None:
+    A = np.array([-1 + 1j, 0])
+    heard = forms.Paired(A, np.ones(2) + 0j, np.ones(2) + 0j, np.asarray(0.0), np.asarray(0.1))
+    idle = np.array([1 + 0j, 0])
+    for form in (heard._replace(B=idle), heard._replace(C=idle)):
+        for known in (form, forms.to_dense(form)):
+            assert "no part in the output" in LAWS["stable"](known, 64, "zoh").message
+        grows = form._replace(A=A + np.array([0, 0.25]))  # the state, whatever is heard of it
+        assert not LAWS["stable"](grows, 64, "zoh").holds
+        assert not LAWS["stable"](forms.to_dense(grows), 64, "zoh").holds
+    assert "no part" not in LAWS["stable"](heard, 64, "zoh").message
+    assert "no part" not in LAWS["stable"](forms.to_dense(heard), 64, "zoh").message
+    channels = heard._replace(B=np.stack([idle, np.ones(2)]))  # the second one hears it
+    assert "no part" not in LAWS["stable"](channels, 64, "zoh").message
+
+
+@pytest.mark.parametrize("order", [2, 8, 32])
+def test_the_sine_of_frequency_zero_is_said_to_have_no_part(order: int) -> None:
+    check = LAWS["stable"](forms.to_dense(hippo.fout(order)), 64, "zoh")
+    assert check.holds
+    assert "no part in the output" in check.message
+
+
 @given(st.integers(1, 8), seeds, st.sampled_from(["zoh", "bilinear"]))
 def test_a_matrix_is_called_stable_only_if_it_is(order: int, seed: int, rule: str) -> None:
     rng = np.random.default_rng(seed)

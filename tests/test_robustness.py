@@ -17,7 +17,7 @@ from strategies import EPS, models
 
 from ssmlinalg import compare, convolve, forms, hippo, inits, kernel, perturb, scan, transfer
 from ssmlinalg.comparison import Sweep, fourier_sweep, noise_gain
-from ssmlinalg.ground.backend import to_numpy
+from ssmlinalg.ground.backend import move, to_numpy
 
 DIGIT = 1e-3  # the last that was published of 325.426
 DEPTH = 0.5  # of the eigenvalues of S4D-LegS: a spike is as wide
@@ -463,6 +463,39 @@ def test_a_batch_of_inputs_to_one_matrix_has_the_gains_of_its_members(rule: Any)
     each = [noise_gain(form._replace(B=b), w, rule=rule) for b in B]
     np.testing.assert_allclose(noise_gain(form._replace(B=B), w, rule=rule), each, rtol=64 * EPS)
     assert noise_gain(form._replace(B=B[:0]), w, rule=rule).shape == (0, 5)
+
+
+@pytest.mark.parametrize("rule", ["zoh", "foh", "bilinear", "backward", "impulse"])
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_the_sine_of_frequency_zero_is_no_part_of_a_gain(rule: str, library: str) -> None:
+    """Nothing drives the second state of `fout` of even order: it is left out by hand."""
+    whole = forms.to_dense(hippo.fout(8))._replace(step=np.asarray(0.1))
+    kept = np.arange(8) != 1
+    rest = whole._replace(A=whole.A[np.ix_(kept, kept)], B=whole.B[kept], C=whole.C[kept])
+    w = np.array([0.0, 0.5, 3.0, 20.0])
+    got = to_numpy(noise_gain(forms.move(whole, library), move(w, library), rule=rule))
+    expected = noise_gain(rest, w, rule=rule)
+    nearest = float(np.min(-np.linalg.eigvals(0.1 * rest.A).real))
+    np.testing.assert_allclose(got, expected, rtol=0, atol=64 * EPS * 8**2 / nearest)
+
+
+@pytest.mark.parametrize("rate", [0.0, 3j, 0.5 + 1j])
+def test_a_mode_that_is_undriven_or_unread_need_not_decay(rate: complex) -> None:
+    """The gain is that without the mode, on its own frequency too; in full, that is refused."""
+    w = np.array([0.0, 3.0])
+    one = np.ones(1) + 0j
+    rest = forms.Paired(np.array([-1 + 1j]), one, one, np.asarray(0.0), np.asarray(0.1))
+    expected = noise_gain(rest, w)
+    A = np.array([-1 + 1j, rate])
+    idle = np.array([1 + 0j, 0])
+    heard = rest._replace(A=A, B=np.ones(2) + 0j, C=np.ones(2) + 0j)
+    for form in (heard._replace(B=idle), heard._replace(C=idle)):
+        np.testing.assert_allclose(noise_gain(form, w), expected, rtol=64 * EPS)
+        dense = noise_gain(forms.to_dense(form), w)
+        np.testing.assert_allclose(dense, expected, rtol=64 * 4**2 * EPS)
+    if rate != 3j:  # of which |A_d| may be rounded into the circle
+        with pytest.raises(ValueError, match="forget its start"):
+            noise_gain(heard, w)
 
 
 LOUD = inits.s4d_lin_init(4, step=1.0)._replace(B=HUGE, C=HUGE)

@@ -30,10 +30,11 @@ from ..ground.backend import Array, Complex, Real
 from ..ground.gate import real_numbers
 from ..hippo import legs_state
 from ..kernels.blocks import fold_blocks
-from ..systems.realization import shared_axes
+from ..systems.realization import over_members, realize, shared_axes, with_a_part
 from .states import Approximation, Worst, approximations, legs_spectrum, worst_error
 
 _PART = 512  # frequencies at a time: no table of all states
+_NEAR = 2.0**-20  # the circle: modes that single precision cannot tell from undamped ones
 
 
 class Sweep(NamedTuple):
@@ -200,7 +201,8 @@ def noise_gain(form: Continuous, frequencies: Array, *, rule: Rule = "zoh") -> A
     is the amplitude at which it passes on cos(w step l), l = 0, 1, ... the samples. The angle
     w step may exceed pi: the wave then aliases, and so does the mode, whose A_d is e^{step Lambda}
     under most rules. A wave on an eigenvalue stays on it at any step, and what a hold takes off the
-    spike is its own sinc, |sin(w step/2)|/(w step/2).
+    spike is its own sinc, |sin(w step/2)|/(w step/2). Modes with C B = 0, and states of a matrix on
+    no path of nonzero entries from input to output, are left out: they need not decay.
 
     Args:
         form: a continuous form with one input and one output, and one step for all its modes.
@@ -236,8 +238,7 @@ def noise_gain(form: Continuous, frequencies: Array, *, rule: Rule = "zoh") -> A
     with backend.quietly(angle):  # the result tells
         system = discretize(form, rule=rule)
     _check_room(system, angle)
-    _refuse_unsettled(inner(system))
-    recurrence = inner(system)
+    recurrence = _settling(inner(system), system if callable(rule) else form)
     respond = partial(_of_matrix if kind(system).matrix else _of_modes, view(recurrence))
     late = isinstance(system, Delayed)
 
@@ -283,18 +284,34 @@ def _angles(form: Any, w: Array) -> Array:
     return angle
 
 
-def _refuse_unsettled(system: Any) -> None:
-    """Refuse a recurrence that never forgets its start, where values can be looked at."""
-    if not backend.readable(system.A):
-        return
-    A = backend.to_numpy(system.A)
-    require.finite("A_d", A)
-    poles = np.linalg.eigvals(A) if kind(system).matrix else A
-    size = float(np.max(np.abs(poles), initial=0.0))
+def _settling(system: Any, origin: Any) -> Any:
+    """The recurrence, once it is known to forget its start, where values can be looked at.
+
+    States of a model that does not, which have no part in the transfer function of `origin`, are
+    at rest in it.
+    """
+    if not all(map(backend.readable, system[:3])) or _radius(system) < 1 - _NEAR:
+        return system
+    heard = over_members(with_a_part, realize(origin))
+    if kind(system).matrix:
+        heard = heard[..., None, :] & heard[..., None]
+    A = system.A
+    like = (backend.kind(A), backend.precision(A), backend.device(A))
+    at_rest = system._replace(A=A * backend.move(heard.astype(float), *like))
+    size = _radius(at_rest)
     if size >= 1:
         rule = "a model must forget its start to settle"
         remedy = "Make Re A < 0, or choose another rule or a smaller step."
         raise ValueError(f"{rule}; got |A_d| = {size:.6g}. {remedy}")
+    return at_rest
+
+
+def _radius(system: Any) -> float:
+    """The largest modulus of an eigenvalue."""
+    A = backend.to_numpy(system.A)
+    require.finite("A_d", A)
+    poles = np.linalg.eigvals(A) if kind(system).matrix else A
+    return float(np.max(np.abs(poles), initial=0.0))
 
 
 def _check_room(system: Any, angle: Array) -> None:

@@ -62,8 +62,9 @@ def h2_norm(form: Readable) -> Any:
         form: a form of any library with an output.
 
     Returns:
-        (...), a float without batch axes. Infinite where the system is not stable, and in
-        continuous time where D is not zero: the response to an impulse then contains one.
+        (...), a float without batch axes. Infinite where the system is not stable, modes with
+        C B = 0 left out, and in continuous time where D is not zero: the response to an impulse
+        then contains one.
 
     Raises:
         TypeError: for `NPLR`, which has no output; what `forms.check` raises.
@@ -132,8 +133,8 @@ def hinf_norm(form: Readable, *, tolerance: float = 1e-6) -> Bounds:
 
     Returns:
         Bounds (...), `at` the frequency of `lower`: w at or above 0, in discrete time theta in
-        radians a sample, at most pi. Both bounds are infinite where the system is not stable as far
-        as `matrices.hinf` can tell.
+        radians a sample, at most pi. Both bounds are infinite where the system, modes with C B = 0
+        left out, is not stable as far as `matrices.hinf` can tell.
 
     Raises:
         TypeError: what `h2_norm` raises, and for a tolerance that is no number.
@@ -214,9 +215,9 @@ def l1_norm(form: Readable, *, tolerance: float = 1e-3) -> Bounds:
         tolerance: the relative distance of the bounds.
 
     Returns:
-        Bounds (...), infinite where the system is not stable. upper <= (1 + tolerance) lower,
-        unless that takes more than 2^21 cells of one kernel, or 4 million samples, or rounding
-        forbids: then wider, and still right.
+        Bounds (...), infinite where the system is not stable, modes with C B = 0 left out.
+        upper <= (1 + tolerance) lower, unless that takes more than 2^21 cells of one kernel, or 4
+        million samples, or rounding forbids: then wider, and still right.
 
     Raises:
         TypeError: what `hinf_norm` raises.

@@ -155,15 +155,25 @@ def _stacked(parts: Any, batch: tuple[int, ...]) -> Any:
     return stack if stack.ndim else stack.item()
 
 
+def with_a_part(system: Realization) -> np.ndarray:
+    """Which states (N,) of one system have a part in its transfer function.
+
+    A mode has none where its row of B or its column of C is zero, a state of a matrix where it lies
+    on no path of nonzero entries from an input to an output.
+    """
+    A, B, C = system[:3]
+    if system.modal:
+        return np.any(B != 0, axis=1) & np.any(C != 0, axis=0)
+    return on_a_path(A, B, C)
+
+
 def transferred(system: Realization) -> Realization:
     """One system without the states that have no part in its transfer function.
 
-    A mode has none where its row of B or its column of C is zero, a state of a matrix where it lies
-    on no path of nonzero entries from an input to an output. If no state is left, one at rest is.
+    If no state is left, one at rest is.
     """
     A, B, C = system[:3]
-    ports = np.any(B != 0, axis=1) & np.any(C != 0, axis=0)
-    kept = ports if system.modal else on_a_path(A, B, C)
+    kept = with_a_part(system)
     if np.all(kept):
         return system
     if not np.any(kept):

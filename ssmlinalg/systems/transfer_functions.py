@@ -57,9 +57,9 @@ def transfer(form: Form, s: Array) -> Array:
                \text{discrete:}\quad G(z) = C\, z (z I - A)^{-1} B + D = \sum_l K_l z^{-l} .
 
     Time is that of the form itself: `step` plays no part. Outputs Re and 2 Re are read as the real
-    system they stand for, G(s) = (g(s) + conj g(conj s))/2. A `Delayed` form has z^{-1} G of its
-    system, plus D. An `NPLR` form, which has no output, reads its first coefficient, as
-    `forms.to_dense` does.
+    system they stand for, G(s) = (g(s) + conj g(conj s))/2. Modes with C B = 0 are left out, at
+    their eigenvalues too. A `Delayed` form has z^{-1} G of its system, plus D. An `NPLR` form,
+    which has no output, reads its first coefficient, as `forms.to_dense` does.
 
     Args:
         form: any form.

@@ -27,6 +27,7 @@ from ..ground.formats import EPS
 from ..kernels import kernel, scan, stepper
 from ..matrices import proved_abscissa
 from ..systems import transfer
+from ..systems.realization import over_members, realize, with_a_part
 from .kernel_bounds import radius_bound, radius_bounds, size, tail
 from .relative import largest, peaks, worst
 from .sampled_model import AnyForm, SampledModel, admit
@@ -133,7 +134,9 @@ def stable(model: SampledModel) -> Deviation:
 
     .. math::  \max_j \max(0, \ln |\bar A_j|)
 
-    Modes that neither grow nor decay, such as integrators, pass and are counted in the message.
+    Modes that neither grow nor decay, such as integrators, pass and are counted in the message,
+    which says if they have no part in the output: C B = 0, or for states of a matrix no path of
+    nonzero entries from input to output. One that grows fails all the same: its state does.
 
     Computed eigenvalues of a matrix prove nothing. For matrices the error is a proved bound: of
     `radius_bound` for the sampled matrix or, under rules that keep stability, of
@@ -164,15 +167,22 @@ def stable(model: SampledModel) -> Deviation:
         blame = _blame(model, allowed)
         message = f"{count} of {rates.size} modes grow, {blame}, by {fastest:.3g} a sample."
         return Deviation(fastest, allowed, message)
-    marginal = int(np.sum(np.abs(rates) <= allowed))
-    if marginal:
-        message = (
-            f"No mode grows, but {marginal} of {rates.size} are marginal: "
-            "they do not decay, and the kernel never ends."
-        )
+    marginal = np.abs(rates) <= allowed
+    if np.any(marginal):
+        count = int(np.sum(marginal))
+        ends = "they do not decay, and the kernel never ends"
+        if not np.any(marginal & _heard(model)):
+            ends = "they do not decay, but have no part in the output, for their C B is 0"
+        message = f"No mode grows, but {count} of {rates.size} are marginal: {ends}."
         return Deviation(max(0.0, fastest), allowed, message)
     message = f"All {rates.size} modes decay, the slowest by {-fastest:.3g} nepers a sample."
     return Deviation(0.0, allowed, message)
+
+
+def _heard(model: SampledModel) -> np.ndarray:
+    """Which modes, or states of a matrix, have a part in the output (..., n)."""
+    origin = model.system if callable(model.rule) else model.wide
+    return np.asarray(over_members(with_a_part, realize(origin)))
 
 
 def _blame(model: SampledModel, allowed: float) -> str:
@@ -190,6 +200,7 @@ def _stable_matrix(model: SampledModel, computed: float, allowed: float) -> Devi
         proved = min(proved, max(map(proved_abscissa, _different(step_of(form) * form.A))))
     said = f"computed eigenvalues say {computed:.3g}"
     if proved <= allowed:
+        said += _silence(model, allowed) if computed >= -allowed else ""
         message = f"No mode grows: proved, the rate is below {proved:.3g}; {said}."
         return Deviation(max(0.0, proved), allowed, message)
     message = (
@@ -197,6 +208,14 @@ def _stable_matrix(model: SampledModel, computed: float, allowed: float) -> Devi
         f"{said}, which proves nothing."
     )
     return Deviation(proved, allowed, message)
+
+
+def _silence(model: SampledModel, allowed: float) -> str:
+    """That what does not decay has no part in the output, if computed eigenvalues say so."""
+    heard = _heard(model)
+    heard = heard[..., None, :] & heard[..., None]
+    radius = np.max(np.abs(np.linalg.eigvals(inner(model.system).A * heard)))
+    return ". What does not decay has no part in the output" if radius < 1 - allowed else ""
 
 
 def conjugate(model: SampledModel) -> Deviation:
