@@ -114,3 +114,24 @@ def test_an_exported_program_is_the_layer(name: str) -> None:
         warnings.simplefilter("ignore")  # of the exporter about itself
         program = torch.export.export(layer, (u,))
     assert_alike(program.module()(u), layer(u))
+
+
+@pytest.mark.parametrize("name", ["ptd", "s5"])
+def test_the_compiler_takes_a_training_step_whole(name: str) -> None:
+    layer = nn.SSM(WIDTH, order=8, init=name)
+    u = signals()
+    expected = layer(u)
+    expected.square().sum().backward()
+    gradients = [parameter.grad for parameter in layer.parameters()]
+    layer.zero_grad()
+    torch.compiler.reset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the compiler about itself
+        compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+        got = compiled(u)
+        with torch.no_grad():
+            assert_alike(compiled(u), expected)
+    got.square().sum().backward()
+    assert_alike(got, expected)
+    for parameter, gradient in zip(layer.parameters(), gradients, strict=True):
+        assert_alike(parameter.grad, gradient)
