@@ -37,6 +37,12 @@ def test_the_basis_is_unitary_and_diagonalizes(measure: str, order: int) -> None
     assert basis.orthogonality == pytest.approx(orthogonality, abs=4 * EPS * np.sqrt(order))
 
 
+@pytest.mark.parametrize("measure", ["legs", "lagt"])
+def test_the_basis_of_many_sections_is_as_unitary_as_that_of_few(measure: str) -> None:
+    """The last digit of a frequency turns the end of the chain, which is mended afterwards."""
+    assert decompose.eigenbasis(nplr(measure, 200)).orthogonality <= 8 * EPS
+
+
 @given(corrected, orders)
 def test_dplr_is_the_original_matrix_in_that_basis(measure: str, order: int) -> None:
     system = nplr(measure, order)

@@ -337,6 +337,14 @@ def test_legt_with_its_two_columns_is_exact_at_frequency_zero_and_follows_its_la
     assert found.abscissa <= 64 * EPS * order * found.condition * np.linalg.norm(A)
 
 
+@pytest.mark.parametrize("measure", ["legs", "lagt", "tlagt", "legt", "fout"])
+@pytest.mark.parametrize("budget", [2.0, 8.0])
+def test_the_law_of_any_rank_leaves_little_to_search(measure: str, budget: float) -> None:
+    found = perturb.lossless(nplr(measure, 16), conditioning=budget)
+    assert found.condition <= budget * (1 + 64 * 16 * EPS)
+    assert found.facts["steps"] <= 1, "of half a per cent of tau"
+
+
 def test_orders_one_and_two_need_no_exception() -> None:
     for order in (1, 2):
         for method in perturb.PERTURBATIONS.values():

@@ -108,6 +108,26 @@ def test_the_h2_norm_of_one_mode_is_known(rate, turn, w):
     assert abs(h2_norm(one_mode(A, w)) ** 2 - expected) <= 32 * EPS * abs(w) ** 2 / rate
 
 
+def test_zeros_between_the_ends_of_a_cell_are_no_secret() -> None:
+    """e^{-at} (1/2 + cos wt), two zeros a period, and a faint mode that makes cells of one period:
+    at the ends of all of them the kernel is positive.
+    """
+    a = 1e-3
+    A = np.array([-a, -a + 1j, -4 / math.pi])
+    weights = np.array([0.25, 0.5, 1e-9]) + 0j
+    form = forms.Paired(A, np.ones(3) + 0j, weights, np.asarray(0.0), np.asarray(1.0))
+
+    def primitive(t: float) -> float:
+        return float(np.real(np.exp(-a * t) / (-2 * a) + np.exp(A[1] * t) / A[1]))
+
+    zeros = [0, 2 * math.pi / 3, 4 * math.pi / 3, 2 * math.pi]
+    pieces = np.abs(np.diff([primitive(t) for t in zeros]))
+    exact = float(np.sum(pieces)) / -math.expm1(-2 * math.pi * a)
+    found = l1_norm(form)
+    assert found.lower <= exact * (1 + 1e-9)
+    assert exact <= found.upper * (1 + 1e-9)
+
+
 @given(rates, st.floats(0.001, 100), st.sampled_from([1e-2, 1e-3, 1e-5]))
 def test_the_l1_norm_of_a_damped_cosine_lies_between_its_bounds(rate, turn, tolerance):
     """int e^{-at} |cos wt| dt = (a + w/sinh(pi a/2w))/(a^2 + w^2)."""
