@@ -1,5 +1,7 @@
 """The kernels of state-spaces/s4, written out from their definition, are ours for our arrays."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -18,6 +20,8 @@ seeds = st.integers(0, 2**16)
 halves = st.sampled_from(
     sorted(name for name, make in INITS.items() if type(make(4)) is forms.Paired)
 )
+RULE: Any = s4.TARGET.rule
+RULE_DIAGONAL: Any = s4.TARGET_DIAGONAL.rule
 
 
 def parameters(arrays):
@@ -99,7 +103,7 @@ def test_the_diagonal_layer_computes_our_kernel(name, order, width, seed):
     form = form._replace(D=np.zeros(width))  # the kernel of the layer has no direct path
     arrays = to("s4-diag", form)
     found = diagonal_layer(arrays, LENGTH)
-    again = kernel(back("s4-diag", arrays), LENGTH, rule=s4.TARGET_DIAGONAL.rule)
+    again = kernel(back("s4-diag", arrays), LENGTH, rule=RULE_DIAGONAL)
     scale = np.max(np.sum(np.abs(form.step[:, None] * form.B * form.C), -1))
     assert np.allclose(found, again, rtol=0, atol=64 * EPS * LENGTH * scale)
     turn = 1 + LENGTH * np.max(np.abs(form.step[:, None] * form.A))
@@ -118,12 +122,12 @@ def test_the_dplr_layer_computes_our_kernel(order, width, seed):
     )  # how far A_d^L is from 1, at the slowest decay 1/2
     assert np.allclose(
         found,
-        kernel(again, LENGTH, rule=s4.TARGET.rule),
+        kernel(again, LENGTH, rule=RULE),
         rtol=0,
         atol=64 * EPS * LENGTH * size(form) / rest,
     )
     allowed = 64 * SINGLE * LENGTH * size(form)
-    assert np.allclose(found, kernel(form, LENGTH, rule=s4.TARGET.rule), rtol=0, atol=allowed)
+    assert np.allclose(found, kernel(form, LENGTH, rule=RULE), rtol=0, atol=allowed)
 
 
 @given(halves, st.integers(1, 8), seeds)
