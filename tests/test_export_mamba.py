@@ -139,6 +139,16 @@ def test_what_a_mixer_cannot_hold_is_refused(target, form, error, sentence):
         to(target, form)
 
 
+def test_the_channels_of_a_head_stand_side_by_side():
+    """D of state-spaces/mamba with D_has_hdim is (H P,), its heads one after the other."""
+    arrays = {"A_log": np.log([1, 2]), "dt_bias": np.array([-3.0, 1]), "D": np.arange(6.0)}
+    form = export.TARGETS["mamba2"].back({name: x.astype(np.float32) for name, x in arrays.items()})
+    np.testing.assert_allclose(form.A[:, 0], [-1, -1, -1, -2, -2, -2], rtol=4 * SINGLE)
+    step = np.log1p(np.exp([-3, -3, -3, 1, 1, 1]))
+    np.testing.assert_allclose(form.step, step, rtol=4 * SINGLE)
+    np.testing.assert_array_equal(form.D, np.arange(6))
+
+
 def test_a_head_with_several_modes_is_refused():
     with pytest.raises(
         ValueError,
