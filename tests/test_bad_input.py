@@ -135,6 +135,7 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "discretize.modulo_turns": {"step": lambda: np.ones(2), "A": lambda: one},
     "discretize.phi1": {"z": lambda: one, "turned": lambda: one},
     "discretize.phi2": {"z": lambda: one, "turned": lambda: one},
+    "discretize.low_rank": {"form": lambda: inits.s4_init(4), "rule": lambda: "bilinear"},
     "discretize.sampled": {"rule": lambda: "zoh"},
     "discretize.sampled_with_base": {"rule": lambda: "zoh"},
     "doctor.examine": {},
