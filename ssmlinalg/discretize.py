@@ -564,10 +564,7 @@ def _finite(form: Any, evaluate: Callable[[], Any]) -> Any:
         samples = evaluate()
         if all(require.all_finite(part) for part in samples if part is not None):
             return samples
-    raise ValueError(
-        "A sampled must be finite; got an overflow, or an eigenvalue at a pole of the rule. "
-        "Choose another rule, a smaller step, or a stable A."
-    )
+    raise ValueError(_OVERFLOW)
 
 
 def _recurrence(form: Any, samples: Samples) -> Any:
@@ -600,6 +597,8 @@ def _of_matrix(form: Any, scheme: Scheme) -> Samples:
     turned = backend.library(units).matrix_transpose(units)
     Z = step * backend.times_two_to(form.A, turned - units)
     B = step * backend.times_two_to(form.B if ports else form.B[..., None], -units)
+    if backend.is_numpy(Z) and not require.all_finite(Z):
+        raise ValueError(_OVERFLOW)
     A, *taps = scheme.matrices(Z, B)
 
     def tap(B: Array) -> Array:
@@ -797,6 +796,10 @@ def _fractional(alpha: float) -> Scheme:
     return Scheme(modes, matrices, base, inverse, exponential=False, low_rank=feedback)
 
 
+_OVERFLOW = (
+    "A sampled must be finite; got an overflow, or an eigenvalue at a pole of the rule. "
+    "Choose another rule, a smaller step, or a stable A."
+)
 _ONE_TAP = partial(_hold_matrices, taps=1)
 _TWO_TAPS = partial(_hold_matrices, taps=2)
 _IMPULSE = Scheme(_impulse_modes, _impulse_matrices, tables.exponential, _log)

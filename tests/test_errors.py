@@ -22,6 +22,7 @@ from ssmlinalg import (
     inits,
     kernel,
     perturb,
+    products,
     scan,
     step,
     transfer,
@@ -106,6 +107,12 @@ CASES: dict[str, Callable[[], Any]] = {
     "overflow in one step": lambda: kernel(bad(A=one * 1e5), 3),
     "overflow of an exponential": lambda: kernel(dense(1e5), 3),
     "overflow of weights": lambda: kernel(bad(B=one * 1e200, C=one * 1e200), 3),
+    "overflow of step A": lambda: kernel(dense(-1.5)._replace(step=np.asarray(1.7e308)), 3),
+    "overflow of exponential sums": lambda: products.vandermonde(one, 2 * one, 2000),
+    "overflow of exponential sums that turn": lambda: products.vandermonde(one, 2j * one, 2000),
+    "overflow of weights of sums": lambda: products.vandermonde(1e308 * one, one, 2),
+    "overflow of moments": lambda: products.moments(np.ones(2000), -2 * one),
+    "overflow of signals in moments": lambda: products.moments(np.full(4, 1e308), one),
     "overflow of a convolution": lambda: convolve(np.full(8, 1e308), np.full(8, 1e308)),
     "mode at the pole of a rule": lambda: kernel(
         bad(A=2 * one, step=np.asarray(1.0)), 3, rule="bilinear"

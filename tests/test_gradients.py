@@ -247,6 +247,39 @@ def assert_equal_up_to_rounding(ones: Any, others: Any, tolerance: float = TOLER
         assert abs(one - other).max() <= tolerance * abs(other).max()
 
 
+@pytest.mark.parametrize("gradients", [torch_gradients, jax_gradients])
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"forward"}))
+def test_a_mode_at_the_end_of_the_numbers_leaves_the_others_alone(
+    rule: str, gradients: Any
+) -> None:
+    """Multiples of its rate overflowed, and the sum with the slow mode was NaN."""
+    A = np.array([-1.0 + 2j, -1e308])
+    both = forms.Diagonal(A, np.ones(2) + 0j, np.ones(2) + 0j, np.asarray(0.0), np.asarray(0.5))
+    slow = both._replace(A=A[:1], B=both.B[:1], C=both.C[:1])
+    g = np.array([0.0, 1, 1, 1, 1])  # on lag 0 impulses reach the fast mode, too
+    K = kernel(both, 5, rule=rule)
+    assert np.all(np.isfinite(K))
+    np.testing.assert_allclose(K @ g, kernel(slow, 5, rule=rule) @ g, rtol=64 * EPS)
+    pairs = list(zip(gradients(both, g, rule), gradients(slow, g, rule), strict=True))
+    for found, expected in pairs[:3]:
+        np.testing.assert_allclose(found[:1], expected, rtol=64 * EPS)
+        np.testing.assert_allclose(found[1], 0, atol=EPS)
+    for found, expected in pairs[3:]:
+        np.testing.assert_allclose(found, expected, rtol=64 * EPS)
+
+
+@pytest.mark.parametrize("gradients", [torch_gradients, jax_gradients])
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"forward"}))
+@pytest.mark.parametrize("step", [1e20, 1e200, 1e300])
+def test_a_huge_step_has_finite_gradients(step: float, rule: str, gradients: Any) -> None:
+    g = np.ones(4)
+    form = model()._replace(A=np.array([-1.0, -2 + 9j, -0.5 - 4j, -7, -1 + 1j]))
+    for known in (form, forms.to_dense(form)):
+        huge = known._replace(step=np.asarray(step))
+        assert np.all(np.isfinite(kernel(huge, 4, rule=rule)))
+        assert all(np.all(np.isfinite(part)) for part in gradients(huge, g, rule))
+
+
 def test_vmap_over_channels_is_a_batch() -> None:
     arrays = batch()
     one_by_one = [kernel_of(*(array[k] for array in arrays)) for k in range(3)]

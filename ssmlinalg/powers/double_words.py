@@ -168,7 +168,8 @@ def turned(step: Array, A: Array) -> DoubleWord:
         A: complex (...), broadcast against `step`.
 
     Returns:
-        A complex double word (...).
+        A complex double word (...). Rates beyond 2^20, with which e^{step A} is 0 or overflows in
+        every precision, are 2^20: their multiples stay finite.
 
     Example:
         >>> import numpy as np
@@ -176,6 +177,10 @@ def turned(step: Array, A: Array) -> DoubleWord:
         array([-0.5+0.25j])
     """
     rate, angle = parts(scaled(step, A))
+    xp = backend.library(rate.hi)
+    beyond = xp.abs(rate.hi) > _FASTEST
+    clipped = xp.where(beyond, _FASTEST * xp.sign(rate.hi), rate.hi)
+    rate = DoubleWord(clipped, xp.where(beyond, xp.zeros_like(rate.lo), rate.lo))
     return _complex(rate, turns(angle))
 
 
@@ -386,6 +391,7 @@ def _fraction(x: Array) -> Array:
     return x - backend.library(x).round(x)
 
 
+_FASTEST = 2.0**20  # |Re z| of e^z, far beyond the largest and the smallest numbers
 _SPLITTABLE = {"float32": 2.0**100, "float64": 2.0**990}  # far below the largest numbers
 _TURN = {  # 1 / (2 pi) as a sum of three numbers
     "float32": (0.15915493667125702, 6.4206382432985265e-09, 7.342738699078887e-17),

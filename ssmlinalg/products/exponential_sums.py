@@ -46,7 +46,7 @@ def vandermonde(
 
     Raises:
         TypeError: for what is no array, and for arrays of several libraries or precisions.
-        ValueError: for arrays on several devices.
+        ValueError: for arrays on several devices; on the host for sums that are not finite.
 
     Accuracy:
         About (2 n + log2(L)) eps relative to sum_n |w_n z_n^l|, for any L: powers are not raised
@@ -75,8 +75,9 @@ def vandermonde(
     first = zero if direct is None else direct
     first = _grouped(first[..., None], batch, groups)[..., 0]
     weights = _grouped(weights, batch, groups)
-    K = _body(weights).power_sums(weights, base, first, length, max_bytes)
-    return xp.reshape(K, (*batch, length))
+    with backend.quietly(weights):  # the result tells
+        K = _body(weights).power_sums(weights, base, first, length, max_bytes)
+    return backend.fitting(xp.reshape(K, (*batch, length)))
 
 
 def moments(signal: Array, nodes: Array | Base, *, max_bytes: int = MAX_BYTES) -> Array:
@@ -94,7 +95,7 @@ def moments(signal: Array, nodes: Array | Base, *, max_bytes: int = MAX_BYTES) -
 
     Raises:
         TypeError: for what is no array, and for arrays of several libraries or precisions.
-        ValueError: for arrays on several devices.
+        ValueError: for arrays on several devices; on the host for sums that are not finite.
 
     Accuracy:
         About (sqrt(L) + log2(L)) eps relative to sum_l |g_l z_n^l|.
@@ -116,8 +117,9 @@ def moments(signal: Array, nodes: Array | Base, *, max_bytes: int = MAX_BYTES) -
     batch = np.broadcast_shapes(signal.shape[:-1], base.value.shape[:-1])
     groups, base = _grouped_base(base, batch)
     signal = _grouped(signal, batch, groups)
-    s = _body(signal).moments(signal, base, max_bytes)
-    return xp.reshape(s, (*batch, s.shape[-1]))
+    with backend.quietly(signal):
+        s = _body(signal).moments(signal, base, max_bytes)
+    return backend.fitting(xp.reshape(s, (*batch, s.shape[-1])))
 
 
 def _base(nodes: Array | Base) -> Base:
