@@ -45,7 +45,9 @@ def test_what_was_drawn_again_after_loading_is_found(target, name, dtype, size):
     found = audit({key: torch.tensor(a).to(dtype) for key, a in arrays.items()}, target=target)
     assert kinds(found) == {"reset"}
     assert accused(found, "reset") == {name}
-    assert "A was trained, a typical mode by 0." in message(found, "reset")
+    said = message(found, "reset")
+    assert "A was trained, a typical mode by 0." in said
+    assert said.endswith("it was drawn anew after loading, or never trained, which may be meant.")
 
 
 def test_heads_whose_steps_were_drawn_again_are_found():

@@ -66,8 +66,9 @@ def reinitialized(layer: Observation) -> Faults:
 
 
 def reset(layer: Observation) -> Faults:
-    """A was trained, and another array is as it was initialized: it was drawn again after loading.
+    """A was trained, and another array is as it was initialized.
 
+    It was drawn again after loading, or never trained: a file does not tell which.
     As much movement as A shows would have put draws beyond the ends of their law, or moved a
     constant.
     """
@@ -83,7 +84,9 @@ def reset(layer: Observation) -> Faults:
         if same or (fit.kind == "uniform" and _would_have_left(fit, moved, layer.alarm)):
             law = f"{fit.quantity} is {fit.law} as at first, p = {fit.p:.2g}"
             trained = f"A was trained, a typical mode by {moved:.2g} of itself"
-            yield fit.arrays[0], f"{trained}, and {law}, with none of {fit.draws} values outside."
+            where = f"with none of {fit.draws} values outside"
+            cause = "it was drawn anew after loading, or never trained, which may be meant"
+            yield fit.arrays[0], f"{trained}, and {law}, {where}: {cause}."
 
 
 def _was_trained(layer: Observation) -> bool:
