@@ -35,18 +35,12 @@ import numpy as np
 from .forms import (
     DPLR,
     KINDS,
-    MIMO,
     NPLR,
     Continuous,
     Delayed,
     DenseRecurrence,
-    Diagonal,
     Discrete,
     Kind,
-    MIMORecurrence,
-    Paired,
-    PairedRecurrence,
-    Recurrence,
     Recurrent,
     check,
     inner,
@@ -116,8 +110,8 @@ class Scheme(NamedTuple):
         matrices: from step A (..., N, N) and step B (..., N, M) to A_d and B_d.
         base: from step and A to what f(z)^l is evaluated from, so that a power does not multiply
             the rounding of f(z) by l.
-        inverse: from f(z) to z, to the slowest frequency of the many with one e^z. None: a rule of
-            two taps, which has no way back.
+        inverse: from f(z) to z, to the slowest frequency of the many with one e^z.
+        inverse_matrices: the same from A_d to step A, refused on the host where there is none.
         exponential: whether f(z) = e^z, for which `modes` needs z modulo 2 pi i.
         low_rank: from Lambda, P, B and step of diag(Lambda) - P P^H to its samples, which are
             diagonal plus low rank too. None: the rule has no such form.
@@ -126,7 +120,8 @@ class Scheme(NamedTuple):
     modes: Callable[[Array, Array], Samples]
     matrices: Callable[[Array, Array], Samples]
     base: Callable[[Array, Array], tables.Base]
-    inverse: Callable[[Array], Array] | None
+    inverse: Callable[[Array], Array]
+    inverse_matrices: Callable[[Array], Array]
     exponential: bool = True
     low_rank: Callable[..., Feedback] | None = None
 
@@ -214,10 +209,14 @@ def gbt(form: Continuous, *, alpha: float) -> Recurrent:
         >>> gbt(forms.Diagonal(-one, one, one, 0.0, 1.0), alpha=0.75).A.real.round(6)
         array([0.428571])
     """
+    return _sampled(check(form), _fractional(_weight(alpha)))
+
+
+def _weight(alpha: Any) -> float:
     alpha = require.real("alpha", alpha)
     if not 0 <= alpha <= 1:
         raise ValueError(f"`alpha` must lie in [0, 1]; got {alpha:g}. 0.5 is the bilinear rule.")
-    return _sampled(check(form), _fractional(alpha))
+    return alpha
 
 
 def bilinear(form: Continuous) -> Recurrent:
@@ -363,8 +362,9 @@ def sampled(form: Any, *, rule: Rule) -> Any:
         ValueError: for an unknown name; what the rule raises.
 
     Example:
+        >>> from ssmlinalg import forms
         >>> one = np.ones(1) + 0j
-        >>> sampled(Recurrence(one, one, one, np.zeros(())), rule="zoh").A
+        >>> sampled(forms.Recurrence(one, one, one, np.zeros(())), rule="zoh").A
         array([1.+0.j])
     """
     if isinstance(form, Delayed):
@@ -394,8 +394,9 @@ def sampled_with_base(form: Any, *, rule: Rule) -> tuple[Any, tables.Base | None
         ValueError: what `sampled` raises.
 
     Example:
+        >>> from ssmlinalg import forms
         >>> one = np.ones(1) + 0j
-        >>> form = Diagonal(-one, one, one, np.zeros(()), np.ones(()))
+        >>> form = forms.Diagonal(-one, one, one, np.zeros(()), np.ones(()))
         >>> sampled_with_base(form, rule="zoh")[1].exponential
         True
     """
@@ -406,80 +407,131 @@ def sampled_with_base(form: Any, *, rule: Rule) -> tuple[Any, tables.Base | None
     return system, None if kind(system).matrix else tables.number(inner(system).A)
 
 
-def continuous(
-    form: Recurrence | PairedRecurrence | MIMORecurrence,
-    *,
-    step: float | Array = 1.0,
-    rule: str = "zoh",
-) -> Diagonal | Paired | MIMO:
+def continuous(form: Discrete, *, step: float | Array = 1.0, rule: Rule = "zoh") -> Continuous:
     """The continuous form whose samples are a recurrence: the way back from `discretize`.
 
-    A = f^-1(A_d)/step and B = B_d/(step g(step A)); C and D stay.
+    A = f^-1(A_d)/step and B = g(step A)^-1 B_d/step; C and D stay. Under "foh" the state of a
+    `Delayed` form is driven by g = phi_1^2 (a triangle is a box held twice), and D of the
+    continuous form is what the newest sample leaves of the direct path.
 
     Args:
-        form: a recurrence whose A are eigenvalues.
+        form: a recurrence, of modes or a matrix; under "foh" a `Delayed` form.
         step: a number, or an array of the shape that the continuous form asks for. LRU and DLR,
             which have no step, become models of time 1 a sample.
-        rule: a name from `RULES` except "foh", which has two taps.
+        rule: a name from `RULES`, its function, or partial(gbt, alpha=...), spelled like this:
+            another function has no way back.
 
     Returns:
-        The continuous form of the same ports and half of a spectrum.
+        The continuous form of the same ports and half of a spectrum, `Dense` for a matrix.
 
     Raises:
-        TypeError: for matrices, delays and a step that is no number; what `forms.check` raises.
-        ValueError: for a step that is not positive, for another rule, and where a mode is not the
-            sample of one: A_d = 0 for exponentials and "backward", A_d = -1 for "bilinear"; what
-            `forms.check` raises.
+        TypeError: for continuous forms, another function, a `Delayed` form under a rule of one
+            sample a step and the other way round, and a step that is no number; for a logarithm of
+            a matrix that JAX traces; what `forms.check` raises.
+        ValueError: for a step that is not positive, for an unknown rule, and where an eigenvalue is
+            not the sample of one: A_d = 0 for exponentials and "backward", A_d = -1 for "bilinear",
+            A_d = (alpha - 1)/alpha for `gbt`; for a real matrix with an eigenvalue below 0, which
+            has no real logarithm; for a matrix that rounding may bring there, or whose logarithm it
+            changes in more than three quarters of the digits; what `forms.check` raises.
 
     Accuracy:
-        Exact for each mode, up to rounding that is relative to |A_d|. Rules that hold exponentials
-        cannot tell frequencies beyond Nyquist: |Im A| <= pi/step comes back.
+        Exact for each mode, up to rounding that is relative to |A_d|; for a matrix that times the
+        condition of its logarithm. Rules that hold exponentials cannot tell frequencies beyond
+        Nyquist: |Im A| <= pi/step comes back.
+
+    Cost:
+        O(N^3) for a matrix. Its logarithm is found on the host, and has no derivative.
+
+    Source:
+        Higham 2008, Functions of Matrices, Section 2.3 (the logarithm, from discrete to continuous
+        time); `backend.logm`.
 
     Example:
-        >>> from ssmlinalg import s4d_lin_init
-        >>> model = s4d_lin_init(4, step=0.1)
-        >>> bool(abs(continuous(zoh(model), step=0.1).B - model.B).max() < 1e-14)
+        >>> from ssmlinalg import forms, s4d_lin_init
+        >>> model = forms.to_dense(s4d_lin_init(4, step=0.1))
+        >>> bool(abs(continuous(zoh(model), step=0.1).B - model.B).max() < 1e-13)
+        True
+        >>> tilted = partial(gbt, alpha=0.3)
+        >>> bool(abs(continuous(tilted(model), step=0.1, rule=tilted).A - model.A).max() < 1e-13)
         True
     """
-    names = [name for name, scheme in SCHEMES.items() if scheme.inverse]
-    scheme = SCHEMES[require.known("rule", rule, names)]
-    if not is_recurrence(form) or kind(form).matrix:
-        got = type(form).__name__
-        raise TypeError(
-            "`form` must be a Recurrence, PairedRecurrence or MIMORecurrence; "
-            f"got {got}. Diagonalize it first."
-        )
+    scheme = _scheme(rule)
+    _refuse_other_taps(form, two=scheme is SCHEMES["foh"])
     form = check(form)
-    target: Any = unsampled(type(form))
-    z = _undone(form.A, rule, scheme)
+    system: Any = inner(form)
+    steps = _steps(system, step)
+    with backend.quietly(system.A):  # `check` looks at the result
+        undone = _matrix_undone if kind(form).matrix else partial(_modes_undone, rule)
+        Z, B = undone(system, scheme)
+        found = unsampled(type(system))(Z, B / steps[..., None], system.C, system.D, steps)
+        found = check(found._replace(A=Z / step_of(found)))
+    if isinstance(form, Delayed):
+        found = found._replace(D=form.D - _sampled(found, scheme).D)
+    return check(found)
+
+
+def _scheme(rule: Rule) -> Scheme:
+    """The arithmetic of a rule that is known, for it can be undone."""
+    if isinstance(rule, partial) and rule.func is gbt and list(rule.keywords) == ["alpha"]:
+        return _fractional(_weight(rule.keywords["alpha"]))
+    if callable(rule):
+        names = [name for name in SCHEMES if RULES[name] is rule]
+        if not names:
+            needed = "`rule` must be a name or partial(gbt, alpha=...) to be undone"
+            remedy = "Name one of discretize.RULES."
+            raise TypeError(f"{needed}; got {require.said(rule)}. {remedy}")
+        rule = names[0]
+    return SCHEMES[require.known("rule", rule, SCHEMES)]
+
+
+def _refuse_other_taps(form: Any, *, two: bool) -> None:
+    """Refuse what no rule of one sample a step, or of two, samples to."""
+    if isinstance(form, Delayed) if two else is_recurrence(form):
+        return
+    needed = "a Delayed form under 'foh'" if two else "a recurrence under a rule of one tap"
+    remedy = "Name the rule that it was sampled by, or sample it first."
+    raise TypeError(f"`form` must be {needed}; got {type(form).__name__}. {remedy}")
+
+
+def _steps(system: Any, step: float | Array) -> Array:
+    """The step of each channel, or of each mode where the continuous form has one."""
     if hasattr(step, "shape"):
-        backend.namespace(A=form.A, step=step)
+        backend.namespace(A=system.A, step=step)
     else:
         step = require.real("step", step, above=0)
-    each_mode = bool(KINDS[target].axes["step"])
-    shape = tuple(z.shape) if each_mode else tuple(z.shape[:-1])
-    steps = backend.beside(step, form.A) + backend.zeros(shape, backend.real(form.D))
-    with backend.quietly(form.A):  # `check` looks at the result
-        A = z / (steps if each_mode else steps[..., None])
-    unit = target(A, backend.library(A).ones_like(form.B), form.C, form.D, steps)
-    gain = _sampled(check(unit), scheme).B
-    with backend.quietly(form.A):
-        B = form.B / gain
-    return check(target(A, B, form.C, form.D, steps))
+    axes = KINDS[unsampled(type(system))].axes
+    shape = tuple(system.A.shape)
+    shape = shape[: len(shape) - len(axes["A"]) + len(axes["step"])]
+    return backend.beside(step, system.A) + backend.zeros(shape, backend.real(system.D))
 
 
-def _undone(A: Array, rule: str, scheme: Scheme) -> Array:
-    """z = f^-1(A_d), refused on the host where a mode has none."""
-    assert scheme.inverse is not None
-    with backend.quietly(A):
-        z = scheme.inverse(A)
+def _modes_undone(rule: Rule, system: Any, scheme: Scheme) -> tuple[Array, Array]:
+    """z = f^-1(A_d) and step B, refused on the host where a mode has none."""
+    A = system.A
+    z = scheme.inverse(A)
     if backend.is_numpy(z) and not require.all_finite(z):
         where = complex(A[~np.isfinite(z)][0])
+        name = rule if isinstance(rule, str) else getattr(rule, "func", rule).__name__
         raise ValueError(
-            f"every mode must be the sample of one by {rule!r}; got A = {where:g}. "
+            f"every mode must be the sample of one by {name!r}; got A = {where:g}. "
             "Choose another rule."
         )
-    return z
+    f, now, before = scheme.modes(z, z)
+    gain = now if before is None else f * now + before
+    return z, system.B / (gain[..., None] if kind(system).ports else gain)
+
+
+def _matrix_undone(system: Any, scheme: Scheme) -> tuple[Array, Array]:
+    """Z = f^-1(A_d) and step B, in the units that balance A_d and back."""
+    xp = backend.library(system.A)
+    units = backend.balance(system.A)[..., None]
+    turned = xp.matrix_transpose(units)
+    Z = scheme.inverse_matrices(backend.times_two_to(system.A, turned - units))
+    B = backend.times_two_to(system.B[..., None], -units)
+    f, now, before = scheme.matrices(Z, backend.eye(Z.shape[-1], Z))
+    gain = now if before is None else backend.matmul(f, now) + before
+    B = xp.linalg.solve(gain, xp.astype(B, gain.dtype))
+    return backend.times_two_to(Z, units - turned), backend.times_two_to(B, units)[..., 0]
 
 
 def low_rank(form: Any, rule: Rule) -> Feedback | None:
@@ -791,9 +843,17 @@ def _fractional(alpha: float) -> Scheme:
     def inverse(f: Array) -> Array:
         return (f - 1) / (1 - alpha + alpha * f)
 
+    def inverse_matrices(A: Array) -> Array:
+        identity = backend.eye(A.shape[-1], A)
+        below = (1 - alpha) * identity + alpha * A
+        if backend.is_numpy(below):
+            backend.refuse_singular(below, float(np.finfo(below.dtype).eps))
+        return backend.library(A).linalg.solve(below, A - identity)
+
     base = partial(tables.fraction, alpha=alpha)
     feedback = partial(generating_function.bilinear, alpha=alpha)
-    return Scheme(modes, matrices, base, inverse, exponential=False, low_rank=feedback)
+    undone = (inverse, inverse_matrices)
+    return Scheme(modes, matrices, base, *undone, exponential=False, low_rank=feedback)
 
 
 _OVERFLOW = (
@@ -802,16 +862,16 @@ _OVERFLOW = (
 )
 _ONE_TAP = partial(_hold_matrices, taps=1)
 _TWO_TAPS = partial(_hold_matrices, taps=2)
-_IMPULSE = Scheme(_impulse_modes, _impulse_matrices, tables.exponential, _log)
+_IMPULSE = Scheme(_impulse_modes, _impulse_matrices, tables.exponential, _log, backend.logm)
 
 SCHEMES: dict[str, Scheme] = {
-    "zoh": Scheme(_zoh_modes, _ONE_TAP, tables.exponential, _log),
+    "zoh": Scheme(_zoh_modes, _ONE_TAP, tables.exponential, _log, backend.logm),
     "bilinear": _fractional(0.5),
     "forward": _fractional(0.0),
     "backward": _fractional(1.0),
     "impulse": _IMPULSE,
     "mamba": _IMPULSE,
-    "foh": Scheme(_foh_modes, _TWO_TAPS, tables.exponential, None),
+    "foh": Scheme(_foh_modes, _TWO_TAPS, tables.exponential, _log, backend.logm),
 }
 RULES: dict[str, Callable[[Continuous], Discrete]] = {
     "zoh": zoh,

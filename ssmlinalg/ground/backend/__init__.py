@@ -26,6 +26,8 @@ from .libraries import library as library
 from .libraries import namespace as namespace
 from .libraries import refuse_unreadable as refuse_unreadable
 from .matrix_exponential import expm as expm
+from .matrix_logarithm import logm as logm
+from .matrix_logarithm import refuse_singular as refuse_singular
 from .number_types import as_complex as as_complex
 from .number_types import cast as cast
 from .number_types import complex_of as complex_of
