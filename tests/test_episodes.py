@@ -38,6 +38,18 @@ def test_episodes_are_scans_of_their_own(name: str, begins: list[bool], seed: in
     assert np.abs(last - state).max() <= 64 * EPS * length * np.abs(state).max()
 
 
+@pytest.mark.parametrize("name", ["s4d-lin", "s5"])
+def test_a_reset_at_the_first_sample_forgets_the_state_given(name: str) -> None:
+    form: Any = inits.INITS[name](6, channels=2)
+    u = np.random.default_rng(0).standard_normal((2, 9))
+    before = 3 * scan(form, u)[1]
+    reset = np.arange(9) == 0
+    y, last = scan_episodes(form, u, reset, before)
+    expected, rest = scan_episodes(form, u, reset)
+    np.testing.assert_allclose(y, expected, atol=64 * EPS * np.abs(expected).max())
+    np.testing.assert_allclose(last, rest, atol=64 * EPS * np.abs(rest).max())
+
+
 def test_each_signal_has_its_own_episodes() -> None:
     form = inits.s4d_lin_init(8, channels=2)
     u = np.random.default_rng(0).standard_normal((3, 2, 20))

@@ -124,6 +124,13 @@ def test_growth_knows_neither_units_of_time_nor_rotations(
     assert kreiss(A * 2.0**40)[:2] == kreiss(A)[:2]
 
 
+@pytest.mark.parametrize("turned", [3.0, 3.1, math.pi, 20.0])
+def test_beyond_half_a_turn_only_the_numerical_abscissa_bounds_growth(turned: float) -> None:
+    """A sinusoid through both ends may be as high as it likes there."""
+    bound = bounds_between(turned, 40.0, np.array([0.0, 1]), np.array([1.0, 0.5]))
+    assert bound == pytest.approx(math.exp(40), rel=64 * EPS)
+
+
 @given(st.floats(0.1, 10), st.floats(0.01, 1.5), st.floats(0, 1))
 def test_between_two_times_a_sinusoid_reaches_its_crest(
     k: float, angle: float, part: float

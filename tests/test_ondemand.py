@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmlinalg import forms, hippo
+from ssmlinalg.ground import ondemand
 from ssmlinalg.ground.formats import EPS
 from ssmlinalg.ground.ondemand import ORDER, OnDemand
 
@@ -75,3 +76,11 @@ def test_the_whole_is_refused_when_memory_has_no_room_for_it() -> None:
     with pytest.raises(ValueError, match=r"must fit in .* GiB of memory"):
         forms.to_dense(hippo.legs(10**7))
     assert hippo.legs(ORDER).A.shape == (ORDER, ORDER)
+
+
+def test_the_last_order_that_is_written_down_is_the_one_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ondemand, "ORDER", 8)
+    assert isinstance(ondemand.by_formula(8, np.subtract), np.ndarray)
+    assert isinstance(ondemand.by_formula(9, np.subtract), OnDemand)

@@ -467,6 +467,14 @@ GOOD = forms.Recurrence(0.5 * one, one, one, np.asarray(0.0))
 BOOLEAN: Any = [True]
 
 
+@pytest.mark.parametrize("name", ["s4d-lin", "s5", "s4"])
+@pytest.mark.parametrize("at", [[3, 2], [2, 2]])
+def test_indices_that_do_not_rise_are_refused_as_such(name: str, at: list[int]) -> None:
+    form: Any = inits.INITS[name](4)
+    with pytest.raises(ValueError, match="rising indices"):
+        states(form, np.ones((1, 5)), at)
+
+
 @pytest.mark.parametrize(
     "call",
     [
