@@ -70,6 +70,21 @@ def test_too_little_movement_or_too_few_values_prove_nothing():
         assert audit(arrays, target="mamba").findings == []
 
 
+@pytest.mark.parametrize(("dtype", "kinds_found"), [("bfloat16", set()), ("float32", {"reset"})])
+def test_a_movement_that_the_precision_hides_is_no_reset(dtype, kinds_found):
+    """A moved by half a per cent and D by less: in bfloat16 D is 1 again, in float32 it is not."""
+    arrays = trained("mamba", 5e-3)
+    arrays["dt_proj.bias"] += 1.0
+    arrays["D"] = np.linspace(0.9982, 1.003, 1024, dtype=np.float32)
+    if dtype == "float32":
+        arrays["D"] = np.ones(1024, np.float32)
+    held = {name: torch.tensor(array).to(getattr(torch, dtype)) for name, array in arrays.items()}
+    found = audit(held, target="mamba")
+    assert bool(torch.all(held["D"] == 1))
+    assert not found.layers[0].fresh
+    assert kinds(found) == kinds_found
+
+
 def test_a_formula_of_another_kind_is_not_taken_for_training():
     """A that is 1.2 times ours in all channels was chosen so."""
     arrays = TARGETS["mamba"].to(inits.mamba_init(16, channels=1024))

@@ -43,6 +43,13 @@ def test_the_basis_of_many_sections_is_as_unitary_as_that_of_few(measure: str) -
     assert decompose.eigenbasis(nplr(measure, 200)).orthogonality <= 8 * EPS
 
 
+def test_a_direction_that_b_all_but_holds_starts_no_vector() -> None:
+    """What is left of e_0 beside B is 1e-10 long, and its own direction rounding to six digits."""
+    B = np.array([1.0, 1e-10, 0])
+    V = decompose.eigenbasis(NPLR(-np.eye(3), B, np.zeros((3, 1)))).V
+    np.testing.assert_allclose(V, np.eye(3), atol=2e-10)
+
+
 @given(corrected, orders)
 def test_dplr_is_the_original_matrix_in_that_basis(measure: str, order: int) -> None:
     system = nplr(measure, order)
