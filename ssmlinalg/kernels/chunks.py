@@ -11,7 +11,7 @@ from ..forms import Delayed, View, batch, kind
 from ..ground import backend
 from ..ground.backend import Array
 from ..powers import tables
-from ..products import moments
+from ..products.exponential_sums import transposed_sums
 from ..products.linear_recurrences import (
     causal,
     geometric,
@@ -170,10 +170,9 @@ def _by_moments(run: Run, base: tables.Base, u: Array) -> Array:
     backward = xp.flip(u, axis=-1)
     if kind(run.system).ports:
         each = tables.reshaped(base, lambda part: part[..., None, :])
-        sums = moments(backward, each)
-        inputs = xp.sum(transposed(run.parts.B) * sums, axis=-2)
+        inputs = xp.sum(transposed(run.parts.B) * transposed_sums(backward, each), axis=-2)
     else:
-        inputs = run.parts.B[..., 0] * moments(backward, base)
+        inputs = run.parts.B[..., 0] * transposed_sums(backward, base)
     return run.transition.power(u.shape[-1]).A * run.state + inputs
 
 

@@ -12,7 +12,7 @@ from ..forms import DPLR, DenseRecurrence
 from ..ground import backend, require
 from ..ground.backend import Array
 from ..products.generating_function import bilinear, dense, power_series
-from ..products.markov_parameters import krylov
+from ..products.markov_parameters import baby_and_giant_steps
 
 MAX_BYTES = 1 << 23  # of powers and states at a time: what fits a cache
 
@@ -47,7 +47,7 @@ def dense_kernel(system: DenseRecurrence, length: int, *, max_bytes: int = MAX_B
     """
 
     def powers(A: Array, B: Array, C: Array) -> Array:
-        return krylov(A, B, C, length)
+        return baby_and_giant_steps(A, B, C, length)
 
     fields = _Fields(matrix=(system.A,), axes=(2,), vectors=(system.B, system.C))
     each = _bytes_of_powers(system.A.shape[-1], length)
@@ -99,7 +99,7 @@ def dplr_kernel(form: DPLR, length: int, *, max_bytes: int = MAX_BYTES) -> Array
 def _by_powers(length: int) -> Callable[..., Array]:
     def evaluate(Lambda: Array, P: Array, step: Array, B: Array, C: Array) -> Array:
         D, U, V, B_d = bilinear(Lambda, P, B, step)
-        return krylov(dense(D, U, V), B_d, C, length)
+        return baby_and_giant_steps(dense(D, U, V), B_d, C, length)
 
     return evaluate
 

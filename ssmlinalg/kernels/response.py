@@ -22,7 +22,8 @@ from ..forms import (
 from ..ground import backend, require
 from ..ground.backend import Array
 from ..powers import tables
-from ..products import MAX_BYTES, vandermonde
+from ..products import MAX_BYTES
+from ..products.exponential_sums import sums
 from .arguments import narrow_type, refuse_growth, refuse_size, widened
 from .dense import dense_kernel, dplr_kernel
 from .last_axes import broadcast, reshaped, transposed
@@ -147,7 +148,7 @@ def _sum_of_modes(system: View, base: tables.Base, length: int, max_bytes: int) 
     with backend.quietly(system.A):
         weights = system.C[..., :, None, :] * transposed(system.B)[..., None, :, :]
         nodes = tables.reshaped(base, lambda part: part[..., None, None, :])
-        return vandermonde(weights, nodes, length, direct=system.D, max_bytes=max_bytes)
+        return sums(weights, nodes, length, system.D, max_bytes)
 
 
 def _cannot_overflow(system: View, growth: float) -> bool:

@@ -63,9 +63,36 @@ def vandermonde(
     base = _base(nodes)
     rules = {"weights": ("n",), "nodes": ("n",), "direct": ()}
     given = {} if direct is None else {"direct": direct}
-    xp = together(rules, weights=weights, nodes=base.value, **given)
+    together(rules, weights=weights, nodes=base.value, **given)
     length = require.integer("length", length)
     max_bytes = require.integer("max_bytes", max_bytes)
+    return sums(weights, base, length, direct, max_bytes)
+
+
+def sums(
+    weights: Array, base: Base, length: int, direct: Array | None, max_bytes: int = MAX_BYTES
+) -> Array:
+    """The sums that `vandermonde` returns, of arrays that were checked.
+
+    Args:
+        weights: w (..., n).
+        base: of the nodes (..., n).
+        length: L.
+        direct: real (...), added at l = 0; None for 0.
+        max_bytes: as in `vandermonde`.
+
+    Returns:
+        Real sums (..., L).
+
+    Raises:
+        ValueError: on the host for sums that are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> sums(np.array([1.0 + 0j]), tables.number(np.array([0.5 + 0j])), 3, None)
+        array([1.  , 0.5 , 0.25])
+    """
+    xp = backend.library(weights)
     leads = [weights.shape[:-1], base.value.shape[:-1]]
     if direct is not None:
         leads.append(direct.shape)
@@ -109,11 +136,33 @@ def moments(signal: Array, nodes: Array | Base, *, max_bytes: int = MAX_BYTES) -
         array([1.75+0.j])
     """
     base = _base(nodes)
-    xp = together({"signal": ("L",), "nodes": ("n",)}, signal=signal, nodes=base.value)
+    together({"signal": ("L",), "nodes": ("n",)}, signal=signal, nodes=base.value)
     if backend.is_complex(signal):
         got = signal.dtype
         raise TypeError(f"`signal` must be real; got {got}. Pass its parts one after the other.")
-    max_bytes = require.integer("max_bytes", max_bytes)
+    return transposed_sums(signal, base, require.integer("max_bytes", max_bytes))
+
+
+def transposed_sums(signal: Array, base: Base, max_bytes: int = MAX_BYTES) -> Array:
+    """The sums that `moments` returns, of arrays that were checked.
+
+    Args:
+        signal: g (..., L), real.
+        base: of the nodes (..., n).
+        max_bytes: as in `vandermonde`.
+
+    Returns:
+        Complex moments (..., n).
+
+    Raises:
+        ValueError: on the host for sums that are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> transposed_sums(np.array([1.0, 1, 1]), tables.number(np.array([0.5 + 0j])))
+        array([1.75+0.j])
+    """
+    xp = backend.library(signal)
     batch = np.broadcast_shapes(signal.shape[:-1], base.value.shape[:-1])
     groups, base = _grouped_base(base, batch)
     signal = _grouped(signal, batch, groups)

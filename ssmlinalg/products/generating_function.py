@@ -23,7 +23,7 @@ from ..ground.gate import together
 from ..powers import tables
 from . import truncated_series
 from .cauchy_sums import point_slices
-from .exponential_sums import vandermonde
+from .exponential_sums import sums
 
 _AXES = {"Lambda": ("N",), "P": ("N", "R"), "B": ("N",), "C": ("N",), "step": ()}
 
@@ -256,7 +256,7 @@ def power_series(
     right = _stack(sampled.B, xp.matrix_transpose(sampled.U))
     weights = _all_pairs(left, right)
     both = xp.stack([weights, -1j * weights], axis=-2)
-    parts = vandermonde(both, D, length)  # real and imaginary parts of complex sums
+    parts = sums(both, D, length, None)  # real and imaginary parts of complex sums
     return _closed_series(backend.complex_of(parts[..., 0, :], parts[..., 1, :]))
 
 

@@ -48,8 +48,28 @@ def krylov(A: Array, B: Array, C: Array, length: int) -> Array:
         >>> krylov(A, np.array([0.0, 1.0]), np.array([1.0, 0.0]), 8)
         array([ 0.,  1.,  1.,  2.,  3.,  5.,  8., 13.])
     """
-    xp = together({"A": ("N", "N"), "B": ("N",), "C": ("N",)}, A=A, B=B, C=C)
-    length = require.integer("length", length)
+    together({"A": ("N", "N"), "B": ("N",), "C": ("N",)}, A=A, B=B, C=C)
+    return baby_and_giant_steps(A, B, C, require.integer("length", length))
+
+
+def baby_and_giant_steps(A: Array, B: Array, C: Array, length: int) -> Array:
+    """The numbers that `krylov` returns, of arrays that were checked.
+
+    Args:
+        A: (..., N, N).
+        B: (..., N).
+        C: (..., N).
+        length: L.
+
+    Returns:
+        Real numbers (..., L).
+
+    Example:
+        >>> import numpy as np
+        >>> baby_and_giant_steps(np.array([[0.5]]), np.ones(1), np.ones(1), 3)
+        array([1.  , 0.5 , 0.25])
+    """
+    xp = backend.library(A)
     A, B, C = _one_field(A, B, C)
     bits = (length - 1).bit_length()
     low = _baby_bits(A, B, C, bits)
