@@ -116,7 +116,7 @@ def discretize(
     one = ctx.eye(A.rows)
     with _singular(
         "I - alpha step A must be regular; "
-        f"got it singular at step={step}, alpha={alpha}; change either."
+        f"got it singular at step={step}, alpha={alpha}. Change either."
     ):
         inverse = ctx.inverse(one - a * h * A)
     return inverse * (one + (1 - a) * h * A), inverse * (h * B), ctx.zeros(A.rows, 1)

@@ -451,8 +451,11 @@ def test_pickles_and_the_files_of_others_are_refused(tmp_path):
         export.load(path)
     with pytest.raises(FileNotFoundError, match="`path` must be a file that can be read"):
         export.load(tmp_path / "b.safetensors")
-    with pytest.raises(IsADirectoryError, match="`path` must be a file that can be read"):
-        export.load(tmp_path)
+    with pytest.raises(ValueError, match="a file that save wrote"):
+        export.load(tmp_path)  # a folder stands for the file in it
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(IsADirectoryError, match="`path` must be"):
+        export.load(tmp_path / "empty")
 
 
 def test_a_file_with_its_arrays_reshaped_or_retyped_is_refused(tmp_path):
