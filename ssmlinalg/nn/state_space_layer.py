@@ -314,7 +314,8 @@ class SSM(torch.nn.Module):
             past, future = (form._replace(C=C) for C in form.C)
             future = future._replace(D=torch.zeros_like(form.D))
             late = scan(future, x.flip(-1), rule=self.rule)[0].flip(-1)
-            return scan(past, x, rule=self.rule)[0] + late
+            now = kernel(future, 1, rule=self.rule)[..., 0]  # lag 0 counts once
+            return scan(past, x, rule=self.rule)[0] + late - now @ x
         K = self._kernel(form, x.shape[-1])
         return bidirectional(x, K[0], K[1]) if self.bidirectional else convolve(x, K)
 

@@ -179,7 +179,9 @@ def turned(step: Array, A: Array) -> DoubleWord:
     rate, angle = parts(scaled(step, A))
     xp = backend.library(rate.hi)
     beyond = xp.abs(rate.hi) > _FASTEST
-    clipped = xp.where(beyond, _FASTEST * xp.sign(rate.hi), rate.hi)
+    fastest = _FASTEST * xp.ones_like(rate.hi)
+    signed = xp.where(rate.hi > 0, fastest, -fastest)
+    clipped = xp.where(beyond, signed, rate.hi)
     rate = DoubleWord(clipped, xp.where(beyond, xp.zeros_like(rate.lo), rate.lo))
     return _complex(rate, turns(angle))
 
