@@ -428,6 +428,45 @@ BAD = {
         TypeError,
         "one of",
     ),
+    "lengths beyond the signal": (
+        lambda layer: layer(torch.zeros(2, 9, WIDTH), lengths=torch.tensor([3, 90])),
+        ValueError,
+        "from 1 to 9",
+    ),
+    "an empty length": (
+        lambda layer: layer(torch.zeros(2, 9, WIDTH), lengths=torch.tensor([0, 9])),
+        ValueError,
+        "from 1 to 9",
+    ),
+    "lengths that are no integers": (
+        lambda layer: layer(torch.zeros(2, 9, WIDTH), lengths=torch.ones(2)),
+        TypeError,
+        "integers",
+    ),
+    "a list for lengths": (
+        lambda layer: layer(torch.zeros(2, 9, WIDTH), lengths=[3, 9]),
+        TypeError,
+        "as_tensor",
+    ),
+    "a scale of nothing": (
+        lambda layer: layer(torch.zeros(2, 9, WIDTH), step_scale=0.0),
+        ValueError,
+        "step_scale",
+    ),
+    "fields in one word": (lambda _: nn.SSM(WIDTH, train=cast("Any", "A")), TypeError, "train"),
+    "a word for a switch": (
+        lambda _: nn.SSM(WIDTH, bidirectional=cast("Any", "no")),
+        TypeError,
+        "bidirectional",
+    ),
+    "a number for a layer": (lambda _: nn.Block(3), TypeError, "layer"),
+    "too much dropout": (lambda layer: nn.Block(layer, dropout=2.0), ValueError, "dropout"),
+    "a signal longer than the kernel": (
+        lambda layer: nn.FixedLength(layer, 4)(torch.zeros(1, 9, WIDTH)),
+        ValueError,
+        "L <= 4",
+    ),
+    "a batch below nothing": (lambda layer: layer.initial_state(-1), ValueError, "batch_size"),
     "an unknown init": (lambda _: nn.SSM(WIDTH, init="s4d-line"), ValueError, "s4d-lin"),
     "an unknown rule": (lambda _: nn.SSM(WIDTH, rule="zho"), ValueError, "zoh"),
     "a misspelt option": (lambda _: nn.SSM(WIDTH, conditionning=4.0), TypeError, "conditionning"),
@@ -475,6 +514,17 @@ def test_bad_input_is_refused_in_a_sentence(call: str) -> None:
     function, error, words = BAD[call]
     with pytest.raises(error, match=words):
         function(nn.SSM(WIDTH, order=8))
+
+
+@pytest.mark.parametrize("name", ["ptd", "s4", "s5"])
+@pytest.mark.parametrize("batch", [0, 1, WIDTH])
+def test_any_batch_is_its_signals(name: str, batch: int) -> None:
+    layer = nn.SSM(WIDTH, order=7, init=name)
+    u = signals(batch=batch)
+    y = layer(u)
+    assert y.shape == u.shape
+    for row in range(batch):
+        assert_alike(y[row : row + 1], layer(u[row : row + 1]))
 
 
 def test_nan_passes_as_through_any_layer() -> None:

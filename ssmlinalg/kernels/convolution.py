@@ -248,7 +248,7 @@ def _cyclic(
     count = kept.stop - kept.start
     lead = tuple(k.shape[:-1])
     lead = require.broadcasts("u", tuple(u.shape[:-1]), lead, "the kernel")
-    if 0 in (u.shape[-1], k.shape[-1], count):
+    if 0 in (*lead, u.shape[-1], k.shape[-1], count):
         return _cast(backend.zeros((*lead, count), u), dtype)
     with backend.quietly(u):
         y = _cast(cyclic(u, k, _fast_length(period), kept, product), dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -47,7 +48,7 @@ class SGConv(torch.nn.Module):
         self.width = require.integer("width", width)
         self.length = require.integer("length", length)
         scales = sgconv_scales(self.length, dimension)
-        drawn = torch.Generator().manual_seed(seed)
+        drawn = torch.Generator().manual_seed(require.integer("seed", seed, least=0))
         self.weights = torch.nn.Parameter(torch.randn(width, scales, dimension, generator=drawn))
         self.decay = torch.nn.Parameter(torch.full((width,), float(decay)))
         self.D = torch.nn.Parameter(torch.randn(width, generator=drawn))
@@ -81,11 +82,7 @@ class SGConv(torch.nn.Module):
             TypeError: for what holds no real numbers.
             ValueError: for another width.
         """
-        checked_signal(u, self.width)
-        with precise(u):
-            x = u.to(self.D.dtype).mT
-            y = convolve(x, self.kernel()) + self.D[:, None] * x
-        return ambient(y.mT, u)
+        return _outputs(u, self.D, lambda length: self.kernel())
 
 
 class Hankel(torch.nn.Module):
@@ -124,7 +121,7 @@ class Hankel(torch.nn.Module):
         self.width = require.integer("width", width)
         order = require.integer("order", order)
         low, high = map(math.log, require.interval("step", step))
-        drawn = torch.Generator().manual_seed(seed)
+        drawn = torch.Generator().manual_seed(require.integer("seed", seed, least=0))
         self.h = torch.nn.Parameter(torch.randn(width, order, generator=drawn) / math.sqrt(order))
         log_step = low + (high - low) * torch.rand(width, generator=drawn)
         self.log_step = torch.nn.Parameter(log_step)
@@ -143,12 +140,7 @@ class Hankel(torch.nn.Module):
             TypeError: for what holds no real numbers.
             ValueError: for another width.
         """
-        checked_signal(u, self.width)
-        with precise(u):
-            x = u.to(self.D.dtype).mT
-            y = convolve(x, hope(self.h, self.log_step.exp(), x.shape[-1]))
-            y = y + self.D[:, None] * x
-        return ambient(y.mT, u)
+        return _outputs(u, self.D, lambda length: hope(self.h, self.log_step.exp(), length))
 
     def recurrence(self) -> Any:
         """The causal layer sample by sample, O(N^2) operations each.
@@ -170,3 +162,12 @@ class Hankel(torch.nn.Module):
                 return y + self.D * u, after
 
         return run
+
+
+def _outputs(u: Tensor, D: Tensor, kernel: Callable[[int], Tensor]) -> Tensor:
+    """The signals convolved with a kernel of their length, and D of them."""
+    checked_signal(u, len(D))
+    with precise(u):
+        x = u.to(D.dtype).mT
+        y = convolve(x, kernel(x.shape[-1])) + D[:, None] * x
+    return ambient(y.mT, u)

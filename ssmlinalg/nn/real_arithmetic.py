@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..discretize import sampled
 from ..forms import Delayed, batch, kind, view
+from ..ground import require
 from ..kernels import kernel
 from .state_space_layer import SSM
 
@@ -35,6 +36,7 @@ class RealStep(torch.nn.Module):
 
     def __init__(self, layer: SSM) -> None:
         super().__init__()
+        require.instance("layer", layer, SSM, "Give an nn.SSM.")
         layer.one_direction("RealStep")
         with torch.no_grad():
             system = sampled(layer.form(), rule=layer.rule)
@@ -110,7 +112,9 @@ class FixedLength(torch.nn.Module):
 
     def __init__(self, layer: SSM, length: int) -> None:
         super().__init__()
+        require.instance("layer", layer, SSM, "Give an nn.SSM.")
         layer.one_direction("FixedLength")
+        length = require.integer("length", length)
         with torch.no_grad():
             K = kernel(layer.form(), length, rule=layer.rule).flip(-1)
         self.groups = 1 if K.ndim == 3 else layer.width
@@ -118,5 +122,7 @@ class FixedLength(torch.nn.Module):
 
     def forward(self, u: Tensor) -> Any:
         """The outputs (batch, L, H) for signals (batch, L, H) of that length."""
+        most = self.weight.shape[-1]
+        require.shape("u", tuple(u.shape), f"(batch, L, H) with L <= {most}", u.shape[1] <= most)
         past = torch.nn.functional.pad(u.mT, (self.weight.shape[-1] - 1, 0))
         return torch.nn.functional.conv1d(past, self.weight, groups=self.groups).mT

@@ -39,6 +39,9 @@ class Block(torch.nn.Module):
 
     def __init__(self, layer: Any, *, norm: str = "layer", dropout: float = 0.0) -> None:
         super().__init__()
+        require.instance("layer", layer, torch.nn.Module, "Give a layer, such as nn.SSM(width).")
+        if not 0 <= require.real("dropout", dropout) < 1:
+            raise ValueError(f"`dropout` must lie in [0, 1); got {dropout}. Give 0 for none.")
         self.width = layer.width
         self.norm = NORMS[require.known("norm", norm, NORMS)](layer.width)
         self.layer = layer

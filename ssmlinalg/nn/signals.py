@@ -26,6 +26,18 @@ def checked_signal(u: Any, width: int) -> None:
     require.shape("u", shape, f"(batch, length, width) with width = {width}, length > 0", fits)
 
 
+def check_lengths(lengths: Tensor, length: int) -> None:
+    """Refuse lengths that are no integers from 1 to that of the signals, where they can be read."""
+    if lengths.is_floating_point() or lengths.dtype == torch.bool:
+        raise TypeError(f"`lengths` must hold integers; got {lengths.dtype}. Call lengths.long().")
+    if torch.compiler.is_compiling() or not lengths.numel():
+        return
+    least, most = int(lengths.min()), int(lengths.max())
+    if least < 1 or most > length:
+        rule = f"`lengths` must lie from 1 to {length}, the length of `u`"
+        raise ValueError(f"{rule}; got {least} to {most}. Cut them, and leave empty signals out.")
+
+
 def mask(lengths: Tensor, length: int) -> Tensor:
     """True at the samples that count, (batch, length)."""
     return torch.arange(length, device=lengths.device) < lengths[:, None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -25,7 +25,7 @@ from ..kernels import (
     states,
     stepper,
 )
-from .signals import ambient, checked_signal, mask, precise
+from .signals import ambient, check_lengths, checked_signal, mask, precise
 from .starting_forms import starting_form, stored, width_of
 
 FIELDS = ("A", "B", "C", "D", "step")
@@ -71,7 +71,7 @@ class SSM(torch.nn.Module):
         init: Any = "ptd",
         rule: str = "zoh",
         step: inits.Step | None = None,
-        train: Iterable[str] = FIELDS,
+        train: Sequence[str] = FIELDS,
         decay: str = "exp",
         bidirectional: bool = False,
         seed: int = 0,
@@ -80,7 +80,7 @@ class SSM(torch.nn.Module):
         super().__init__()
         self.width = require.integer("width", width)
         self.rule = require.known("rule", rule, RULES)
-        self.bidirectional = bidirectional
+        self.bidirectional = require.switch("bidirectional", bidirectional)
         drawn = {"step": step, "seed": seed, **options}
         form = starting_form(init, width, order, bidirectional=bidirectional, **drawn)
         self.form_name = type(form).__name__
@@ -88,6 +88,7 @@ class SSM(torch.nn.Module):
         arrays = real_parameters(form, decay=decay)
         held = {name: torch.nn.Parameter(_single(array)) for name, array in arrays.items()}
         self.add_module(self.form_name, torch.nn.ParameterDict(held))
+        require.listed("train", train, str, 'Write train=("C", "D").')
         self._train_only(tuple(train))
         self._kept: _Kept | None = None
 
@@ -234,6 +235,7 @@ class SSM(torch.nn.Module):
         with torch.no_grad():
             system = sampled(self.form(), rule=self.rule)
         recurrence = inner(system)
+        batch_size = require.integer("batch_size", batch_size)
         shape = (batch_size, *batch(system), recurrence.A.shape[-1])
         return torch.zeros(shape, dtype=recurrence.A.dtype, device=recurrence.A.device)
 
@@ -299,8 +301,10 @@ class SSM(torch.nn.Module):
     def _scaled(self, step_scale: float | Tensor) -> Any:
         """The form at another sampling rate."""
         form = self.form()
-        if isinstance(step_scale, float | int) and step_scale == 1:
-            return form
+        if not isinstance(step_scale, Tensor):
+            step_scale = require.real("step_scale", step_scale, above=0)
+            if step_scale == 1:
+                return form
         if not kind(form).continuous:
             rule = "`step_scale` must go with a model in continuous time"
             raise TypeError(f"{rule}; got one of {self.form_name}. Leave it out.")
@@ -367,12 +371,16 @@ class SSM(torch.nn.Module):
             got = f"{u.device} and {self._arrays['D'].device}"
             raise ValueError(f"`u` must be where the layer is; got {got}. Move one of them.")
         present = [name for name, value in given.items() if value is not None]
+        for name in present:
+            require.instance(name, given[name], Tensor, "Call torch.as_tensor.")
         sizes = {"lengths": u.shape[:1], "reset": u.shape[:2], "steps": u.shape[:2]}
         for name in present:
             if name in sizes:
                 wanted = tuple(sizes[name])
                 got = tuple(given[name].shape)  # pyright: ignore[reportOptionalMemberAccess]
                 require.shape(name, got, f"{wanted} as `u` has it", got == wanted)
+        if given["lengths"] is not None:
+            check_lengths(given["lengths"], u.shape[1])
         if set(present) - {"lengths"}:
             self.one_direction(f"forward with {', '.join(present)}")
         if len(set(present) - {"state"}) > 1:
