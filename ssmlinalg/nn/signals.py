@@ -32,7 +32,8 @@ def check_lengths(lengths: Tensor, length: int) -> None:
         raise TypeError(f"`lengths` must hold integers; got {lengths.dtype}. Call lengths.long().")
     if torch.compiler.is_compiling() or not lengths.numel():
         return
-    least, most = int(lengths.min()), int(lengths.max())
+    least = int(lengths.min())
+    most = int(lengths.max())
     if least < 1 or most > length:
         rule = f"`lengths` must lie from 1 to {length}, the length of `u`"
         raise ValueError(f"{rule}; got {least} to {most}. Cut them, and leave empty signals out.")
