@@ -1,0 +1,112 @@
+"""The functions phi_1 and phi_2 of exponential integrators, without loss at large phases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ground import backend
+from ..ground.backend import Array
+from ..ground.gate import together
+from ..powers import double_words
+
+
+def modulo_turns(step: Array, A: Array) -> tuple[Array, Array]:
+    """z = step A, and z modulo 2 pi i.
+
+    Args:
+        step: real (...), or times.
+        A: complex (...), broadcast.
+
+    Returns:
+        z and z modulo 2 pi i rounded once, both with the derivative of z.
+
+    Example:
+        >>> import numpy as np
+        >>> modulo_turns(np.ones(1), np.array([2j * np.pi]))[1].imag.round(12) + 0.0
+        array([0.])
+    """
+    together({"step": (), "A": ()}, step=step, A=A)
+    z = step * A
+    return z, radians(double_words.turned(step, A), z)
+
+
+def radians(words: Any, z: Array) -> Array:
+    """z modulo 2 pi i from its words. The second term is 0, and has the derivative."""
+    return double_words.radians(words) + (z - backend.constant(z))
+
+
+def phi1(z: Array, turned: Array) -> Array:
+    """The function phi_1(z) = (e^z - 1)/z of exponential integrators, 1 at z = 0.
+
+    Args:
+        z: complex (...).
+        turned: z modulo 2 pi i, without the rounding of a large phase.
+
+    Returns:
+        phi_1(z) (...).
+
+    Accuracy:
+        A few eps of |e^z - 1|/|z|.
+
+    Example:
+        >>> import numpy as np
+        >>> phi1(np.zeros(1) + 0j, np.zeros(1) + 0j)
+        array([1.+0.j])
+    """
+    together({"z": (), "turned": ()}, z=z, turned=turned)
+    return first_phi(z, turned)
+
+
+def phi2(z: Array, turned: Array) -> Array:
+    """The function phi_2(z) = (e^z - 1 - z)/z^2 of exponential integrators, 1/2 at z = 0.
+
+    Args:
+        z: complex (...).
+        turned: z modulo 2 pi i, without the rounding of a large phase.
+
+    Returns:
+        phi_2(z) (...).
+
+    Example:
+        >>> import numpy as np
+        >>> phi2(np.zeros(1) + 0j, np.zeros(1) + 0j)
+        array([0.5+0.j])
+    """
+    together({"z": (), "turned": ()}, z=z, turned=turned)
+    return second_phi(z, turned)
+
+
+def first_phi(z: Array, turned: Array) -> Array:
+    """The function `phi1` of arrays that were checked."""
+    return _phi(z, 1, _expm1(turned))
+
+
+def second_phi(z: Array, turned: Array) -> Array:
+    """The function `phi2` of arrays that were checked."""
+    return _phi(z, 2, first_phi(z, turned) - 1)
+
+
+def _phi(z: Array, index: int, numerator: Array) -> Array:
+    """numerator / z where |z| is not small, else sum_k z^k/(k + index)!.
+
+    The series has the right derivative at z = 0 as well.
+    """
+    xp = backend.library(z)
+    small = xp.abs(z) < 0.5
+    inside = xp.where(small, z, xp.zeros_like(z))
+    series = xp.ones_like(z)
+    for k in range(14, 0, -1):  # 0.5^15/15! is far below eps
+        series = 1 + inside * series / (k + index)
+    return xp.where(small, series / index, numerator / xp.where(small, xp.ones_like(z), z))
+
+
+def _expm1(z: Array) -> Array:
+    """e^z - 1 for complex z from real functions, accurate relative to |e^z - 1|.
+
+    PyTorch has no complex expm1.
+    """
+    xp = backend.library(z)
+    x = xp.real(z)
+    y = xp.imag(z)
+    real = xp.expm1(x) * xp.cos(y) - 2 * xp.sin(y / 2) ** 2
+    return backend.complex_of(real, xp.exp(x) * xp.sin(y))
