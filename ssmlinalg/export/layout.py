@@ -84,6 +84,17 @@ class Target(NamedTuple):
         return (self.declared,) if self.published is None else self.published(config)
 
 
+def form_in_names(arrays: Mapping[str, Any], forms: Mapping[str, type]) -> type:
+    """The one type of form that names such as "Paired.A" begin with; ValueError for others."""
+    named = {name.partition(".")[0] for name in arrays}
+    form = next((each for name, each in forms.items() if named == {name}), None)
+    if form is None:
+        rule = f"arrays must be named <Form>.<array> with one Form of {', '.join(forms)}"
+        got = ", ".join(arrays) or "no arrays"
+        raise ValueError(f"{rule}; got {got}. Rename them, or choose another target.")
+    return form
+
+
 def expect(form: object, takes: tuple[type, ...], target: str, remedy: str) -> None:
     """Raise TypeError with that remedy unless `form` is of a type that the target takes."""
     if type(form) not in takes:

@@ -27,7 +27,7 @@ import numpy as np
 from ..forms import KINDS, NPLR, Kind, check, plain
 from ..ground.backend import Array
 from .channels import on_host
-from .layout import Layout, Target, expect, read, stored
+from .layout import Layout, Target, expect, form_in_names, read, stored
 from .parametrization import as_parts
 from .published import MODEL
 
@@ -110,13 +110,7 @@ def back(arrays: Mapping[str, Array]) -> Any:
         >>> bool((back(to(form)).C == form.C).all())
         True
     """
-    named = {name.partition(".")[0] for name in arrays}
-    form = next((each for each in TAKES if {each.__name__} == named), None)
-    if form is None:
-        names = ", ".join(each.__name__ for each in TAKES)
-        rule = f"arrays must be named <Form>.<field> with one Form of {names}"
-        got = ", ".join(arrays) or "no arrays"
-        raise ValueError(f"{rule}; got {got}. Rename them, or choose another target.")
+    form = form_in_names(arrays, {each.__name__: each for each in TAKES})
     found = read(arrays, _layout(form))
     fields = {name.partition(".")[2]: array for name, array in found.items()}
     parts = [name for name in fields if name not in _REAL]

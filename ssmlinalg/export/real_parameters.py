@@ -28,7 +28,7 @@ from ..forms import DPLR, KINDS, check
 from ..ground import backend, require
 from ..ground.backend import Array, Complex
 from .channels import on_host
-from .layout import Layout, Target, expect, read, stored
+from .layout import Layout, Target, expect, form_in_names, read, stored
 from .parametrization import as_parts, first_index
 from .published import MODEL, own_group
 
@@ -260,19 +260,15 @@ def back(arrays: Mapping[str, Array]) -> Any:
         >>> back(to(s4d_lin_init(4))).B
         array([1.+0.j, 1.+0.j])
     """
-    named = {name.partition(".")[0] for name in arrays}
-    name = next(iter(named)) if len(named) == 1 else ""
-    if name not in NAMES:
-        rule = f"arrays must be named <Form>.<array> with one Form of {', '.join(NAMES)}"
-        got = ", ".join(arrays) or "no arrays"
-        raise ValueError(f"{rule}; got {got}. Rename them, or choose another target.")
-    absent = [f"{name}.{array}" for array in arrays_of("A", NAMES[name])]
-    found = read(arrays, _layout(NAMES[name]), optional=tuple(absent))
+    form = form_in_names(arrays, NAMES)
+    name = form.__name__
+    absent = [f"{name}.{array}" for array in arrays_of("A", form)]
+    found = read(arrays, _layout(form), optional=tuple(absent))
     if not any(array in found for array in absent):
         raise ValueError(f"arrays must hold the modes; got none of {', '.join(absent)}. Add them.")
     with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
-        form = form_of(name, {key.partition(".")[2]: array for key, array in found.items()})
-    return check(form)
+        model = form_of(name, {key.partition(".")[2]: array for key, array in found.items()})
+    return check(model)
 
 
 TARGET = Target(
