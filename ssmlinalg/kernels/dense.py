@@ -11,7 +11,7 @@ import numpy as np
 from ..forms import DPLR, DenseRecurrence
 from ..ground import backend, require
 from ..ground.backend import Array
-from ..products.generating_function import bilinear, dense, power_series
+from ..products.generating_function import bilinear, closed_by_feedback, dense
 from ..products.markov_parameters import baby_and_giant_steps
 
 MAX_BYTES = 1 << 23  # of powers and states at a time: what fits a cache
@@ -106,7 +106,7 @@ def _by_powers(length: int) -> Callable[..., Array]:
 
 def _by_series(length: int) -> Callable[..., Array]:
     def evaluate(Lambda: Array, P: Array, step: Array, B: Array, C: Array) -> Array:
-        return power_series(Lambda, P, B, C, step, length)
+        return closed_by_feedback(Lambda, P, B, C, step, length)
 
     return evaluate
 

@@ -247,8 +247,33 @@ def power_series(
         >>> power_series(0 * one, P, one, one, np.asarray(0.5), 3).round(6)
         array([0.333333, 0.111111, 0.037037])
     """
-    xp = together(_AXES, Lambda=Lambda, P=P, B=B, C=C, step=step)
-    length = require.integer("length", length)
+    together(_AXES, Lambda=Lambda, P=P, B=B, C=C, step=step)
+    return closed_by_feedback(Lambda, P, B, C, step, require.integer("length", length))
+
+
+def closed_by_feedback(
+    Lambda: Array, P: Array, B: Array, C: Array, step: Array, length: int
+) -> Array:
+    """The kernel that `power_series` returns, of arrays that were checked.
+
+    Args:
+        Lambda: (..., N).
+        P: (..., N, R).
+        B: (..., N).
+        C: (..., N).
+        step: (...).
+        length: L.
+
+    Returns:
+        Real numbers (..., L).
+
+    Example:
+        >>> one = np.ones(1) + 0j
+        >>> P = np.sqrt(2) * one[:, None]
+        >>> closed_by_feedback(0 * one, P, one, one, np.asarray(0.5), 2).round(6)
+        array([0.333333, 0.111111])
+    """
+    xp = backend.library(Lambda)
     sampled = bilinear(Lambda, P, B, step)
     modes = Lambda[..., None, None, None, :]
     D = tables.fraction(step[..., None, None, None, None], modes, 0.5)
