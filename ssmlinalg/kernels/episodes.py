@@ -9,7 +9,7 @@ from ..discretize import Rule, sampled
 from ..forms import Continuous, Discrete, View, check, is_recurrence, kind, view
 from ..ground import backend, require
 from ..ground.backend import Array
-from ..products.linear_recurrences import accumulate, output_of_states, states_of_inputs
+from ..products.linear_recurrences import continued, output_of_states, states_of_inputs
 from .arguments import one_field, signal_axes, state_of_shape
 from .blocks import fold_blocks
 from .last_axes import broadcast, transposed
@@ -98,12 +98,10 @@ def _check_reset(reset: Any, lead: tuple[int, ...], length: int) -> None:
 
 def _block(parts: View, ports: bool, state: Array, u: Array, kept: Array) -> tuple[Array, Array]:
     """The last state and the outputs of a block."""
-    xp = backend.library(u)
     A, B, C, D = parts
     inputs = u if ports else u[..., None, :]
     f = A[..., None, :] * kept[..., :, None]
     x = broadcast(states_of_inputs(transposed(inputs), transposed(B)), state.shape[:-1], 2)
-    first = f[..., :1, :] * state[..., None, :] + x[..., :1, :]
-    x = accumulate(f, xp.concat([first, x[..., 1:, :]], axis=-2))
+    x = continued(f, x, state)
     y = transposed(output_of_states(x, transposed(C))) + backend.matmul(D, inputs)
     return x[..., -1, :], y if ports else y[..., 0, :]

@@ -30,7 +30,7 @@ from ..forms import (
 from ..ground import backend, require
 from ..ground.backend import Array
 from ..powers import tables
-from ..products.linear_recurrences import accumulate, output_of_states, powers, states_of_inputs
+from ..products.linear_recurrences import continued, output_of_states, powers, states_of_inputs
 from .arguments import complex_like, one_field, real_signal, signal_axes, state_of_shape
 from .blocks import fold_blocks
 from .last_axes import broadcast, reshaped, transposed
@@ -127,14 +127,12 @@ class _Clocked(NamedTuple):
 
     def run(self, state: Array, u: Array, steps: Array) -> tuple[Array, Array]:
         """The last state and the outputs of a block."""
-        xp = backend.library(u)
         _, B, C, D = self.parts
         inputs = u if self.ports else u[..., None, :]
         f, gain = self.samples(steps)
         x = gain * states_of_inputs(transposed(inputs), transposed(B))
         x = broadcast(x, state.shape[:-1], 2)
-        first = f[..., :1, :] * state[..., None, :] + x[..., :1, :]
-        x = accumulate(f, xp.concat([first, x[..., 1:, :]], axis=-2))
+        x = continued(f, x, state)
         y = transposed(output_of_states(x, transposed(C)))
         y = y + backend.matmul(D, inputs)
         return x[..., -1, :], y if self.ports else y[..., 0, :]

@@ -101,6 +101,29 @@ def accumulate(a: Array, x: Array) -> Array:
     return _interleave(x[..., :1, :], even, odd)
 
 
+def continued(a: Array, x: Array, state: Array) -> Array:
+    """The states of the linear recurrence x_l <- a_l x_{l-1} + x_l, from a state before.
+
+    Args:
+        a: factors (..., L, n).
+        x: inputs (..., L, n), with all leading axes of the state.
+        state: (..., n).
+
+    Returns:
+        The states (..., L, n).
+
+    Cost:
+        That of `accumulate`.
+
+    Example:
+        >>> import numpy as np
+        >>> continued(np.full((3, 1), 0.5), np.zeros((3, 1)), np.array([8.0]))[:, 0]
+        array([4., 2., 1.])
+    """
+    first = a[..., :1, :] * state[..., None, :] + x[..., :1, :]
+    return accumulate(a, backend.library(x).concat([first, x[..., 1:, :]], axis=-2))
+
+
 def geometric(
     A: Array,
     x: Array,
