@@ -470,7 +470,7 @@ def test_keras_lmu_computes_what_we_compute(tmp_path):
     arrays = to("keras-lmu", form)
     np.savez(tmp_path / "arrays.npz", **{"u": u, **arrays})  # pyright: ignore[reportArgumentType]
     run(RUN_LMU, tmp_path)
-    output = np.load(tmp_path / "heard.npz")
+    output = np.load(tmp_path / "output.npz")
     scale = 2 * (np.abs(form.C).sum() + abs(form.D)) * np.abs(u).max()
     assert np.abs(output["A_made"] - arrays["A"]).max() <= 8 * 8 * SINGLE
     assert np.abs(output["B_made"] - arrays["B"]).max() <= 8 * 8 * SINGLE
