@@ -11,6 +11,7 @@ from .. import hippo
 from ..forms import MIMO
 from ..ground.formats import EPS
 from ..matrices import hinf_distance
+from ..matrices.refined_solves import refined
 from .records import NOTHING, Faults, Identified, Observation
 
 TARGET = "ptd-mat"
@@ -47,7 +48,8 @@ def perturbed(form: MIMO) -> Perturbed | None:
     conditioning = float(np.linalg.cond(V))
     if not math.isfinite(conditioning) or conditioning * EPS >= 1:
         return None
-    whole = _real_if_close((V * Lambda) @ np.linalg.inv(V), conditioning)
+    whole = refined(V.T, np.linalg.inv(V).T, (V * Lambda).T).T
+    whole = _real_if_close(whole, conditioning)
     systems = {name: make(len(V)) for name, make in hippo.MEASURES.items()}
     sizes = {
         name: float(np.linalg.norm(whole - system.A) / np.linalg.norm(system.A))

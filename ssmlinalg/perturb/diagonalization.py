@@ -16,6 +16,7 @@ from ..ground.backend import Array, Complex
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from ..matrices import eigen, h_infinity, proved_abscissa
+from ..matrices.refined_solves import extended_product, refined
 from .modal_coordinates import conjugate_rows, real_columns
 
 # What can be perturbed: a continuous form with one input, or a square matrix of any origin.
@@ -194,7 +195,7 @@ class Diagonalization:
         if B is None:
             return Bounds(math.nan, math.nan, math.nan)
         perturbed = A + np.asarray(self.E)
-        drive = self.V @ self.B
+        drive = extended_product(self.V, self.B)
         drive = drive if np.iscomplexobj(perturbed) else drive.real
         # A coefficient that neither moves nor is driven (the sine of frequency zero) is no mode of
         # the transfer function.
@@ -220,8 +221,8 @@ class Diagonalization:
         return c @ self.V
 
     def drive(self, b: Array) -> Array:
-        """V^{-1} b of columns b (N, M) in those coordinates."""
-        return self.V_inv @ b
+        """V^{-1} b of columns b (N, M) in those coordinates, by a solve with one refinement."""
+        return refined(self.V, self.V_inv, b)
 
     def paired(self, C: np.ndarray, step: np.ndarray | float = 1.0) -> Paired:
         """The model with a half spectrum that reads the state in the coordinates of A.
@@ -354,12 +355,13 @@ def diagonalized(
         raise Defective(f"A + E must be diagonalizable; got {got}. {remedy}")
     if np.iscomplexobj(M):
         V_inv = np.linalg.inv(V)
-        drive = None if B is None else V_inv @ B
+        drive = None if B is None else refined(V, V_inv, B)
     else:
         pairs = int(np.count_nonzero(Lambda.imag > 0))
-        W = np.linalg.inv(real_columns(V, pairs))
+        R = real_columns(V, pairs)
+        W = np.linalg.inv(R)
         V_inv = conjugate_rows(W, pairs)
-        drive = None if B is None else conjugate_rows(W @ B, pairs)
+        drive = None if B is None else conjugate_rows(refined(R, W, B), pairs)
     factors = partial(Factors, V, V_inv, E)
     return Diagonalization(
         system=system,

@@ -12,6 +12,7 @@ from ..ground import require
 from ..ground.backend import Array
 from ..hippo import legs
 from ..matrices import eigen
+from ..matrices.refined_solves import refined
 from .diagonalization import (
     Diagonalization,
     Factors,
@@ -160,7 +161,8 @@ def _certified(
 ) -> Diagonalization:
     pairs = int(np.count_nonzero(found.Lambda.imag > 0))
     V_inv = conjugate_rows(np.linalg.inv(real_columns(found.V, pairs)), pairs)
-    E = ((found.V * found.Lambda) @ V_inv).real - A
+    whole = refined(found.V.T, V_inv.T, (found.V * found.Lambda).T).T
+    E = whole.real - A
     factors = partial(Factors, found.V, V_inv, E)
     return Diagonalization(
         system=system,
