@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from strategies import EPS, signal
 
-from ssmlinalg import forms, inits, kernels
+from ssmlinalg import forms, hippo, inits, kernels
 
 torch: Any = pytest.importorskip("torch")
 
@@ -254,6 +254,54 @@ def test_autocast_changes_no_bit(name: str, dtype: Any) -> None:
     with torch.autocast("cpu", dtype=dtype):
         found = flat(CALLS[name].function(*arguments))
     assert_same(found, expected, tolerance=0.0)
+
+
+def slopes_in_single(function: Callable[..., Any], arguments: Any, within: bool) -> list[Any]:
+    """The gradients of a sum with weights, all within autocast or all outside."""
+    leaves = tuple(in_single(x).clone().requires_grad_() for x in arguments)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=within):
+        outputs = [x for x in flat(function(*leaves)) if x.requires_grad]
+        drawn = torch.Generator().manual_seed(0)
+        weights = [torch.randn(x.shape, generator=drawn).to(x.dtype) for x in outputs]
+        slopes = torch.autograd.grad(outputs, leaves, weights, allow_unused=True)
+    return [slope for slope in slopes if slope is not None]
+
+
+def assert_slopes(found: list[Any], expected: list[Any]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        tolerance = 16 * float(np.finfo(np.float32).eps) * float(other.abs().max())
+        assert float((one - other).abs().max()) <= tolerance
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_autocast_leaves_gradients_alone_where_backward_is_called_within_it(name: str) -> None:
+    """PyTorch rounds the products of derivatives to 16 bits as well."""
+    call = CALLS[name]
+    expected = slopes_in_single(call.function, call.arguments, within=False)
+    assert_slopes(slopes_in_single(call.function, call.arguments, within=True), expected)
+
+
+@pytest.mark.parametrize("rule", ["bilinear", "backward", "zoh"])
+def test_autocast_leaves_the_solves_of_a_matrix_alone(rule: str) -> None:
+    form = forms.Dense(*hippo.legs(6)[:2], C=np.ones(6), D=np.zeros(()), step=np.asarray(0.1))
+    call = of_form(lambda f: kernels.kernel(f, LENGTH, rule=rule), form)
+    expected = slopes_in_single(call.function, call.arguments, within=False)
+    assert_slopes(slopes_in_single(call.function, call.arguments, within=True), expected)
+    fields = tuple(map(in_single, call.arguments))
+    _, forward = torch.func.jvp(call.function, fields, fields)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        _, within = torch.func.jvp(call.function, fields, fields)
+        mapped = torch.func.vmap(call.function)(*(x[None] for x in fields))
+    assert_slopes([within], [forward])
+    assert_slopes([mapped[0]], [call.function(*fields)])
+
+
+@pytest.mark.parametrize("name", ["scan s5 zoh", "kernel s4d-lin zoh", "scan s4 zoh"])
+def test_autocast_leaves_gradients_of_what_is_compiled_alone(name: str) -> None:
+    call = CALLS[name]
+    expected = slopes_in_single(call.function, call.arguments, within=False)
+    function = compiled(call.function, "aot_eager")
+    assert_slopes(slopes_in_single(function, call.arguments, within=True), expected)
 
 
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])

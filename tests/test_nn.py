@@ -230,6 +230,51 @@ def test_autocast_and_sixteen_bits_change_the_output_only(name: str, dtype: Any)
     assert torch.equal(layer(rounded), layer(rounded.float()).to(dtype))
 
 
+CALLED: dict[str, Any] = {  # what a layer is given beside the signal
+    "alone": lambda: {},
+    "with its state": lambda: {"return_state": True},
+    "with episodes": lambda: {"reset": torch.arange(LENGTH).expand(2, -1) % 7 == 3},
+    "with steps": lambda: {"steps": 0.02 + 0.01 * torch.arange(LENGTH).expand(2, -1)},
+}
+
+
+def layer_named(name: str) -> Any:
+    long = {"SGConv": nn.SGConv, "Hankel": nn.Hankel}
+    return long[name](WIDTH, 20) if name in long else nn.SSM(WIDTH, order=8, init=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        *((name, called) for name in ("ptd", "s5") for called in CALLED),
+        *(("lru", called) for called in CALLED if called != "with steps"),
+        *(("s4", called) for called in ("alone", "with its state")),
+        *((name, "alone") for name in ("SGConv", "Hankel")),
+    ],
+)
+def test_autocast_leaves_gradients_alone(name: str, called: str) -> None:
+    """Wherever `backward` is called: PyTorch rounds the products of derivatives as well."""
+    layer = layer_named(name)
+    options = CALLED[called]()
+    weights = signals(seed=1).bfloat16().float()  # which the output's type holds
+
+    def slopes(within: bool, inside: bool) -> list[Any]:
+        u = signals().requires_grad_()
+        layer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=within):
+            y = layer(u, **options)
+            y = y[0] if "return_state" in options else y
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=inside):
+            (y.float() * weights).sum().backward()
+        found = [u.grad, *(parameter.grad for parameter in layer.parameters())]
+        return [slope.clone() for slope in found if slope is not None]
+
+    alone = slopes(False, False)
+    for found in (slopes(True, False), slopes(True, True)):
+        for got, expected in zip(found, alone, strict=True):
+            assert (got - expected).abs().max() <= 16 * SINGLE * expected.abs().max()
+
+
 def test_double_precision_is_kept() -> None:
     layer = nn.SSM(WIDTH, order=8).double()
     y = layer(signals().double())

@@ -151,5 +151,5 @@ def _matrix_undone(system: Any, scheme: Scheme) -> tuple[Array, Array]:
     B = backend.times_two_to(system.B[..., None], -units)
     f, now, before = scheme.matrices(Z, backend.eye(Z.shape[-1], Z))
     gain = now if before is None else backend.matmul(f, now) + before
-    B = xp.linalg.solve(gain, xp.astype(B, gain.dtype))
+    B = backend.solve(gain, xp.astype(B, gain.dtype))
     return backend.times_two_to(Z, units - turned), backend.times_two_to(B, units)[..., 0]

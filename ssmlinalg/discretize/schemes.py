@@ -129,7 +129,7 @@ def fractional(alpha: float) -> Scheme:
         B = xp.broadcast_to(B, (*lead, N, M))
         identity = backend.eye(N, Z)
         right = xp.concat([identity + (1 - alpha) * Z, B], axis=-1)
-        solved = xp.linalg.solve(identity - alpha * Z, right)
+        solved = backend.solve(identity - alpha * Z, right)
         return Samples(solved[..., :N], solved[..., N:])
 
     def inverse(f: Array) -> Array:
@@ -140,7 +140,7 @@ def fractional(alpha: float) -> Scheme:
         below = (1 - alpha) * identity + alpha * A
         if backend.is_numpy(below):
             backend.refuse_singular(below, float(np.finfo(below.dtype).eps))
-        return backend.library(A).linalg.solve(below, A - identity)
+        return backend.solve(below, A - identity)
 
     base = partial(tables.fraction, alpha=alpha)
     feedback = partial(generating_function.bilinear, alpha=alpha)

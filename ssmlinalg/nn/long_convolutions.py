@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..ground import require
 from ..kernels import convolve, hope, hope_recurrence, sgconv, sgconv_norm, sgconv_scales, stepper
-from .signals import ambient, checked_signal, precise
+from .signals import ambient, checked_signal
 
 
 class SGConv(torch.nn.Module):
@@ -167,7 +167,6 @@ class Hankel(torch.nn.Module):
 def _outputs(u: Tensor, D: Tensor, kernel: Callable[[int], Tensor]) -> Tensor:
     """The signals convolved with a kernel of their length, and D of them."""
     checked_signal(u, len(D))
-    with precise(u):
-        x = u.to(D.dtype).mT
-        y = convolve(x, kernel(x.shape[-1])) + D[:, None] * x
+    x = u.to(D.dtype).mT
+    y = convolve(x, kernel(x.shape[-1])) + D[:, None] * x
     return ambient(y.mT, u)

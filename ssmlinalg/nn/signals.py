@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -42,11 +41,6 @@ def check_lengths(lengths: Tensor, length: int) -> None:
 def mask(lengths: Tensor, length: int) -> Tensor:
     """True at the samples that count, (batch, length)."""
     return torch.arange(length, device=lengths.device) < lengths[:, None]
-
-
-def precise(u: Tensor) -> AbstractContextManager[Any]:
-    """Autocast off: a kernel in 16 bits is another one."""
-    return torch.autocast(u.device.type, enabled=False)
 
 
 def ambient(y: Tensor, u: Tensor) -> Tensor:

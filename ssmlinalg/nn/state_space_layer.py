@@ -14,7 +14,7 @@ from .. import export, inits
 from ..discretize import RULES, sampled
 from ..export.real_parameters import NAMES, arrays_of, form_of, real_parameters
 from ..forms import batch, inner, kind
-from ..ground import require
+from ..ground import backend, require
 from ..kernels import (
     bidirectional,
     convolve,
@@ -25,7 +25,7 @@ from ..kernels import (
     states,
     stepper,
 )
-from .signals import ambient, check_lengths, checked_signal, mask, precise
+from .signals import ambient, check_lengths, checked_signal, mask
 from .starting_forms import starting_form, stored, width_of
 
 FIELDS = ("A", "B", "C", "D", "step")
@@ -183,15 +183,14 @@ class SSM(torch.nn.Module):
             ValueError: for shapes that do not fit.
         """
         self._check_call(u, state=state, lengths=lengths, reset=reset, steps=steps)
-        with precise(u):
-            form = self._scaled(step_scale)
-            x = u.to(self._arrays["D"].dtype).mT
-            if lengths is not None:
-                x = x * mask(lengths, u.shape[1])[:, None, :]
-            if not (return_state or state is not None or reset is not None or steps is not None):
-                y = self._convolved(form, x)
-            else:
-                y, state = self._run(form, x, state, lengths, reset, steps)
+        form = self._scaled(step_scale)
+        x = u.to(self._arrays["D"].dtype).mT
+        if lengths is not None:
+            x = x * mask(lengths, u.shape[1])[:, None, :]
+        if not (return_state or state is not None or reset is not None or steps is not None):
+            y = self._convolved(form, x)
+        else:
+            y, state = self._run(form, x, state, lengths, reset, steps)
         y = ambient(y.mT, u)
         return (y, state) if return_state else y
 
@@ -319,7 +318,7 @@ class SSM(torch.nn.Module):
             future = future._replace(D=torch.zeros_like(form.D))
             late = scan(future, x.flip(-1), rule=self.rule)[0].flip(-1)
             now = kernel(future, 1, rule=self.rule)[..., 0]  # lag 0 counts once
-            return scan(past, x, rule=self.rule)[0] + late - now @ x
+            return scan(past, x, rule=self.rule)[0] + late - backend.matmul(now, x)
         K = self._kernel(form, x.shape[-1])
         return bidirectional(x, K[0], K[1]) if self.bidirectional else convolve(x, K)
 

@@ -51,3 +51,4 @@ from .vectors import column as column
 from .vectors import matmul as matmul
 from .vectors import matvec as matvec
 from .vectors import row as row
+from .vectors import solve as solve

@@ -8,8 +8,9 @@ from .libraries import Array, kind, library
 def matmul(x: Array, y: Array) -> Array:
     """The product of matrices in the precision of its arrays.
 
-    PyTorch computes products of float32 in 16 bits under torch.autocast, and JAX may round them to
-    fewer digits on an accelerator. Kernels and states have no digits to lose: here neither does.
+    PyTorch computes products of float32 in 16 bits under torch.autocast, derivatives included, and
+    JAX may round them to fewer digits on an accelerator. Kernels and states have no digits to lose:
+    here neither does.
 
     Args:
         x: (..., M, N).
@@ -27,13 +28,32 @@ def matmul(x: Array, y: Array) -> Array:
     if kind(x) == "jax":
         return product(x, y, precision="highest")
     if kind(x) == "torch":
-        import torch
-
-        where = x.device.type
-        if torch.amp.is_autocast_available(where) and torch.is_autocast_enabled(where):
-            with torch.autocast(where, enabled=False):
-                return product(x, y)
+        from .torch_products import product
     return product(x, y)
+
+
+def solve(A: Array, B: Array) -> Array:
+    """The solution of a linear system in the precision of its arrays, derivatives included.
+
+    Args:
+        A: (..., N, N).
+        B: (..., N, K).
+
+    Returns:
+        X (..., N, K) with A X = B.
+
+    Raises:
+        numpy.linalg.LinAlgError: on the host for a singular matrix.
+
+    Example:
+        >>> import numpy as np
+        >>> solve(np.array([[2.0]]), np.array([[1.0]]))
+        array([[0.5]])
+    """
+    solution = library(A).linalg.solve
+    if kind(A) == "torch":
+        from .torch_products import solve as solution
+    return solution(A, B)
 
 
 def row(x: Array) -> Array:
