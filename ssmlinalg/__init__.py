@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from . import nn as nn
     from . import perturb as perturb
     from . import products as products
+    from . import reduce as reduce
     from . import reference as reference
     from . import report as report
     from . import systems as systems
@@ -63,6 +64,7 @@ _ROOMS = (
     "nn",
     "perturb",
     "products",
+    "reduce",
     "reference",
     "report",
     "systems",

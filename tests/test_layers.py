@@ -20,7 +20,7 @@ FLOORS = (
     "hippo decompose discretize",
     "perturb kernels",
     "inits systems",
-    "verification comparison",
+    "verification comparison reduce",
     "export doctor testing",
     "conversion audit nn",
     "report",
