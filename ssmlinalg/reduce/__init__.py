@@ -4,17 +4,30 @@
 question                     functions
 ===========================  ======================================================================
 how many states matter       `singular_values`, `gramians`
+a model with fewer           `balanced`, `hankel` (nearest in the Hankel norm), `modal` (modes stay)
 ===========================  ======================================================================
 
 Each reduction takes `order=` or `error=` in one of the `NORMS`, and returns a `Reduction`: the
 model in the form it came in, and its error from both sides.
 """
 
+from .balanced_truncation import balanced
 from .goals import NORMS
+from .hankel_approximation import hankel
 from .modal_gramians import ModalGramians, gramians, singular_values
+from .modal_truncation import modal
 from .reduction import Reduction
 
-__all__ = ["NORMS", "ModalGramians", "Reduction", "gramians", "singular_values"]
+__all__ = [
+    "NORMS",
+    "ModalGramians",
+    "Reduction",
+    "balanced",
+    "gramians",
+    "hankel",
+    "modal",
+    "singular_values",
+]
 
 
 def __dir__() -> list[str]:

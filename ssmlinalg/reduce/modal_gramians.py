@@ -11,7 +11,7 @@ from ..ground import require
 from ..ground.backend import Complex, Real
 from ..matrices.graded_svd import graded_singular_values
 from ..products.cauchy_factor import denominators, gramian_factor
-from .real_systems import RealSystems, modal, modes_of, whole
+from .real_systems import RealSystems, has_modes, modes_of, readable, whole
 
 
 class ModalGramians(NamedTuple):
@@ -65,7 +65,7 @@ def gramians(form: Any) -> ModalGramians:
         array([[0.25  , 0.3333],
                [0.3333, 0.5   ]])
     """
-    modes = whole(_modes(form))
+    modes = whole(eigenvalues_of(form))
     apart = denominators(modes.A[..., None], modes.A[:, None], discrete=modes.discrete)
     B = modes.B
     C = modes.C
@@ -113,15 +113,21 @@ def singular_values(form: Any) -> Real:
         >>> bool(singular_values(form)[-1] < 1e-15)
         True
     """
-    modes = _modes(form)
-    order = max(1, int(np.max(modes.order)))
-    sigma = np.stack([_singular_values(*factors) for factors in zip(*factors(modes), strict=True)])
+    modes = eigenvalues_of(form)
+    sigma = hankel_values(modes)
     with np.errstate(over="ignore"):
-        sigma = np.ldexp(sigma[:, :order], modes.gain[:, None])
+        sigma = np.ldexp(sigma, modes.gain[:, None])
     if not require.all_finite(sigma):
         rule = "Hankel singular values must fit double precision; got some that overflow"
         raise ValueError(f"{rule}. Scale B and C down.")
-    return sigma.reshape(*modes.batch, order)
+    return sigma.reshape(*modes.batch, -1)
+
+
+def hankel_values(modes: RealSystems) -> Real:
+    """The Hankel singular values (m, N) of the systems, in units of 2^gain."""
+    order = max(1, int(np.max(modes.order)))
+    each = [_singular_values(*factors) for factors in zip(*factors(modes), strict=True)]
+    return np.stack(each)[:, :order]
 
 
 def factors(modes: RealSystems) -> tuple[Complex, Complex]:
@@ -160,12 +166,13 @@ def squared_up(F: np.ndarray) -> np.ndarray:
     return L
 
 
-def _modes(form: Any) -> RealSystems:
-    """The modes of a form; TypeError where its A is a matrix."""
-    if not modal(form):
+def eigenvalues_of(form: Any) -> RealSystems:
+    """The modes of a form. TypeError where its A is a matrix, and what `readable` raises."""
+    form = readable(form)
+    if not has_modes(form):
         got = type(form).__name__
-        rule = "the form must hold eigenvalues for its Gramians to be those of modes"
-        raise TypeError(f"{rule}; got {got}. Use systems.hankel_singular_values.")
+        rule = "the form must hold eigenvalues, one for each mode"
+        raise TypeError(f"{rule}; got {got}. Diagonalize it with perturb, or use reduce.balanced.")
     return modes_of(form)
 
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import forms
+from ..forms import NPLR
+from ..ground import backend
 from ..ground.backend import Complex
 from ..matrices.scaling import times_power
 from ..systems.realization import on_host
@@ -21,7 +23,7 @@ from ..systems.realization import on_host
 class RealSystems(NamedTuple):
     """The modes of m real systems that are reduced together.
 
-    A mode of weight 0 stands at rest: B = C = 0, A = -1, or 0 in discrete time.
+    A mode of weight 0 stands at rest: B = C = 0, A = -1, or 1/2 in discrete time.
 
     Attributes:
         A: (m, n), Im >= 0.
@@ -55,9 +57,33 @@ class RealSystems(NamedTuple):
         return np.sum(self.used * (1 + self.pairs), axis=-1)
 
 
-def modal(form: Any) -> bool:
+def has_modes(form: Any) -> bool:
     """Whether A are eigenvalues: whether `modes_of` takes the form."""
     return not forms.kind(form).matrix
+
+
+def readable(form: Any) -> Any:
+    """The checked form. Raises TypeError for `NPLR`, which has no output, as `forms.check` does."""
+    if isinstance(form, NPLR):
+        remedy = "Turn it into a system with forms.to_dense, and replace C there."
+        raise TypeError(f"`form` must have an output; got NPLR, which has none. {remedy}")
+    return forms.check(form)
+
+
+def most_states(form: Any) -> int:
+    """How many states the real system of a form of modes can have: 2 for a mode off the axis."""
+    A: Complex = backend.to_numpy(forms.inner(form).A)
+    closed = not forms.kind(form).half and is_closed(form)
+    return A.shape[-1] * (1 if closed or not np.any(A.imag) else 2)
+
+
+def is_closed(form: Any) -> bool:
+    """Whether the spectrum of a form with y = Re(C x) holds the conjugate of every mode."""
+    A: Complex = backend.to_numpy(forms.inner(form).A)
+    above = np.sort(np.where(A.imag > 0, A, 0), axis=-1)
+    below = np.sort(np.where(A.imag < 0, A.conj(), 0), axis=-1)
+    slack = 64 * np.finfo(A.dtype).eps * np.max(np.abs(A))
+    return bool(np.all(np.abs(above - below) <= slack))
 
 
 def modes_of(form: Any) -> RealSystems:
@@ -87,17 +113,13 @@ def modes_of(form: Any) -> RealSystems:
     B = np.where(below[..., None], B.conj(), B)
     C = np.where(below[:, None], C.conj(), C)
     divide = _one_real_weight if B.shape[-1] == C.shape[-2] == 1 else _real_parts
-    A, B, C, used = _in_use(*divide(A, B, C))
     discrete = not known.continuous
-    modes = RealSystems(
-        A=np.where(used, A, discrete - 1.0),
-        B=np.where(used[..., None], B, 0),
-        C=np.where(used[:, None], C, 0),
-        discrete=discrete,
-        gain=drive + readout,
-        batch=batch,
-    )
-    return _damped(modes)
+    return _damped(assembled(*divide(A, B, C), discrete, drive + readout, batch))
+
+
+def rest(discrete: bool) -> float:
+    """A of modes without weight: damped, with a logarithm that every layer can hold."""
+    return 0.5 if discrete else -1.0
 
 
 def whole(modes: RealSystems) -> RealSystems:
@@ -106,7 +128,7 @@ def whole(modes: RealSystems) -> RealSystems:
     The output is the sum of C x over all of them.
     """
     pairs = modes.pairs
-    A = np.where(pairs, modes.A.conj(), modes.discrete - 1.0)
+    A = np.where(pairs, modes.A.conj(), rest(modes.discrete))
     B = np.where(pairs[..., None], modes.B.conj(), 0)
     C = np.where(pairs[:, None], modes.C.conj(), 0)
     return modes._replace(
@@ -135,7 +157,11 @@ def _one_real_weight(A: Complex, B: Complex, C: Complex) -> tuple[Complex, Compl
     The output is Re(C x): half of it belongs to the conjugate of a mode off the axis.
     """
     w = B[..., 0] * C[:, 0]
-    w = np.where(A.imag > 0, w / 2, w.real)
+    return _merged(A, np.where(A.imag > 0, w / 2, w.real + 0j))
+
+
+def _merged(A: Complex, w: Complex) -> tuple[Complex, Complex, Complex]:
+    """A, B and C of modes with the weights w (m, n), which equal modes share."""
     sort = np.lexsort((A.real, A.imag), axis=-1)
     A = np.take_along_axis(A, sort, -1)
     w = np.take_along_axis(w, sort, -1)
@@ -162,12 +188,48 @@ def _real_parts(A: Complex, B: Complex, C: Complex) -> tuple[Complex, Complex, C
     )
 
 
-def _in_use(A: Complex, B: Complex, C: Complex) -> tuple[Complex, Complex, Complex, np.ndarray]:
-    """The modes that some member uses, at least one of them, and which members do (m, n)."""
+def assembled(
+    A: Complex,
+    B: Complex,
+    C: Complex,
+    discrete: bool,
+    gain: np.ndarray,
+    batch: tuple[int, ...],
+) -> RealSystems:
+    """The systems, modes without weight at rest, those that no member uses left out but for one."""
     used = np.any(B != 0, axis=-1) & np.any(C != 0, axis=-2)
     kept = np.any(used, axis=0)
     kept[0] |= not np.any(kept)
-    return A[:, kept], B[:, kept], C[..., kept], used[:, kept]
+    used = used[:, kept]
+    return RealSystems(
+        A=np.where(used, A[:, kept], rest(discrete)),
+        B=np.where(used[..., None], B[:, kept], 0),
+        C=np.where(used[:, None], C[..., kept], 0),
+        discrete=discrete,
+        gain=gain,
+        batch=batch,
+    )
+
+
+def difference(first: RealSystems, second: RealSystems) -> RealSystems:
+    """The systems whose output is that of the first less that of the second.
+
+    Modes that both have are taken together where there is one input and one output.
+    """
+    moved = second.gain - first.gain
+    A = np.concatenate([first.A, second.A], axis=-1)
+    B = np.concatenate([first.B, second.B], axis=-2)
+    C = np.concatenate([first.C, -times_power(second.C, moved[:, None, None])], axis=-1)
+    if B.shape[-1] == C.shape[-2] == 1:
+        A, B, C = _merged(A, B[..., 0] * C[:, 0])
+    return assembled(A, B, C, first.discrete, first.gain, first.batch)
+
+
+def members(systems: RealSystems, chosen: Any) -> RealSystems:
+    """Some of the systems, an index array or a mask, as a batch of one axis."""
+    A, B, C, discrete, gain, _ = systems
+    gain = gain[chosen]
+    return RealSystems(A[chosen], B[chosen], C[chosen], discrete, gain, gain.shape)
 
 
 def _damped(modes: RealSystems) -> RealSystems:

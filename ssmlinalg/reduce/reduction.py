@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class Reduction(NamedTuple):
     """A model of fewer modes, and its error from both sides.
@@ -33,3 +35,8 @@ class Reduction(NamedTuple):
     conditioning: Any
     size: Any
     padding: Any
+
+
+def shaped(values: np.ndarray, batch: tuple[int, ...]) -> Any:
+    """Figures (m,) with the batch axes of a form, a Python number without any."""
+    return values.reshape(batch) if batch else values.item()

@@ -225,13 +225,13 @@ def _refuse_rounding(order: int, hankel: Real) -> None:
 
 
 def _controllability(system: Realization) -> Real:
-    system, units = _stable(system)
+    system, units = damped(system)
     F = controllability_factor(system)
     return fitted(F @ F.T, _of_pairs(units.state, F) + 2 * units.drive - units.rate)
 
 
 def _observability(system: Realization) -> Real:
-    system, units = _stable(system)
+    system, units = damped(system)
     F = observability_factor(system)
     return fitted(F @ F.T, 2 * units.readout - units.rate - _of_pairs(units.state, F))
 
@@ -244,12 +244,12 @@ def _of_pairs(state: np.ndarray, F: Real) -> np.ndarray:
 
 def _hankel(system: Realization) -> Real:
     states = len(real_blocks(system).A)
-    system, units = _stable(transferred(system))
+    system, units = damped(transferred(system))
     sigma = fitted(_balance(system).sigma, units.gain)
     return np.pad(sigma, (0, states - len(sigma)))
 
 
-def _stable(system: Realization) -> tuple[Realization, Units]:
+def damped(system: Realization) -> tuple[Realization, Units]:
     """One system in units of its own, and these, once it is known to be stable."""
     (system,), units = scaled(system)
     pole = undamped(system)

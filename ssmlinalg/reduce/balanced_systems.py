@@ -1,0 +1,138 @@
+"""Balanced realizations of single systems, from factors of their Gramians."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ..ground.backend import Complex, Real
+from ..matrices.eigen import condition
+from ..matrices.graded_svd import graded_svd
+from .modal_gramians import factors, squared_up
+from .real_systems import RealSystems, members
+
+
+class Realized(NamedTuple):
+    """Real matrices of one system: x' = A x + B u, or x_l = A x_{l-1} + B u_l; y = C x."""
+
+    A: Real
+    B: Real
+    C: Real
+
+
+class Balanced(NamedTuple):
+    """A realization whose Gramians are both diag(sigma), sigma falling.
+
+    Attributes:
+        A: (N, N).
+        B: (N, M).
+        C: (P, N).
+        sigma: (N,), the Hankel singular values.
+        from_given: (N, K), the balanced state of a state of the K that were given.
+    """
+
+    A: Real
+    B: Real
+    C: Real
+    sigma: Real
+    from_given: Real
+
+
+def balance(system: Realized, seen: Real, reached: Real, floor: float = 0.0) -> Balanced:
+    """The balanced realization of a system with the Gramians Q = F_Q F_Q^T and P = F_P F_P^T.
+
+    States with sigma at or below `floor` sigma_1 are left out.
+    """
+    U, sigma, V = graded_svd(seen.T @ reached)
+    kept = sigma > max(floor * np.max(sigma, initial=0), _LEAST)
+    root = np.sqrt(sigma[kept])
+    left = (seen @ U[:, kept] / root).T
+    right = reached @ V[:, kept] / root
+    return Balanced(
+        A=left @ system.A @ right,
+        B=left @ system.B,
+        C=system.C @ right,
+        sigma=sigma[kept],
+        from_given=left,
+    )
+
+
+def balanced_members(systems: RealSystems) -> Iterator[Balanced]:
+    """The balanced realization of each system of modes, of the order of its used modes."""
+    for index, (seen, reached) in enumerate(zip(*factors(systems), strict=True)):
+        kept = states(systems, index)
+        yield balance(
+            realized(systems, index),
+            squared_up(_real_parts(systems, index, seen)[kept]),
+            squared_up(_real_parts(systems, index, reached)[kept]),
+        )
+
+
+def states(systems: RealSystems, index: int) -> np.ndarray:
+    """Which of sqrt(2) (Re x, Im x), for real modes (x, 0), the system has: a mask (2n,)."""
+    used = systems.used[index]
+    return np.concatenate([used, used & systems.pairs[index]])
+
+
+def realized(systems: RealSystems, index: int) -> Realized:
+    """One system in the coordinates of `as_matrices`."""
+    used = systems.used[index]
+    return as_matrices((systems.A[index, used], systems.B[index, used], systems.C[index][:, used]))
+
+
+def as_matrices(modes: tuple[Complex, Complex, Complex]) -> Realized:
+    """The real system of modes on and above the axis: sqrt(2) (Re x, Im x), x of real modes."""
+    A, B, C = modes
+    pairs = A.imag > 0
+    root = np.where(pairs, math.sqrt(2), 1.0)
+    B = B * root[:, None]
+    C = C * root
+    real = np.diag(A.real)
+    imag = np.diag(A.imag)
+    kept = np.concatenate([np.ones(len(A), bool), pairs])
+    whole = np.block([[real, -imag], [imag, real]])
+    return Realized(
+        A=whole[np.ix_(kept, kept)],
+        B=np.concatenate([B.real, B.imag])[kept],
+        C=np.concatenate([C.real, -C.imag], axis=1)[:, kept],
+    )
+
+
+def _real_parts(systems: RealSystems, index: int, F: Complex) -> Real:
+    """The real factor (2n, 4n) of a Gramian in the coordinates of `realized`."""
+    n = len(F) // 2
+    pairs = systems.pairs[index][:, None]
+    above = F[:n]
+    below = F[n:]
+    first = np.where(pairs, (above + below) / math.sqrt(2), above)
+    second = np.where(pairs, (above - below) / (1j * math.sqrt(2)), 0)
+    turned: Complex = np.concatenate([first, second]) + 0j
+    return np.concatenate([turned.real, turned.imag], axis=1)
+
+
+def conditioning(systems: RealSystems) -> Real:
+    """kappa(V) (m,) of unit eigenvectors in balanced coordinates, 1 of no modes."""
+    found = np.ones(len(systems.A))
+    for index in np.flatnonzero(systems.order):
+        one = members(systems, [index])
+        (plain,) = balanced_members(one)
+        V = _eigenvectors(one, plain.from_given)
+        lengths = np.linalg.norm(V, axis=0)
+        found[index] = condition(V / lengths) if np.all(lengths > 0) else math.inf
+    return found
+
+
+def _eigenvectors(one: RealSystems, from_given: Real) -> Complex:
+    """The modes of one system, their conjugates last, as vectors of balanced coordinates."""
+    used = one.used[0]
+    pairs = one.pairs[0][used]
+    count = len(pairs)
+    V = from_given[:, :count] + 0j
+    V[:, pairs] -= 1j * from_given[:, count:]
+    return np.concatenate([V, V[:, pairs].conj()], axis=1)
+
+
+_LEAST = 1e-290  # below it square roots of sigma have no digits left

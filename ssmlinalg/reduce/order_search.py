@@ -1,0 +1,126 @@
+"""The least order at which a method meets an error, for all members of a batch together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ground.backend import Real
+from .goals import Goal
+
+
+class Method(NamedTuple):
+    """A method of reduction, ready for the members of one batch.
+
+    Attributes:
+        orders: (m,), the states of each member.
+        lower: (m, N + 1), the error that no model of each order gets below, falling.
+        size: (m,), the norm of each member.
+        propose: the model of a member and an order, None where the method has none.
+        error: bounds (k,) from above on the errors of models of the members (k,).
+    """
+
+    orders: np.ndarray
+    lower: Real
+    size: Real
+    propose: Callable[[int, int], Any]
+    error: Callable[[np.ndarray, Sequence[Any]], Real]
+
+
+class Found(NamedTuple):
+    """The models of all members, and their orders (m,)."""
+
+    models: list[Any]
+    orders: np.ndarray
+    least: np.ndarray
+
+
+def found(method: Method, goal: Goal) -> Found:
+    """The models that the goal asks for.
+
+    Raises ValueError where the method has no model of the order asked for.
+    """
+    if goal.order is not None:
+        return _of_order(method, goal.order)
+    allowed = np.full(len(method.size), goal.error)
+    return _within(method, allowed * method.size if goal.relative else allowed)
+
+
+def least_orders(lower: Real, error: Real) -> np.ndarray:
+    """The least order (m,) whose error is not bound to exceed `error` (m,)."""
+    return np.argmax(lower <= error[:, None], axis=-1)
+
+
+def _of_order(method: Method, order: int) -> Found:
+    orders = np.minimum(order, method.orders)
+    models = [method.propose(k, int(r)) for k, r in enumerate(orders)]
+    for k, model in enumerate(models):
+        if model is None:
+            raise ValueError(_between_equals(method, k, int(orders[k])))
+    return Found(models, orders, orders)
+
+
+def _between_equals(method: Method, member: int, order: int) -> str:
+    """The sentence that refuses an order, with the nearest that are possible."""
+    most = int(method.orders[member])
+    possible = [r for r in range(most + 1) if method.propose(member, r) is not None]
+    near = [max(r for r in possible if r < order), min(r for r in possible if r > order)]
+    where = f" in member {member}" if len(method.orders) > 1 else ""
+    rule = "`order` must not cut between Hankel singular values that rounding cannot tell apart"
+    return f"{rule}; got {order}{where}. Ask for {near[0]} or {near[1]}."
+
+
+class _Search(NamedTuple):
+    """Where the search of each member stands: no model below `low` is wanted, none from `high` on.
+
+    Attributes:
+        low: (m,), the highest order whose model was not within the error.
+        high: (m,), the lowest order tried from which a model was, -1 before.
+        step: (m,), how far to go up while there is none.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    step: np.ndarray
+
+    def wanted(self, orders: np.ndarray) -> np.ndarray:
+        """The next order of each member: steps that double, then halves."""
+        up = np.minimum(self.low + self.step, orders)
+        return np.where(self.high < 0, up, (self.low + self.high) // 2)
+
+    def active(self) -> np.ndarray:
+        """The members that are not done."""
+        return np.flatnonzero((self.high < 0) | (self.high - self.low > 1))
+
+
+def _within(method: Method, allowed: Real) -> Found:
+    """The first models within their errors, from the least order on."""
+    least = least_orders(method.lower, allowed)
+    search = _Search(least - 1, np.full(len(least), -1), np.ones(len(least), int))
+    models: list[Any] = [None] * len(least)
+    orders = method.orders.copy()
+    while len(active := search.active()):
+        wanted = search.wanted(method.orders)
+        tried = [_next(method, int(k), int(wanted[k])) for k in active]
+        errors = method.error(active, [model for _, model in tried])
+        for k, (order, model), error in zip(active, tried, errors, strict=True):
+            if error <= allowed[k] or order == method.orders[k]:
+                search.high[k] = wanted[k]
+                if models[k] is None or order < orders[k]:
+                    models[k] = model
+                    orders[k] = order
+            else:
+                search.low[k] = order
+                search.step[k] *= 2
+    return Found(models, orders, least)
+
+
+def _next(method: Method, member: int, order: int) -> tuple[int, Any]:
+    """The first model of at least `order` states."""
+    while True:
+        model = method.propose(member, order)
+        if model is not None:
+            return order, model
+        order += 1

@@ -1,0 +1,200 @@
+"""Known reductions: peers, libraries, ends of the range, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import control
+import numpy as np
+import pytest
+from strategies import EPS
+
+from ssmlinalg import forms, hippo, inits, kernel, reduce, systems
+from ssmlinalg.forms import (
+    MIMO,
+    Dense,
+    Diagonal,
+    Paired,
+    PairedRecurrence,
+)
+
+SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
+ZERO = np.asarray(0.0)
+UNIT = np.asarray(1.0)
+CLOSE = 1 + 1e-3  # how far apart the bounds of a norm may be
+METHODS = {"balanced": reduce.balanced, "hankel": reduce.hankel, "modal": reduce.modal}
+each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+
+
+def in_one_time(form: Any) -> Any:
+    """Modes that have steps of their own, in samples."""
+    if not isinstance(form, MIMO):
+        return form
+    return form._replace(
+        A=form.A * form.step, B=form.B * form.step[:, None], step=0 * form.step + 1
+    )
+
+
+def without_direct_path(form: Any) -> Any:
+    return form._replace(D=0 * np.asarray(form.D))
+
+
+def distance(norm: str, first: Any, second: Any) -> Any:
+    """An independent bound on a distance: that of `systems`, from above, and from below."""
+    first = without_direct_path(in_one_time(first))
+    second = without_direct_path(in_one_time(second))
+    found = getattr(systems, f"{norm}_distance")(first, second)
+    return getattr(found, "lower", found), getattr(found, "upper", found)
+
+
+@pytest.mark.parametrize("order", [1, 6, 16, 31])
+def test_python_control_finds_the_same_model(order):
+    form = inits.s4d_inv_init(32)
+    A, B, C, D, _ = forms.to_dense(form)
+    peer: Any = control.balred(control.ss(A, B[:, None], C[None], D), order)
+    small = reduce.balanced(form, order=order)
+    w = np.logspace(-2, 3, 200)
+    theirs = np.asarray(peer(1j * w)).ravel()
+    ours = systems.transfer(small.form, 1j * w)
+    assert np.abs(theirs - ours).max() <= 1e-9 * small.size
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_method
+def test_a_model_returns_to_its_library_and_its_rounding_is_measured(method, library, dtype):
+    host = inits.s4d_inv_init(16, channels=2)
+    form = forms.move(host, library, dtype=dtype)
+    small = method(form, error=1e-4)
+    assert type(small.form.A) is type(form.A)
+    assert small.form.A.dtype == form.A.dtype
+    assert small.form.step.dtype == form.step.dtype
+    low, _ = distance("hinf", forms.move(form, "numpy"), forms.move(small.form, "numpy"))
+    assert np.all(low <= small.upper * small.size * (1 + 1e-9))
+
+
+def test_an_lru_of_64_modes_keeps_seven_digits_with_60_states():
+    small = reduce.balanced(inits.lru_init(64), order=60)
+    assert small.upper <= 1e-7
+    assert small.form.A.shape[-1] <= 32
+
+
+def test_s4d_lin_needs_all_its_states():
+    """Of order 64 it has one real mode: 63 states, and no model of 62 is within 1e-3."""
+    small = reduce.balanced(inits.s4d_lin_init(64), error=1e-3)
+    assert small.order == small.least == 63
+
+
+def test_a_cut_between_equal_hankel_values_is_moved_or_refused():
+    delay = hippo.lmu(64)._replace(C=np.ones(64))  # of the newest and the oldest: values of 1
+    with pytest.raises(ValueError, match=r"tell apart; got 6\. Ask for 0 or") as refused:
+        reduce.balanced(delay, order=6)
+    assert SENTENCE.fullmatch(str(refused.value))
+    small = reduce.balanced(delay, error=0.1)
+    assert np.linalg.eigvals(small.form.A).real.max() < 0
+    assert small.upper <= 0.1
+
+
+def test_modes_of_an_all_pass_are_one_block():
+    """(s - 1)(s - 2)/((s + 1)(s + 2)) has both Hankel values 1."""
+    form = Paired(np.array([-1.0, -2.0]), np.ones(2), np.array([3.0, -6.0]), UNIT, UNIT)
+    assert np.allclose(reduce.singular_values(form), 1, rtol=8 * EPS)
+    with pytest.raises(ValueError, match=r"got 1\. Ask for 0 or 2"):
+        reduce.balanced(form, order=1)
+    assert reduce.balanced(form, error=0.3).order == 2
+
+
+def test_modes_that_all_but_coincide_are_perturbed_and_measured():
+    """Matrices next to a Jordan block come apart, and the error says by how much."""
+    from ssmlinalg.reduce.balanced_systems import Realized
+    from ssmlinalg.reduce.poles import nearby_poles
+
+    A = np.array([[-1.0, 1, 0], [0, -1, 1], [0, 0, -1]])
+    model = Realized(A, np.ones((3, 1)), np.array([[1.0, 0, 0]]))
+    found = nearby_poles(model)
+    assert found is not None
+    a, b, c = found
+    s = 1j * np.linspace(0, 5, 20)
+    G = [(model.C @ np.linalg.solve(x * np.eye(3) - A, model.B))[0, 0] for x in s]
+    H = [
+        np.sum(c[0] * b[:, 0] / (x - a) + (a.imag > 0) * np.conj(c[0] * b[:, 0] / (np.conj(x) - a)))
+        for x in s
+    ]
+    size = np.abs(np.subtract(G, H)).max()
+    assert 0 < size < 1e-6
+
+
+@each_method
+def test_no_states_are_a_mode_without_weight(method):
+    form = inits.s4d_lin_init(8, channels=2)
+    small = method(form, order=0)
+    assert np.array_equal(small.order, [0, 0])
+    assert np.array_equal(small.padding, [1, 1])
+    assert np.allclose(small.upper, 1)
+    assert np.array_equal(kernel(small.form, 4)[:, 1:], np.zeros((2, 3)))
+    assert np.array_equal(small.form.D, form.D)
+
+
+@each_method
+def test_a_zero_kernel_has_no_states(method):
+    form = inits.s4d_lin_init(8, channels=3)
+    form = form._replace(C=form.C * np.array([0, 1, 1e-200])[:, None])
+    small = method(form, error=1e-2)
+    assert small.order[0] == small.upper[0] == small.size[0] == 0
+    assert np.all(small.order[1:] > 0)  # relative for each channel
+    assert np.all(small.upper <= 1e-2)
+    assert np.array_equal(small.padding[0], small.form.A.shape[-1])
+    assert np.array_equal(method(form._replace(C=0 * form.C), error=1.0).order, [0, 0, 0])
+
+
+@each_method
+def test_errors_are_absolute_on_request(method):
+    form = inits.s4d_inv_init(8, channels=3)
+    form = form._replace(C=form.C * np.array([1, 1e-3, 1e3])[:, None])
+    small = method(form, error=1e-2, relative=False)
+    assert np.all(small.upper <= 1e-2)
+    assert small.order[1] == 0 < small.order[0] <= small.order[2]
+
+
+REFUSED = {
+    "neither": {},
+    "both": {"order": 3, "error": 0.1},
+    "zero error": {"error": 0.0},
+    "NaN": {"error": float("nan")},
+    "negative": {"error": -1.0},
+    "text": {"error": "small"},
+    "order beyond": {"order": 9},
+    "order below": {"order": -1},
+    "half an order": {"order": 2.5},
+    "norm": {"error": 0.1, "norm": "l2"},
+    "relative": {"error": 0.1, "relative": 1},
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@each_method
+def test_goals_that_cannot_be_meant_are_refused(method, case):
+    options: Any = REFUSED[case]
+    with pytest.raises((TypeError, ValueError)) as refused:
+        method(inits.s4d_lin_init(8), **options)
+    assert SENTENCE.fullmatch(str(refused.value))
+
+
+UNDAMPED = {
+    "undamped": Paired(np.array([1j, -1.0]), np.ones(2), np.ones(2), ZERO, UNIT),
+    "unstable": Diagonal(np.array([1.0]), np.ones(1), np.ones(1), ZERO, UNIT),
+    "on the circle": PairedRecurrence(np.array([1j]), np.ones(1), np.ones(1), ZERO),
+    "matrix": Dense(np.zeros((2, 2)), np.ones(2), np.ones(2), ZERO, UNIT),
+    "no output": hippo.legs(4),
+    "no system": Paired(np.ones((0, 2)), np.ones(2), np.ones(2), ZERO, UNIT),
+    "text": "model",
+}
+
+
+@pytest.mark.parametrize("case", UNDAMPED)
+@each_method
+def test_models_without_a_norm_are_refused(method, case):
+    with pytest.raises((TypeError, ValueError)) as refused:
+        method(UNDAMPED[case], order=1)
+    assert SENTENCE.fullmatch(str(refused.value))
