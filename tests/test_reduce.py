@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ssmlinalg.forms import (
     Recurrence,
 )
 from ssmlinalg.reduce.error_norms import norm_of
+from ssmlinalg.reduce.modal_gramians import hankel_values
 from ssmlinalg.reduce.real_systems import difference, modes_of
 
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
@@ -27,7 +29,12 @@ ZERO = np.asarray(0.0)
 UNIT = np.asarray(1.0)
 CLOSE = 1 + 1e-3  # how far apart the bounds of a norm may be
 norms = st.sampled_from(sorted(reduce.NORMS))
-METHODS = {"balanced": reduce.balanced, "hankel": reduce.hankel, "modal": reduce.modal}
+METHODS = {
+    "balanced": reduce.balanced,
+    "hankel": reduce.hankel,
+    "h2": reduce.h2,
+    "modal": reduce.modal,
+}
 methods = st.sampled_from(sorted(METHODS))
 each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
@@ -187,7 +194,7 @@ def test_one_spectrum_of_real_parts_is_written_with_the_upper_half(method, seed,
     rng = np.random.default_rng(seed)
     A = -rng.uniform(0.1, 2, 4) + 1j * rng.uniform(-5, 5, 4)
     form = Diagonal(A, np.ones(4), weights(seed, 4), ZERO, UNIT)
-    small = METHODS[method](form, order=order)
+    small = METHODS[method](form, order=order, norm="hinf")
     assert small.form.A.shape[-1] <= (order + 1) / 2 + np.sum(small.form.A.imag == 0)
     least, _ = distance("hinf", form, small.form)
     assert small.upper * small.size >= least * (1 - 1e-9)
@@ -222,3 +229,37 @@ def test_gain_has_bounds_that_meet():
             low, high = norm_of(modes, norm)
             assert np.all(low <= high)
             assert np.all(high <= CLOSE * low)
+
+
+@given(st.sampled_from(["paired", "sampled", "ports"]), seeds, st.integers(1, 9))
+def test_h2_is_never_behind_balanced_nor_ahead_of_its_bound(kind, seed, order):
+    make: Any = {"paired": partial(paired, channels=1), "sampled": sampled, "ports": ports}[kind]
+    form = make(seed, 5)
+    best = reduce.h2(form, order=order)
+    for method in (reduce.balanced, reduce.hankel, reduce.modal):
+        other = method(form, order=order, norm="h2")
+        if method is reduce.balanced:
+            assert np.all(np.asarray(best.upper) <= np.asarray(other.upper) * (1 + 1e-9))
+        assert np.all(np.asarray(other.upper) >= np.asarray(best.lower) * (1 - 1e-9))
+
+
+@pytest.mark.parametrize("order", [2, 4, 8])
+def test_an_h2_model_meets_the_whole_at_the_mirror_images_of_its_poles(order):
+    form = inits.s4d_legs_init(32)
+    small = reduce.h2(form, order=order).form
+    points = -small.A.conj()
+    whole, model = (systems.transfer(f, points) for f in (form, small))
+    assert np.abs(whole - model).max() <= 1e-6 * np.abs(whole).max()
+    near = points * (1 + 1e-5)
+    slopes = [systems.transfer(f, near) - systems.transfer(f, points) for f in (form, small)]
+    assert np.abs(slopes[0] - slopes[1]).max() <= 1e-3 * np.abs(slopes[0]).max()
+
+
+@given(seeds, st.integers(1, 9), st.booleans())
+def test_a_hankel_model_has_the_next_hankel_value_as_its_error(seed, order, discrete):
+    form: Any = sampled(seed, 5) if discrete else Paired(*(X[0] for X in paired(seed, 5, 1)))
+    sigma = reduce.singular_values(form)
+    small = reduce.hankel(form, order=order)
+    apart = difference(modes_of(form), modes_of(small.form))
+    error = np.ldexp(hankel_values(apart)[0, 0], apart.gain[0])
+    assert np.isclose(error, sigma[order], rtol=1e-7, atol=1e-10 * sigma[0])

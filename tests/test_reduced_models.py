@@ -23,7 +23,12 @@ SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
 ZERO = np.asarray(0.0)
 UNIT = np.asarray(1.0)
 CLOSE = 1 + 1e-3  # how far apart the bounds of a norm may be
-METHODS = {"balanced": reduce.balanced, "hankel": reduce.hankel, "modal": reduce.modal}
+METHODS = {
+    "balanced": reduce.balanced,
+    "hankel": reduce.hankel,
+    "h2": reduce.h2,
+    "modal": reduce.modal,
+}
 each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 

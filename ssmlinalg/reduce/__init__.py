@@ -4,7 +4,8 @@
 question                     functions
 ===========================  ======================================================================
 how many states matter       `singular_values`, `gramians`
-a model with fewer           `balanced`, `hankel` (nearest in the Hankel norm), `modal` (modes stay)
+a model with fewer           `balanced`, `hankel` (nearest in the Hankel norm), `h2` (in the mean
+                             square), `modal` (modes stay)
 ===========================  ======================================================================
 
 Each reduction takes `order=` or `error=` in one of the `NORMS`, and returns a `Reduction`: the
@@ -13,6 +14,7 @@ model in the form it came in, and its error from both sides.
 
 from .balanced_truncation import balanced
 from .goals import NORMS
+from .h2_approximation import h2
 from .hankel_approximation import hankel
 from .modal_gramians import ModalGramians, gramians, singular_values
 from .modal_truncation import modal
@@ -24,6 +26,7 @@ __all__ = [
     "Reduction",
     "balanced",
     "gramians",
+    "h2",
     "hankel",
     "modal",
     "singular_values",

@@ -144,12 +144,12 @@ def factors(modes: RealSystems) -> tuple[Complex, Complex]:
         seen: Complex = read[..., None] * F.conj()
         reached: Complex = drive[..., None] * F
         return seen, reached
-    seen = _joined(np.conj(A), np.conj(every.C), discrete=every.discrete)
-    reached = _joined(A, np.swapaxes(every.B, -1, -2), discrete=every.discrete)
+    seen = joined_factor(np.conj(A), np.conj(every.C), discrete=every.discrete)
+    reached = joined_factor(A, np.swapaxes(every.B, -1, -2), discrete=every.discrete)
     return seen, reached
 
 
-def _joined(nodes: Complex, weights: Complex, *, discrete: bool) -> Complex:
+def joined_factor(nodes: Complex, weights: Complex, *, discrete: bool) -> Complex:
     """The factor (m, N, N) of the sum of the Gramians of several inputs (m, M, N)."""
     ports = [gramian_factor(nodes, w, discrete=discrete) for w in np.moveaxis(weights, 1, 0)]
     joined = np.concatenate(ports, axis=-1)

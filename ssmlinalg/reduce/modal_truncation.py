@@ -64,7 +64,7 @@ def modal(
     shares = _shares(systems, norm)
 
     def propose(member: int, order: int) -> Poles:
-        kept = _largest(shares[member], 1 + systems.pairs[member], order)
+        kept = largest(shares[member], 1 + systems.pairs[member], order)
         return systems.A[member, kept], systems.B[member, kept], systems.C[member][:, kept]
 
     method = method_for(systems, hankel_values(systems), asked, propose)
@@ -81,7 +81,7 @@ def _shares(systems: RealSystems, norm: str) -> np.ndarray:
     return weight / (1 - size if systems.discrete else -systems.A.real)
 
 
-def _largest(shares: np.ndarray, states: np.ndarray, order: int) -> np.ndarray:
+def largest(shares: np.ndarray, states: np.ndarray, order: int) -> np.ndarray:
     """Modes by falling share, as long as their states fit into an order."""
     kept = np.zeros(len(shares), bool)
     left = order
