@@ -186,6 +186,8 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "perturb.kept": {},
     "perturb.minimize": {"iterations": lambda: 2},
     "perturb.optimal": {"seconds": lambda: 0.1},
+    "perturb.proved_law": {"order": lambda: 2, "c": lambda: 3.0},
+    "perturb.proved_unit_columns": {"law": lambda: perturb.proved_law(2, c=3.0)},
     "perturb.sized_by": {"name": lambda: "lossless"},
     "products.cauchy": {"weights": lambda: one, "nodes": lambda: -one, "points": lambda: one},
     "products.generating": {"Lambda": lambda: -one},

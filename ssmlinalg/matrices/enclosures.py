@@ -5,6 +5,7 @@ function           proves
 =================  =======================================================================
 `discs`            that discs hold the eigenvalues: floating point, for a diagonalizable A
 `proved_abscissa`  a bound of the real parts: negative is a proof of stability
+`proved_largest`   a bound of the eigenvalues of a Hermitian matrix
 `enclose`          discs of a few eps, for every A, repeated eigenvalues included
 =================  =======================================================================
 
@@ -131,14 +132,38 @@ def proved_abscissa(A: Array) -> float:
     A = summable("A", A)
     with np.errstate(all="ignore"):
         H = A / 2 + A.conj().T / 2
-        d, Q = np.linalg.eigh(H)
         size = np.abs(H).sum(axis=1).max()
         rounding_of_H = EPS * size + 4 * len(A) * TINY  # half of it in the worst case
-        of_H = _discs(H, Q, d + 0j).abscissa
-        dissipation = np.nextafter(of_H + rounding_of_H, np.inf)
+        dissipation = np.nextafter(_largest(H) + rounding_of_H, np.inf)
         Lambda, V = np.linalg.eig(A)
         diagonalized = _discs(A, V, Lambda + 0j).abscissa
     return float(min(dissipation, diagonalized))
+
+
+def proved_largest(H: Array) -> float:
+    """A number that no eigenvalue of a Hermitian matrix exceeds, as `discs` proves it.
+
+    Args:
+        H: a Hermitian matrix, exactly, (N, N).
+
+    Returns:
+        The bound; inf where it overflows.
+
+    Raises:
+        TypeError: if `H` holds no numbers of at most double precision.
+        ValueError: if `H` is not square, not finite, or has row sums that overflow.
+
+    Accuracy:
+        About N^{5/2} eps |H|_F.
+
+    Cost:
+        O(N^3).
+
+    Example:
+        >>> 3 <= proved_largest([[1, 2], [2, 1]]) < 3 + 1e-13
+        True
+    """
+    return _largest(summable("H", H))
 
 
 def enclose(A: Array) -> Enclosure:
@@ -206,6 +231,12 @@ def enclose(A: Array) -> Enclosure:
     with np.errstate(all="ignore"):
         isolated = _isolated(center[rising], radius[rising])
     return Enclosure(center[rising], radius[rising], abscissa, isolated)
+
+
+def _largest(H: np.ndarray) -> float:
+    with np.errstate(all="ignore"):
+        d, Q = np.linalg.eigh(H)
+    return _discs(H, Q, d + 0j).abscissa
 
 
 def _discs(

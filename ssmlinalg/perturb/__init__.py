@@ -5,7 +5,7 @@ HiPPO matrices are so far from normal that diagonalizing them as they are is ill
 perturbation is, and each `Diagonalization` carries them: the condition number kappa(V), the
 backward error |E|/|A|, and the transfer error, the largest deviation over all frequencies of the
 state x^(iw) from that of the unperturbed system. `PERTURBATIONS` lists the methods; `error_floor`
-is a bound that none of them can get below.
+is a bound that none of them can get below, `proved_law` proves kappa(V) <= c for `lossless`.
 
 ==================  ================  ==========================================================
 method              of                what it is
@@ -27,6 +27,7 @@ from ..ground import require
 from .columns import column, last_column
 from .diagonalization import Diagonalization, Factors
 from .kept_results import kept
+from .law_certificate import ProvedLaw, proved_law, proved_unit_columns
 from .least_transfer_error import optimal
 from .lossless_perturbation import Lossless, lossless
 from .lower_bound import error_floor
@@ -38,6 +39,7 @@ __all__ = [
     "Diagonalization",
     "Factors",
     "Lossless",
+    "ProvedLaw",
     "column",
     "complex_gaussian",
     "error_floor",
@@ -47,6 +49,8 @@ __all__ = [
     "lossless",
     "minimize",
     "optimal",
+    "proved_law",
+    "proved_unit_columns",
     "sized_by",
 ]
 
