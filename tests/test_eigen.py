@@ -297,7 +297,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "a word": (lambda: condeig("I"), "`A` must hold integers or numbers .*; got str"),
     "a row of numbers": (
         lambda: condition(np.ones(3)),
-        r"`V` must have shape \(N, N\) with at least one row; got \(3,\)",
+        r"`V` must have shape \(N, M\) with at least one row and M >= N; got \(3,\)",
     ),
     "a rectangle": (
         lambda: scaled_condition(np.ones((3, 2))),
@@ -306,7 +306,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "nothing": (lambda: condeig(np.ones((0, 0))), r"got \(0, 0\)"),
     "another inverse": (
         lambda: condition_numbers(two, np.eye(3)),
-        r"`V_inv` must have shape .* N = 2 from `V`; got \(3, 3",
+        r"`V_inv` must have shape \(2, 2\), that of `V` transposed; got \(3, 3",
     ),
 }
 

@@ -87,6 +87,10 @@ class ModelOptions(NamedTuple):
     size: Annotated[
         float | None, typer.Option(help="|E|/|A| of the perturbations that are measured so.")
     ] = None
+    modes: Annotated[
+        int | None,
+        typer.Option(help="Modes, for ptd and s5-ptd: more than the order lower the error."),
+    ] = None
     unstable: Annotated[
         bool | None,
         typer.Option("--unstable", help="For ptd and s5-ptd: take modes that grow, too."),

@@ -56,8 +56,9 @@ def to(form: Diagonalization | MIMO) -> dict[str, np.ndarray]:
 
     Raises:
         TypeError: for other things.
-        ValueError: for a `MIMO` form with other numbers of inputs or outputs than modes, with a D
-            other than 0 or steps other than 1.
+        ValueError: for a diagonalization with more modes than states, whose V is not square; for a
+            `MIMO` form with other numbers of inputs or outputs than modes, with a D other than 0 or
+            steps other than 1.
 
     Example:
         >>> from ssmlinalg import hippo, perturb
@@ -68,6 +69,10 @@ def to(form: Diagonalization | MIMO) -> dict[str, np.ndarray]:
     expect(form, TAKES, "ptd-mat", "Diagonalize with a method of perturb.")
     if isinstance(form, MIMO):
         return _square(form)
+    if form.wide:
+        rule = "`form` must have as many modes as states, for the loaders take square matrices"
+        got = f"{len(form.Lambda)} modes of {form.order} states"
+        raise ValueError(f"{rule}; got {got}. Leave `modes` out, or export the model it reads.")
     V = np.asarray(form.V)
     Vinv = np.asarray(form.V_inv)
     _, b = split(form.system)

@@ -155,7 +155,36 @@ def summable(name: str, values: Any) -> np.ndarray:
         >>> summable("A", [[1e308, 0.0], [0.0, 1e308]]).shape
         (2, 2)
     """
-    array = square(name, values)
+    return _summed(name, square(name, values))
+
+
+def wide(name: str, values: Any) -> np.ndarray:
+    """A matrix (N, M), M >= N, whose norm, the largest row sum, fits double precision.
+
+    Args:
+        name: the argument, as the sentence of an error calls it.
+        values: what `numbers` takes.
+
+    Returns:
+        An array (N, M) of float64 or complex128 in C order.
+
+    Raises:
+        TypeError: what `numbers` raises.
+        ValueError: what `numbers` raises, if the shape is not (N, M) with M >= N > 0, and if a row
+            sum of absolute values overflows.
+
+    Example:
+        >>> wide("V", [[1, 0, 1], [0, 1, 1]]).shape
+        (2, 3)
+    """
+    array = numbers(name, values)
+    got = array.shape
+    holds = len(got) == 2 and 0 < got[0] <= got[1]
+    require.shape(name, got, "(N, M) with at least one row and M >= N", holds)
+    return _summed(name, array)
+
+
+def _summed(name: str, array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         size = np.abs(array).sum(axis=1).max()
     if not np.isfinite(size):

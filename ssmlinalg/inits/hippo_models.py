@@ -22,6 +22,7 @@ def ptd_init(
     conditioning: float | None = None,
     tau: float | None = None,
     size: float | None = None,
+    modes: int | None = None,
     channels: int | None = None,
     step: Step = STEP,
     seed: int = 0,
@@ -34,9 +35,10 @@ def ptd_init(
 
     so c reads the HiPPO state, and the output errs by at most |c| times the transfer error of
     `perturb`. Each perturbation is sized by one of `conditioning`, `tau` and `size`, as its own
-    page says.
+    page says. With `modes` M > N the state has N entries and the model M modes: at the same
+    kappa(V) the transfer error is about kappa^{-M/N}/2, see `perturb.lossless`.
 
-    Up to order 4096 c is drawn in the coordinates of HiPPO. Beyond, where V is on demand, it is
+    Up to 4096 modes c is drawn in the coordinates of HiPPO. Beyond, where V is on demand, it is
     d Q^T with d normal and Q = [sqrt 2 Re v, sqrt 2 Im v, v] the real eigenbasis of the normal part
     A + P P^T: Q is orthogonal, so the law of c is the same, and c V = d (Q^T V) is the product with
     a Cauchy matrix, by expansions within 1e-6.
@@ -48,6 +50,7 @@ def ptd_init(
         conditioning: budget for kappa_2(V), of perturbations that are sized so.
         tau: size of a lossless perturbation.
         size: |E|/|A|, of perturbations that are sized so.
+        modes: number M of modes, of perturbations that take it; N if it is not given.
         channels: H, a leading axis of every field; None gives none.
         step: a number, or the interval (low, high) of the steps.
         seed: of C and the steps.
@@ -58,8 +61,9 @@ def ptd_init(
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: for unknown names, a size that the perturbation is not measured in, a complex
-            perturbation, and one that is not stable; what the perturbation raises.
+        ValueError: for unknown names, a size that the perturbation is not measured in, `modes` of
+            one that has as many as states, a complex perturbation, and one that is not stable; what
+            the perturbation raises.
 
     Cost:
         O(N^3). With "lossless" O(N^2) for each channel up to order 4096, and O(N) beyond, most of
@@ -80,6 +84,7 @@ def ptd_init(
         conditioning=conditioning,
         tau=tau,
         size=size,
+        modes=modes,
     )
     return reading(found, channels=channels, step=step, seed=seed, unstable=unstable)
 
@@ -92,6 +97,7 @@ def perturbed(
     conditioning: float | None = None,
     tau: float | None = None,
     size: float | None = None,
+    modes: int | None = None,
     progress: Callable[..., object] | None = None,
 ) -> perturb.Diagonalization:
     """The diagonalization that `ptd_init` reads, with the figures that certify it.
@@ -103,6 +109,7 @@ def perturbed(
         conditioning: budget for kappa_2(V), of perturbations that are sized so.
         tau: size of a lossless perturbation.
         size: |E|/|A|, of perturbations that are sized so.
+        modes: number M of modes, of perturbations that take it; N if it is not given.
         progress: called as the perturbation says, if it takes long.
 
     Returns:
@@ -110,8 +117,8 @@ def perturbed(
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: for unknown names, and for a size that the perturbation is not measured in;
-            what the perturbation raises.
+        ValueError: for unknown names, for a size that the perturbation is not measured in, and for
+            `modes` of one that has as many as states; what the perturbation raises.
 
     Example:
         >>> perturbed(8, perturbation="gaussian", size=0.1).method
@@ -127,6 +134,16 @@ def perturbed(
     method = perturb.PERTURBATIONS[perturbation]
     require.progress(progress)
     told = accepted(method, {"progress": progress})
+    if modes is not None:
+        if not accepted(method, {"modes": modes}):
+            takes = ", ".join(
+                name
+                for name, one in perturb.PERTURBATIONS.items()
+                if accepted(one, {"modes": modes})
+            )
+            rule = f"a {perturbation} perturbation has as many modes as states"
+            raise ValueError(f"{rule}; got `modes`. Leave it out, or take {takes}.")
+        told["modes"] = modes
     return method(_nplr(measure, order), **sizes, **told)
 
 
@@ -162,7 +179,7 @@ def reading(
     remedy = "Take one from perturb, or from inits.perturbed."
     require.instance("found", found, perturb.Diagonalization, remedy)
     drawn = draw(channels, step, seed)
-    c = drawn.rng.standard_normal((*drawn.shape, len(found.Lambda)))
+    c = drawn.rng.standard_normal((*drawn.shape, found.order))
     model = found.read_by(found.readout(c), drawn.steps)
     if not require.switch("unstable", unstable):
         refuse_growth(found)

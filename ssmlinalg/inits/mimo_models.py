@@ -123,7 +123,7 @@ def s5_init(
     """
     basis = decompose.eigenbasis(hippo.legs(_block_size(order, blocks)))
     adjoint = basis.V.conj().T
-    block = _Basis(basis.Lambda, lambda c: c @ basis.V, lambda b: adjoint @ b)
+    block = _Basis(len(adjoint), basis.Lambda, lambda c: c @ basis.V, lambda b: adjoint @ b)
     return _s5(block, blocks, channels, step, seed)
 
 
@@ -134,6 +134,7 @@ def s5_ptd_init(
     conditioning: float | None = None,
     tau: float | None = None,
     size: float | None = None,
+    modes: int | None = None,
     channels: int | None = None,
     blocks: int = 1,
     step: Step = STEP,
@@ -147,7 +148,9 @@ def s5_ptd_init(
                C_\text{block} = c V .
 
     B is random, so no input is scaled: the bound on the transfer error is that of `ptd_init` only.
-    b and c are drawn in the coordinates of HiPPO up to order 4096 of a block, beyond in the real
+    With `modes` more modes than states, V^{-1} is the right inverse that belongs to the dynamics: V
+    exp(Lambda t) V^{-1} is near exp(A t).
+    b and c are drawn in the coordinates of HiPPO up to 4096 modes of a block, beyond in the real
     eigenbasis of its normal part, see `ptd_init`.
 
     Args:
@@ -156,6 +159,7 @@ def s5_ptd_init(
         conditioning: budget for kappa_2(V), of perturbations that are sized so.
         tau: size of a lossless perturbation.
         size: |E|/|A|, of perturbations that are sized so.
+        modes: number of modes of all blocks, of perturbations that take it; N if it is not given.
         channels: M, the number of inputs and of outputs; None is 1.
         blocks: copies of one spectrum of order N/blocks, side by side.
         step: a number, or the interval (low, high) of the steps.
@@ -167,9 +171,9 @@ def s5_ptd_init(
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: unless `blocks` divides `order`, for unknown names, a size that the perturbation
-            is not measured in, a complex perturbation, and one that is not stable; what the
-            perturbation raises.
+        ValueError: unless `blocks` divides `order` and `modes`, for unknown names, a size that the
+            perturbation is not measured in, a complex perturbation, and one that is not stable;
+            what the perturbation raises.
 
     Source:
         Yu et al. 2024 (PTD, arXiv 2310.01698), Section 5.
@@ -179,22 +183,29 @@ def s5_ptd_init(
         (4,)
     """
     one = _block_size(order, blocks)
-    found = perturbed(one, perturbation=perturbation, conditioning=conditioning, tau=tau, size=size)
+    found = perturbed(
+        one,
+        perturbation=perturbation,
+        conditioning=conditioning,
+        tau=tau,
+        size=size,
+        modes=None if modes is None else _block_size(modes, blocks, "modes"),
+    )
     if np.iscomplexobj(found.E):
         rule = "`perturbation` must be real, for only then modes come in pairs"
         raise ValueError(f"{rule}; got {perturbation!r}. Take gaussian.")
     if not require.switch("unstable", unstable):
         refuse_growth(found)
-    block = _Basis(found.Lambda, found.readout, found.drive)
+    block = _Basis(one, found.Lambda, found.readout, found.drive)
     return _s5(block, blocks, channels, step, seed)
 
 
-def _block_size(order: int, blocks: int) -> int:
-    order = require.integer("order", order)
+def _block_size(order: int, blocks: int, name: str = "order") -> int:
+    order = require.integer(name, order)
     blocks = require.integer("blocks", blocks)
     if order % blocks:
-        rule = "`blocks` must divide `order`"
-        raise ValueError(f"{rule}; got {blocks} blocks for order {order}. Change one of them.")
+        rule = f"`blocks` must divide `{name}`"
+        raise ValueError(f"{rule}; got {blocks} blocks for {name} {order}. Change one of them.")
     return order // blocks
 
 
@@ -202,11 +213,13 @@ class _Basis(NamedTuple):
     """The eigenbasis of one block.
 
     Attributes:
-        Lambda: eigenvalues (N,).
+        order: states of the block, N of each b and c.
+        Lambda: eigenvalues (n,), N or more.
         readout: from rows c (..., N) to c V.
         drive: from columns b (N, M) to V^{-1} b.
     """
 
+    order: int
     Lambda: Complex
     readout: Callable[[Array], Array]
     drive: Callable[[Array], Array]
@@ -216,7 +229,7 @@ def _s5(block: _Basis, blocks: int, channels: int | None, step: Step, seed: int)
     """The upper half of each block's modes by rising frequency, a real mode with its B halved."""
     width = width_of(channels)
     rng = np.random.default_rng(require.integer("seed", seed, least=0))
-    size = len(block.Lambda)
+    size = block.order
     scale = math.sqrt(size * blocks)
     kept = np.flatnonzero(block.Lambda.imag >= 0)
     # The order of `pair`.

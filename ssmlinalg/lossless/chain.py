@@ -15,6 +15,9 @@ phase of its own:
 
 so none can be found twice. `legs` (a_n = n + 1/2), `lagt` and `tlagt` (a_n = 1/2) are such
 matrices; for them log Phi costs O(1), whatever N.
+
+A loop may be longer than its chain: with more modes than states, the feedback passes `further`
+sections, and all of the above holds of the whole row.
 """
 
 from __future__ import annotations
@@ -57,7 +60,30 @@ _STIRLING = [_stirling(k) for k in range(1, 11)]
 Evaluate = Callable[[Complex, "np.ndarray"], LogPhi]
 
 
-def evaluator(a: Real) -> Evaluate:
+def further(a: Real, modes: int) -> Real:
+    """The sections that lengthen the chain `a` (N,) to `modes`: the chain again, then a part of it.
+
+    The part of r sections has the values of the sorted chain at (j + 1/2) N/r - 1/2, j = 0 .. r -
+    1, interpolated: every frequency is delayed by r/N of what the chain delays it.
+
+    Args:
+        a: the squares of P, all positive, (N,).
+        modes: the length M of the whole, at least N.
+
+    Returns:
+        An array (M - N,).
+
+    Example:
+        >>> further(np.array([0.5, 1.5, 2.5, 3.5]), 10)
+        array([0.5, 1.5, 2.5, 3.5, 1. , 3. ])
+    """
+    part, copies = _groups(a, modes)[-1]
+    if len(part) == len(a):
+        return np.tile(a, copies - 1)
+    return np.concatenate([np.tile(a, modes // len(a) - 1), part])
+
+
+def evaluator(a: Real, modes: int | None = None) -> Evaluate:
     """The function that evaluates log Phi of the chain `a` (N,), and its slope.
 
     It has two branches, each free of cancellation where it is used: log Phi itself, small for large
@@ -65,28 +91,58 @@ def evaluator(a: Real) -> Evaluate:
 
     Args:
         a: the squares of P, all positive, (N,).
+        modes: the length M of chain and `further` sections together; N if it is not given.
 
     Returns:
         A function `evaluate(z, low)` of z (S,) in the upper half plane and a boolean vector (S,),
-        true for the branch log Phi - i pi N, which returns a `LogPhi`.
+        true for the branch log Phi - i pi M, which returns a `LogPhi`.
 
     Cost:
-        O(1) for each z if all a_n are equal, or if a_n = n + 1/2; else O(N).
+        O(1) for each z if all a_n are equal, or if a_n = (n + 1/2) a constant; else O(N).
 
     Example:
         >>> evaluate = evaluator(np.array([0.5, 1.5]))
         >>> np.exp(evaluate(np.array([2j]), np.array([False])).value).round(6)
         array([-0.204706+0.978824j])
     """
+    parts = [(copies, _of_group(group)) for group, copies in _groups(a, modes)]
+    copies, evaluate = parts[0]
+    return evaluate if copies == len(parts) == 1 else partial(_in_a_row, parts)
+
+
+def _groups(a: Real, modes: int | None) -> list[tuple[Real, int]]:
+    """The whole row by groups of sections, each with how often it is repeated."""
+    order = len(a)
+    copies, rest = divmod(modes or order, order)
+    groups = [(a, copies)]
+    if rest:
+        place = (np.arange(rest) + 0.5) * (order / rest) - 0.5
+        part = np.interp(place, np.arange(order), np.sort(a))
+        groups.append((part, 1))
+    return groups
+
+
+def _of_group(a: Real) -> Evaluate:
     order = len(a)
     if _equals(a):
         return partial(_equal, a[0], order)
     if order > 4 * _FIRST and _half_integers(a):
-        return partial(_by_gamma, order)
+        return partial(_by_gamma, order, _unit(a))
     return partial(by_factors, a)
 
 
-def frequencies(a: Real) -> Real:
+def _in_a_row(
+    parts: list[tuple[int, Evaluate]],
+    z: Complex,
+    low: np.ndarray,
+) -> LogPhi:
+    found = [(copies, evaluate(z, low)) for copies, evaluate in parts]
+    value = sum(copies * part.value for copies, part in found)
+    slope = sum(copies * part.slope for copies, part in found)
+    return LogPhi(np.asarray(value), np.asarray(slope))
+
+
+def frequencies(a: Real, modes: int | None = None) -> Real:
     r"""The solutions z = i w of Phi(z) = -1, the normal part, with w > 0.
 
     There |Phi| = 1, and the phase says 2 sum_n atan(a_n/w) = (2m - 1) pi: one monotone equation a
@@ -95,6 +151,7 @@ def frequencies(a: Real) -> Real:
 
     Args:
         a: the squares of P, all positive, (N,).
+        modes: the length M of chain and `further` sections together; N if it is not given.
 
     Returns:
         Rising frequencies, n of them for 2n or 2n + 1 sections.
@@ -109,7 +166,7 @@ def frequencies(a: Real) -> Real:
         >>> frequencies(np.array([0.5, 1.5])).round(6)
         array([0.866025])
     """
-    order = len(a)
+    order = modes or len(a)
     m = np.arange(order // 2, 0, -1)  # so that w rises
     if len(m) == 0:
         return np.zeros(0)
@@ -117,8 +174,8 @@ def frequencies(a: Real) -> Real:
     below = (2 * m - 1 - order) * math.pi
     low = -below < above
     goal = np.where(low, below, above)
-    evaluate = evaluator(a)
-    w = _first_frequencies(a, evaluate, above)
+    evaluate = evaluator(a, modes)
+    w = _first_frequencies(_groups(a, modes), evaluate, above)
     for _ in range(_NEWTON):
         value, slope = evaluate(1j * w, low)
         by_log_w = slope.real * w  # d phase/d log w
@@ -129,15 +186,16 @@ def frequencies(a: Real) -> Real:
     return w
 
 
-def roots(a: Real, tau: float) -> Complex | None:
+def roots(a: Real, tau: float, modes: int | None = None) -> Complex | None:
     """The solutions of Phi(z) = -c, c = 2/tau - 1, by Newton's method along log c.
 
     Args:
         a: the squares of P, all positive, (N,).
         tau: the size of the perturbation, in (0, 1].
+        modes: the length M of chain and `further` sections together; N if it is not given.
 
     Returns:
-        The roots (N,): upper half plane by rising frequency, their conjugates, at odd N a real one.
+        The roots (M,): upper half plane by rising frequency, their conjugates, at odd M a real one.
         None where two conjugate roots have met on the real axis, which they do for large c only:
         there roots of some phase no longer exist, and an eigensolver must look.
 
@@ -151,16 +209,16 @@ def roots(a: Real, tau: float) -> Complex | None:
         >>> roots(np.array([0.5, 1.5]), 1.0).imag.round(6)
         array([ 0.866025, -0.866025])
     """
-    order = len(a)
+    order = modes or len(a)
     log_c = math.log1p(2 * (1 - tau) / tau)
-    if log_c > -math.log(EPS):  # roots are nearer to poles than a double can tell
+    if log_c * len(a) / order > -math.log(EPS):  # roots are nearer to poles than a double can tell
         return None
-    upper = _upper_roots(a, log_c)
+    upper = _upper_roots(a, log_c, modes)
     if upper is None:
         return None
     real = np.zeros(order % 2)
     if order % 2 and log_c > 0:
-        real = np.array([_real_root(a, log_c)])
+        real = np.array([_real_root(a, log_c, modes)])
     return np.concatenate([upper, upper.conj(), real + 0j])
 
 
@@ -284,8 +342,15 @@ def _equals(a: Real) -> bool:
 
 
 def _half_integers(a: Real) -> bool:
-    half = np.arange(len(a)) + 0.5
-    return bool(np.all(np.abs(a - half) <= 4 * EPS * a))
+    """Whether a_n = (n + 1/2) times a constant."""
+    spaced = (np.arange(len(a)) + 0.5) * _unit(a)
+    return bool(np.all(np.abs(a - spaced) <= 4 * EPS * a))
+
+
+def _unit(a: Real) -> float:
+    """That constant; 1 where a_n is the square of a root of n + 1/2."""
+    unit = 2 * float(a[0])
+    return 1.0 if abs(unit - 1) <= 4 * EPS else unit
 
 
 def _equal(
@@ -303,10 +368,11 @@ def _equal(
 
 def _by_gamma(
     order: int,
+    unit: float,
     z: Complex,
     low: np.ndarray,
 ) -> LogPhi:
-    r"""For a_n = n + 1/2, in O(1) for each z, by Stirling's series and the reflection formula.
+    r"""For a_n = (n + 1/2) unit, O(1) for each z, by Stirling's series and the reflection formula.
 
     Phi = (-1)^N Gamma(N + 1/2 - z) Gamma(1/2 + z) / (Gamma(N + 1/2 + z) Gamma(1/2 - z)). Both put
     together before anything is evaluated, they leave with u = -i z/N
@@ -316,6 +382,7 @@ def _by_gamma(
 
     in which no large number is cancelled: log-gamma functions would lose N log N eps.
     """
+    z = z / unit
     # Phi(-z) = 1/Phi(z) leads back to the left half plane, where the series for R(-z) holds.
     right = z.real > 0
     z = np.where(right, -z.conj(), z)
@@ -332,7 +399,7 @@ def _by_gamma(
     value[far], slope[far] = _by_stirling(order, z[far], low[far])
     value = np.where(right, -value.conj(), value)
     slope = np.where(right, slope.conj(), slope)
-    return LogPhi(value, slope)
+    return LogPhi(value, (1 + 0j) / unit * slope)
 
 
 def _by_stirling(
@@ -410,7 +477,7 @@ def _series(y: Complex, terms: range) -> LogPhi:
 
 
 def _first_frequencies(
-    a: Real,
+    groups: list[tuple[Real, int]],
     evaluate: Evaluate,
     phase: Real,
 ) -> Real:
@@ -418,10 +485,10 @@ def _first_frequencies(
 
     The largest root is below sum(a), the smallest above min(a)/(2N).
     """
-    order = len(a)
+    order = sum(copies * len(a) for a, copies in groups)
     points = 64 + 4 * int(math.log2(order) + 1) ** 2
-    least = a.min() / (4 * order)
-    most = 2 * a.sum()
+    least = min(a.min() for a, _ in groups) / (4 * order)
+    most = 2 * sum(copies * a.sum() for a, copies in groups)
     grid = np.geomspace(least, most, points)
     found = evaluate(1j * grid, np.zeros(points, dtype=bool)).value.imag
     rising = found[::-1]
@@ -429,13 +496,13 @@ def _first_frequencies(
     return np.exp(np.interp(phase, rising, log_w))
 
 
-def _upper_roots(a: Real, log_c: float) -> Complex | None:
+def _upper_roots(a: Real, log_c: float, modes: int | None) -> Complex | None:
     """The roots in the upper half plane by rising frequency, or None: see `roots`."""
-    order = len(a)
-    z: Complex = 1j * frequencies(a)
+    order = modes or len(a)
+    z: Complex = 1j * frequencies(a, modes)
     if log_c == 0 or len(z) == 0:
         return z
-    evaluate = evaluator(a)
+    evaluate = evaluator(a, modes)
     m = np.arange(len(z), 0, -1)
     low = order - 2 * m + 1 < 2 * m - 1
     turns = 2 * m - 1 - np.where(low, order, 0)
@@ -449,10 +516,14 @@ def _upper_roots(a: Real, log_c: float) -> Complex | None:
             z, settled = _newton_step(evaluate, z, low, log_c + phase)
             if settled:
                 break
-        defect = np.abs(evaluate(z, low).value - log_c - phase)
+        value, slope = evaluate(z, low)
+        defect = np.abs(value - log_c - phase)
     above = z.imag > 1e-6 * np.abs(z)
+    of_rounding = np.abs(slope * z)  # how much of log Phi a rounding of z is
+    solved = defect <= 64 * EPS * np.maximum(order, of_rounding)
+    if order > len(a):  # where poles are repeated, frequencies do not rise as phases fall
+        z = z[np.argsort(z.imag)]
     rising = np.diff(z.imag) > 1e-9 * z.imag[1:]  # not so where a pair nears the real axis
-    solved = defect <= 64 * order * EPS
     sound = settled and np.all(above) and np.all(rising) and np.all(solved)
     return z if sound else None
 
@@ -472,14 +543,15 @@ def _newton_step(
     return z, bool(np.all(real & imag))
 
 
-def _real_root(a: Real, log_c: float) -> float:
-    """The root between -min(a) and 0.
+def _real_root(a: Real, log_c: float, modes: int | None) -> float:
+    """The root between the first pole and 0.
 
-    log Phi - i pi N is real there, falling and convex: Newton from the left stays left.
+    log Phi - i pi M is real there, falling and convex: Newton from the left stays left.
     """
-    evaluate = evaluator(a)
+    evaluate = evaluator(a, modes)
     low = np.array([True])
-    x = -float(a.min()) * math.tanh(log_c / 2)
+    least = min(group.min() for group, _ in _groups(a, modes))
+    x = -float(least) * math.tanh(log_c / 2)
     for _ in range(100):
         value, slope = evaluate(np.array([x + 0j]), low)
         step = float(((log_c - value) / slope).real[0])

@@ -10,6 +10,16 @@ the spectrum of A + tau P P^T: with x = (s - A)^{-1} P at an eigenvalue s, where
 
 so P in the eigenbasis, on both sides, costs O(1) a mode, and eigenvectors are made only when they
 are asked for.
+
+With more modes than states, the feedback tau P^T x passes further sections Psi behind the system,
+which the input reaches through it alone. The eigenvalues solve Phi Psi = -c, and the first N
+entries of the eigenvectors are those of the system as before,
+
+.. math::  x = (s - A)^{-1} P, \qquad |x|^2 = rac{|\Phi|^2 - 1}{-4 \operatorname{Re}(s - \sigma)},
+           \qquad V^{-1}_{j \cdot} \propto rac{2}{\Phi L'} P^T (s - A)^{-1}, \qquad
+           L' = rac{d \log \Phi \Psi}{d s},
+
+N columns of the inverse of the whole: a right inverse of these N rows.
 """
 
 from __future__ import annotations
@@ -33,12 +43,16 @@ _ROWS = 16  # and rows looked at of a matrix that is not written down
 class Spectrum(NamedTuple):
     """A + tau P P^T = V diag(sigma + z) V^{-1} with unit columns and P^T V >= 0.
 
+    With M > N modes, V has N rows, V^{-1} is the right inverse, and P the input of the whole row.
+
     Attributes:
-        z: eigenvalues less sigma in canonical order, (N,).
-        driven: V^{-1} P, (N,).
-        sensitivity: the condition numbers of the eigenvalues, (N,).
+        z: eigenvalues less sigma in canonical order, (M,).
+        driven: V^{-1} P, (M,).
+        sensitivity: |V_j| |V^{-1}_j|, the condition numbers of the eigenvalues, (M,).
         V: the block of V at two index vectors.
         V_inv: the block of V^{-1} at two index vectors.
+        phi: Phi of the system itself at the eigenvalues, -c where M = N, (M,).
+        feedback: f of A V + P f^T = V diag(sigma + z), (M,).
     """
 
     z: Complex
@@ -46,6 +60,8 @@ class Spectrum(NamedTuple):
     sensitivity: Real
     V: Block
     V_inv: Block
+    phi: Complex
+    feedback: Complex
 
 
 class Structure(NamedTuple):
@@ -56,12 +72,16 @@ class Structure(NamedTuple):
         solve: the spectrum for a tau, None where it cannot be relied on.
         times: A times (N, k).
         log_phi: log Phi and d log Phi/ds at s - sigma = z (S,) with Im z > 0.
+        log_loop: the same of the whole row: log_phi itself where M = N.
+        normal: the spectrum of the normal part, at tau = 1 with N modes.
     """
 
     sigma: float
     solve: Callable[[float], Spectrum | None]
     times: Callable[[Real], Real]
     log_phi: Callable[[Complex], tuple[Complex, Complex]]
+    log_loop: Callable[[Complex], tuple[Complex, Complex]]
+    normal: Callable[[], Spectrum | None]
 
 
 class _Formula(NamedTuple):
@@ -71,12 +91,13 @@ class _Formula(NamedTuple):
     rows: Callable[[np.ndarray], Real]
 
 
-def recognize(A: Array, P: Array) -> Structure | None:
+def recognize(A: Array, P: Array, modes: int | None = None) -> Structure | None:
     """The structure of a system, if it is one of those known here.
 
     Args:
         A: a matrix, or one on demand, (N, N).
         P: (N, 1).
+        modes: the number M of modes, N if it is not given; more are known of chains.
 
     Returns:
         A `Structure`, or None.
@@ -93,7 +114,9 @@ def recognize(A: Array, P: Array) -> Structure | None:
         return None
     if np.iscomplexobj(A) or np.iscomplexobj(P):
         return None
-    return _as_chain(A, P[:, 0]) or _as_waves(A, P[:, 0])
+    modes = modes or len(P)
+    found = _as_chain(A, P[:, 0], modes)
+    return found if found or modes > len(P) else _as_waves(A, P[:, 0])
 
 
 def axis(A: Array, P: Array) -> float:
@@ -140,7 +163,7 @@ def gain(B: Array, P: Array) -> float | None:
     return g if np.linalg.norm(B - g * p) <= rounding else None
 
 
-def _as_chain(A: Array, p: Real) -> Structure | None:
+def _as_chain(A: Array, p: Real, modes: int) -> Structure | None:
     if not p.all():
         return None
     a = p**2
@@ -152,9 +175,16 @@ def _as_chain(A: Array, p: Real) -> Structure | None:
     formula = _chain(p, sigma)
     if not _agrees(A, p, formula):
         return None
-    evaluate = chain.evaluator(a)
-    log_phi = partial(_upper_branch, evaluate)
-    return Structure(sigma, partial(_solve_chain, p, a), formula.times, log_phi)
+    log_phi = partial(_upper_branch, chain.evaluator(a))
+    log_loop = partial(_upper_branch, chain.evaluator(a, modes))
+    return Structure(
+        sigma=sigma,
+        solve=partial(_solve_chain, p, a, modes),
+        times=formula.times,
+        log_phi=log_phi,
+        log_loop=log_loop,
+        normal=partial(_solve_chain, p, a, len(a), 1.0),
+    )
 
 
 def _upper_branch(evaluate: chain.Evaluate, z: Complex) -> tuple[Complex, Complex]:
@@ -171,7 +201,14 @@ def _as_waves(A: Array, p: Real) -> Structure | None:
     if not _agrees(A, p, formula):
         return None
     log_phi = partial(fourier.log_phi, K, p[0] ** 2, spacing)
-    return Structure(0.0, partial(_solve_waves, p, spacing), formula.times, log_phi)
+    return Structure(
+        sigma=0.0,
+        solve=partial(_solve_waves, p, spacing),
+        times=formula.times,
+        log_phi=log_phi,
+        log_loop=log_phi,
+        normal=partial(_solve_waves, p, spacing, 1.0),
+    )
 
 
 def _agrees(
@@ -245,23 +282,32 @@ def _wave_rows(part: Real, turn: Real, partner: np.ndarray, some: np.ndarray) ->
 def _solve_chain(
     p: Real,
     a: Real,
+    modes: int,
     tau: float,
 ) -> Spectrum | None:
-    z = chain.roots(a, tau)
+    z = chain.roots(a, tau, modes)
     if z is None:
         return None
-    slope = _slopes(a, z)
-    at_one = -slope.real / 2
-    square = (1 - tau) / tau**2 / -z.real if tau < 1 else at_one
+    _, slope = _at_roots(chain.evaluator(a, modes), z)
+    c = 2 / tau - 1
+    if modes == len(a):
+        phi = np.full(modes, -c + 0j)
+        at_one = -slope.real / 2
+        square = (1 - tau) / tau**2 / -z.real if tau < 1 else at_one
+    else:
+        value, _ = _at_roots(chain.evaluator(a), z)
+        sign = np.where(_low(z), (-1.0) ** len(a), 1.0)
+        phi = sign * np.exp(value)
+        square = np.expm1(2 * value.real) / (-4 * z.real)
     size = np.sqrt(square)  # |x|
     if not np.all(np.isfinite(size)):
         return None
     driven = size / ((tau / 2 - 1) * slope)
-    # |x| |y| / |y^T x|, and |y| = |x|.
-    sensitivity = 2 * square / ((2 / tau - 1) * np.abs(slope))
+    # |x| |y| / |y^T x|, and |y| = |x|, Psi times as large where the row is longer.
+    sensitivity = 2 * square / np.abs(phi * slope)
     V = partial(_chain_right, p, z, size)
     V_inv = partial(_chain_left, p, z, 2 * size / slope)
-    return Spectrum(z, driven, sensitivity, V, V_inv)
+    return Spectrum(z, driven, sensitivity, V, V_inv, phi, 1 / size + 0j)
 
 
 def _chain_right(p: Real, z: Complex, size: Real, rows: np.ndarray, columns: np.ndarray) -> Complex:
@@ -285,17 +331,26 @@ def _chain_left(
     return (own / before * row_gain[rows]).T
 
 
-def _slopes(a: Real, z: Complex) -> Complex:
-    """d log Phi/dz at all roots (N,): those of conjugates are conjugate."""
-    order = len(a)
-    pairs = order // 2
-    upper = np.concatenate([z[:pairs], z[2 * pairs :]])
-    falling = np.arange(pairs, 0, -1)
-    m = np.append(falling, (order + 1) // 2)[: len(upper)]
-    low = order - 2 * m + 1 <= 2 * m - 1
-    slope = chain.evaluator(a)(upper, low).slope
-    own = slope[:pairs]
-    real = slope[pairs:].real + 0j
+def _at_roots(evaluate: chain.Evaluate, z: Complex) -> chain.LogPhi:
+    """log Phi and d log Phi/dz at all roots (M,), on the lower branch where `_low`."""
+    pairs = len(z) // 2
+    half = np.r_[:pairs, 2 * pairs : len(z)]
+    value, slope = evaluate(z[half], _low(z)[half])
+    return chain.LogPhi(_mirrored(value, pairs), _mirrored(slope, pairs))
+
+
+def _low(z: Complex) -> np.ndarray:
+    """Which roots (M,) have at least half of the phase that there is."""
+    modes = len(z)
+    falling = np.arange(modes // 2, 0, -1)
+    m = np.concatenate([falling, falling, np.full(modes % 2, (modes + 1) // 2)])
+    return modes - 2 * m + 1 <= 2 * m - 1
+
+
+def _mirrored(values: Complex, pairs: int) -> Complex:
+    """The values at all roots from those at the upper half and the real one: conjugates."""
+    own = values[:pairs]
+    real = values[pairs:].real + 0j
     return np.concatenate([own, own.conj(), real])
 
 
@@ -323,7 +378,10 @@ def _solve_waves(
     driven = modes.all(row_gain * beta, idle=0.0)
     kappa = size * np.abs(row_gain) + 0j
     sensitivity = modes.all(kappa, idle=1.0).real
-    return Spectrum(z, driven, sensitivity, V, V_inv)
+    phi = np.full(len(p), 1 - 2 / tau + 0j)
+    # P^T u = -1/(1 - tau) is (s - A)^{-1} P times P^T over 1/tau
+    feedback = modes.all(tau * beta / (size * phase), idle=0.0)
+    return Spectrum(z, driven, sensitivity, V, V_inv, phi, feedback)
 
 
 class _Modes:

@@ -27,7 +27,7 @@ import scipy.linalg
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS, TINY
-from ..ground.gate import summable
+from ..ground.gate import numbers, summable, wide
 
 
 class Condeig(NamedTuple):
@@ -108,16 +108,16 @@ def condition_numbers(V: Array, V_inv: Array | None = None) -> Real:
     linear dependence, and beyond 1/(N eps): rounding tells no larger number from infinity.
 
     Args:
-        V: eigenvectors, the columns, of any lengths, (N, N).
-        V_inv: their inverse (N, N), if it is known. It is not checked.
+        V: eigenvectors, the columns, of any lengths, (N, N); (N, M) with `V_inv`.
+        V_inv: their inverse, or a right inverse (M, N), if it is known. It is not checked.
 
     Returns:
         An array (N,).
 
     Raises:
         TypeError: if `V` or `V_inv` hold no numbers of at most double precision.
-        ValueError: if they are not square, not finite, of different orders, or have row sums that
-            overflow.
+        ValueError: if they are not finite, of different orders, or have row sums that overflow; if
+            V is not square and has no inverse, or has more rows than columns.
 
     Accuracy:
         N eps kappa_2 of V with unit columns, relative.
@@ -129,32 +129,36 @@ def condition_numbers(V: Array, V_inv: Array | None = None) -> Real:
         >>> condition_numbers([[1, 3], [0, 4]])
         array([1.25, 1.25])
     """
-    V = summable("V", V)
-    size = _column_lengths(V)
     if V_inv is None:
+        V = summable("V", V)
+        size = _column_lengths(V)
         unit = V / np.where(size > 0, size, 1.0)
         return _infinite_beyond_eps(_inverse_row_lengths(unit))
-    V_inv = summable("V_inv", V_inv)
-    rule = f"(N, N) with N = {len(V)} from `V`"
-    require.shape("V_inv", V_inv.shape, rule, len(V_inv) == len(V))
+    V = wide("V", V)
+    V_inv = numbers("V_inv", V_inv)
+    rule = f"{V.shape[::-1]}, that of `V` transposed"
+    require.shape("V_inv", V_inv.shape, rule, V_inv.shape == V.shape[::-1])
     with np.errstate(over="ignore", under="ignore"):
-        return _column_lengths(V_inv.T) * size
+        return _column_lengths(wide("V_inv", V_inv.T)) * _column_lengths(V)
 
 
 def condition(V: Array) -> float:
     r"""kappa_2(V), the largest over the smallest singular value.
 
-    .. math::  \kappa_2(V) = |V|_2\, |V^{-1}|_2.
+    .. math::  \kappa_2(V) = |V|_2\, |V^{-1}|_2,
+
+    V^{-1} the pseudo-inverse where V is not square.
 
     Args:
-        V: a square matrix, (N, N).
+        V: a matrix of at least as many columns as rows, (N, M).
 
     Returns:
         kappa_2, inf beyond 1/(N eps), where V may be singular.
 
     Raises:
         TypeError: if `V` holds no numbers of at most double precision.
-        ValueError: if `V` is not square, not finite, or has row sums that overflow.
+        ValueError: if `V` has fewer columns than rows, is not finite, or has row sums that
+            overflow.
 
     Accuracy:
         N eps kappa_2, relative.
@@ -166,7 +170,7 @@ def condition(V: Array) -> float:
         >>> condition([[8, 0], [0, 2]]), condition([[1, 1], [1, 1]])
         (4.0, inf)
     """
-    s = np.linalg.svd(summable("V", V), compute_uv=False)
+    s = np.linalg.svd(wide("V", V), compute_uv=False)
     regular = s[-1] > len(s) * EPS * s[0]
     return float(s[0] / s[-1]) if regular else math.inf
 

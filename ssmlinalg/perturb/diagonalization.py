@@ -17,7 +17,13 @@ from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from ..matrices import eigen, h_infinity, proved_abscissa
 from ..matrices.refined_solves import extended_product, refined
-from .modal_coordinates import conjugate_rows, real_columns
+from .modal_coordinates import (
+    ModalSystem,
+    conjugate_rows,
+    halve,
+    real_columns,
+    real_matrices,
+)
 
 # What can be perturbed: a continuous form with one input, or a square matrix of any origin.
 System = NPLR | Dense | Array
@@ -44,8 +50,8 @@ class Factors(NamedTuple):
     """The matrices of A + E = V diag(Lambda) V^{-1}: arrays, or `OnDemand` beyond order 4096.
 
     Attributes:
-        V: unit eigenvectors (N, N), one a column.
-        V_inv: the inverse of V (N, N).
+        V: unit eigenvectors (N, M), one a column.
+        V_inv: the inverse of V (M, N), a right inverse where M > N.
         E: the perturbation (N, N).
     """
 
@@ -58,15 +64,18 @@ class Factors(NamedTuple):
 class Diagonalization:
     r"""A + E = V diag(Lambda) V^{-1} with the figures that certify it.
 
+    There may be more modes than states, M > N: V (N, M) is then wide, V^{-1} one of its right
+    inverses, and A + E is what they make of Lambda, though its own eigenvalues are others.
+
     Figures are computed when first asked for, in O(N^3) unless said. Those of the state compare
     x~(iw) = V (iw - Lambda)^{-1} B with x^(iw) = (iw - A)^{-1} B. They are inf where one of the two
     is unstable, and nan for a mere matrix, which has no input.
 
     Attributes:
         system: what was perturbed, a form with A and B or a matrix A.
-        Lambda: eigenvalues (N,) in the order of `decompose`: upper half plane by rising frequency,
+        Lambda: eigenvalues (M,) in the order of `decompose`: upper half plane by rising frequency,
             conjugates, real ones; of a complex matrix all by rising frequency.
-        B: input (N,) in the eigenbasis, with the scaling of the method, so that
+        B: input (M,) in the eigenbasis, with the scaling of the method, so that
             V (s - Lambda)^{-1} B is the state; None for a mere matrix.
         factors: makes V, V_inv and E when they are first asked for, and is pickled: a partial.
         method: the name in `PERTURBATIONS`.
@@ -117,13 +126,23 @@ class Diagonalization:
 
     @property
     def V(self) -> Array:
-        """Unit eigenvectors (N, N), one a column."""
+        """Unit eigenvectors (N, M), one a column."""
         return self._factors.V
 
     @property
     def V_inv(self) -> Array:
-        """The inverse of V (N, N)."""
+        """The inverse of V (M, N), a right inverse where M > N."""
         return self._factors.V_inv
+
+    @property
+    def order(self) -> int:
+        """N, the number of states."""
+        return len(self.V)
+
+    @property
+    def wide(self) -> bool:
+        """Whether there are more modes than states."""
+        return len(self.Lambda) > self.order
 
     @property
     def E(self) -> Array:
@@ -159,8 +178,12 @@ class Diagonalization:
 
     @cached_property
     def residual(self) -> float:
-        """|(A + E) V - V Lambda|_F / |A|_F; absolute where A = 0."""
+        """|(A + E) V - V Lambda|_F / |A|_F; absolute where A = 0.
+
+        Of a wide V what V^{-1} V leaves of it, for its columns are no eigenvectors of A + E.
+        """
         rest = (self.A + self.E) @ self.V - self.V * self.Lambda
+        rest = rest @ self.V_inv @ self.V if self.wide else rest
         scale = np.linalg.norm(self.A) or 1.0
         return float(np.linalg.norm(rest) / scale)
 
@@ -183,8 +206,10 @@ class Diagonalization:
     def proved_abscissa(self) -> float:
         """A number that Re lambda of no eigenvalue of A + E exceeds, as proved in float64.
 
-        Below 0 it proves stability.
+        Below 0 it proves stability. Of a wide V it is `abscissa`: the model is Lambda, not A + E.
         """
+        if self.wide:
+            return self.abscissa
         perturbed = np.asarray(self.A) + np.asarray(self.E)
         return proved_abscissa(perturbed)
 
@@ -194,6 +219,8 @@ class Diagonalization:
         A, B = split(self.system)
         if B is None:
             return Bounds(math.nan, math.nan, math.nan)
+        if self.wide:
+            return h_infinity.hinf_distance(self._modal(), (A, B, np.eye(len(A))))
         perturbed = A + np.asarray(self.E)
         drive = extended_product(self.V, self.B)
         drive = drive if np.iscomplexobj(perturbed) else drive.real
@@ -205,6 +232,11 @@ class Diagonalization:
         ours = (perturbed[block], drive[alive], unit)
         exact = (A[block], B[alive], unit)
         return h_infinity.hinf_distance(ours, exact)
+
+    def _modal(self) -> tuple[Array, Array, Array]:
+        """The model in real coordinates: (M, M), (M,) and (N, M)."""
+        modal = ModalSystem(self.Lambda, np.asarray(self.V), self.B)
+        return real_matrices(halve(modal))
 
     @property
     def transfer_error(self) -> float:
@@ -221,7 +253,7 @@ class Diagonalization:
         return c @ self.V
 
     def drive(self, b: Array) -> Array:
-        """V^{-1} b of columns b (N, M) in those coordinates, by a solve with one refinement."""
+        """V^{-1} b of columns b (N, k) in those coordinates, by a solve with one refinement."""
         return refined(self.V, self.V_inv, b)
 
     def paired(self, C: np.ndarray, step: np.ndarray | float = 1.0) -> Paired:
@@ -243,16 +275,15 @@ class Diagonalization:
             >>> perturb.lossless(hippo.legs(8)).paired(np.eye(8), step=0.1).C.shape
             (8, 4)
         """
-        order = len(self.Lambda)
         shape = np.shape(C)
-        require.shape("C", shape, f"(..., {order})", shape[-1:] == (order,))
+        require.shape("C", shape, f"(..., {self.order})", shape[-1:] == (self.order,))
         return self.read_by(C @ self.V, step)
 
     def read_by(self, C: Complex, step: np.ndarray | float = 1.0) -> Paired:
         """The model with a half spectrum whose modes are read by C.
 
         Args:
-            C: readout (..., N) of the modes, as `readout` makes it.
+            C: readout (..., M) of the modes, as `readout` makes it.
             step: step (...) of the model, in the time of the system.
 
         Returns:

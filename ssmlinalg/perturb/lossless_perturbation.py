@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from ..lossless.normal_part import NormalPart
 from ..lossless.recognition import Spectrum, Structure, axis, gain, recognize
 from ..matrices import eigen
 from ..matrices.frequency_supremum import supremum
+from .cascade import cascade, deviation_bound, driven, lengthened, nearest_counts
 from .diagonalization import Defective, Diagonalization, Factors, Progress, diagonalized
 
 _STEP = 1.005  # by which tau is raised where kappa(V) exceeds the budget
@@ -38,12 +39,19 @@ class _LosslessSystem(NamedTuple):
         structure: the closed form of its spectrum, if there is one.
         sigma: the lossless axis is Re s = sigma.
         g: (R,).
+        modes: how many modes are to be found, N or more.
     """
 
     nplr: NPLR
     structure: Structure | None
     sigma: float
     g: Real
+    modes: int
+
+    @property
+    def wide(self) -> bool:
+        """Whether there are more modes than states."""
+        return self.modes > len(self.nplr.P)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +95,25 @@ class Lossless(Diagonalization):
         """kappa_2(V).
 
         For large orders from the eigenvalues alone: the Gram matrix of unit eigenvectors is known.
+        With more modes than states |V| |V_inv| from 1024 modes on, which is no less.
         """
-        if self.spectrum is None or len(self.Lambda) <= _DENSE:
+        dense = gram.DENSE if self.wide else _DENSE
+        if self.spectrum is None or len(self.Lambda) <= dense:
             return eigen.condition(self.V)
+        if self.wide:
+            right, left = self._norms
+            return right * left
+        return gram.condition(self.spectrum.z, progress=self._told())
+
+    @cached_property
+    def _norms(self) -> tuple[float, float]:
+        """|V|_2 and |V^{-1}|_2 of a wide V from its spectrum."""
+        assert self.spectrum is not None
+        return gram.wide_norms(self.spectrum, progress=self._told())
+
+    def _told(self) -> gram.Report | None:
         report = self.progress
-        told = report and (lambda done: report(fraction=done))
-        return gram.condition(self.spectrum.z, progress=told)
+        return report and (lambda done: report(fraction=done))
 
     @cached_property
     def scaled_condition(self) -> float:
@@ -112,16 +133,21 @@ class Lossless(Diagonalization):
 
     @cached_property
     def residual(self) -> float:
-        """|(A + E) V - V Lambda|_F / |A|_F; beyond order 4096 estimated from 16 columns of V."""
-        if self.structure is None or not isinstance(self.V, OnDemand):
+        """|(A + E) V - V Lambda|_F / |A|_F; beyond order 4096 estimated from 16 columns of V.
+
+        With more modes than states |A V + P f^T - V Lambda|_F / |A|_F, f the feedback.
+        """
+        if self.structure is None or self.spectrum is None:
             return super().residual
-        P = self.system.P
-        order = len(P)
-        some = np.random.default_rng(0).integers(0, order, _SAMPLE)
+        modes = len(self.Lambda)
+        sampled = isinstance(self.V, OnDemand)
+        if not (sampled or self.wide):
+            return super().residual
+        some = np.random.default_rng(0).integers(0, modes, _SAMPLE) if sampled else np.arange(modes)
         V = self.V[:, some]
-        perturbed = self.structure.times(V) + self.tau * P @ (P.T @ V)
+        perturbed = self.structure.times(V) + self.system.P * self.spectrum.feedback[some]
         rest = perturbed - V * self.Lambda[some]
-        size = float(np.linalg.norm(rest)) * math.sqrt(order / _SAMPLE)
+        size = float(np.linalg.norm(rest)) * math.sqrt(modes / len(some))
         return size / self._frobenius_norm()
 
     @cached_property
@@ -129,12 +155,17 @@ class Lossless(Diagonalization):
         """|A + E - V diag(Lambda) V^{-1}|_F / |A|_F; beyond order 4096 by 256 of its entries."""
         if self.structure is None or not isinstance(self.V, OnDemand):
             return super().factorization_error
-        order = len(self.Lambda)
+        order = self.order
         rng = np.random.default_rng(0)
         rows, columns = rng.integers(0, order, (2, _SAMPLE))
         product = (self.V[rows] * self.Lambda) @ self.V_inv[:, columns]
         rest = self.A[rows][:, columns] + self.E[rows][:, columns] - product
         return float(np.linalg.norm(rest)) * order / _SAMPLE / self._frobenius_norm()
+
+    @property
+    def order(self) -> int:
+        """N, the number of states."""
+        return len(self.system.P)
 
     def readout(self, c: Array) -> Array:
         """c V of rows c (..., N) in orthonormal real coordinates of the state.
@@ -154,20 +185,23 @@ class Lossless(Diagonalization):
         """The basis beyond order 4096: made for one use, for its plan takes memory."""
         if self.structure is None or self.spectrum is None or len(self.Lambda) <= ORDER:
             return None
-        normal = self.structure.solve(1.0)
+        normal = self.structure.normal()
         return normal and NormalPart(normal, self.spectrum, self.tau)
 
     def _frobenius_norm(self) -> float:
         """|A|_F without an entry of A, where P has one column.
 
-        tr (A + A^T)^2 = 2 |A|_F^2 + 2 tr A^2, and tr (A + E)^2 is the sum of Lambda^2.
+        tr (A + A^T)^2 = 2 |A|_F^2 + 2 tr A^2, and tr (A + P P^T)^2 is the sum of squares of the
+        eigenvalues of the normal part.
         """
+        assert self.structure is not None
+        normal = self.structure.normal()
+        assert normal is not None  # at tau = 1 no roots have met
         P = self.system.P
         sigma = self.sigma
-        tau = self.tau
         p = P[:, 0] @ P[:, 0]
-        of_perturbed = np.sum(self.Lambda**2).real
-        of_A = of_perturbed - 2 * tau * (sigma * p - p**2) - tau**2 * p**2
+        of_normal = np.sum((sigma + normal.z) ** 2).real
+        of_A = of_normal - 2 * (sigma * p - p**2) - p**2
         of_symmetric = 2 * sigma**2 * len(P) - 4 * sigma * p + 2 * p**2
         return math.sqrt(of_symmetric - of_A)
 
@@ -184,6 +218,12 @@ class Lossless(Diagonalization):
         deviation = _deviation_by_phase(self.structure, g, self.tau)
         lower, w = supremum(deviation, self.Lambda)
         upper = _deviation_bound(P, g, self.sigma, self.tau)
+        if self.wide and self.sigma < 0:
+            passed = partial(_passed, self.structure, g)
+            still = abs(g) / math.sqrt(-4 * self.sigma)
+            reach = float(np.abs(self.Lambda).max())
+            bound = deviation_bound(passed, self.tau, still=still, reach=reach)
+            upper = bound * (1 + 64 * EPS * len(self.Lambda))
         if math.isinf(upper) and len(self.Lambda) <= _DENSE:  # no closed form: by level sets
             upper = super()._deviation.upper
         return Bounds(lower, upper, w)
@@ -194,6 +234,7 @@ def lossless(
     *,
     conditioning: float | None = None,
     tau: float | None = None,
+    modes: int | None = None,
     progress: Progress | None = None,
 ) -> Lossless:
     r"""The perturbation with a guarantee: move A part of the way to its normal part.
@@ -219,7 +260,14 @@ def lossless(
                \tilde x - \hat x
                = \frac{\tau}{2} (s - A)^{-1} P M(s)^{-1} (\Phi(0) - \Phi(s))\, g .
 
-    A budget is kept as follows. tau starts where kappa(V) = c^{R (N-1)/N} meets it and is raised in
+    With `modes` M > N the feedback passes further sections behind the system: Phi Psi in place of
+    Phi, |Phi Psi| about |Phi|^{M/N}. V is N x M and kappa(V) about c^{(N-1)/M}, so that at the same
+    kappa(V) the deviation is about kappa^{-M/N}/2 in place of 1/(2 kappa). Chains (`legs`, `lagt`,
+    `tlagt`) take any M: `chain.further` says which sections follow. Others take copies of
+    themselves, hence a multiple of N; the Fourier measures of even order have a sine of frequency
+    zero that is not copied. A wide V hides no cancellation here, see `weight_amplification`.
+
+    A budget is kept as follows. tau starts where kappa(V) = c^{R (N-1)/M} meets it and is raised in
     steps of 0.5 % until the measured kappa(V) keeps it. E is real, so the spectrum is closed under
     conjugation; it stays in Re <= sigma.
 
@@ -227,6 +275,7 @@ def lossless(
         system: an `NPLR` form, real and lossless, with B in the span of P.
         conditioning: budget for kappa_2(V); 8 if neither it nor tau is given.
         tau: the size, instead of a budget.
+        modes: how many modes M the model has, N if it is not given.
         progress: called with the "fraction" done while kappa(V) of a large order is measured.
 
     Returns:
@@ -238,7 +287,8 @@ def lossless(
         ValueError: for tau outside (0, 1], conditioning not above 1, both given, a system that is
             not lossless (with its defect), B outside the span of P, a tau at which A + E cannot be
             diagonalized in double precision, and beyond order 4096 a spectrum that is not in closed
-            form.
+            form; for modes below N, or no multiple of N where the system is no chain, and tau = 1
+            or a budget too near 1 with more modes than states.
 
     Accuracy:
         Eigenvalues and B of `legs`, `lagt`, `tlagt` and the Fourier measures are closed forms with
@@ -248,8 +298,8 @@ def lossless(
         above it.
 
     Cost:
-        O(N) in closed form, with V only on demand beyond order 4096. O(N^3) by LAPACK, up to order
-        4096.
+        O(M) in closed form, with V only on demand beyond 4096 modes. O(M^3) by LAPACK, up to 4096
+        modes.
 
     Source:
         Derived here; Yu et al. 2024 (arXiv 2310.01698) for the idea.
@@ -259,6 +309,9 @@ def lossless(
         >>> d = lossless(hippo.legs(64), conditioning=9)
         >>> round(d.tau, 3), round(d.condition, 2), round(d.transfer_error, 3), round(d.abscissa, 2)
         (0.195, 8.96, 0.058, -0.7)
+        >>> wide = lossless(hippo.legs(64), conditioning=9, modes=128)
+        >>> wide.V.shape, round(wide.condition, 2), round(wide.transfer_error, 4)
+        ((64, 128), 8.98, 0.0045)
     """
     nplr = _real_nplr(system)
     require.progress(progress)
@@ -267,8 +320,11 @@ def lossless(
     if tau is not None:
         tau = _checked_tau(tau)
     budget = require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
-    plant = _lossless_system(nplr)
+    plant = _lossless_system(nplr, _checked_modes(nplr, modes))
     if tau is not None:
+        if tau == 1 and plant.wide:
+            rule = "`tau` must be below 1 with more modes than states"
+            raise ValueError(f"{rule}; got 1. Such modes do not decay; lower it.")
         return _at(plant, tau, {}, progress)
     return _within(plant, budget, progress)
 
@@ -294,9 +350,33 @@ def _checked_tau(tau: float) -> float:
     return tau
 
 
-def _lossless_system(nplr: NPLR) -> _LosslessSystem:
-    structure = recognize(nplr.A, nplr.P)
-    return _LosslessSystem(nplr, structure, _axis(nplr, structure), _drive(nplr))
+def _checked_modes(nplr: NPLR, modes: int | None) -> int:
+    order = len(nplr.P)
+    modes = order if modes is None else require.integer("modes", modes)
+    if modes < order:
+        rule = f"`modes` must be at least the order, {order}"
+        raise ValueError(f"{rule}; got {modes}. Lower the order instead.")
+    return modes
+
+
+def _lossless_system(nplr: NPLR, modes: int) -> _LosslessSystem:
+    structure = recognize(nplr.A, nplr.P, modes)
+    sigma = _axis(nplr, structure)
+    plant = _LosslessSystem(nplr, structure, sigma, _drive(nplr), modes)
+    if plant.wide and structure is None:
+        _refuse_parts(nplr, modes)
+    return plant
+
+
+def _refuse_parts(nplr: NPLR, modes: int) -> None:
+    """Raise ValueError unless whole copies of a system that is no chain have that many modes."""
+    below, above = nearest_counts(nplr, modes)
+    if modes == below and modes <= ORDER:
+        return
+    rule = "`modes` must be the order and copies of what is driven, for only chains have parts"
+    if modes == below:
+        rule = f"beyond {ORDER} modes a system must be a chain"
+    raise ValueError(f"{rule}; got {modes}. Give {below} or {above}, at most {ORDER}.")
 
 
 def _axis(nplr: NPLR, structure: Structure | None) -> float:
@@ -338,9 +418,9 @@ def _drive(nplr: NPLR) -> Real:
 def _within(plant: _LosslessSystem, budget: float, progress: Progress | None) -> Lossless:
     """At the first tau from that of the law on whose kappa_2(V) keeps the budget."""
     order, rank = plant.nplr.P.shape
-    exponent = order / (order - 1) / rank if order > 1 else 1.0
+    exponent = plant.modes / max(order - 1, 1) / rank
     # There kappa(V) is known from above only, within this factor.
-    slack = 1 + 2 * gram.TOLERANCE if order > gram.DENSE else 1.0
+    slack = 1 + 2 * gram.TOLERANCE if plant.modes > gram.DENSE else 1.0
     c = min(budget / slack, EPS ** (-1 / exponent)) ** exponent
     law_tau = 2 / (c + 1)
     tau = law_tau
@@ -355,6 +435,9 @@ def _within(plant: _LosslessSystem, budget: float, progress: Progress | None) ->
             pass  # an exceptional point
         tau = min(_STEP * tau, 1.0)
         steps += 1
+        if tau == 1 and plant.wide:
+            rule = "`conditioning` must leave room for a tau below 1 with more modes than states"
+            raise ValueError(f"{rule}; got {budget:g}. Raise it, or take as many modes as states.")
 
 
 def _at(
@@ -386,14 +469,16 @@ def _at(
 def _factors(p: Real, spectrum: Spectrum, tau: float) -> Factors:
     """The factors by formula."""
     order = len(p)
+    modes = len(spectrum.z)
     E = by_formula(order, partial(_along, p, tau))
-    if order > ORDER:
-        V = OnDemand((order, order), np.complex128, spectrum.V)
-        V_inv = OnDemand((order, order), np.complex128, spectrum.V_inv)
+    if modes > ORDER:
+        V = OnDemand((order, modes), np.complex128, spectrum.V)
+        V_inv = OnDemand((modes, order), np.complex128, spectrum.V_inv)
         return Factors(V, V_inv, E)
     every = np.arange(order)
-    V = spectrum.V(every, every)
-    V_inv = spectrum.V_inv(every, every)
+    columns = np.arange(modes)
+    V = spectrum.V(every, columns)
+    V_inv = spectrum.V_inv(columns, every)
     return Factors(V, V_inv, E)
 
 
@@ -408,13 +493,14 @@ def _by_lapack(plant: _LosslessSystem, tau: float, facts: dict[str, float]) -> L
         rule = f"beyond order {ORDER} eigenvalues must be in closed form"
         got = f"eigenvalues of order {len(P)} that met on the real axis at tau = {tau:g}"
         raise ValueError(f"{rule}; got {got}. Raise tau.")
-    driven = plant.nplr._replace(B=_scaled_input(plant, tau))
-    E = tau * P @ P.T
+    row = _row(plant, tau) if plant.wide else plant.nplr._replace(B=_scaled_input(plant, tau))
+    E = tau * row.P @ row.P.T
     found = (
-        _normal_part(driven, E, facts)
+        _normal_part(row, E, facts)
         if tau == 1
-        else diagonalized(driven, E, method="lossless", facts=facts)
+        else diagonalized(row, E, method="lossless", facts=facts)
     )
+    found = _first_states(found, plant) if plant.wide else found
     return Lossless(
         system=plant.nplr,
         Lambda=found.Lambda,
@@ -439,16 +525,44 @@ def _normal_part(driven: NPLR, E: Real, facts: Mapping[str, float]) -> Diagonali
     return Diagonalization(driven, basis.Lambda, B, factors, "lossless", facts)
 
 
-def _scaled_input(plant: _LosslessSystem, tau: float) -> Real:
-    """The input of the perturbed system: (1 - tau/2) B for one column, else P M(0) g.
+def _first_states(found: Diagonalization, plant: _LosslessSystem) -> Diagonalization:
+    """The rows of V and columns of V^{-1} that belong to the system, columns of V of length one."""
+    order = len(plant.nplr.P)
+    V = found.V[:order]
+    length = np.linalg.norm(V, axis=0)
+    factors = Factors(V / length, found.V_inv[:, :order] * length[:, None], found.E[:order, :order])
+    return replace(found, B=found.B * length, factors=partial(Factors, *factors))
 
-    With M(0) the deviation at w = 0 vanishes; with one column 1 - tau/2 is best in the bound.
+
+def _row(plant: _LosslessSystem, tau: float) -> NPLR:
+    """The system and what its feedback passes, with the input of the perturbed row."""
+    nplr = plant.nplr
+    if plant.structure:
+        row = lengthened(nplr, plant.sigma, plant.modes)
+        return row._replace(B=(1 - tau / 2) * row.B)
+    copies = 1 + (plant.modes - len(nplr.P)) // int(np.count_nonzero(driven(nplr)))
+    row = cascade(nplr, copies)
+    return row._replace(B=row.P @ _scaled_gain(plant, copies, tau))
+
+
+def _scaled_input(plant: _LosslessSystem, tau: float) -> Real:
+    _, B, P = plant.nplr
+    return (1 - tau / 2) * B if P.shape[-1] == 1 else P @ _scaled_gain(plant, 1, tau)
+
+
+def _scaled_gain(plant: _LosslessSystem, copies: int, tau: float) -> Real:
+    """g~ of the input P g~ of the perturbed row: (1 - tau/2) g for one column, else M(0) g.
+
+    With M(0) = (1 - tau/2) I + (tau/2) Phi(0)^copies the deviation at w = 0 vanishes; with one
+    column 1 - tau/2 is best in the bound.
     """
-    A, B, P = plant.nplr
-    if P.shape[-1] == 1:
-        return (1 - tau / 2) * B
-    still = np.linalg.solve(A, P @ plant.g)
-    return P @ (plant.g + tau * P.T @ still)
+    A, _, P = plant.nplr
+    rank = P.shape[-1]
+    if rank == 1:
+        return (1 - tau / 2) * plant.g
+    phi = np.eye(rank) + 2 * P.T @ np.linalg.solve(A, P)
+    passed = np.linalg.matrix_power(phi, copies) @ plant.g
+    return (1 - tau / 2) * plant.g + tau / 2 * passed
 
 
 def _norm(nplr: NPLR, sigma: float, structure: Structure | None) -> float:
@@ -473,22 +587,31 @@ def _norm(nplr: NPLR, sigma: float, structure: Structure | None) -> float:
 
 
 def _deviation_by_phase(structure: Structure, g: float, tau: float) -> Callable[[Real], Real]:
-    """|x~ - x^| (F,) at w (F,) from Phi and d log Phi/ds, B = P g with one column.
-
-    |x^|^2/g^2 = (1 - |Phi|^2)/(-4 sigma), and -Re (d log Phi/ds)/2 where sigma = 0.
-    """
-    sigma = structure.sigma
+    """|x~ - x^| (F,) at w (F,) from Phi and Phi Psi, B = P g with one column."""
     t = tau / 2
 
     def deviation(w: Real) -> Real:
-        value, slope = structure.log_phi(1j * w - sigma)
+        value, _ = structure.log_loop(1j * w - structure.sigma)
         phi = np.exp(value)
         relative = t * phi / (1 - t + t * phi)
-        passed = -np.expm1(2 * value.real)
-        square = -slope.real / 2 if sigma == 0 else passed / (-4 * sigma)
-        return np.abs(g * relative) * np.sqrt(np.maximum(0, square))
+        return np.abs(relative) * _size_of_state(structure, g, w)
 
     return deviation
+
+
+def _size_of_state(structure: Structure, g: float, w: Real) -> Real:
+    """|x^| (F,): |x^|^2/g^2 = (1 - |Phi|^2)/(-4 sigma), -Re (d log Phi/ds)/2 where sigma = 0."""
+    sigma = structure.sigma
+    value, slope = structure.log_phi(1j * w - sigma)
+    passed = -np.expm1(2 * value.real)
+    square = -slope.real / 2 if sigma == 0 else passed / (-4 * sigma)
+    return abs(g) * np.sqrt(np.maximum(0, square))
+
+
+def _passed(structure: Structure, g: float, w: Real) -> tuple[Real, Real]:
+    """|Phi Psi| and |x^| (F,) at w (F,)."""
+    value, _ = structure.log_loop(1j * w - structure.sigma)
+    return np.exp(value.real), _size_of_state(structure, g, w)
 
 
 def _deviation_bound(P: Real, g: float, sigma: float, tau: float) -> float:

@@ -24,9 +24,9 @@ class ModalSystem(NamedTuple):
     """The state V (s - Lambda)^{-1} B of a diagonal model.
 
     Attributes:
-        Lambda: eigenvalues (N,) in canonical order: upper half plane, conjugates, real ones.
-        V: eigenvectors (N, N), one a column.
-        B: input (N,).
+        Lambda: eigenvalues (M,) in canonical order: upper half plane, conjugates, real ones.
+        V: eigenvectors (N, M), one a column.
+        B: input (M,).
     """
 
     Lambda: Complex
@@ -38,10 +38,10 @@ class HalfSystem(NamedTuple):
     """A modal system by one pole of each pair, pairs before real poles.
 
     Attributes:
-        a: real parts (n,) of the poles; 2n - N of them are real.
+        a: real parts (n,) of the poles; 2n - M of them are real.
         omega: their frequencies (n,), 0 for a real pole.
         b: their inputs (n,), positive.
-        R: eigenvectors (N, N) in real coordinates.
+        R: eigenvectors (N, M) in real coordinates.
     """
 
     a: Real
@@ -52,14 +52,14 @@ class HalfSystem(NamedTuple):
     @property
     def pairs(self) -> int:
         """How many poles stand for a pair."""
-        return len(self.R) - len(self.a)
+        return self.R.shape[-1] - len(self.a)
 
 
 class Modes(NamedTuple):
     """The rows of a modal system at frequencies w (F,).
 
     Attributes:
-        M: rows (N, F) of M(iw): s h, then -omega h, then h of real poles, s = iw - a.
+        M: rows (M, F) of M(iw): s h, then -omega h, then h of real poles, s = iw - a.
         h: sqrt 2 b/q for a pair and b/q for a real pole (n, F).
         q: s^2 + omega^2 for a pair and s for a real pole (n, F).
     """
@@ -103,8 +103,27 @@ def whole(half: HalfSystem) -> ModalSystem:
     )
 
 
+def real_matrices(half: HalfSystem) -> tuple[Real, Real, Real]:
+    """A (M, M), B (M,) and C (N, M) with C (s - A)^{-1} B the state: a block for each pair.
+
+    Example:
+        >>> half = HalfSystem(-np.ones(1), 2 * np.ones(1), np.ones(1), np.eye(2))
+        >>> real_matrices(half)[0]
+        array([[-1.,  2.],
+               [-2., -1.]])
+    """
+    pairs = half.pairs
+    first = np.arange(pairs)
+    second = first + pairs
+    A = np.diag(np.concatenate([half.a[:pairs], half.a]))
+    A[first, second] = half.omega[:pairs]
+    A[second, first] = -half.omega[:pairs]
+    B = np.concatenate([math.sqrt(2) * half.b[:pairs], np.zeros(pairs), half.b[pairs:]])
+    return A, B, half.R
+
+
 def real_columns(V: Complex, pairs: int) -> Real:
-    """[Re v, Im v, r] (N, N), v the first of each pair, r the real eigenvectors."""
+    """[Re v, Im v, r] (N, M), v the first of each pair, r the real eigenvectors."""
     upper = V[:, :pairs]
     alone = V[:, 2 * pairs :]
     return np.concatenate([upper.real, upper.imag, alone.real], axis=-1)
@@ -136,7 +155,7 @@ def modes(half: HalfSystem, w: Real) -> Modes:
 
 def squared_lengths(R: Real, poles: int) -> Real:
     """|v|^2 (n,) for each pair and each real column."""
-    pairs = len(R) - poles
+    pairs = R.shape[-1] - poles
     squares = (R**2).sum(axis=0)
     real, imaginary, alone = np.split(squares, [pairs, 2 * pairs])
     return np.concatenate([(real + imaginary) / 2, alone])

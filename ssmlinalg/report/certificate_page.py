@@ -103,13 +103,14 @@ def _numbers(found: perturb.Diagonalization) -> list[tuple[str, str, str]]:
         ("sup |x̃ − x̂|", number(found.transfer_error), MEANINGS["transfer_error"]),
         _bound(found),
         ("‖E‖₂ / ‖A‖₂", number(found.backward_error), MEANINGS["backward_error"]),
-        ("max Re λ", number(found.abscissa), _stability(found.proved_abscissa)),
+        ("max Re λ", number(found.abscissa), _stability(found)),
         *_size(found),
         *_enclosure(found),
         ("Σ κⱼ", number(found.scaled_condition), MEANINGS["scaled_condition"]),
         ("residual", number(found.residual), MEANINGS["residual"]),
         ("factors", number(found.factorization_error), MEANINGS["factorization_error"]),
-        ("N", str(len(found.Lambda)), MEANINGS["order"]),
+        ("N", str(found.order), MEANINGS["order"]),
+        *_modes(found),
     ]
 
 
@@ -117,6 +118,10 @@ def _bound(found: perturb.Diagonalization) -> tuple[str, str, str]:
     if math.isfinite(found.transfer_bound):
         return ("bound", number(not_below(found.transfer_bound)), MEANINGS["transfer_bound"])
     return ("bound", "none", _UNPROVED)
+
+
+def _modes(found: perturb.Diagonalization) -> list[tuple[str, str, str]]:
+    return [("M", str(len(found.Lambda)), MEANINGS["modes"])] if found.wide else []
 
 
 def _size(found: perturb.Diagonalization) -> list[tuple[str, str, str]]:
@@ -127,15 +132,16 @@ def _size(found: perturb.Diagonalization) -> list[tuple[str, str, str]]:
 
 def _enclosure(found: perturb.Diagonalization) -> list[tuple[str, str, str]]:
     """The radius of discs about the eigenvalues, where FLINT is installed to prove it."""
-    if len(found.Lambda) > _ENCLOSED or not importlib.util.find_spec("flint"):
+    if found.wide or len(found.Lambda) > _ENCLOSED or not importlib.util.find_spec("flint"):
         return []
     radius = float(enclose(found.A + found.E).radius.max())
     return [("enclosed", number(radius), _RADIUS)]
 
 
-def _stability(proved: float) -> str:
+def _stability(found: perturb.Diagonalization) -> str:
     """The bound proved for the abscissa, rounded up: it must not become less true."""
-    if math.isinf(proved):
+    proved = found.proved_abscissa
+    if math.isinf(proved) or found.wide:
         return f"{_STABLE}; stable below 0"
     bound = number(not_below(proved))
     return f"{_STABLE}; proved: Re λ ≤ {bound} for every eigenvalue of A + E"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MEANINGS = {
     "order": "order of the state",
+    "modes": "modes of the model, more than states",
     "form": "how the model is written down, a name of `ssmlinalg list forms`",
     "perturbation": "how E was chosen",
     "tau": "size of the perturbation, from 0 (HiPPO) to 1 (S4D)",

@@ -1,0 +1,334 @@
+"""More modes than states: the first N states of a row of lossless systems."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import EPS, nplr
+from targets import SINGLE, kernel_of, to
+
+import ssmlinalg as ssm
+from ssmlinalg import forms, hippo, inits, perturb
+from ssmlinalg.export import TARGETS
+from ssmlinalg.ground.ondemand import OnDemand
+from ssmlinalg.lossless import chain, gram
+from ssmlinalg.matrices.frequency_supremum import supremum
+
+RESOLVED = 1e-6  # relative: of a supremum that is searched
+CHAINS = {"legs": -0.5, "lagt": 0.0, "tlagt": -0.5}  # the axes
+counts = st.tuples(st.integers(1, 24), st.integers(0, 60)).map(lambda n: (n[0], n[0] + n[1]))
+
+
+def row(order: int, modes: int, c: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lambda, V and B of `legs` by dense eigenvectors of the whole row, unscaled columns."""
+    a = np.concatenate([np.arange(order) + 0.5, chain.further(np.arange(order) + 0.5, modes)])
+    p = np.sqrt(a)
+    A = np.diag(-0.5 - a) - 2 * np.tril(np.outer(p, p), -1)
+    tau = 2 / (c + 1)
+    Lambda, V = np.linalg.eig(A + tau * np.outer(p, p))
+    B = np.linalg.solve(V, (1 - tau / 2) * math.sqrt(2) * p + 0j)
+    return Lambda, V[:order], B
+
+
+def state(found: perturb.Diagonalization, s: np.ndarray) -> np.ndarray:
+    return found.V @ (found.B[:, None] / (s - found.Lambda[:, None]))
+
+
+def exact(system: forms.NPLR, s: np.ndarray) -> np.ndarray:
+    """(s - A)^{-1} B by dense solves."""
+    A = np.asarray(system.A)
+    pencil = s[:, None, None] * np.eye(len(A)) - A
+    return np.linalg.solve(pencil, system.B[:, None] + 0j)[..., 0].T
+
+
+@pytest.mark.parametrize(
+    ("order", "modes", "c", "kappa", "error"),
+    [
+        (32, 32, 8, 7.51, 0.0684),
+        (32, 32, 64, 56.5, 0.0079),
+        (32, 64, 64, 7.50, 0.0061),
+        (32, 96, 512, 7.50, 0.00064),
+        (32, 64, 16, 3.83, 0.0251),
+        (256, 512, 64, 7.94, 0.0061),
+    ],
+)
+def test_the_published_table_is_met(
+    order: int, modes: int, c: float, kappa: float, error: float
+) -> None:
+    found = perturb.lossless(hippo.legs(order), tau=2 / (c + 1), modes=modes)
+    assert found.V.shape == (order, modes)
+    assert found.condition == pytest.approx(kappa, rel=2e-3)
+    assert found.transfer_error == pytest.approx(error, rel=2e-2)
+    assert found.transfer_error <= found.transfer_bound <= 1.01 * found.transfer_error
+
+
+@pytest.mark.parametrize(("order", "modes"), [(1, 3), (2, 3), (5, 9), (8, 16), (13, 39), (32, 48)])
+@pytest.mark.parametrize("c", [1.5, 9.0, 70.0])
+def test_modes_are_those_of_the_whole_row(order: int, modes: int, c: float) -> None:
+    found = perturb.lossless(hippo.legs(order), tau=2 / (c + 1), modes=modes)
+    Lambda, V, B = row(order, modes, c)
+    # Eigenvalues of a dense solver err by eps |A| times their condition, here at most c.
+    size = modes**2
+    for one in found.Lambda:
+        assert np.abs(Lambda - one).min() <= 64 * EPS * size * c
+    s = 1j * np.linspace(-3 * order, 3 * order, 40) + 0.1
+    expected = V @ (B[:, None] / (s - Lambda[:, None]))
+    assert np.abs(state(found, s) - expected).max() <= 64 * EPS * size * c
+    assert found.condition == pytest.approx(
+        np.linalg.cond(V / np.linalg.norm(V, axis=0)), rel=64 * EPS * size * c
+    )
+
+
+@pytest.mark.parametrize(("order", "modes"), [(3, 6), (4, 7), (6, 18)])
+def test_poles_solve_the_equation_of_the_row(order: int, modes: int) -> None:
+    c = 64
+    found = perturb.lossless(hippo.legs(order), tau=2 / (c + 1), modes=modes)
+    a = [*(np.arange(order) + 0.5), *chain.further(np.arange(order) + 0.5, modes)]
+    with mpmath.workdps(40):
+        for one in found.Lambda:
+            z = mpmath.mpc(one.real, one.imag) + mpmath.mpf(1) / 2
+            phi = mpmath.fprod((z - x) / (z + x) for x in a)
+            slope = mpmath.fsum(2 * x / (z**2 - mpmath.mpf(x) ** 2) for x in a)
+            # -c within what rounding the pole does, which the slope says
+            allowed = c * 8 * EPS * (1 + abs(z * slope))
+            assert abs(phi + c) <= allowed
+
+
+@given(st.sampled_from(sorted(CHAINS)), counts, st.floats(1.2, 60.0))
+def test_columns_are_unit_and_the_inverse_is_a_right_one(
+    measure: str, count: tuple[int, int], c: float
+) -> None:
+    order, modes = count
+    system = nplr(measure, order)
+    found = perturb.lossless(system, tau=2 / (c + 1), modes=modes)
+    rounding = 256 * EPS * modes * found.condition
+    assert found.V.shape == (order, modes)
+    assert found.V_inv.shape == (modes, order)
+    np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=rounding)
+    assert np.abs(found.V @ found.V_inv - np.eye(order)).max() <= rounding
+    assert found.residual <= rounding
+    assert found.factorization_error <= rounding
+    assert found.abscissa <= CHAINS[measure]
+    assert found.scaled_condition >= order * (1 - rounding)
+
+
+@given(st.sampled_from(["legs", "tlagt"]), counts, st.floats(1.05, 300.0))
+def test_the_bound_holds_at_every_frequency(measure: str, count: tuple[int, int], c: float) -> None:
+    order, modes = count
+    system = nplr(measure, order)
+    found = perturb.lossless(system, tau=2 / (c + 1), modes=modes)
+    w = np.concatenate([np.geomspace(1e-3, 1e3, 40) * order, np.abs(found.Lambda.imag)])
+    deviation = np.linalg.norm(state(found, 1j * w) - exact(system, 1j * w), axis=0)
+    rounding = 64 * EPS * modes * found.condition * np.sqrt(order)
+    assert np.max(deviation) <= found.transfer_error * (1 + RESOLVED) + rounding
+    assert found.transfer_error <= found.transfer_bound
+
+
+@pytest.mark.parametrize("copies", [2, 3, 4])
+@pytest.mark.parametrize("tau", [0.9, 0.2, 1e-3])
+def test_the_bound_of_copies_is_that_of_the_formula(copies: int, tau: float) -> None:
+    """max_q (tau/2) q^m sqrt(1 - q^2)/(1 - (tau/2)(1 + q^m)), at every order."""
+    t = tau / 2
+    grid = np.linspace(0, 1, 200001)[1:-1]
+    h = grid**copies
+    expected = float(np.max(t * h * np.sqrt(1 - grid**2) / (1 - t - t * h)))
+    for order in (4, 16, 65):
+        found = perturb.lossless(hippo.legs(order), tau=tau, modes=copies * order)
+        assert found.transfer_bound == pytest.approx(expected, rel=2e-6)
+
+
+def test_the_bound_of_a_part_is_met_where_its_phase_allows() -> None:
+    """A bound that ignores the phase is attained within a tenth at 48 of 32 modes."""
+    found = perturb.lossless(hippo.legs(32), tau=0.1, modes=48)
+    assert found.transfer_error <= found.transfer_bound <= 1.1 * found.transfer_error
+
+
+@given(st.sampled_from(["lagt", "tlagt"]), counts, st.floats(1.1, 500.0))
+def test_the_conditioning_of_laguerre_is_a_power(
+    measure: str, count: tuple[int, int], c: float
+) -> None:
+    order, modes = count
+    found = perturb.lossless(nplr(measure, order), tau=2 / (c + 1), modes=modes)
+    law = c ** ((order - 1) / modes)
+    assert found.condition == pytest.approx(law, rel=64 * EPS * modes * law)
+
+
+@pytest.mark.parametrize("order", [9, 16, 33, 64])
+@pytest.mark.parametrize("part", [0.25, 0.5, 1.0, 1.5, 2.0, 3.0])
+def test_the_conditioning_of_legs_is_nearly_that_power(order: int, part: float) -> None:
+    modes = order + int(part * order)
+    for kappa in (2.0, 4.0, 8.0):
+        c = kappa ** (modes / (order - 1))
+        found = perturb.lossless(hippo.legs(order), tau=2 / (c + 1), modes=modes)
+        assert abs(found.condition / kappa - 1) <= 0.2 / order
+
+
+def test_an_even_number_of_copies_has_no_exceptional_point() -> None:
+    """Phi^m is positive at every critical point, all of them real, and -c is not."""
+    for order in (2, 3, 8, 9):
+        for kappa in np.geomspace(1.5, 1e4, 40):
+            system = hippo.legs(order)
+            found = perturb.lossless(system, tau=2 / (kappa**2 + 1), modes=2 * order)
+            assert found.spectrum is not None
+            assert np.isfinite(found.condition)
+
+
+@settings(deadline=None)
+@given(st.integers(2, 40), st.integers(1, 80), st.floats(1.3, 30.0))
+def test_a_budget_is_kept(order: int, more: int, budget: float) -> None:
+    found = perturb.lossless(hippo.legs(order), conditioning=budget, modes=order + more)
+    assert np.linalg.cond(found.V) <= budget * (1 + 256 * EPS * len(found.Lambda))
+
+
+@pytest.mark.parametrize(("measure", "copies"), [("legt", 2), ("legt", 3), ("fout", 2)])
+@pytest.mark.parametrize("order", [5, 8])
+def test_other_systems_take_copies_of_themselves(measure: str, copies: int, order: int) -> None:
+    system = nplr(measure, order)
+    moved = int(np.count_nonzero(np.any(system.P != 0, axis=-1) | np.any(system.A != 0, axis=0)))
+    modes = order + (copies - 1) * moved
+    found = perturb.lossless(system, tau=0.1, modes=modes)
+    assert found.V.shape == (order, modes)
+    assert np.abs(found.V @ found.V_inv - np.eye(order)).max() <= 1e4 * EPS * modes
+    w = np.geomspace(0.1, 20 * order, 300)
+    deviation = np.linalg.norm(state(found, 1j * w) - exact(system, 1j * w), axis=0)
+    assert deviation.max() <= found.transfer_bound * (1 + RESOLVED)
+    assert found.transfer_error >= deviation.max() * (1 - RESOLVED)
+
+
+def test_copies_of_legt_bring_its_error_down_to_one_over_kappa() -> None:
+    """Square, it is about 1/sqrt(kappa): see the theory page."""
+    square, wide = (
+        perturb.lossless(hippo.legt(16), conditioning=16, modes=modes) for modes in (16, 32)
+    )
+    assert wide.transfer_error < square.transfer_error / 2
+
+
+def test_what_has_no_parts_is_refused_with_the_nearest_counts() -> None:
+    with pytest.raises(ValueError, match=r"got 20\. Give 16 or 24"):
+        perturb.lossless(hippo.legt(8), modes=20)
+    with pytest.raises(ValueError, match=r"got 16\. Give 15 or 22"):
+        perturb.lossless(hippo.fout(8), modes=16)
+    with pytest.raises(ValueError, match=r"at least the order, 8; got 7"):
+        perturb.lossless(hippo.legs(8), modes=7)
+    with pytest.raises(ValueError, match=r"below 1 with more modes than states; got 1"):
+        perturb.lossless(hippo.legs(8), tau=1.0, modes=9)
+    with pytest.raises(ValueError, match="has as many modes as states; got `modes`"):
+        ssm.ptd_init(8, perturbation="gaussian", size=0.1, modes=16)
+    with pytest.raises(ValueError, match="must divide `modes`; got 2 blocks for modes 19"):
+        ssm.s5_ptd_init(16, blocks=2, modes=19)
+
+
+@pytest.mark.parametrize(("order", "modes"), [(20, 40), (31, 50), (33, 99)])
+def test_norms_from_eigenvalues_are_those_of_the_matrices(order: int, modes: int) -> None:
+    found = perturb.lossless(hippo.legs(order), conditioning=6, modes=modes)
+    assert found.spectrum is not None
+    right, left = gram.wide_norms(found.spectrum)
+    upper = 1 + 2 * gram.TOLERANCE
+    for norm, matrix in ((right, found.V), (left, found.V_inv)):
+        expected = np.linalg.norm(matrix, 2)
+        assert expected * (1 - 1e-5) <= norm <= expected * upper
+    assert found.condition <= right * left <= found.condition * (upper + 2e-3)
+
+
+def test_a_large_wide_v_is_made_on_demand() -> None:
+    order, modes = 9_000, 15_001
+    found = perturb.lossless(hippo.legs(order), tau=0.05, modes=modes)
+    assert isinstance(found.V, OnDemand)
+    assert found.V.shape == (order, modes)
+    assert found.V_inv.shape == (modes, order)
+    some = np.array([0, 3, 7_000, 15_000])
+    columns = found.V[:, some]
+    np.testing.assert_allclose(np.linalg.norm(columns, axis=0), 1, rtol=1e3 * EPS * order)
+    assert found.residual <= 1e3 * EPS
+    assert found.transfer_bound < 0.05
+
+
+def test_beyond_the_size_of_an_array_readout_and_drive_are_inverse() -> None:
+    found = perturb.lossless(hippo.legs(2100), tau=0.05, modes=4201)
+    c, b = np.random.default_rng(0).standard_normal((2, 2100))
+    product = found.readout(c) @ found.drive(b[:, None])[:, 0]
+    size = np.linalg.norm(c) * np.linalg.norm(b)
+    assert abs(product - c @ b) <= 1e-5 * size
+
+
+def test_readout_and_drive_in_the_normal_part_are_v_in_other_coordinates() -> None:
+    """The modal form of the normal part is orthogonal, so lengths of rows and columns stay."""
+    from ssmlinalg.lossless.normal_part import NormalPart
+
+    found = perturb.lossless(hippo.legs(21), tau=0.1, modes=50)
+    assert found.structure is not None
+    assert found.spectrum is not None
+    normal = found.structure.normal()
+    assert normal is not None
+    basis = NormalPart(normal, found.spectrum, found.tau)
+    V = basis.readout(np.eye(21))
+    V_inv = basis.drive(np.eye(21))
+    close = {"rtol": 0, "atol": 1e-6}
+    np.testing.assert_allclose(V.conj().T @ V, found.V.conj().T @ found.V, **close)
+    np.testing.assert_allclose(V_inv @ V, found.V_inv @ found.V, **close)
+
+
+# Models
+
+
+@pytest.mark.parametrize(("order", "modes"), [(8, 16), (8, 13), (9, 18)])
+def test_the_kernel_is_that_of_hippo_within_the_bound(order: int, modes: int) -> None:
+    """In the L2 norm over all frequencies: sup |c| |x~ - x^|, for the same readout."""
+    model = ssm.ptd_init(order, modes=modes, step=0.01, seed=3)
+    assert forms.unpair(model).A.shape == (modes,)
+    found = inits.perturbed(order, modes=modes)
+    c = np.random.default_rng(3).standard_normal(order)
+    w = np.geomspace(0.01, 100, 50) * order
+    ours = ssm.systems.transfer(model, 1j * w)
+    theirs = c @ exact(hippo.legs(order), 1j * w)
+    assert np.abs(ours - theirs).max() <= np.linalg.norm(c) * found.transfer_bound * (1 + 1e-9)
+
+
+def test_all_inputs_of_a_wide_s5_reach_the_state_of_hippo() -> None:
+    """V exp(Lambda t) V^{-1} tends to exp(A t): here as transfer functions, with M."""
+    A = hippo.legs(12).A
+    errors = []
+    for modes in (12, 24, 36):
+        found = perturb.lossless(hippo.legs(12), conditioning=8, modes=modes)
+        V, V_inv, Lambda = found.V, found.V_inv, found.Lambda
+        s = 1j * np.geomspace(0.1, 100, 30)
+        ours = [(V / (one - Lambda)) @ V_inv for one in s]
+        theirs = [np.linalg.inv(one * np.eye(12) - A) for one in s]
+        errors.append(max(np.linalg.norm(x - y, 2) for x, y in zip(ours, theirs, strict=True)))
+    assert errors[1] < errors[0] / 4
+    assert errors[2] < errors[1] / 4
+
+
+@pytest.mark.parametrize("target", ["s4d", "s4-diag", "annotated-s4d", "dss"])
+def test_wide_models_go_through_the_targets_of_diagonal_ones(target: str) -> None:
+    model = ssm.ptd_init(8, modes=16, channels=2, step=(1e-2, 1e-1))
+    arrays = to(target, model)
+    rule = TARGETS[target].rule or "zoh"
+    expected = ssm.kernel(model, 50, rule=rule)
+    found = kernel_of(target, arrays, 50)
+    assert np.abs(found - expected).max() <= 1e3 * SINGLE * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("target", ["s5", "s5-full", "s5-pytorch"])
+def test_wide_models_of_several_inputs_go_through_their_targets(target: str) -> None:
+    model = ssm.s5_ptd_init(8, modes=14, channels=2, blocks=2, step=(1e-2, 1e-1))
+    assert model.A.shape == (8,)  # three pairs and a real mode of each block
+    found = kernel_of(target, to(target, model), 50)
+    expected = ssm.kernel(model, 50)
+    assert np.abs(found - expected).max() <= 1e3 * SINGLE * np.abs(expected).max()
+
+
+def test_the_supremum_is_where_the_search_says() -> None:
+    found = perturb.lossless(hippo.legs(16), conditioning=8, modes=24)
+    system = hippo.legs(16)
+
+    def deviation(w: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(state(found, 1j * w) - exact(system, 1j * w), axis=0)
+
+    largest, _ = supremum(deviation, found.Lambda)
+    assert found.transfer_error == pytest.approx(largest, rel=RESOLVED)
