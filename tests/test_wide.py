@@ -332,3 +332,87 @@ def test_the_supremum_is_where_the_search_says() -> None:
 
     largest, _ = supremum(deviation, found.Lambda)
     assert found.transfer_error == pytest.approx(largest, rel=RESOLVED)
+
+
+# Figures
+
+
+EVERY = {
+    "square": lambda: perturb.lossless(hippo.legs(12), conditioning=8),
+    "wide": lambda: perturb.lossless(hippo.legs(12), conditioning=8, modes=23),
+    "undamped axis": lambda: perturb.lossless(hippo.lagt(9), conditioning=8, modes=18),
+    "waves": lambda: perturb.lossless(hippo.fout(9), tau=0.2),
+    "two columns": lambda: perturb.lossless(hippo.legt(8), tau=0.2, modes=16),
+    "dense": lambda: perturb.minimize(hippo.legs(8), conditioning=8),
+    "complex": lambda: perturb.complex_gaussian(hippo.legs(6), size=0.05),
+}
+every_kind = pytest.mark.parametrize("kind", EVERY)
+
+
+@every_kind
+def test_weights_are_amplified_by_what_the_definition_says(kind: str) -> None:
+    found = EVERY[kind]()
+    beside = np.tan(np.linspace(-1.55, 1.55, 301))
+    w = (found.Lambda.imag[:, None] + np.abs(found.Lambda.real)[:, None] * beside).ravel()
+    w = np.concatenate([w, [1e9 * np.abs(found.Lambda).max()]])
+    modes = np.linalg.norm(found.B / (1j * w[:, None] - found.Lambda), axis=-1)
+    size = np.linalg.norm(exact(found.system, 1j * w), axis=0)
+    expected = float(np.max(np.linalg.norm(found.V, 2) * modes / size))
+    assert found.weight_amplification >= expected * (1 - 1e-3)  # measured, between lobes too
+    assert found.weight_amplification <= expected * 1.01
+
+
+@every_kind
+def test_kernels_are_as_sensitive_as_random_changes_of_lambda_show(kind: str) -> None:
+    """By quadrature in time and sampled phases: 400 of them leave a twentieth."""
+    found = EVERY[kind]()
+    rng = np.random.default_rng(0)
+    pairs = int(np.sum(found.Lambda.imag > 0)) if kind != "complex" else 0
+    alone = len(found.Lambda) - 2 * pairs
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    ends = np.concatenate([[0.0], np.geomspace(1e-4, 60 / -found.abscissa, 60)])
+    half = np.diff(ends)[:, None] / 2
+    t = (ends[:-1, None] + half * (1 + nodes)).ravel()
+    dt = (half * weights).ravel()
+    powers = found.B[:, None] * np.exp(found.Lambda[:, None] * t)
+    energy = np.sum(np.abs(found.V @ powers) ** 2 * dt)
+    changed = []
+    for _ in range(400):
+        turn = np.exp(2j * np.pi * rng.uniform(size=pairs))
+        signs = (
+            rng.choice([-1.0, 1.0], size=alone)
+            if kind != "complex"
+            else np.exp(2j * np.pi * rng.uniform(size=alone))
+        )
+        relative = np.concatenate([turn, turn.conj(), signs])
+        moved = (relative * found.Lambda)[:, None] * t * powers
+        changed.append(np.sum(np.abs(found.V @ moved) ** 2 * dt))
+    sampled = math.sqrt(float(np.mean(changed)) / energy)
+    assert found.kernel_sensitivity == pytest.approx(sampled, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("modes", "c", "amplification", "sensitivity"),
+    [(32, 8, 6.43, 10.67), (32, 64, 43.7, 26.54), (64, 64, 6.41, 7.575), (96, 512, 6.41, 6.185)],
+)
+def test_wide_modes_hide_no_cancellation(
+    modes: int, c: float, amplification: float, sensitivity: float
+) -> None:
+    """Ten times as near at the same weights, and less sensitive to Lambda."""
+    found = perturb.lossless(hippo.legs(32), tau=2 / (c + 1), modes=modes)
+    assert found.weight_amplification == pytest.approx(amplification, rel=2e-3)
+    assert found.kernel_sensitivity == pytest.approx(sensitivity, rel=2e-3)
+
+
+def test_the_normal_part_is_the_most_sensitive() -> None:
+    normal = perturb.lossless(hippo.legs(32), tau=1.0)
+    assert normal.kernel_sensitivity > 400
+    assert normal.condition < 1 + 1e-12
+
+
+def test_figures_of_a_matrix_and_of_undamped_modes_say_so() -> None:
+    matrix = perturb.gaussian(np.eye(3) - np.ones((3, 3)), size=0.1)
+    assert math.isnan(matrix.weight_amplification)
+    assert math.isnan(matrix.kernel_sensitivity)
+    undamped = perturb.lossless(hippo.lagt(4), tau=1.0)
+    assert undamped.weight_amplification == undamped.kernel_sensitivity == math.inf

@@ -110,8 +110,8 @@ def wide_norms(
     .. math::  (V^* V)_{ij} = G_{ij}\, \frac{\overline{\Phi_i} \Phi_j - 1}{\rho_i \rho_j}, \qquad
                \rho_j^2 = |\Phi_j|^2 - 1,
 
-    and V^{-1} V^{-*} is K V^T \overline{V} K up to phases, for the right inverse of the spectrum; K_j is
-    the condition number of z_j.
+    and V^{-1} V^{-*} is K V^T \overline{V} K up to phases, for the right inverse of the spectrum.
+    K_j is the condition number of z_j.
 
     Args:
         spectrum: that of a system of one column, all of it damped.

@@ -111,6 +111,41 @@ class Lossless(Diagonalization):
         assert self.spectrum is not None
         return gram.wide_norms(self.spectrum, progress=self._told())
 
+    @property
+    def _size_of_V(self) -> float:
+        large = len(self.Lambda) > gram.DENSE
+        return self._norms[0] if self.spectrum and large else super()._size_of_V
+
+    @property
+    def _size_of_state(self) -> Callable[[Real], Real]:
+        g = gain(self.system.B, self.system.P)
+        if self.structure is None or g is None:
+            return super()._size_of_state
+        return partial(_size_of_state, self.structure, g)
+
+    @property
+    def _energy(self) -> float:
+        """The integral of |x~(t)|^2, as the sum of B_i v_i^T x~(-lambda_i).
+
+        With g f_i v_i^T x^(-lambda_i) = g^2 (1 - Phi(z_i) Phi(-2 sigma - z_i))/(-4 sigma), and
+        -(g^2/2) d log Phi/ds where sigma = 0; f the feedback.
+        """
+        g = gain(self.system.B, self.system.P)
+        if self.structure is None or self.spectrum is None or g is None:
+            return super()._energy
+        spectrum = self.spectrum
+        t = self.tau / 2
+        some = (spectrum.z.imag >= 0) & (self.B != 0)
+        twice = np.where(spectrum.z.imag[some] > 0, 2.0, 1.0)
+        there = -2 * self.sigma - spectrum.z[some].conj()
+        value, slope = self.structure.log_phi(there)
+        along = spectrum.phi[some] * np.exp(value).conj()
+        inner = -slope.conj() / 2 if self.sigma == 0 else (1 - along) / (-4 * self.sigma)
+        passed, _ = self.structure.log_loop(there)
+        shrunk = (1 - t) / (1 - t + t * np.exp(passed).conj())
+        parts = self.B[some] * spectrum.feedback[some] * g * inner * shrunk
+        return float(np.sum(twice * parts.real))
+
     def _told(self) -> gram.Report | None:
         report = self.progress
         return report and (lambda done: report(fraction=done))

@@ -5,6 +5,8 @@ from __future__ import annotations
 MEANINGS = {
     "order": "order of the state",
     "modes": "modes of the model, more than states",
+    "weight_amplification": "the weighted modes beside the state they add up to, at worst",
+    "kernel_sensitivity": "relative change of a kernel over that of Λ, root mean square",
     "form": "how the model is written down, a name of `ssmlinalg list forms`",
     "perturbation": "how E was chosen",
     "tau": "size of the perturbation, from 0 (HiPPO) to 1 (S4D)",
