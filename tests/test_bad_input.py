@@ -196,6 +196,7 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "products.power_series": {"Lambda": lambda: -one},
     "products.vandermonde": {"weights": lambda: one, "nodes": lambda: 0.5 * one},
     "reduce.balanced": {"order": lambda: 1},
+    "reduce.fit": {"kernel": lambda: U, "error": lambda: 1e-3},
     "reduce.h2": {"order": lambda: 1},
     "reduce.hankel": {"order": lambda: 1},
     "reduce.modal": {"order": lambda: 1},
