@@ -18,6 +18,7 @@ from ssmlinalg.export import TARGETS
 from ssmlinalg.ground.ondemand import OnDemand
 from ssmlinalg.lossless import chain, gram
 from ssmlinalg.matrices.frequency_supremum import supremum
+from ssmlinalg.perturb.conditioning_budget import clip
 
 RESOLVED = 1e-6  # relative: of a supremum that is searched
 CHAINS = {"legs": -0.5, "lagt": 0.0, "tlagt": -0.5}  # the axes
@@ -416,3 +417,44 @@ def test_figures_of_a_matrix_and_of_undamped_modes_say_so() -> None:
     assert math.isnan(matrix.kernel_sensitivity)
     undamped = perturb.lossless(hippo.lagt(4), tau=1.0)
     assert undamped.weight_amplification == undamped.kernel_sensitivity == math.inf
+
+
+# Searched
+
+
+@pytest.mark.parametrize(("order", "modes", "least"), [(8, 16, 0.0013), (8, 12, 0.0030)])
+def test_a_search_with_more_modes_ends_far_below_the_law(
+    order: int, modes: int, least: float
+) -> None:
+    system = hippo.legs(order)
+    law = perturb.lossless(system, conditioning=8, modes=modes)
+    found = perturb.optimal(system, conditioning=8, modes=modes)
+    assert found.V.shape == (order, modes)
+    assert found.condition <= 8 * (1 + 1e-9)
+    assert found.transfer_error <= least < law.transfer_error / 2
+    # Nothing of it is cancellation.
+    assert found.weight_amplification <= 1.25 * law.weight_amplification
+    w = np.geomspace(1e-2, 1e4, 2000)
+    deviation = np.linalg.norm(state(found, 1j * w) - exact(system, 1j * w), axis=0)
+    assert deviation.max() <= found.transfer_bound
+    assert np.abs(found.V @ found.V_inv - np.eye(order)).max() <= 1e3 * EPS * modes
+    assert found.factorization_error <= 1e3 * EPS * modes
+    assert found.proved_abscissa == found.abscissa < 0
+
+
+def test_the_budget_of_a_wide_search_has_the_derivative_that_is_passed_back() -> None:
+    rng = np.random.default_rng(0)
+    X, to_R, move = rng.standard_normal((3, 4, 7))
+    _, pullback = clip(X, 5.0)
+    step = 1e-6
+    ahead, back = (clip(X + sign * step * move, 5.0)[0] for sign in (1, -1))
+    slope = np.sum(to_R * (ahead - back)) / (2 * step)
+    assert np.sum(pullback(to_R) * move) == pytest.approx(slope, rel=1e-7)
+    assert np.linalg.cond(clip(X * np.geomspace(1, 1e4, 7), 5.0)[0]) <= 5 * (1 + 1e-12)
+
+
+def test_a_wide_search_wants_a_lossless_system() -> None:
+    with pytest.raises(TypeError, match="must be an NPLR form"):
+        perturb.optimal(hippo.lmu(4), modes=8)
+    with pytest.raises(ValueError, match="at least the order, 8; got 7"):
+        perturb.optimal(hippo.legs(8), modes=7)

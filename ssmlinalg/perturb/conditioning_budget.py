@@ -26,11 +26,11 @@ def clip(X: Real, K: float) -> tuple[Real, Callable[[Real], Real]]:
     """R = U diag(f(s)) W^T of X = U diag(s) W^T, and the adjoint of its derivative.
 
     Args:
-        X: a matrix (N, N).
+        X: a matrix (N, M), M >= N.
         K: the budget of kappa_2(R), above 1.
 
     Returns:
-        R (N, N), and the function from a gradient in R to that in X.
+        R (N, M), and the function from a gradient in R to that in X.
 
     Source:
         Daleckii & Krein 1965, for singular values in place of eigenvalues.
@@ -40,7 +40,7 @@ def clip(X: Real, K: float) -> tuple[Real, Callable[[Real], Real]]:
         >>> bool(np.linalg.cond(R) <= 4.0 * (1 + 1e-12))
         True
     """
-    U, s, Wt = np.linalg.svd(X)
+    U, s, Wt = np.linalg.svd(X, full_matrices=False)
     k = math.log(K) / 2
     t = math.pi / 2 * np.log(s) / k
     f = np.exp(k * np.sin(t))
@@ -49,9 +49,11 @@ def clip(X: Real, K: float) -> tuple[Real, Callable[[Real], Real]]:
     skew = np.add.outer(f, f) / np.add.outer(s, s)
 
     def pullback(to_R: Real) -> Real:
-        H = U.T @ to_R @ Wt.T
+        rows = U.T @ to_R
+        H = rows @ Wt.T
         inner = symmetric * (H + H.T) + skew * (H - H.T)
-        return U @ inner @ Wt / 2
+        beside = (f / s)[:, None] * (rows - H @ Wt)  # of a wide X
+        return U @ (inner @ Wt / 2 + beside)
 
     return (U * f) @ Wt, pullback
 
@@ -70,7 +72,7 @@ def free(half: HalfSystem, K: float) -> HalfSystem:
 
     They are drawn not quite to the ends of the budget, where f is flat.
     """
-    U, s, Wt = np.linalg.svd(half.R)
+    U, s, Wt = np.linalg.svd(half.R, full_matrices=False)
     k = math.log(K) / 2
     least = max(s[-1], s[0] / K)
     centre = math.sqrt(s[0] * least)
@@ -87,7 +89,7 @@ def feasible(half: HalfSystem, K: float) -> HalfSystem:
     k = K
     for _ in range(_TURNS):
         half = with_unit_columns(half)
-        U, s, Wt = np.linalg.svd(half.R)
+        U, s, Wt = np.linalg.svd(half.R, full_matrices=False)
         if s[0] <= K * s[-1]:
             break
         k = 1 + (k - 1) * (1 - 1e-9)

@@ -52,7 +52,7 @@ class Stage(NamedTuple):
 
     Attributes:
         origin: the system it starts from, with X in place of R.
-        W: metric (N, N), X = Z W of the variables Z.
+        W: metric (M, M), X = Z W of the variables Z.
         K: budget of kappa_2(V).
         w: frequencies (F,).
         G: (iw - A)^{-1} B there, real parts before imaginary ones (N, 2F).
@@ -91,7 +91,7 @@ def reduce_error(
     Args:
         A: real stable matrix (N, N).
         B: real input (N,).
-        start: of any conditioning, stable, in canonical order.
+        start: of any conditioning, stable, in canonical order, with N modes or more.
         conditioning: budget of kappa_2(V).
         powers: p of the stages.
         iterations: steps of L-BFGS in each stage, at most.
@@ -260,23 +260,22 @@ def variables(stage: Stage) -> Real:
     """The variables x of a stage at its start: Z, relative depths, heights and inputs of poles."""
     origin = stage.origin
     Z = origin.R @ np.linalg.inv(stage.W)
-    unmoved = np.zeros(len(origin.R) + len(origin.a))
+    unmoved = np.zeros(origin.R.shape[-1] + len(origin.a))
     return np.concatenate([Z.ravel(), unmoved])
 
 
 def at(x: Real, stage: Stage) -> HalfSystem:
     """The system of the variables x, X in place of R; steps are relative to depths of poles."""
     origin = stage.origin
-    order = len(origin.R)
     poles = len(origin.a)
     pairs = origin.pairs
-    ends = np.cumsum([order**2, poles, pairs])
+    ends = np.cumsum([origin.R.size, poles, pairs])
     Z, depth, height, size = np.split(x, ends)
     a = origin.a * np.exp(np.clip(depth, -_REACH, _REACH))
     b = origin.b * np.exp(np.clip(size, -_REACH, _REACH))
     omega = origin.omega.copy()
     omega[:pairs] += np.abs(origin.a[:pairs]) * height
-    X = Z.reshape(order, order) @ stage.W
+    X = Z.reshape(origin.R.shape) @ stage.W
     return HalfSystem(a, omega, b, X)
 
 
@@ -305,9 +304,9 @@ def loss(stage: Stage, x: Real) -> tuple[float, Real]:
 
 
 def _from_lengths(slope: Real, R: Real) -> Real:
-    """The gradient in R (N, N), from that in the logarithms of lengths (n,)."""
+    """The gradient in R (N, M), from that in the logarithms of lengths (n,)."""
     poles = len(slope)
-    pairs = len(R) - poles
+    pairs = R.shape[-1] - poles
     slope = (slope - slope.mean()) / squared_lengths(R, poles)
     of_pairs = slope[:pairs]
     return R * np.concatenate([of_pairs, of_pairs, 2 * slope[pairs:]])
