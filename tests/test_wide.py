@@ -458,3 +458,25 @@ def test_a_wide_search_wants_a_lossless_system() -> None:
         perturb.optimal(hippo.lmu(4), modes=8)
     with pytest.raises(ValueError, match="at least the order, 8; got 7"):
         perturb.optimal(hippo.legs(8), modes=7)
+
+
+@pytest.mark.parametrize("modes", [16, 20, 32])
+def test_an_order_leaves_out_more_than_is_perturbed(modes: int) -> None:
+    """|x~ - x^| <= q/(c - 1), q what the order leaves out of the nested state."""
+    c = 9.0
+    found = perturb.lossless(hippo.legs(16), tau=2 / (c + 1), modes=modes)
+    w = np.geomspace(0.1, 1e3, 500)
+    deviation = np.linalg.norm(state(found, 1j * w) - exact(hippo.legs(16), 1j * w), axis=0)
+    q = w / np.hypot(w, 16)
+    assert np.all(deviation <= q / (c - 1) * (1 + 1e-9))
+
+
+def test_modes_that_nothing_drives_make_any_v_well_conditioned() -> None:
+    """So kappa(V) alone bounds no error with 2 N - 1 modes: the amplification sees it."""
+    found = perturb.lossless(hippo.legs(8), tau=1e-3)
+    U, sizes, _ = np.linalg.svd(np.hstack([found.V.real, found.V.imag]))
+    V = np.hstack([found.V, U[:, 1:] * np.sqrt(sizes[0] ** 2 - sizes[1:] ** 2)])
+    assert found.condition > 300
+    assert V.shape == (8, 15)
+    assert np.linalg.cond(V) <= 1 + 1e-12
+    assert found.weight_amplification > 100
