@@ -24,8 +24,10 @@ from ssmlinalg.ground.backend import is_complex, to_numpy
 from ssmlinalg.kernels import dense as rooms
 from ssmlinalg.kernels.dense import dense_kernel, dplr_kernel, prefers_series
 from ssmlinalg.products.cauchy_sums import cauchy
+from ssmlinalg.products.conjugate_pairs import conjugate_pairs
 from ssmlinalg.products.generating_function import bilinear, dense, generating, power_series
 from ssmlinalg.products.markov_parameters import krylov
+from ssmlinalg.products.truncated_series import response
 
 SENTENCE = r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]"
 EPS32 = float(np.finfo(np.float32).eps)
@@ -151,7 +153,7 @@ def test_an_unstable_system_has_a_kernel_too(order: int, monkeypatch: pytest.Mon
     """Also where sums of powers of its modes, which grow much faster than itself, would be
     cheaper.
     """
-    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes: True)
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, **kind: True)
     Lambda, P, B, C, step = fields = system(order, 1, 3)
     fields = (Lambda + 2, P / 4, B, C, step)
     A = np.diag(fields[0]) - fields[1] @ fields[1].conj().T
@@ -166,6 +168,141 @@ def test_an_unstable_system_has_a_kernel_too(order: int, monkeypatch: pytest.Mon
     assert growth > 10
     got = dplr_kernel(DPLR(fields[0], fields[1], B, C, np.asarray(0.0), step), length)
     assert far(got, expected) <= slack(fields, length) * growth
+
+
+# Systems that are closed under conjugation.
+
+
+def closed_system(pairs: int, single: int, rank: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Lambda, P, B, C, step in the order of S4: pairs, their conjugates, real modes."""
+    Lambda, P, B, C, step = system(pairs + single, rank, seed)
+
+    def closed(x: np.ndarray) -> np.ndarray:
+        return np.concatenate([x[:pairs], x[:pairs].conj(), np.real(x[pairs:])])
+
+    return closed(Lambda), closed(P), closed(B), closed(C), step
+
+
+@settings(max_examples=60)
+@given(
+    st.booleans(),
+    st.integers(0, 3),
+    st.integers(0, 2),
+    st.integers(0, 3),
+    st.integers(0, 99),
+    st.integers(1, 33),
+)
+def test_real_routes_give_the_kernel_of_the_definition(
+    series: bool, pairs: int, single: int, rank: int, seed: int, length: int
+) -> None:
+    single = max(single, 1 - pairs)
+    Lambda, P, B, C, step = fields = closed_system(pairs, single, rank, seed)
+    assert conjugate_pairs(Lambda, P, B, C) == pairs
+    A = np.diag(Lambda) - P @ P.conj().T
+    expected = [
+        complex(K).real for K in reference.kernel(A, B, C, 0.0, step, length, "bilinear", digits=30)
+    ]
+    form = DPLR(Lambda, P, B, C, np.asarray(0.0), step)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rooms, "prefers_series", lambda *sizes, **kind: series)
+        got = dplr_kernel(form, length)
+    assert far(got, np.array(expected)) <= slack(fields, length)
+
+
+def test_symmetry_is_to_the_bit() -> None:
+    Lambda, P, B, C, _ = closed_system(3, 1, 1, 0)
+    assert conjugate_pairs(Lambda, P, B, C) == 3
+    for index, nearly in itertools.product(range(7), (1 + 4 * EPS, 1 + 4j * EPS)):
+        moved = C.copy()
+        moved[index] *= nearly
+        real = index == 6 and not isinstance(nearly, complex)
+        assert conjugate_pairs(Lambda, P, B, moved) == (3 if real else None)
+    assert conjugate_pairs(Lambda[[0, 3, 1, 4, 2, 5, 6]], P, B, C) is None
+
+
+@pytest.mark.parametrize("measure", ["legs", "legt", "fout"])
+@pytest.mark.parametrize("order", [5, 16, 63, 64])
+def test_s4_is_closed_under_conjugation_in_both_precisions(measure: str, order: int) -> None:
+    for dtype in ("float32", "float64"):
+        form = s4(order, 3, dtype, measure=measure)
+        assert conjugate_pairs(form.Lambda, form.P, form.B, form.C) == np.sum(
+            form.Lambda[0].imag > 0
+        )
+
+
+# Feedback of power series.
+
+
+def loops(rank: int, length: int, seed: int, complex_: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Series of a passive loop: F - w k_VV has a positive real part in the unit disc."""
+    rng = np.random.default_rng(seed)
+    shape = (2, 1 + rank, 1 + rank, length)
+    k = rng.standard_normal(shape) + (1j * rng.standard_normal(shape) if complex_ else 0)
+    k[:, 1:, 1:] /= np.abs(k[:, 1:, 1:]).sum((-3, -2, -1), keepdims=True)
+    return k, np.broadcast_to(2 * np.eye(rank), (2, rank, rank)).astype(k.dtype)
+
+
+@pytest.mark.parametrize("refined", [False, True])
+@given(st.integers(1, 3), st.integers(1, 40), st.integers(0, 99), st.booleans())
+def test_feedback_is_a_recurrence(
+    refined: bool, rank: int, length: int, seed: int, complex_: bool
+) -> None:
+    k, F = loops(rank, length, seed, complex_)
+    x = np.zeros((2, rank, length), k.dtype)
+    expected = k[:, 0, 0].copy()
+    for now in range(length):
+        fed_back = sum(
+            (k[:, 1:, 1:, now - 1 - before] @ x[:, :, before, None])[..., 0]
+            for before in range(now)
+        )
+        x[:, :, now] = (k[:, 1:, 0, now] + fed_back) / 2
+        for before in range(now):
+            expected[:, now] += np.sum(k[:, 0, 1:, now - 1 - before] * x[:, :, before], axis=-1)
+    scale = np.abs(k[:, 0, 0]).max() + np.abs(k[:, 0, 1:]).sum() * np.abs(x).sum()
+    digits = 1.0 if refined else 0.6
+    got = response(k, F, refined=refined)
+    assert far(got, np.real(expected)) <= 4 * EPS**digits * scale
+
+
+@pytest.mark.parametrize("complex_", [False, True])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_gradients_of_feedback(rank: int, complex_: bool) -> None:
+    torch = pytest.importorskip("torch")
+    k, F = (torch.asarray(x).requires_grad_() for x in loops(rank, 5, 0, complex_))
+    from ssmlinalg.products.torch_feedback import responses
+
+    assert torch.autograd.gradcheck(lambda k, F: responses(k, F, True), (k, F))
+    found = []
+    for refined in (True, False):
+        total = (responses(k, F, refined) * torch.arange(1.0, 6.0)).sum()
+        found.append(torch.autograd.grad(total, (k, F)))
+    for exact, rounded in zip(*found, strict=True):
+        assert far(rounded, exact.numpy()) <= 16 * EPS**0.6 * largest(exact.numpy())
+
+
+@pytest.mark.parametrize("series", [False, True])
+def test_gradients_of_pairs_are_those_of_the_definition_and_keep_the_symmetry(
+    series: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, **kind: series)
+    *fields, step = closed_system(3, 1, 2, 0)
+    length = 20
+
+    def gradients() -> list[np.ndarray]:
+        leaves = [torch.asarray(x).requires_grad_() for x in (*fields, step)]
+        Lambda, P, B, C, h = leaves
+        form = DPLR(Lambda, P, B, C, torch.zeros_like(h), h)
+        K = dplr_kernel(form, length)
+        return [x.numpy() for x in torch.autograd.grad((K * torch.arange(length)).sum(), leaves)]
+
+    found = gradients()
+    for gradient in found[:4]:
+        assert np.array_equal(gradient[3:6], gradient[:3].conj())
+        assert not np.any(np.imag(gradient[6:]))
+    monkeypatch.setattr(rooms, "conjugate_pairs", lambda *fields: None)
+    for real, complex_ in zip(found, gradients(), strict=True):
+        assert far(real, complex_) <= 64 * length * EPS * largest(complex_)
 
 
 # Single precision and long kernels.
@@ -185,7 +322,7 @@ def test_long_kernels_in_single_precision_are_rounded_once(monkeypatch: pytest.M
     length = 16384
     wide = forms.move(narrow, "numpy", dtype="float64")  # the same numbers
     for series in (False, True):
-        monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, series=series: series)
+        monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, series=series, **kind: series)
         got = dplr_kernel(narrow, length)
         assert got.dtype == np.float32
         assert (
@@ -194,6 +331,22 @@ def test_long_kernels_in_single_precision_are_rounded_once(monkeypatch: pytest.M
             )
             <= EPS32
         )
+
+
+@pytest.mark.parametrize("measure", ["legs", "legt", "fout"])
+@pytest.mark.parametrize("step", [1e-3, 1.0])
+def test_half_of_the_digits_are_enough_for_single_precision(
+    measure: str, step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also without damping (legt, fout), in pairs and without the symmetry."""
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, **kind: True)
+    narrow = s4(64, 2, "float32", measure=measure, step=step)
+    turned = narrow._replace(C=narrow.C * np.exp(1j * np.arange(64)).astype(np.complex64))
+    for form in (narrow, turned):
+        wide = forms.move(form, "numpy", dtype="float64")  # the same numbers
+        for length in (1000, 8192):
+            exact = dplr_kernel(wide, length)
+            assert relative_error(dplr_kernel(form, length), exact) <= 0.55 * EPS32
 
 
 def test_long_kernels_agree_in_double_precision() -> None:
@@ -293,7 +446,7 @@ def test_one_matrix_serves_many_readings() -> None:
 
 @pytest.mark.parametrize("series", [False, True])
 def test_parts_of_a_batch_make_the_whole(series: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes: series)
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, **kind: series)
     Lambda, P, B, C, step = system(5, 2, 1, 3)
     irregular = {
         "all": DPLR(Lambda, P, B, C, np.zeros(3), step),
@@ -334,6 +487,8 @@ def test_the_cheaper_route_is_taken() -> None:
     assert prefers_series(256, 1, 1 << 14)
     assert not prefers_series(256, 1, 1 << 14, sharing=256)
     assert prefers_series(64, 0, 256)
+    assert prefers_series(64, 1, 1024, real=True, refined=False)
+    assert not prefers_series(64, 1, 16384, real=True, refined=False)
 
 
 def traced(work: Callable[[], Any]) -> tuple[Any, int]:
@@ -388,7 +543,7 @@ def test_gradients_in_torch(route: str) -> None:
 @pytest.mark.parametrize("series", [False, True])
 def test_compiled_and_differentiated_in_jax(series: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     jax = pytest.importorskip("jax")
-    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes: series)
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, **kind: series)
     Lambda, P, B, C, step = fields = system(3, 1, 0, 2)
     form = forms.move(DPLR(Lambda, P, B, C, np.zeros(2), step), "jax")
     length = 9

@@ -13,6 +13,7 @@ import pytest
 from ssmlinalg import export, forms, hippo, inits, kernel, perturb
 from ssmlinalg.export.real_parameters import DECAYS, form_of, real_parameters
 from ssmlinalg.ground.formats import EPS, SINGLE
+from ssmlinalg.products.conjugate_pairs import conjugate_pairs
 
 torch = pytest.importorskip("torch")
 from ssmlinalg import nn  # noqa: E402
@@ -293,6 +294,21 @@ def test_gradients_are_those_of_differences(name: str) -> None:
         return torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (u,))
 
     assert torch.autograd.gradcheck(run, (u, *parameters))
+
+
+@pytest.mark.parametrize("measure", ["legs", "legt"])
+@pytest.mark.parametrize("length", [50, 3000])
+def test_training_s4_keeps_its_conjugate_pairs_to_the_bit(measure: str, length: int) -> None:
+    """Else its kernel, which is real for such pairs alone, would cost four times as much."""
+    layer = nn.SSM(WIDTH, order=17, init="s4", measure=measure, rule="bilinear")
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-2)
+    u = signals(length)
+    for _ in range(3):
+        optimizer.zero_grad()
+        layer(u).square().mean().backward()
+        optimizer.step()
+    Lambda, P, B, C, _, _ = layer.form()
+    assert conjugate_pairs(Lambda, P, B, C) == 8
 
 
 def test_copies_pickles_and_state_dicts_are_the_layer() -> None:

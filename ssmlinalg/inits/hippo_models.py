@@ -11,6 +11,7 @@ import numpy as np
 from .. import decompose, hippo, perturb
 from ..forms import DPLR, NPLR, Paired
 from ..ground import require
+from ..ground.backend import Complex
 from .random_parameters import STEP, Step, draw, repeat
 
 
@@ -243,15 +244,26 @@ def s4_init(
     drawn = draw(channels, step, seed)
     nplr = _nplr(measure, order)
     basis = decompose.eigenbasis(nplr)
-    adjoint = basis.V.conj().T
+    Lambda = basis.Lambda
+    V = basis.V
+    C = drawn.rng.standard_normal((*drawn.shape, order)) @ V
+    P, B = (_mirrored(x @ V.conj(), Lambda) for x in (nplr.P.T, nplr.B))
     return DPLR(
-        Lambda=repeat(basis.Lambda, drawn.shape),
-        P=repeat(adjoint @ nplr.P, drawn.shape),
-        B=repeat(adjoint @ nplr.B, drawn.shape),
-        C=drawn.rng.standard_normal((*drawn.shape, order)) @ basis.V,
+        Lambda=repeat(Lambda, drawn.shape),
+        P=repeat(P.T, drawn.shape),
+        B=repeat(B, drawn.shape),
+        C=_mirrored(C, Lambda),
         D=np.zeros(drawn.shape),
         step=drawn.steps,
     )
+
+
+def _mirrored(x: Complex, Lambda: Complex) -> Complex:
+    """Coordinates (..., N) of real vectors, closed under conjugation to the bit as Lambda is."""
+    pairs = np.count_nonzero(Lambda.imag > 0)
+    upper = x[..., :pairs]
+    single = x[..., 2 * pairs :].real.astype(x.dtype)
+    return np.concatenate([upper, upper.conj(), single], axis=-1)
 
 
 def _nplr(measure: str, order: int) -> NPLR:

@@ -15,7 +15,7 @@ from ..discretize import Rule
 from ..forms import Continuous, Discrete, check, inner, kind
 from ..ground import backend, require
 from ..ground.backend import Array
-from ..products.cyclic_convolution import cyclic
+from ..products.cyclic_convolution import cyclic, fast_length
 from .arguments import broadcasts_to, real_signal, signal_axes, wide, widened
 from .last_axes import broadcast, extended
 from .response import kernel
@@ -202,7 +202,7 @@ def bidirectional(u: Array, forward: Array, backward: Array) -> Array:
     future = broadcast(wide(_until(backward, length)), lead, 1)
     xp = backend.library(past)
     taps = max(past.shape[-1], future.shape[-1], 1)
-    period = _fast_length(length + taps - 1)
+    period = fast_length(length + taps - 1)
     lag_0 = min(1, future.shape[-1])  # none without taps
     future = xp.flip(future[..., lag_0:], axis=-1)  # lag -m stands at period - m
     past = extended(past, period - future.shape[-1])
@@ -251,30 +251,13 @@ def _cyclic(
     if 0 in (*lead, u.shape[-1], k.shape[-1], count):
         return _cast(backend.zeros((*lead, count), u), dtype)
     with backend.quietly(u):
-        y = _cast(cyclic(u, k, _fast_length(period), kept, product), dtype)
+        y = _cast(cyclic(u, k, fast_length(period), kept, product), dtype)
     return backend.fitting(y)
 
 
 def _until(k: Array, length: int) -> Array:
     """The first taps, at most `length` of them."""
     return k[..., : min(length, k.shape[-1])]
-
-
-def _fast_length(n: int) -> int:
-    """The next length with a fast real transform, 2^a 3^b 5^c, n itself if it is one.
-
-    As `scipy.fft.next_fast_len`, in integers that compilers can follow.
-    """
-    fastest = 1 << (max(n, 1) - 1).bit_length()
-    fives = 1
-    while fives < fastest:
-        odd = fives
-        while odd < fastest:
-            doublings = (-(-n // odd) - 1).bit_length()
-            fastest = min(fastest, odd << doublings)
-            odd *= 3
-        fives *= 5
-    return fastest
 
 
 def _check(**arrays: Array) -> None:

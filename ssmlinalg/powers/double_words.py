@@ -14,7 +14,7 @@ Source:
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..ground import backend
 from ..ground.backend import Array
@@ -26,11 +26,11 @@ class DoubleWord(NamedTuple):
 
     Attributes:
         hi: the number rounded to working precision.
-        lo: what rounding has left.
+        lo: what rounding has left; None of a number in one word, which `square` takes.
     """
 
     hi: Array
-    lo: Array
+    lo: Any
 
 
 def scaled(step: Array, A: Array) -> DoubleWord:
@@ -95,6 +95,8 @@ def square(a: DoubleWord) -> DoubleWord:
         >>> square(DoubleWord(np.array([1 + 1j]), np.zeros(1) + 0j)).hi
         array([0.+2.j])
     """
+    if a.lo is None:
+        return DoubleWord(a.hi * a.hi, None)
     real, imag = parts(a)
     squares = _multiply(real, real), _multiply(imag, imag)
     across = _multiply(real, imag)

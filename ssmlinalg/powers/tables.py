@@ -123,6 +123,24 @@ def number(z: Array) -> Base:
     return Base(z, words, exponential=False)
 
 
+def in_one_word(z: Array) -> Base:
+    """The base z, its powers in working precision alone.
+
+    Args:
+        z: complex (...).
+
+    Returns:
+        A `Base` (...). The error of z^l is about l eps: enough where fewer digits are wanted than
+        the working precision has.
+
+    Example:
+        >>> import numpy as np
+        >>> in_one_word(np.array([0.5 + 0j])).words.lo is None
+        True
+    """
+    return Base(z, DoubleWord(backend.constant(z), None), exponential=False)
+
+
 def reshaped(base: Base, each: Callable[[Array], Array]) -> Base:
     """The base with a function applied to each of its arrays.
 
@@ -138,7 +156,8 @@ def reshaped(base: Base, each: Callable[[Array], Array]) -> Base:
         >>> reshaped(number(np.ones(2) + 0j), lambda part: part[:1]).value
         array([1.+0.j])
     """
-    words = DoubleWord(each(base.words.hi), each(base.words.lo))
+    hi, lo = base.words
+    words = DoubleWord(each(hi), None if lo is None else each(lo))
     return Base(each(base.value), words, base.exponential)
 
 

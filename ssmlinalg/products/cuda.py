@@ -266,9 +266,10 @@ def _cauchy(weights: Array, nodes: Array, points: Array, *, slopes: bool) -> tup
 
 def _raised(base: Base, length: int) -> tuple[Array, Array]:
     """The two words that the kernels raise to powers: those of x, or of z^{2^j} for every bit j."""
-    words = base.words
+    xp = backend.library(base.value)
+    hi, lo = base.words
+    words = double_words.DoubleWord(hi, xp.zeros_like(hi) if lo is None else lo)
     if not base.exponential:
-        xp = backend.library(base.value)
         bits = max(1, (length - 1).bit_length())
         squares = backend.iterate(double_words.square, words, bits)
         hi = xp.stack([square.hi for square in squares])

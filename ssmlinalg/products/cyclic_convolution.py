@@ -49,3 +49,30 @@ def cyclic(
         options["workers"] = -1
     spectrum = product(fft.rfft(u, **options), fft.rfft(k, **options))
     return fft.irfft(spectrum, **options)[..., kept]
+
+
+def fast_length(n: int) -> int:
+    """The next length with a fast real transform, 2^a 3^b 5^c, n itself if it is one.
+
+    As `scipy.fft.next_fast_len`, in integers that compilers can follow.
+
+    Args:
+        n: the least length.
+
+    Returns:
+        The length.
+
+    Example:
+        >>> fast_length(1000), fast_length(1001)
+        (1000, 1024)
+    """
+    fastest = 1 << (max(n, 1) - 1).bit_length()
+    fives = 1
+    while fives < fastest:
+        odd = fives
+        while odd < fastest:
+            doublings = (-(-n // odd) - 1).bit_length()
+            fastest = min(fastest, odd << doublings)
+            odd *= 3
+        fives *= 5
+    return fastest

@@ -13,6 +13,7 @@ takes its coefficients, which are sums of powers, and needs no matrix.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +22,10 @@ from ..ground import backend, require
 from ..ground.backend import Array, Complex, column, matvec, row
 from ..ground.gate import together
 from ..powers import tables
-from . import truncated_series
 from .cauchy_sums import point_slices
+from .conjugate_pairs import conjugate_pairs, half, mirrored, multiplicity
 from .exponential_sums import sums
+from .truncated_series import response, responses_in_blocks
 
 _AXES = {"Lambda": ("N",), "P": ("N", "R"), "B": ("N",), "C": ("N",), "step": ()}
 
@@ -81,12 +83,8 @@ def bilinear(Lambda: Array, P: Array, B: Array, step: Array, *, alpha: float = 0
     """
     xp = backend.library(Lambda)
     h = step[..., None]
-    share = alpha * h
-    E = 1 / (1 - share * Lambda)
-    V = xp.conj(xp.matrix_transpose(P)) * row(E)
+    E, V, loop = _open_loop(Lambda, P, alpha * h)
     if P.shape[-1]:  # solving for nothing is refused by some libraries
-        identity = backend.eye(P.shape[-1], P)
-        loop = identity + row(share) * backend.matmul(V, P)
         lead = loop.shape[:-2]
         V = xp.broadcast_to(V, (*lead, *V.shape[-2:]))
         V = backend.solve(loop, V)
@@ -94,6 +92,14 @@ def bilinear(Lambda: Array, P: Array, B: Array, step: Array, *, alpha: float = 0
     D = (1 + (1 - alpha) * h * Lambda) * E
     fed_back = matvec(U, matvec(V, B))
     return Feedback(D, U, V, h * (E * B + alpha * fed_back))
+
+
+def _open_loop(Lambda: Array, P: Array, share: Array) -> tuple[Array, Array, Array]:
+    """E = 1/(1 - share Lambda), P^H E and I + share P^H E P of `bilinear`."""
+    xp = backend.library(Lambda)
+    E = 1 / (1 - share * Lambda)
+    V = xp.conj(xp.matrix_transpose(P)) * row(E)
+    return E, V, backend.eye(P.shape[-1], P) + row(share) * backend.matmul(V, P)
 
 
 def dense(D: Array, U: Array, V: Array) -> Array:
@@ -206,12 +212,13 @@ def power_series(
 ) -> Array:
     r"""The kernel of the bilinear rule from the coefficients of its generating function.
 
-    .. math::  \hat K = \hat k_{CB} + w\, \hat k_{CU} (I - w\, \hat k_{VU})^{-1} \hat k_{VB}
+    .. math::  \hat K = \hat k_{CB} + w\, \hat k_{CU} (F - w\, \hat k_{VU})^{-1} \hat k_{VB}
                \mod w^L, \qquad \hat k_{XY}(w) = \sum_l (X D^l Y) w^l
 
-    with D, U, V and B of `bilinear`: sums of powers of the modes, closed by feedback. There are no
-    nodes, no singularity and no matrix of order N. The series is divided by Newton's method, and
-    what is beyond w^L never enters, so undamped modes are as good as others.
+    with D, U and B of `bilinear`, V = P^H E and F = I + h/2 P^H E P: sums of powers of the modes,
+    closed by feedback. There are no nodes, no singularity and no matrix of order N, and what is
+    beyond w^L never enters, so undamped modes are as good as others. F - w k_VU is I + P^H G P with
+    G = (1 + w)/(2 (1 - w)/h - (1 + w) Lambda), whose real part is not negative for |w| < 1.
 
     Args:
         Lambda: complex (..., N).
@@ -230,13 +237,13 @@ def power_series(
 
     Accuracy:
         Absolute, for transforms mix all l: a few eps times log2 L, the sums of absolute values of
-        k_CB, k_CU and k_VB, and the largest |1 - w k_VU| and 1/|1 - w k_VU| on the circle. So modes
+        k_CB, k_CU and k_VB, and the largest |F - w k_VU| and 1/|F - w k_VU| on the circle. So modes
         that grow, Re Lambda > 0, spoil the small coefficients, even where the feedback makes them
         stable. Take `krylov` there.
 
     Cost:
-        8 N L (1 + R)^2 real operations as matrix products, and O(R^3) transforms of length 2 L.
-        Memory O((1 + R)^2 L + N sqrt L).
+        8 N L (1 + R)^2 real operations as matrix products, a quarter for modes in conjugate pairs,
+        and O(R^2) transforms of length 2 L. Memory O((1 + R)^2 L + N sqrt L).
 
     Source:
         Woodbury 1950.
@@ -248,11 +255,23 @@ def power_series(
         array([0.333333, 0.111111, 0.037037])
     """
     together(_AXES, Lambda=Lambda, P=P, B=B, C=C, step=step)
-    return closed_by_feedback(Lambda, P, B, C, step, require.integer("length", length))
+    length = require.integer("length", length)
+    pairs = conjugate_pairs(Lambda, P, B, C)
+    if pairs is not None:
+        Lambda, P, B, C = mirrored(Lambda, P, B, C, pairs)
+    return closed_by_feedback(Lambda, P, B, C, step, length, pairs=pairs, refined=True)
 
 
 def closed_by_feedback(
-    Lambda: Array, P: Array, B: Array, C: Array, step: Array, length: int
+    Lambda: Array,
+    P: Array,
+    B: Array,
+    C: Array,
+    step: Array,
+    length: int,
+    *,
+    pairs: int | None,
+    refined: bool,
 ) -> Array:
     """The kernel that `power_series` returns, of arrays that were checked.
 
@@ -263,6 +282,8 @@ def closed_by_feedback(
         C: (..., N).
         step: (...).
         length: L.
+        pairs: what `conjugate_pairs` returns, of arrays that are `mirrored`.
+        refined: as of `truncated_series.response`.
 
     Returns:
         Real numbers (..., L).
@@ -270,19 +291,38 @@ def closed_by_feedback(
     Example:
         >>> one = np.ones(1) + 0j
         >>> P = np.sqrt(2) * one[:, None]
-        >>> closed_by_feedback(0 * one, P, one, one, np.asarray(0.5), 2).round(6)
+        >>> fields = 0 * one, P, one, one, np.asarray(0.5)
+        >>> closed_by_feedback(*fields, 2, pairs=None, refined=True).round(6)
         array([0.333333, 0.111111])
     """
-    xp = backend.library(Lambda)
-    sampled = bilinear(Lambda, P, B, step)
-    modes = Lambda[..., None, None, None, :]
-    D = tables.fraction(step[..., None, None, None, None], modes, 0.5)
-    left = _stack(C, sampled.V)
-    right = _stack(sampled.B, xp.matrix_transpose(sampled.U))
-    weights = _all_pairs(left, right)
-    both = xp.stack([weights, -1j * weights], axis=-2)
-    parts = sums(both, D, length, None)  # real and imaginary parts of complex sums
-    return _closed_series(backend.complex_of(parts[..., 0, :], parts[..., 1, :]))
+    transposed = backend.library(P).matrix_transpose
+    D, U, _, B_d = bilinear(Lambda, P, B, step)
+    _, V, loop = _open_loop(Lambda, P, step[..., None] / 2)
+    left = _stack(C, V)
+    right = _stack(B_d, transposed(U))
+    if pairs is not None:  # of two conjugate terms the real part is that of one, twice
+        Lambda, D, left, right = (half(x, pairs) for x in (Lambda, D, left, right))
+        left = left * multiplicity(pairs, left)
+        loop = backend.real(loop)
+    base = tables.fraction(step[..., None], Lambda, 0.5) if refined else tables.in_one_word(D)
+    base = tables.reshaped(base, lambda part: part[..., None, None, None, :])
+    weights = _all_pairs(left, right)[..., None, :]
+    if pairs is not None:
+        k = sums(weights, base, length, None)[..., 0, :]
+    else:
+        both = backend.library(P).concat([weights, -1j * weights], axis=-2)
+        parts = sums(both, base, length, None)
+        k = backend.complex_of(parts[..., 0, :], parts[..., 1, :])
+    return response(k, loop, refined=refined, body=_responses(k))
+
+
+def _responses(k: Array) -> Callable[[Array, Array, bool], Array]:
+    """The body for a library: in PyTorch an operation of its own, unless a compiler fuses it."""
+    if backend.kind(k) == "torch" and not backend.compiling(k):
+        from . import torch_feedback
+
+        return torch_feedback.responses
+    return responses_in_blocks
 
 
 def _closed_at(sums: Array, back: Array) -> Array:
@@ -298,19 +338,6 @@ def _closed_at(sums: Array, back: Array) -> Array:
         around = back * (inward / pivot) * outward
         sums = sums[..., :last, :last, :] - around
     return sums[..., 0, 0, :]
-
-
-def _closed_series(k: Array) -> Array:
-    """The kernel (..., L) with feedback, from the sums without, (..., 1 + R, 1 + R, L)."""
-    for last in range(k.shape[-2] - 1, 0, -1):
-        inward = k[..., :last, last, :]
-        outward = k[..., None, last, :last, :]
-        pivot = k[..., last, last, :]
-        through = truncated_series.multiply(inward, row(truncated_series.closed_loop(pivot)))
-        around = truncated_series.multiply(through[..., :, None, :], outward)
-        k = k[..., :last, :last, :] + truncated_series.delayed(around)
-    kernel = k[..., 0, 0, :]
-    return backend.real(kernel)
 
 
 def _all_pairs(left: Array, right: Array) -> Array:

@@ -112,7 +112,7 @@ def _mapped(operator: Callable[..., Any]) -> None:
 @torch.library.custom_op(
     "ssmlinalg::power_sums",
     mutates_args=(),
-    schema="(Tensor weights, Tensor value, Tensor hi, Tensor lo, Tensor direct,"
+    schema="(Tensor weights, Tensor value, Tensor hi, Tensor? lo, Tensor direct,"
     " bool exponential, int length, int max_bytes) -> Tensor",
 )
 def _sums(
@@ -147,7 +147,7 @@ def _(
 @torch.library.custom_op(
     "ssmlinalg::power_sums_gradient",
     mutates_args=(),
-    schema="(Tensor cotangent, Tensor weights, Tensor value, Tensor hi, Tensor lo,"
+    schema="(Tensor cotangent, Tensor weights, Tensor value, Tensor hi, Tensor? lo,"
     " bool exponential, int max_bytes) -> (Tensor, Tensor)",
 )
 def _gradient(
@@ -181,7 +181,7 @@ def _(
 @torch.library.custom_op(
     "ssmlinalg::moments",
     mutates_args=(),
-    schema="(Tensor signal, Tensor value, Tensor hi, Tensor lo,"
+    schema="(Tensor signal, Tensor value, Tensor hi, Tensor? lo,"
     " bool exponential, int max_bytes) -> Tensor",
 )
 def _moments(
