@@ -2,7 +2,7 @@
 orders 8 to 256.
 
     python benchmarks/frontier.py [--orders 8 16 32 64 128 256] [--published FOLDER] [--picture
-    FILE.svg] [--fresh]
+    FILE.svg] [--wide FILE.svg] [--fresh]
 
 Columns: kappa_2(V) with unit columns; the sum of the condition numbers of the eigenvalues over N;
 |E|_2/|A|_2; the transfer error sup_w |x~(iw) - x^(iw)| as attained and as certified by level sets
@@ -10,6 +10,8 @@ or proved (the state of HiPPO-LegS is at most 1); the abscissa; seconds for the 
 without its certificate. `--published` names a folder with the matrices ptbHiPPO<N>.mat or .npz
 (Lam, V, Vinv) of the repository of Yu et al. 2024. `--fresh` searches again for what the package
 keeps of `optimal`.
+`--wide` draws the error of `lossless` against kappa(V) with 1, 1.5, 2, 3 and 4 modes a state, and
+does nothing else.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from ssmlinalg.matrices import h_infinity
 from ssmlinalg.perturb.least_transfer_error import searched
 
 BUDGETS = (4.0, 8.0, 16.0)
+WIDTHS = (1.0, 1.5, 2.0, 3.0, 4.0)  # modes a state
 
 
 class Point(NamedTuple):
@@ -57,6 +60,11 @@ def methods(order: int, *, fresh: bool) -> dict[str, Callable[[], perturb.Diagon
         chosen[f"lossless, budget {budget:g}"] = lambda budget=budget: perturb.lossless(
             legs, conditioning=budget
         )
+        for width in WIDTHS[1:]:
+            modes = int(width * order)
+            chosen[f"wide {width:g}, budget {budget:g}"] = partial(
+                perturb.lossless, legs, conditioning=budget, modes=modes
+            )
         chosen[f"optimal, budget {budget:g}"] = lambda budget=budget: optimal(
             legs, budget, fresh=fresh
         )
@@ -144,6 +152,7 @@ HEAD = (
 LOOKS = {
     "S4D": ("s", "#d9601a"),
     "lossless": ("o", "#0f6cbd"),
+    "wide 2": ("P", "#004578"),
     "optimal": ("*", "#107c41"),
     "minimize": ("^", "#8661c5"),
     "gaussian": ("x", "#98a2ae"),
@@ -178,7 +187,9 @@ def picture(points: list[Point], path: Path) -> None:
             y = [p.transfer_error for p in some]
             (drawn,) = axis.loglog(x, y, marker=marker, color=colour, linewidth=1, markersize=6)
             drawn.set_label(name)
-            drawn.set_linestyle("-" if name in ("lossless", "optimal", "minimize") else "")
+            drawn.set_linestyle(
+                "-" if name in ("lossless", "wide 2", "optimal", "minimize") else ""
+            )
         axis.set_title(f"N = {order}", fontsize=9)
         axis.grid(color="#e8ebef")
     figure.supxlabel("condition number of the eigenbasis")
@@ -186,6 +197,44 @@ def picture(points: list[Point], path: Path) -> None:
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False)
     figure.tight_layout(rect=(0, 0, 1, 0.95))
+    figure.savefig(path, metadata={"Date": None})
+
+
+def wide_picture(path: Path) -> None:
+    """The transfer error of `lossless` against kappa(V), a curve for each number of modes."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    pyplot.rcParams |= {"svg.hashsalt": "ssmlinalg", "font.size": 9}
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.8), sharey=True)
+    budgets = np.geomspace(1.5, 64, 9)
+    for axis, order in zip(axes, (32, 256), strict=True):
+        legs = hippo.legs(order)
+        for width, colour in zip(
+            WIDTHS, pyplot.colormaps["viridis"](np.linspace(0, 0.85, 5)), strict=True
+        ):
+            modes = int(width * order)
+            found = [perturb.lossless(legs, conditioning=K, modes=modes) for K in budgets]
+            x = [one.condition for one in found]
+            y = [one.transfer_error for one in found]
+            axis.loglog(x, y, "o-", color=colour, markersize=4, label=f"{width:g} modes a state")
+            for kappa, error in zip(x, y, strict=True):
+                print(f"| {order} | {modes} | {kappa:.3f} | {error:.3g} |", flush=True)
+        kept = [perturb.optimal(legs, conditioning=K) for K in BUDGETS]
+        axis.loglog(
+            [one.condition for one in kept],
+            [one.transfer_error for one in kept],
+            "k*",
+            label="optimal",
+        )
+        axis.set_title(f"N = {order}", fontsize=9)
+        axis.grid(color="#e8ebef")
+        axis.set_xlabel("condition number of the eigenbasis")
+    axes[0].set_ylabel("largest deviation of the state")
+    axes[0].legend(frameon=False)
+    figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
 
 
@@ -197,8 +246,12 @@ def main() -> None:
     parser.add_argument("--orders", type=int, nargs="+", default=[8, 16, 32, 64, 128, 256])
     parser.add_argument("--published", type=Path)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--wide", type=Path)
     parser.add_argument("--fresh", action="store_true")
     arguments = parser.parse_args()
+    if arguments.wide:
+        wide_picture(arguments.wide)
+        return
     points: list[Point] = []
     print(HEAD)
     for order in arguments.orders:
