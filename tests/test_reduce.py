@@ -207,9 +207,9 @@ def test_norms_of_modes_are_those_of_matrices(seed, order, discrete, apart):
     apart_now = difference(modes_of(first), modes_of(second))
     whole = modes_of(first)
     for norm in reduce.NORMS:
-        low, high = (np.ldexp(x, apart_now.gain) for x in norm_of(apart_now, norm))
+        low, high = (np.ldexp(x, apart_now.exponents(norm)) for x in norm_of(apart_now, norm))
         least, most = distance(norm, first, second)
-        noise = 1e3 * EPS * np.ldexp(norm_of(whole, norm).upper, whole.gain)
+        noise = 1e3 * EPS * np.ldexp(norm_of(whole, norm).upper, whole.exponents(norm))
         assert np.all(low <= most * (1 + 1e-9) + noise)
         assert np.all(high >= least * (1 - 1e-9) - noise)
         assert np.all(high <= CLOSE * most + noise)
@@ -261,5 +261,5 @@ def test_a_hankel_model_has_the_next_hankel_value_as_its_error(seed, order, disc
     sigma = reduce.singular_values(form)
     small = reduce.hankel(form, order=order)
     apart = difference(modes_of(form), modes_of(small.form))
-    error = np.ldexp(hankel_values(apart)[0, 0], apart.gain[0])
+    error = np.ldexp(hankel_values(apart)[0, 0], apart.exponents()[0])
     assert np.isclose(error, sigma[order], rtol=1e-7, atol=1e-10 * sigma[0])

@@ -8,15 +8,16 @@ from typing import Any
 import control
 import numpy as np
 import pytest
-from strategies import EPS
+from strategies import EPS, signal
 
-from ssmlinalg import forms, hippo, inits, kernel, reduce, systems
+from ssmlinalg import discretize, forms, hippo, inits, kernel, reduce, systems
 from ssmlinalg.forms import (
     MIMO,
     Dense,
     Diagonal,
     Paired,
     PairedRecurrence,
+    Recurrence,
 )
 
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
@@ -30,6 +31,10 @@ METHODS = {
     "modal": reduce.modal,
 }
 each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+
+
+def weights(seed: int, *shape: int) -> np.ndarray:
+    return signal(seed, *shape, 2) @ np.array([1, 1j])
 
 
 def in_one_time(form: Any) -> Any:
@@ -203,3 +208,84 @@ def test_models_without_a_norm_are_refused(method, case):
     with pytest.raises((TypeError, ValueError)) as refused:
         method(UNDAMPED[case], order=1)
     assert SENTENCE.fullmatch(str(refused.value))
+
+
+def modes(A: Any, C: Any) -> Paired:
+    return Paired(A, np.ones(len(A)), C, ZERO, UNIT)
+
+
+AT_THE_ENDS: dict[str, Any] = {
+    "almost real pairs": modes(-1 - 1e-3 * np.arange(8) + 1e-8j * signal(0, 8), weights(1, 8)),
+    "hardly damped": modes(-1e-12 * np.arange(1, 9) + 1j * np.arange(1, 9), weights(2, 8)),
+    "equally damped": modes(-1e-9 + 1j * np.arange(1, 9), np.ones(8)),
+    "fast": modes(1e200 * (-1 + 1j * np.arange(6)), weights(3, 6)),
+    "slow": modes(1e-200 * (-1 + 1j * np.arange(6)), weights(4, 6)),
+    "decades of damping": modes(-(10.0 ** np.arange(-8, 8)) + 0j, weights(5, 16)),
+    "decades of weight": modes(-1 - 1j * np.arange(8), 10.0 ** -np.arange(0, 80, 10)),
+    "clusters": modes(
+        np.repeat(-1 + 1j * np.arange(3), 3) * (1 + 1e-10 * signal(6, 9)), weights(6, 9)
+    ),
+    "differences": modes(-1 + 1e-6 * np.arange(6) + 2j, np.array([1, -5, 10, -10, 5, -1.0])),
+    "next to the circle": PairedRecurrence(
+        np.exp(-1e-13 * np.arange(1, 9) + 1j * np.linspace(0.1, 3, 8)),
+        np.ones(8),
+        weights(7, 8),
+        ZERO,
+    ),
+    "next to -1": PairedRecurrence(
+        -1 + 1e-10 * np.arange(1, 6) + 1e-9j, np.ones(5), weights(8, 5), ZERO
+    ),
+    "zeros": Recurrence(np.array([0, 0.5, -0.5, 1e-200]), np.ones(4), np.ones(4), ZERO),
+    "one": Diagonal(np.array([-1.0]), np.ones(1), np.ones(1), ZERO, UNIT),
+    "without output": MIMO(
+        -np.ones(3), np.ones((3, 2)), np.zeros((2, 3)), np.zeros((2, 2)), np.ones(3)
+    ),
+    "two batch axes": Paired(
+        -1 + 1j * np.arange(5.0), np.ones(5), weights(9, 2, 3, 5), ZERO, np.ones(3)
+    ),
+    "a hold of first order": discretize.foh(inits.s4d_lin_init(8, channels=2)),
+    "a Jordan block": Dense(np.eye(6, k=1) - np.eye(6), np.ones(6), np.ones(6), ZERO, UNIT),
+    "a matrix without input": Dense(-np.eye(3), np.zeros(3), np.ones(3), ZERO, UNIT),
+    "complex matrices": forms.to_dense(
+        Diagonal(-1 + 1j * np.arange(3), np.ones(3), np.ones(3), ZERO, UNIT)
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AT_THE_ENDS)
+@each_method
+def test_models_at_the_ends_of_the_range_keep_every_promise(method, case):
+    form = AT_THE_ENDS[case]
+    if method is reduce.modal and forms.kind(form).matrix:
+        return
+    asked: tuple[dict[str, Any], ...] = (
+        {"error": 1e-3},
+        {"error": 1e-9, "norm": "h2"},
+        {"order": 1},
+    )
+    for options in asked:
+        try:
+            small = method(form, **options)
+        except ValueError as refused:
+            if "tell apart" in str(refused):
+                continue
+            raise
+        A = forms.view(small.form).A
+        A = np.linalg.eigvals(A) if forms.kind(form).matrix else A
+        assert np.all((A.real < 0) if forms.kind(form).continuous else (np.abs(A) < 1))
+        assert np.all(np.isfinite(np.asarray(small.upper)))
+        assert np.all(np.asarray(small.lower) <= np.asarray(small.upper) * (1 + 1e-9) + 64 * EPS)
+        assert np.all(np.asarray(small.upper) <= options.get("error", np.inf))
+
+
+def test_a_unit_of_time_or_gain_changes_no_relative_figure():
+    form = inits.s4d_inv_init(16)
+    for norm in reduce.NORMS:
+        plain = reduce.balanced(form, order=9, norm=norm)
+        for p in (-300, 300):
+            other = form._replace(A=form.A * 2.0**p, B=form.B * 2.0**-150)
+            found = reduce.balanced(other, order=9, norm=norm)
+            assert np.isclose(found.upper, plain.upper, rtol=1e-9)
+            assert np.isclose(found.lower, plain.lower, rtol=1e-9)
+            gain = 2.0 ** (-150 - (p // 2 if norm == "h2" else p))
+            assert np.isclose(found.size, plain.size * gain, rtol=1e-9)

@@ -114,14 +114,18 @@ def _real_parts(systems: RealSystems, index: int, F: Complex) -> Real:
 
 
 def conditioning(systems: RealSystems) -> Real:
-    """kappa(V) (m,) of unit eigenvectors in balanced coordinates, 1 of no modes."""
+    """kappa(V) (m,) of unit eigenvectors in balanced coordinates, 1 of no modes.
+
+    Infinite where modes cannot be told apart, for one of them has no balanced state of its own.
+    """
     found = np.ones(len(systems.A))
     for index in np.flatnonzero(systems.order):
         one = members(systems, [index])
         (plain,) = balanced_members(one)
         V = _eigenvectors(one, plain.from_given)
         lengths = np.linalg.norm(V, axis=0)
-        found[index] = condition(V / lengths) if np.all(lengths > 0) else math.inf
+        minimal = V.shape[0] == V.shape[1] and bool(np.all(lengths > 0))
+        found[index] = condition(V / lengths) if minimal else math.inf
     return found
 
 

@@ -19,7 +19,7 @@ _TOGETHER = 1 << 20  # numbers of the factors that are held at once
 
 
 def norm_of(systems: RealSystems, norm: str) -> GainBounds:
-    """The norm of each system (m,) without its direct path, in units of 2^gain."""
+    """The norm of each system (m,) without its direct path, in the units of `exponents`."""
     return _NORMS[norm](systems)
 
 

@@ -33,6 +33,7 @@ from .written import gathered
 _STEPS = 60  # of the iteration
 _PATIENCE = 8  # steps without a better model
 _STILL = 1e-8  # a relative movement of the poles that ends it
+_CONDITION = 1e6  # of eigenvectors that solves may use: proposals are measured afterwards
 
 
 def h2(
@@ -95,8 +96,9 @@ def nearest(plain: Balanced, order: int, discrete: bool) -> Realized | None:
     leading = Realized(plain.A[:order, :order], plain.B[:order], plain.C[:, :order])
     if order in (0, len(plain.sigma)):
         return leading
+    solver = _resolvent(plain.A)
     starts = [every_pole(leading), *_single_modes(plain, order, discrete)]
-    models = [model for start in starts for model in _iterated(plain, start, discrete)]
+    models = [model for start in starts for model in _iterated(plain, solver, start, discrete)]
     return as_matrices(_nearest_of(plain, models, discrete))
 
 
@@ -110,9 +112,9 @@ def _single_modes(plain: Balanced, order: int, discrete: bool) -> list[Poles]:
     return [(A[kept], B[kept], C[:, kept])] if np.sum(states[kept]) == order else []
 
 
-def _iterated(plain: Balanced, start: Poles, discrete: bool) -> list[Poles]:
+def _iterated(plain: Balanced, resolvent: _Resolvent, start: Poles, discrete: bool) -> list[Poles]:
     """The first, the best and the last model of an iteration."""
-    first = _trial(plain, _damped(start, discrete), discrete)
+    first = _trial(plain, resolvent, _damped(start, discrete), discrete)
     best = first
     last = first
     since = 0
@@ -120,7 +122,7 @@ def _iterated(plain: Balanced, start: Poles, discrete: bool) -> list[Poles]:
         if last.onward is None or since > _PATIENCE:
             break
         moved = _movement(last.modes, last.onward)
-        last = _trial(plain, last.onward, discrete)
+        last = _trial(plain, resolvent, last.onward, discrete)
         since += 1
         if last.energy > best.energy:
             best = last
@@ -130,11 +132,11 @@ def _iterated(plain: Balanced, start: Poles, discrete: bool) -> list[Poles]:
     return [first.modes, best.modes, last.modes]
 
 
-def _trial(plain: Balanced, modes: Poles, discrete: bool) -> _Trial:
+def _trial(plain: Balanced, resolvent: _Resolvent, modes: Poles, discrete: bool) -> _Trial:
     """The best readout for the poles and inputs of a model, and the step from there."""
     p, b, c = modes
     b = b / np.linalg.norm(b, axis=1, keepdims=True)
-    V = _states(plain.A, plain.B @ b.conj().T, p, discrete)
+    V = resolvent.states(plain.B @ b.conj().T, p, discrete)
     pairs = p.imag > 0
     every = np.concatenate([p, p[pairs].conj()])
     inputs = np.concatenate([b, b[pairs].conj()])
@@ -147,17 +149,48 @@ def _trial(plain: Balanced, modes: Poles, discrete: bool) -> _Trial:
     except np.linalg.LinAlgError:
         return _Trial(modes, -np.inf, None)
     c = np.where(pairs, c, c.real + 0j)
-    W = _states(plain.A.T, plain.C.T @ c.conj(), p, discrete)
+    W = resolvent.transposed().states(plain.C.T @ c.conj(), p, discrete)
     onward = _projected(plain, V, W, pairs, discrete)
     return _Trial((p, b, c), float(np.linalg.norm(half) ** 2), onward)
 
 
-def _states(A: Any, inputs: np.ndarray, p: Complex, discrete: bool) -> Complex:
-    """(-conj(p_j) - A)^{-1} of each input (N, r), in discrete time (1 - conj(p_j) A)^{-1}."""
-    at = p.conj()[:, None, None]
-    unit = np.eye(len(A))
-    moved = unit - at * A if discrete else -at * unit - A
-    return np.linalg.solve(moved, inputs.T[..., None])[..., 0].T
+class _Resolvent(NamedTuple):
+    """A matrix to solve with at many points, by its eigenvectors where they are well conditioned.
+
+    Attributes:
+        A: (N, N).
+        Lambda: (N,), with A = V diag(Lambda) V^{-1}; None if V is worse than `_CONDITION`.
+        V: (N, N).
+        inverse: (N, N).
+    """
+
+    A: Any
+    Lambda: Any
+    V: Any
+    inverse: Any
+
+    def transposed(self) -> _Resolvent:
+        """That of the transpose of A."""
+        return _Resolvent(self.A.T, self.Lambda, self.inverse.T, self.V.T)
+
+    def states(self, inputs: np.ndarray, p: Complex, discrete: bool) -> Complex:
+        """(-conj(p_j) - A)^{-1} of each input (N, r), in discrete time (1 - conj(p_j) A)^{-1}."""
+        at = p.conj()
+        if self.Lambda is not None:
+            modes = self.Lambda[:, None]
+            moved = 1 - at * modes if discrete else -at - modes
+            return self.V @ ((self.inverse @ inputs) / moved)
+        unit = np.eye(len(self.A))
+        at = at[:, None, None]
+        moved = unit - at * self.A if discrete else -at * unit - self.A
+        return np.linalg.solve(moved, inputs.T[..., None])[..., 0].T
+
+
+def _resolvent(A: Any) -> _Resolvent:
+    Lambda, V = np.linalg.eig(A)
+    if np.linalg.cond(V) > _CONDITION:
+        return _Resolvent(A, None, V, V)
+    return _Resolvent(A, Lambda, V, np.linalg.inv(V))
 
 
 def _projected(
@@ -203,7 +236,8 @@ def _nearest_of(plain: Balanced, models: list[Poles], discrete: bool) -> Poles:
     """The model whose difference from the whole has the least energy."""
     A, B, C = every_pole(Realized(*plain[:3]))
     m = len(models)
-    one = RealSystems(A[None], B[None], C[None], discrete, np.zeros(1, int), (1,))
+    unit = np.zeros(1, int)
+    one = RealSystems(A[None], B[None], C[None], discrete, unit, unit, (1,))
     whole = members(one, np.zeros(m, int))
     errors = norm_of(difference(whole, gathered(models, whole)), "h2").upper
     return models[int(np.argmin(errors))]

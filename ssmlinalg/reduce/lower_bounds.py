@@ -18,6 +18,7 @@ import math
 import numpy as np
 
 from ..ground.backend import Real
+from ..ground.formats import TINY
 from .modal_gramians import hankel_values
 from .real_systems import RealSystems
 
@@ -38,7 +39,7 @@ def _by_energy(systems: RealSystems, share: float) -> Real:
     """The bound of one alpha, between the slowest damping (share 0) and the fastest (1)."""
     A = systems.A
     used = systems.used
-    rate = -np.log(np.abs(A)) if systems.discrete else -A.real
+    rate = -np.log(np.maximum(np.abs(A), TINY)) if systems.discrete else -A.real
     slow = np.min(np.where(used, rate, np.inf), axis=-1)
     fast = np.max(np.where(used & np.isfinite(rate), rate, 0), axis=-1)
     some = np.any(used, axis=-1) & (fast > 0)

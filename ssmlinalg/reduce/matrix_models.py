@@ -54,6 +54,10 @@ def matrix_members(form: Any) -> list[Member]:
     Raises ValueError for a system that is not stable, and for an empty batch.
     """
     plain = forms.plain(on_host(form))
+    if forms.kind(plain).ports:
+        got = type(form).__name__
+        rule = "a form whose A is a matrix must have one input and one output to be reduced"
+        raise TypeError(f"{rule}; got {got}. Take its channels apart, or diagonalize it.")
     A, B, C, D = forms.view(plain)
     batch = shared_axes((A, 2), (B, 2), (C, 2), (D, 2))
     if 0 in batch:
@@ -149,7 +153,7 @@ def _lower_bounds(members: Sequence[Member], norm: str) -> Real:
     lower = np.zeros((len(members), most + 1))
     for k, each in enumerate(members):
         sigma = each.plain.sigma
-        if norm == "h2":
+        if norm == "h2" and len(sigma):
             tails = np.max([_by_energy(each, share) for share in _SHARES], axis=0)
         else:
             tails = np.maximum(sigma - len(sigma) * EPS * sigma[:1], 0)

@@ -59,7 +59,7 @@ class _Interval(NamedTuple):
 
 
 def gain(systems: RealSystems, tolerance: float) -> GainBounds:
-    """The H-infinity norm of each system without its direct path, in units of 2^gain.
+    """The H-infinity norm of each system without its direct path, in the units of `exponents`.
 
     Raises nothing: the systems are stable. upper <= (1 + tolerance) lower unless rounding forbids.
     """

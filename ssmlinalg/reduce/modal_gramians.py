@@ -10,6 +10,7 @@ import scipy.linalg
 from ..ground import require
 from ..ground.backend import Complex, Real
 from ..matrices.graded_svd import graded_singular_values
+from ..matrices.scaling import times_power
 from ..products.cauchy_factor import denominators, gramian_factor
 from .real_systems import RealSystems, has_modes, modes_of, readable, whole
 
@@ -71,8 +72,12 @@ def gramians(form: Any) -> ModalGramians:
     C = modes.C
     drive = B @ np.conj(np.swapaxes(B, -1, -2))
     read = np.conj(np.swapaxes(C, -1, -2)) @ C
-    scale = np.exp2(modes.gain)[:, None, None]  # B and C are equal in size
-    found = modes.A, scale * drive / apart, scale * read / np.conj(apart)
+    scale = np.ldexp(1.0, modes.exponents())[:, None, None]  # B and C are equal in size
+    found = (
+        times_power(modes.A, modes.rate[:, None]),
+        scale * drive / apart,
+        scale * read / np.conj(apart),
+    )
     return ModalGramians(*(X.reshape(*modes.batch, *X.shape[1:]) for X in found))
 
 
@@ -116,7 +121,7 @@ def singular_values(form: Any) -> Real:
     modes = eigenvalues_of(form)
     sigma = hankel_values(modes)
     with np.errstate(over="ignore"):
-        sigma = np.ldexp(sigma, modes.gain[:, None])
+        sigma = np.ldexp(sigma, modes.exponents()[:, None])
     if not require.all_finite(sigma):
         rule = "Hankel singular values must fit double precision; got some that overflow"
         raise ValueError(f"{rule}. Scale B and C down.")
@@ -124,7 +129,7 @@ def singular_values(form: Any) -> Real:
 
 
 def hankel_values(modes: RealSystems) -> Real:
-    """The Hankel singular values (m, N) of the systems, in units of 2^gain."""
+    """The Hankel singular values (m, N) of the systems, in the units of `RealSystems.exponents`."""
     order = max(1, int(np.max(modes.order)))
     each = [_singular_values(*factors) for factors in zip(*factors(modes), strict=True)]
     return np.stack(each)[:, :order]

@@ -34,10 +34,11 @@ def method_for(systems: RealSystems, sigma: Real, goal: Goal, propose: Propose) 
         some = members(systems, chosen)
         return distances(some, gathered(models, some), goal.norm)
 
+    units = systems.exponents(goal.norm)
     return Method(
         orders=systems.order,
-        lower=np.ldexp(lower_bounds(systems, sigma, goal.norm), systems.gain[:, None]),
-        size=np.ldexp(norm_of(systems, goal.norm).upper, systems.gain),
+        lower=np.ldexp(lower_bounds(systems, sigma, goal.norm), units[:, None]),
+        size=np.ldexp(norm_of(systems, goal.norm).upper, units),
         propose=proposed,
         error=error,
     )
@@ -52,7 +53,7 @@ def kept_whole(systems: RealSystems, member: int) -> Poles:
 def distances(first: RealSystems, second: RealSystems, norm: str) -> Real:
     """Bounds (m,) from above on the norms of the differences."""
     apart = difference(first, second)
-    return np.ldexp(norm_of(apart, norm).upper, apart.gain)
+    return np.ldexp(norm_of(apart, norm).upper, apart.exponents(norm))
 
 
 def reduction(

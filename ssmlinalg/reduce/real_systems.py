@@ -30,7 +30,8 @@ class RealSystems(NamedTuple):
         B: (m, n, M), real for real modes.
         C: (m, P, n), real for real modes. With one input and one output |b| = |c| and b > 0.
         discrete: whether time is discrete, y_l = Re(C x_l) with x_l = A x_{l-1} + B u_l.
-        gain: (m,), exponents: the output is 2^gain times that of A, B and C.
+        rate: (m,), even exponents: A in the units of the form is 2^rate times this one.
+        weight: (m,), exponents: C B is 2^weight times this one.
         batch: the batch axes of the form, m members together.
     """
 
@@ -38,8 +39,13 @@ class RealSystems(NamedTuple):
     B: Complex
     C: Complex
     discrete: bool
-    gain: np.ndarray
+    rate: np.ndarray
+    weight: np.ndarray
     batch: tuple[int, ...]
+
+    def exponents(self, norm: str = "hinf") -> np.ndarray:
+        """The exponents (m,) of the unit in which a norm of these systems is found."""
+        return self.weight - (self.rate // 2 if norm == "h2" else self.rate)
 
     @property
     def pairs(self) -> np.ndarray:
@@ -106,6 +112,9 @@ def modes_of(form: Any) -> RealSystems:
         remedy = "Give at least one system."
         raise ValueError(f"batch axes must not be empty; got shape {batch}. {remedy}")
     A, B, C = (_flat(X, core, batch) for X, core in ((A, 1), (B, 2), (C, 2)))
+    discrete = not known.continuous
+    rate = np.zeros(len(A), int) if discrete else _rate(A)
+    A = times_power(A, -rate[:, None]) + 0j
     B, drive = _scaled(B)
     C, readout = _scaled(C)
     below = A.imag < 0
@@ -113,8 +122,8 @@ def modes_of(form: Any) -> RealSystems:
     B = np.where(below[..., None], B.conj(), B)
     C = np.where(below[:, None], C.conj(), C)
     divide = _one_real_weight if B.shape[-1] == C.shape[-2] == 1 else _real_parts
-    discrete = not known.continuous
-    return _damped(assembled(*divide(A, B, C), discrete, drive + readout, batch))
+    like = RealSystems(A, B, C, discrete, rate, drive + readout, batch)
+    return _damped(assembled(*divide(A, B, C), like))
 
 
 def rest(discrete: bool) -> float:
@@ -149,6 +158,14 @@ def _scaled(X: Complex) -> tuple[Complex, np.ndarray]:
     largest = np.max(np.maximum(np.abs(X.real), np.abs(X.imag)), axis=(-1, -2))
     exponents = np.frexp(largest)[1]
     return times_power(X, -exponents[:, None, None]), exponents
+
+
+def _rate(A: Complex) -> np.ndarray:
+    """Even exponents (m,) half way between the fastest and the least damped mode."""
+    fast = np.max(np.maximum(np.abs(A.real), np.abs(A.imag)), axis=-1)
+    slow = np.min(np.where(A.real == 0, np.inf, np.abs(A.real)), axis=-1)
+    middle = (np.frexp(fast)[1] + np.frexp(np.where(slow < np.inf, slow, fast))[1]) // 2
+    return middle - middle % 2
 
 
 def _one_real_weight(A: Complex, B: Complex, C: Complex) -> tuple[Complex, Complex, Complex]:
@@ -188,26 +205,19 @@ def _real_parts(A: Complex, B: Complex, C: Complex) -> tuple[Complex, Complex, C
     )
 
 
-def assembled(
-    A: Complex,
-    B: Complex,
-    C: Complex,
-    discrete: bool,
-    gain: np.ndarray,
-    batch: tuple[int, ...],
-) -> RealSystems:
-    """The systems, modes without weight at rest, those that no member uses left out but for one."""
+def assembled(A: Complex, B: Complex, C: Complex, like: RealSystems) -> RealSystems:
+    """Systems of these modes in the units of others, modes without weight at rest.
+
+    Those that no member uses are left out but for one.
+    """
     used = np.any(B != 0, axis=-1) & np.any(C != 0, axis=-2)
     kept = np.any(used, axis=0)
     kept[0] |= not np.any(kept)
     used = used[:, kept]
-    return RealSystems(
-        A=np.where(used, A[:, kept], rest(discrete)),
+    return like._replace(
+        A=np.where(used, A[:, kept], rest(like.discrete)),
         B=np.where(used[..., None], B[:, kept], 0),
         C=np.where(used[:, None], C[..., kept], 0),
-        discrete=discrete,
-        gain=gain,
-        batch=batch,
     )
 
 
@@ -216,20 +226,28 @@ def difference(first: RealSystems, second: RealSystems) -> RealSystems:
 
     Modes that both have are taken together where there is one input and one output.
     """
-    moved = second.gain - first.gain
-    A = np.concatenate([first.A, second.A], axis=-1)
+    moved = second.weight - first.weight
+    faster = times_power(second.A, (second.rate - first.rate)[:, None])
+    A = np.concatenate([first.A, faster], axis=-1)
     B = np.concatenate([first.B, second.B], axis=-2)
     C = np.concatenate([first.C, -times_power(second.C, moved[:, None, None])], axis=-1)
     if B.shape[-1] == C.shape[-2] == 1:
         A, B, C = _merged(A, B[..., 0] * C[:, 0])
-    return assembled(A, B, C, first.discrete, first.gain, first.batch)
+    return assembled(A, B, C, first)
 
 
 def members(systems: RealSystems, chosen: Any) -> RealSystems:
     """Some of the systems, an index array or a mask, as a batch of one axis."""
-    A, B, C, discrete, gain, _ = systems
-    gain = gain[chosen]
-    return RealSystems(A[chosen], B[chosen], C[chosen], discrete, gain, gain.shape)
+    weight = systems.weight[chosen]
+    return RealSystems(
+        A=systems.A[chosen],
+        B=systems.B[chosen],
+        C=systems.C[chosen],
+        discrete=systems.discrete,
+        rate=systems.rate[chosen],
+        weight=weight,
+        batch=weight.shape,
+    )
 
 
 def _damped(modes: RealSystems) -> RealSystems:
@@ -240,6 +258,8 @@ def _damped(modes: RealSystems) -> RealSystems:
         return modes
     member, mode = np.argwhere(undamped)[0]
     pole = A[member, mode]
+    if not modes.discrete:
+        pole = complex(times_power(pole, int(modes.rate[member])))
     got = f"|z| = {abs(pole):.6g}" if modes.discrete else f"Re = {pole.real:.6g}"
     if len(A) > 1:
         got = f"{got} in member {member}"

@@ -37,7 +37,7 @@ def gathered(found: Sequence[Poles], like: RealSystems) -> RealSystems:
         A[k, : len(a)] = a[order]
         B[k, : len(a)] = b[order]
         C[k, :, : len(a)] = c[:, order]
-    return RealSystems(A, B, C, like.discrete, like.gain, like.batch)
+    return like._replace(A=A, B=B, C=C)
 
 
 def written(systems: RealSystems, form: Any) -> Any:
@@ -47,11 +47,12 @@ def written(systems: RealSystems, form: Any) -> Any:
     """
     known = forms.kind(form)
     inner = forms.inner(form)
-    half = systems.gain // 2
+    half = systems.weight // 2
     single = np.where(systems.pairs, 1.0, 0.5)
+    systems = systems._replace(A=_in_true_units(systems))
     A = systems.A
     B = times_power(systems.B, half[:, None, None])
-    C = times_power(systems.C, (systems.gain - half)[:, None, None])
+    C = times_power(systems.C, (systems.weight - half)[:, None, None])
     if known.half:
         B = B * single[..., None]
     elif is_closed(form):
@@ -70,6 +71,12 @@ def written(systems: RealSystems, form: Any) -> Any:
         if known.ports:
             fields |= _in_one_step(fields)
     return beside(fields, form)
+
+
+def _in_true_units(systems: RealSystems) -> Complex:
+    """A in the units of the form, modes without weight at rest there."""
+    A = times_power(systems.A, systems.rate[:, None])
+    return np.where(systems.used, A, rest(systems.discrete))
 
 
 def _with_conjugates(systems: RealSystems, B: Complex, C: Complex) -> tuple[Complex, ...]:
