@@ -6,6 +6,7 @@ import tracemalloc
 from functools import partial
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.linalg
@@ -142,6 +143,37 @@ def test_phi_functions_have_the_right_derivative_at_zero() -> None:
     for phi, derivative in ((discretize.phi1, 1 / 2), (discretize.phi2, 1 / 6)):
         (gradient,) = torch.autograd.grad(phi(z, z).real.sum(), z)
         assert abs(gradient.item() - derivative) <= 4 * EPS
+
+
+@pytest.mark.parametrize("index", [1, 2])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_phi_functions_have_a_derivative_as_accurate_as_themselves(
+    index: int, precision: str
+) -> None:
+    """phi_k' = (phi_{k-1} - k phi_k) / z: autograd through a quotient lost |z| times as much."""
+    torch: Any = pytest.importorskip("torch")
+    sizes = np.repeat(10.0 ** np.arange(-6, 5), 4)
+    angles = np.tile([np.pi, 0.6 * np.pi, 0.7 * np.pi, -0.8 * np.pi], 11)
+    dtype = torch.complex64 if precision == "float32" else torch.complex128
+    z = torch.tensor(sizes * np.exp(1j * angles), dtype=dtype, requires_grad=True)
+    one = torch.ones(1, dtype=getattr(torch, precision))
+    phi = discretize.phi1 if index == 1 else discretize.phi2
+    (gradient,) = torch.autograd.grad(phi(*discretize.modulo_turns(one, z)).real.sum(), z)
+    with mpmath.workprec(300):
+        for at, got in zip(z.tolist(), gradient.conj().tolist(), strict=True):
+            functions = [mpmath.exp(at)]
+            for _ in (1, 2):
+                functions.append((functions[-1] - 1) / mpmath.mpc(at))
+            exact = (functions[index - 1] - index * functions[index]) / mpmath.mpc(at)
+            assert abs(got - exact) <= 64 * np.finfo(precision).eps * abs(exact)
+
+
+def test_phi_functions_can_be_differentiated_twice_and_forward() -> None:
+    torch: Any = pytest.importorskip("torch")
+    z = torch.tensor([0.3 + 0.1j, 2 - 1j, 0j, -0.45], dtype=torch.complex128, requires_grad=True)
+    for phi in (discretize.phi1, discretize.phi2):
+        assert torch.autograd.gradcheck(lambda z, phi=phi: phi(z, z), z, check_forward_ad=True)
+        assert torch.autograd.gradgradcheck(lambda z, phi=phi: phi(z, z), z)
 
 
 @pytest.mark.parametrize("size", [1e-6, 0.019, 1.0, 40.0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any
 
 from ..ground import backend
@@ -78,26 +80,51 @@ def phi2(z: Array, turned: Array) -> Array:
 
 def first_phi(z: Array, turned: Array) -> Array:
     """The function `phi1` of arrays that were checked."""
-    return _phi(z, 1, _expm1(turned))
+    return _differentiable_phi(z, turned, 1)
 
 
 def second_phi(z: Array, turned: Array) -> Array:
     """The function `phi2` of arrays that were checked."""
-    return _phi(z, 2, first_phi(z, turned) - 1)
+    return _differentiable_phi(z, turned, 2)
 
 
-def _phi(z: Array, index: int, numerator: Array) -> Array:
-    """numerator / z where |z| is not small, else sum_k z^k/(k + index)!.
+def _differentiable_phi(z: Array, turned: Array, index: int) -> Array:
+    value = partial(_phi, index=index)
+    return backend.analytic(value, partial(_phi_slope, index=index), z, turned)
+
+
+def _phi_slope(z: Array, turned: Array, index: int) -> Array:
+    """phi_k' = phi_k - k phi_{k+1} where |z| is small, else (phi_{k-1} - k phi_k) / z."""
+    phi = _differentiable_phi(z, turned, index)
+    if index == 0:
+        return phi
+    xp = backend.library(z)
+    small = xp.abs(z) < _SMALL
+    below = xp.where(small, xp.ones_like(z), z)
+    inside = phi - index * _differentiable_phi(z, turned, index + 1)
+    outside = (_differentiable_phi(z, turned, index - 1) - index * phi) / below
+    return xp.where(small, inside, outside)
+
+
+def _phi(z: Array, turned: Array, index: int) -> Array:
+    """phi_0 = e^z, phi_k = (phi_{k-1} - 1/(k-1)!) / z; where |z| is small sum_j z^j/(j + k)!.
 
     The series has the right derivative at z = 0 as well.
     """
     xp = backend.library(z)
-    small = xp.abs(z) < 0.5
+    if index == 0:
+        return xp.exp(turned)
+    small = xp.abs(z) < _SMALL
     inside = xp.where(small, z, xp.zeros_like(z))
-    series = xp.ones_like(z)
-    for k in range(14, 0, -1):  # 0.5^15/15! is far below eps
-        series = 1 + inside * series / (k + index)
-    return xp.where(small, series / index, numerator / xp.where(small, xp.ones_like(z), z))
+    terms = _TERMS[backend.precision(z)]
+    series = inside / math.factorial(terms + index)
+    for k in range(terms - 1, 0, -1):
+        series = (series + 1 / math.factorial(k + index)) * inside
+    below = xp.where(small, xp.ones_like(z), z)
+    outside = _expm1(turned) / below
+    for k in range(1, index):
+        outside = (outside - 1 / math.factorial(k)) / below
+    return xp.where(small, series + 1 / math.factorial(index), outside)
 
 
 def _expm1(z: Array) -> Array:
@@ -110,3 +137,7 @@ def _expm1(z: Array) -> Array:
     y = xp.imag(z)
     real = xp.expm1(x) * xp.cos(y) - 2 * xp.sin(y / 2) ** 2
     return backend.complex_of(real, xp.exp(x) * xp.sin(y))
+
+
+_SMALL = 0.5
+_TERMS = {"float32": 8, "float64": 15}  # 0.5^9/10! and 0.5^16/17! are far below eps

@@ -15,6 +15,7 @@ from ..forms import (
     Delayed,
     DenseRecurrence,
     Kind,
+    inner,
     kind,
     plain,
     step_of,
@@ -52,10 +53,14 @@ def under_scheme_with_base(form: Any, scheme: Scheme) -> tuple[Any, tables.Base]
     """A checked form of modes under a scheme, and the base of its powers; phases are found once."""
     step = step_of(form)
     with backend.quietly(form.A):  # an overflow is one of the samples, too
-        base = scheme.base(step, form.A)
         z = step * form.A
-        turned = radians(base.words, z) if scheme.exponential else z
-    return _finished(form, partial(_of_modes, form, scheme, z, turned)), base
+        if not scheme.exponential:
+            base = scheme.base(step, form.A)
+            return _finished(form, partial(_of_modes, form, scheme, z, z)), base
+        words = double_words.turned(step, form.A)
+        turned = radians(words, z)
+    found = _finished(form, partial(_of_modes, form, scheme, z, turned))
+    return found, tables.Base(inner(found).A, words, exponential=True)
 
 
 def feedback(form: Any, scheme: Scheme) -> Feedback | None:

@@ -48,12 +48,8 @@ def scaled(step: Array, A: Array) -> DoubleWord:
         >>> scaled(np.array([0.5]), np.array([2 + 4j])).hi
         array([1.+2.j])
     """
-    xp = backend.library(step)
-    step = backend.constant(step)
-    A = backend.constant(A)
-    rate = _product(step, xp.real(A))
-    angle = _product(step, xp.imag(A))
-    return _complex(rate, angle)
+    hi, lo = _scaled_parts(step, A)
+    return DoubleWord(backend.from_pairs(hi)[..., 0], backend.from_pairs(lo)[..., 0])
 
 
 def affine(a: float, z: DoubleWord) -> DoubleWord:
@@ -97,10 +93,13 @@ def square(a: DoubleWord) -> DoubleWord:
     """
     if a.lo is None:
         return DoubleWord(a.hi * a.hi, None)
+    xp = backend.library(a.hi)
     real, imag = parts(a)
-    squares = _multiply(real, real), _multiply(imag, imag)
-    across = _multiply(real, imag)
-    return _complex(_subtract(*squares), _scaled_exactly(2, across))
+    left = DoubleWord(*(xp.stack([x, y, x]) for x, y in zip(real, imag, strict=True)))
+    right = DoubleWord(*(xp.stack([x, y, y]) for x, y in zip(real, imag, strict=True)))
+    hi, lo = _multiply(left, right)
+    real = _subtract(DoubleWord(hi[0, ...], lo[0, ...]), DoubleWord(hi[1, ...], lo[1, ...]))
+    return _complex(real, DoubleWord(2 * hi[2, ...], 2 * lo[2, ...]))
 
 
 def divide(a: DoubleWord, b: DoubleWord) -> DoubleWord:
@@ -177,17 +176,15 @@ def turns(angle: DoubleWord) -> DoubleWord:
     """
     xp = backend.library(angle.hi)
     c0, c1, c2 = _TURN[backend.precision(angle.hi)]
-    first = _product(angle.hi, c0)
-    second = _product(angle.hi, c1)
-    third = _product(angle.lo, c0)
-    total = _fraction(first.hi)
-    rest = xp.zeros_like(angle.hi)
-    for part in (first.lo, second.hi, third.hi):
-        total, error = _sum(total, _fraction(part))
+    left = xp.stack([angle.hi, angle.hi, angle.lo], axis=-1)
+    hi, lo = _product(left, backend.vector([c0, c1, c0], left))
+    wholes = _fraction(hi)
+    total = wholes[..., 0]
+    rest = angle.hi * c2 + angle.lo * c1 + (lo[..., 1] + lo[..., 2])
+    for part in (_fraction(lo[..., 0]), wholes[..., 1], wholes[..., 2]):
+        total, error = _sum(total, part)
         rest = rest + error
-    products = angle.hi * c2 + angle.lo * c1
-    smallest = (second.lo + third.lo) + products
-    return _tidy(_fraction(total), rest + smallest)
+    return _tidy(_fraction(total), rest)
 
 
 def turned(step: Array, A: Array) -> DoubleWord:
@@ -206,14 +203,12 @@ def turned(step: Array, A: Array) -> DoubleWord:
         >>> turned(np.array([0.5]), np.array([-1 + 9j * np.pi])).hi.round(12)
         array([-0.5+0.25j])
     """
-    rate, angle = parts(scaled(step, A))
-    xp = backend.library(rate.hi)
-    beyond = xp.abs(rate.hi) > _FASTEST
-    fastest = _FASTEST * xp.ones_like(rate.hi)
-    signed = xp.where(rate.hi > 0, fastest, -fastest)
-    clipped = xp.where(beyond, signed, rate.hi)
-    rate = DoubleWord(clipped, xp.where(beyond, xp.zeros_like(rate.lo), rate.lo))
-    return _complex(rate, turns(angle))
+    hi, lo = _scaled_parts(step, A)
+    xp = backend.library(hi)
+    rate = hi[..., 0]
+    clipped = xp.clip(rate, -_FASTEST, _FASTEST)
+    rest = xp.where(clipped == rate, lo[..., 0], xp.zeros_like(rate))
+    return _complex(DoubleWord(clipped, rest), turns(DoubleWord(hi[..., 1], lo[..., 1])))
 
 
 def radians(z: DoubleWord) -> Array:
@@ -253,20 +248,22 @@ def polar(size: Array, turn: Array) -> Array:
         array([0.+2.j])
     """
     xp = backend.library(turn)
-    half = xp.round(2 * turn)
-    angle = 2 * math.pi * (turn - half / 2)
+    twice = 2 * turn
+    half = xp.round(twice)
+    angle = math.pi * (twice - half)
     signed = size * (1 - 2 * xp.abs(half))
     real = signed * xp.cos(angle)
     imag = signed * xp.sin(angle)
     return backend.complex_of(real, imag)
 
 
-def multiples(a: DoubleWord, k: Array, bits: int) -> DoubleWord:
-    """k a for integers k.
+def multiples(a: DoubleWord, stride: Array, k: Array, bits: int) -> DoubleWord:
+    """stride k a for integers k.
 
     Args:
         a: real (...).
-        k: integers (...) with 0 <= k < 2^bits, stored as numbers of the type of `a`.
+        stride: powers of two.
+        k: integers with 0 <= k < 2^bits, broadcast as `stride`, both in the type of `a`.
         bits: the length of the largest k.
 
     Returns:
@@ -277,19 +274,23 @@ def multiples(a: DoubleWord, k: Array, bits: int) -> DoubleWord:
 
     Example:
         >>> import numpy as np
-        >>> multiples(DoubleWord(np.array([0.5]), np.zeros(1)), np.array([0.0, 1.0, 2.0]), 2).hi
-        array([0. , 0.5, 1. ])
+        >>> half = DoubleWord(np.array([0.5]), np.zeros(1))
+        >>> multiples(half, np.array([1.0, 1.0, 4.0]), np.array([0.0, 1.0, 2.0]), 2).hi
+        array([0. , 0.5, 4. ])
     """
-    head, tail = _split(a.hi, bits)
-    return _tidy(k * head, k * (tail + a.lo))
+    if backend.doubled(a.hi):
+        return _words(stride * k * (_wide(a.hi) + a.lo))
+    head, tail = _split(stride * a.hi, bits)
+    return _tidy(k * head, k * (tail + stride * a.lo))
 
 
-def multiple_turns(turn: DoubleWord, k: Array, bits: int) -> Array:
-    """k turn modulo 1 for integers k.
+def multiple_turns(turn: DoubleWord, stride: Array, k: Array, bits: int) -> Array:
+    """stride k turn modulo 1 for integers k.
 
     Args:
         turn: real (...), in turns.
-        k: integers (...) with 0 <= k < 2^bits, stored as numbers of the type of `turn`.
+        stride: powers of two.
+        k: integers with 0 <= k < 2^bits, broadcast as `stride`, both in the type of `turn`.
         bits: the length of the largest k.
 
     Returns:
@@ -297,31 +298,15 @@ def multiple_turns(turn: DoubleWord, k: Array, bits: int) -> Array:
 
     Example:
         >>> import numpy as np
-        >>> multiple_turns(DoubleWord(np.array([0.75]), np.zeros(1)), np.array([1.0, 3.0]), 2)
-        array([-0.25,  0.25])
+        >>> turn = DoubleWord(np.array([0.375]), np.zeros(1))
+        >>> multiple_turns(turn, np.array([1.0, 2.0]), np.array([1.0, 3.0]), 2)
+        array([0.375, 0.25 ])
     """
-    head, tail = _split(turn.hi, bits)
-    return _fraction(k * head) + k * (tail + turn.lo)
-
-
-def scaled_turns(factor: int, turn: DoubleWord) -> DoubleWord:
-    """factor turn modulo 1, exactly.
-
-    Args:
-        factor: a power of two.
-        turn: real (...), in turns.
-
-    Returns:
-        A real double word (...).
-
-    Example:
-        >>> import numpy as np
-        >>> scaled_turns(2, DoubleWord(np.array([0.375]), np.zeros(1))).hi
-        array([-0.25])
-    """
-    product = _scaled_exactly(factor, turn)
-    tidy = _tidy(_fraction(product.hi), product.lo)
-    return DoubleWord(_fraction(tidy.hi), tidy.lo)
+    if backend.doubled(turn.hi):
+        return _narrow(_fraction(stride * k * (_wide(turn.hi) + turn.lo)))
+    hi, lo = _tidy(_fraction(stride * turn.hi), stride * turn.lo)  # loses whole turns only
+    head, tail = _split(_fraction(hi), bits)
+    return _fraction(k * head) + k * (tail + lo)
 
 
 def parts(a: DoubleWord) -> tuple[DoubleWord, DoubleWord]:
@@ -352,19 +337,42 @@ def _sum(a: Array, b: Array) -> DoubleWord:
     return DoubleWord(total, error)
 
 
-def _product(a: Array, b: Array | float) -> DoubleWord:
-    """a b exactly (Dekker), but for underflow; b an array or a constant of the precision of a."""
+def _scaled_parts(step: Array, A: Array) -> DoubleWord:
+    """step Re A and step Im A, exact but for underflow, on a new last axis."""
+    step = backend.constant(step)[..., None]
+    return _product(step, backend.pairs(backend.constant(A)[..., None]))
+
+
+def _product(a: Array, b: Array) -> DoubleWord:
+    """a b exactly, but for underflow: in double precision if that holds it, else by Dekker's."""
+    if backend.doubled(a):
+        return _words(_wide(a) * b)
     product = a * b
     digits = FORMATS[backend.precision(product)].digits
     half = digits // 2 + 1
     a1, a2 = _split(a, half)
-    if isinstance(b, float):
-        b1, b2 = _split_constant(b, digits - half)
-    else:
-        b1, b2 = _split(b, half)
+    b1, b2 = _split(b, half)
     error = (a1 * b1 - product) + a1 * b2
     error = (error + a2 * b1) + a2 * b2
     return DoubleWord(product, error)
+
+
+def _wide(x: Array) -> Array:
+    """Numbers of single precision in double."""
+    xp = backend.library(x)
+    return xp.astype(x, xp.float64)
+
+
+def _narrow(x: Array) -> Array:
+    """Numbers of double precision rounded to single."""
+    xp = backend.library(x)
+    return xp.astype(x, xp.float32)
+
+
+def _words(x: Array) -> DoubleWord:
+    """Numbers of double precision as two words of single precision."""
+    hi = _narrow(x)
+    return DoubleWord(hi, _narrow(x - hi))
 
 
 def _split(a: Array, bits: int) -> tuple[Array, Array]:
@@ -374,14 +382,6 @@ def _split(a: Array, bits: int) -> tuple[Array, Array]:
     head = moved - (moved - a)
     largest = _SPLITTABLE[backend.precision(a)]
     head = xp.where(xp.abs(a) < largest, head, a)
-    return head, a - head
-
-
-def _split_constant(a: float, kept: int) -> tuple[float, float]:
-    """The same for a number of Python, the head of `kept` bits."""
-    mantissa, exponent = math.frexp(a)
-    digits = round(math.ldexp(mantissa, kept))
-    head = math.ldexp(digits, exponent - kept)
     return head, a - head
 
 

@@ -12,6 +12,7 @@ modulo a turn; for any other z because z^s comes from squaring double words.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from ..ground import backend
@@ -161,40 +162,33 @@ def reshaped(base: Base, each: Callable[[Array], Array]) -> Base:
     return Base(each(base.value), words, base.exponential)
 
 
-def factors(base: Base, stride: int, count: int) -> tuple[Array, Array]:
-    """The two factors of a table of z^{stride k}, k < count, whose `outer` product it is.
+def factors(base: Base, *spans: tuple[int, int]) -> list[tuple[Array, Array]]:
+    """For tables of z^{stride k}, k < count, the two factors whose `outer` product each is.
 
     Args:
         base: a base (..., n).
-        stride: a power of two.
-        count: how many powers.
+        *spans: stride and count of each table, strides powers of two. The tables are made together:
+            a small one costs its calls, not its numbers.
 
     Returns:
-        (z^{stride p})^a for a < count / p, (..., count / p, n), and (z^stride)^b for b < p,
-        (..., p, n), with p of about sqrt(count). No derivative passes through them.
+        For each table (z^{stride p})^a for a < count / p, (..., count / p, n), and (z^stride)^b for
+        b < p, (..., p, n), with p of about sqrt(count). No derivative passes through them.
 
     Accuracy:
         About 3 eps relative for e^x, (1 + log2(p)) eps for others, whatever the stride.
 
     Example:
         >>> import numpy as np
-        >>> [factor[:, 0].real for factor in factors(number(np.array([2 + 0j])), 1, 4)]
-        [array([1., 4.]), array([1., 2.])]
+        >>> ((long, short),) = factors(number(np.array([2 + 0j])), (1, 4))
+        >>> long[:, 0].real, short[:, 0].real
+        (array([1., 4.]), array([1., 2.]))
     """
-    p = 1 << (count - 1).bit_length() // 2
-    rows = -(-count // p)
-    if base.exponential:
-        long = _exponentials(base.words, stride * p, rows)
-        short = _exponentials(base.words, stride, p)
-        return long, short
-    bits = (stride * count - 1).bit_length()
-    squares = backend.iterate(double_words.square, base.words, bits)
-    start = stride.bit_length() - 1
-    between = start + p.bit_length() - 1
-    one = backend.library(base.value).ones_like(base.words.hi)
-    long = _doubled(one, squares[between:])
-    short = _doubled(one, squares[start:between])
-    return long[..., :rows, :], short
+    runs = []
+    for stride, count in spans:
+        p = 1 << (count - 1).bit_length() // 2
+        runs += [(stride * p, -(-count // p)), (stride, p)]
+    found = _exponentials(base.words, runs) if base.exponential else _squarings(base.words, runs)
+    return list(zip(found[::2], found[1::2], strict=True))
 
 
 def outer(factors: tuple[Array, Array], count: int) -> Array:
@@ -209,7 +203,7 @@ def outer(factors: tuple[Array, Array], count: int) -> Array:
 
     Example:
         >>> import numpy as np
-        >>> outer(factors(number(np.array([2 + 0j])), 1, 4), 4)[:, 0].real
+        >>> outer(factors(number(np.array([2 + 0j])), (1, 4))[0], 4)[:, 0].real
         array([1., 2., 4., 8.])
     """
     long, short = factors
@@ -219,18 +213,32 @@ def outer(factors: tuple[Array, Array], count: int) -> Array:
     return table[..., :count, :]
 
 
-def _exponentials(x: DoubleWord, stride: int, count: int) -> Array:
-    """e^{stride k x}, k < count: multiples of rate and turn are exact until they are rounded."""
-    k = backend.arange(count, x.hi)
-    k = backend.column(k)
-    bits = (count - 1).bit_length()
+def _exponentials(x: DoubleWord, runs: list[tuple[int, int]]) -> list[Array]:
+    """e^{stride k x}, k < count, of each run: multiples are exact until they are rounded."""
+    counts = [count for _, count in runs]
+    strides = [float(stride) for stride, count in runs for _ in range(count)]
+    k = backend.column(backend.vector([float(k) for count in counts for k in range(count)], x.hi))
+    stride = backend.column(backend.vector(strides, x.hi))
+    bits = (max(counts) - 1).bit_length()
     rate, turn = double_words.parts(DoubleWord(backend.row(x.hi), backend.row(x.lo)))
-    rate = DoubleWord(stride * rate.hi, stride * rate.lo)
-    turn = double_words.scaled_turns(stride, turn)
-    growth = double_words.multiples(rate, k, bits)
+    growth = double_words.multiples(rate, stride, k, bits)
     size = backend.library(k).exp(growth.hi) * (1 + growth.lo)
-    phase = double_words.multiple_turns(turn, k, bits)
-    return double_words.polar(size, phase)
+    phase = double_words.multiple_turns(turn, stride, k, bits)
+    powers = double_words.polar(size, phase)
+    cuts = pairwise(accumulate(counts, initial=0))
+    return [powers[..., start:end, :] for start, end in cuts]
+
+
+def _squarings(z: DoubleWord, runs: list[tuple[int, int]]) -> list[Array]:
+    """z^{stride k}, k < count, of each run: every z^{2^j} is squared once."""
+    spans = [(stride.bit_length() - 1, (count - 1).bit_length()) for stride, count in runs]
+    most = max(start + length for start, length in spans)
+    squares = backend.iterate(double_words.square, z, most)
+    one = backend.library(z.hi).ones_like(z.hi)
+    found = []
+    for (start, length), (_, count) in zip(spans, runs, strict=True):
+        found.append(_doubled(one, squares[start : start + length])[..., :count, :])
+    return found
 
 
 def _doubled(one: Array, squares: list[DoubleWord]) -> Array:

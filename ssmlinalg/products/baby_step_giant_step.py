@@ -255,8 +255,7 @@ def steps_of(base: Base, m: int, rows: int) -> Steps:
         >>> tables.outer(steps.giant, 2)[0, :, 0].real
         array([1.  , 0.25])
     """
-    giant = tables.factors(base, m, rows)
-    baby = tables.factors(base, 1, m)
+    giant, baby = tables.factors(base, (m, rows), (1, m))
     return Steps(giant, baby, m, rows)
 
 

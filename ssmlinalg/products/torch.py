@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..ground import backend
 from ..powers.double_words import DoubleWord
 from ..powers.tables import Base
 from . import baby_step_giant_step, cuda
@@ -109,13 +110,7 @@ def _mapped(operator: Callable[..., Any]) -> None:
     operator.register_vmap(merged)  # pyright: ignore[reportFunctionMemberAccess]
 
 
-@torch.library.custom_op(
-    "ssmlinalg::power_sums",
-    mutates_args=(),
-    schema="(Tensor weights, Tensor value, Tensor hi, Tensor? lo, Tensor direct,"
-    " bool exponential, int length, int max_bytes) -> Tensor",
-)
-def _sums(
+def _sums_of(
     weights,
     value,
     hi,
@@ -128,6 +123,15 @@ def _sums(
     base = Base(value, DoubleWord(hi, lo), exponential)
     K = body_of(weights).power_sums(weights, base, direct, length, max_bytes)
     return K.contiguous()
+
+
+_sums = torch.library.custom_op(
+    "ssmlinalg::power_sums",
+    _sums_of,
+    mutates_args=(),
+    schema="(Tensor weights, Tensor value, Tensor hi, Tensor? lo, Tensor direct,"
+    " bool exponential, int length, int max_bytes) -> Tensor",
+)
 
 
 @_sums.register_fake
@@ -144,13 +148,7 @@ def _(
     return direct.new_empty((*weights.shape[:-1], length))
 
 
-@torch.library.custom_op(
-    "ssmlinalg::power_sums_gradient",
-    mutates_args=(),
-    schema="(Tensor cotangent, Tensor weights, Tensor value, Tensor hi, Tensor? lo,"
-    " bool exponential, int max_bytes) -> (Tensor, Tensor)",
-)
-def _gradient(
+def _gradients_of(
     cotangent,
     weights,
     value,
@@ -162,6 +160,15 @@ def _gradient(
     base = Base(value, DoubleWord(hi, lo), exponential)
     s, r = body_of(weights).gradients(cotangent, weights, base, max_bytes)
     return s.conj().resolve_conj().contiguous(), r.conj().resolve_conj().contiguous()
+
+
+_gradient = torch.library.custom_op(
+    "ssmlinalg::power_sums_gradient",
+    _gradients_of,
+    mutates_args=(),
+    schema="(Tensor cotangent, Tensor weights, Tensor value, Tensor hi, Tensor? lo,"
+    " bool exponential, int max_bytes) -> (Tensor, Tensor)",
+)
 
 
 @_gradient.register_fake
@@ -178,13 +185,7 @@ def _(
     return s, value.new_empty(value.shape)
 
 
-@torch.library.custom_op(
-    "ssmlinalg::moments",
-    mutates_args=(),
-    schema="(Tensor signal, Tensor value, Tensor hi, Tensor? lo,"
-    " bool exponential, int max_bytes) -> Tensor",
-)
-def _moments(
+def _moments_of(
     signal,
     value,
     hi,
@@ -194,6 +195,15 @@ def _moments(
 ):
     base = Base(value, DoubleWord(hi, lo), exponential)
     return body_of(signal).moments(signal, base, max_bytes).contiguous()
+
+
+_moments = torch.library.custom_op(
+    "ssmlinalg::moments",
+    _moments_of,
+    mutates_args=(),
+    schema="(Tensor signal, Tensor value, Tensor hi, Tensor? lo,"
+    " bool exponential, int max_bytes) -> Tensor",
+)
 
 
 @_moments.register_fake
@@ -213,9 +223,19 @@ _mapped(_gradient)
 _mapped(_moments)
 
 
-def _derivative() -> Callable[..., Any]:
-    """The gradient, which refuses to be differentiated; a compiler traces no second derivative."""
-    return _gradient if torch.compiler.is_compiling() else _Gradient.apply
+def _evaluated(operator: Any, body: Callable[..., Any], *arguments: Any) -> Any:
+    """The result of an operator, of its body itself where nothing is traced: a shorter way."""
+    tensors = (x for x in arguments if isinstance(x, torch.Tensor))
+    return (body if all(map(backend.readable, tensors)) else operator)(*arguments)
+
+
+def _derivative(*arguments: Any) -> Any:
+    """The gradient, which refuses to be differentiated where somebody might."""
+    if torch.compiler.is_compiling():  # a compiler traces no second derivative
+        return _gradient(*arguments)
+    if torch.is_grad_enabled():
+        return _Gradient.apply(*arguments)
+    return _evaluated(_gradient, _gradients_of, *arguments)
 
 
 class _Sums(torch.autograd.Function):
@@ -223,7 +243,8 @@ class _Sums(torch.autograd.Function):
 
     @staticmethod
     def forward(weights, value, hi, lo, direct, exponential, length, max_bytes):
-        return _sums(weights, value, hi, lo, direct, exponential, length, max_bytes)
+        arguments = (weights, value, hi, lo, direct, exponential, length, max_bytes)
+        return _evaluated(_sums, _sums_of, *arguments)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -232,7 +253,7 @@ class _Sums(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, cotangent):  # pyright: ignore[reportIncompatibleMethodOverride]
-        s, r = _derivative()(cotangent, *ctx.saved_tensors, ctx.exponential, ctx.max_bytes)
+        s, r = _derivative(cotangent, *ctx.saved_tensors, ctx.exponential, ctx.max_bytes)
         return s, r, None, None, cotangent[..., 0], None, None, None
 
 
@@ -241,7 +262,8 @@ class _Gradient(torch.autograd.Function):
 
     @staticmethod
     def forward(cotangent, weights, value, hi, lo, exponential, max_bytes):
-        return _gradient(cotangent, weights, value, hi, lo, exponential, max_bytes)
+        arguments = (cotangent, weights, value, hi, lo, exponential, max_bytes)
+        return _evaluated(_gradient, _gradients_of, *arguments)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -257,7 +279,8 @@ class _Moments(torch.autograd.Function):
 
     @staticmethod
     def forward(signal, value, hi, lo, exponential, max_bytes):
-        return _moments(signal, value, hi, lo, exponential, max_bytes)
+        arguments = (signal, value, hi, lo, exponential, max_bytes)
+        return _evaluated(_moments, _moments_of, *arguments)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -273,5 +296,5 @@ class _Moments(torch.autograd.Function):
         weights = cotangent.conj().resolve_conj()
         none = torch.zeros_like(signal[..., 0])
         g = _Sums.apply(weights, *words, none, ctx.exponential, length, ctx.max_bytes)
-        _, slope = _derivative()(signal, weights, *words, *options)
+        _, slope = _derivative(signal, weights, *words, *options)
         return g, slope, None, None, None, None

@@ -7,6 +7,7 @@ only the signal and the kernel are kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,8 +29,8 @@ def cyclic(u: Tensor, k: Tensor, period: int, length: int) -> Tensor:
         The entries (..., length).
 
     Cost:
-        One real transform of u, of k and of the result, forward; of the derivative, u, k and both
-        derivatives, backward.
+        One real transform of u, of k and of the result, forward; of the derivative of the result,
+        u, k and their derivatives, backward.
 
     Example:
         >>> cyclic(torch.tensor([1.0, 0.0, 2.0]), torch.tensor([1.0, 0.5]), 4, 3)
@@ -57,15 +58,9 @@ class _Cyclic(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
-        (g,) = gradients
         u, k = ctx.saved_tensors
-        of_u = None
-        of_k = None
-        if ctx.needs_input_grad[0]:
-            of_u = _product(g, k, ctx.period, u.shape[-1], conjugate=True).sum_to_size(u.shape)
-        if ctx.needs_input_grad[1]:
-            of_k = _product(g, u, ctx.period, k.shape[-1], conjugate=True, like=k)
-        return of_u, of_k, None, None
+        found = _transposed(gradients[0], u, k, ctx.period, ctx.needs_input_grad)
+        return *found, None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
@@ -77,43 +72,53 @@ class _Cyclic(torch.autograd.Function):
         return left + _product(u, of_k, ctx.period, ctx.length)
 
 
-def _product(
-    a: Tensor,
-    b: Tensor,
-    period: int,
-    length: int,
-    *,
-    conjugate: bool = False,
-    like: Tensor | None = None,
-) -> Tensor:
-    """The first entries of a * b on a circle, of a * b reversed if `conjugate`, by channels.
+def _product(u: Tensor, k: Tensor, period: int, length: int) -> Tensor:
+    """The first entries of u * k on a circle."""
 
-    With `like` the spectrum is summed to its leading axes before it is transformed back.
+    def block(u: Tensor, k: Tensor) -> tuple[Tensor]:
+        spectrum = torch.fft.rfft(u, n=period) * torch.fft.rfft(k, n=period)
+        return (torch.fft.irfft(spectrum, n=period)[..., :length],)
+
+    (y,) = _by_channels(block, period, u, k)
+    return y.contiguous()
+
+
+def _transposed(
+    g: Tensor, u: Tensor, k: Tensor, period: int, wanted: tuple[bool, ...]
+) -> tuple[Any, ...]:
+    """The derivatives of u * k, which are g with k and with u reversed; g is transformed once.
+
+    Their spectra are summed to the leading axes of u and k before they are transformed back.
     """
 
-    def block(some: slice) -> Tensor:
-        spectrum = torch.fft.rfft(_rows(b, some), n=period)
-        spectrum = spectrum.conj() if conjugate else spectrum
-        spectrum = torch.fft.rfft(_rows(a, some), n=period) * spectrum
-        if like is not None:
-            lead = _rows(like, some).shape[:-1]
-            spectrum = spectrum.sum_to_size((*lead, spectrum.shape[-1]))
-        return torch.fft.irfft(spectrum, n=period)[..., :length]
+    def block(g: Tensor, u: Tensor, k: Tensor) -> tuple[Any, ...]:
+        spectrum = torch.fft.rfft(g, n=period)
 
-    channels = _channels(a, b, *([] if like is None else [like]))
-    if channels == 1 or not a.is_cpu:
-        return block(slice(None)).contiguous()
-    wide = max(a.numel() // a.shape[-1], b.numel() // b.shape[-1]) // channels
-    size = max(1, CACHE // max(1, wide * period * a.element_size()))
-    parts = [block(slice(start, start + size)) for start in range(0, channels, size)]
-    return torch.cat(parts, dim=-2)
+        def derivative(of: Tensor, other: Tensor) -> Tensor:
+            product = spectrum * torch.fft.rfft(other, n=period).conj()
+            product = product.sum_to_size((*of.shape[:-1], product.shape[-1]))
+            return torch.fft.irfft(product, n=period)[..., : of.shape[-1]]
+
+        of_u = derivative(u, k) if wanted[0] else None
+        of_k = derivative(k, u) if wanted[1] else None
+        return of_u, of_k
+
+    return _by_channels(block, period, g, u, k)
 
 
-def _channels(*arrays: Tensor) -> int:
-    """The size of the axis before the last, if all have it; else 1."""
-    sizes = {array.shape[-2] if array.ndim > 1 else 0 for array in arrays}
-    return sizes.pop() if len(sizes) == 1 and 0 not in sizes else 1
-
-
-def _rows(array: Tensor, some: slice) -> Tensor:
-    return array[..., some, :] if array.ndim > 1 else array
+def _by_channels(
+    block: Callable[..., tuple[Any, ...]], period: int, *arrays: Tensor
+) -> tuple[Any, ...]:
+    """The arrays that `block` returns, from as many channels at a time as a cache holds."""
+    sizes = {array.shape[-2] if array.ndim > 1 else 1 for array in arrays}
+    channels = sizes.pop()
+    widest = max(array.numel() // max(1, array.shape[-1]) for array in arrays)
+    bytes_of_all = widest * period * arrays[0].element_size()
+    if sizes or bytes_of_all <= CACHE or not arrays[0].is_cpu:
+        return block(*arrays)
+    size = max(1, channels * CACHE // bytes_of_all)
+    parts = []
+    for start in range(0, channels, size):
+        parts.append(block(*(array[..., start : start + size, :] for array in arrays)))
+    found = zip(*parts, strict=True)
+    return tuple(None if each[0] is None else torch.cat(each, dim=-2) for each in found)

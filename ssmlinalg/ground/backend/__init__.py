@@ -8,6 +8,7 @@ from .balancing import balance as balance
 from .creation import arange as arange
 from .creation import beside as beside
 from .creation import eye as eye
+from .creation import vector as vector
 from .creation import zeros as zeros
 from .device_transfer import DeviceError as DeviceError
 from .device_transfer import host_values as host_values
@@ -31,6 +32,7 @@ from .matrix_logarithm import refuse_singular as refuse_singular
 from .number_types import as_complex as as_complex
 from .number_types import cast as cast
 from .number_types import complex_of as complex_of
+from .number_types import doubled as doubled
 from .number_types import fitting as fitting
 from .number_types import from_pairs as from_pairs
 from .number_types import half as half
@@ -41,6 +43,7 @@ from .number_types import real as real
 from .number_types import widened as widened
 from .powers_of_two import in_unit as in_unit
 from .powers_of_two import times_two_to as times_two_to
+from .transformations import analytic as analytic
 from .transformations import compiling as compiling
 from .transformations import constant as constant
 from .transformations import fold as fold

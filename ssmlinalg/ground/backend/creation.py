@@ -25,6 +25,25 @@ def arange(length: int, like: Array) -> Array:
     return xp.arange(length, dtype=getattr(xp, precision(like)), device=device(like))
 
 
+def vector(numbers: list[float], like: Array) -> Array:
+    """Real numbers as an array.
+
+    Args:
+        numbers: Python's.
+        like: an array that gives library, device and precision.
+
+    Returns:
+        A real array (len(numbers),).
+
+    Example:
+        >>> import numpy as np
+        >>> vector([1.0, 0.5], np.ones(1) + 1j)
+        array([1. , 0.5])
+    """
+    xp = library(like)
+    return xp.asarray(numbers, dtype=getattr(xp, precision(like)), device=device(like))
+
+
 def zeros(shape: tuple[int, ...], like: Array) -> Array:
     """Zeros of a shape.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
@@ -77,9 +78,8 @@ def library(array: Array) -> Namespace:
     if is_numpy(array):
         return array_api_compat.numpy
     if kind(array) == "torch":
-        from array_api_compat import torch
-
-        return torch
+        found = sys.modules.get("array_api_compat.torch")  # an import looks longer
+        return importlib.import_module("array_api_compat.torch") if found is None else found
     return array_api_compat.array_namespace(array)
 
 

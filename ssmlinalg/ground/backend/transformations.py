@@ -97,6 +97,33 @@ def constant(array: Array) -> Array:
     return array
 
 
+def analytic(
+    function: Callable[..., Array], slope: Callable[..., Array], z: Array, *others: Array
+) -> Array:
+    """function(z, *others), differentiable in z, in PyTorch by a slope that is known.
+
+    Autograd would go back through every step of a series, at several times the cost of the value.
+
+    Args:
+        function: analytic in z, evaluated entry by entry.
+        slope: its derivative from the same arguments, differentiable itself.
+        z: complex numbers.
+        *others: what is known of z besides, such as z modulo 2 pi i.
+
+    Returns:
+        The values.
+
+    Example:
+        >>> analytic(np.square, lambda z: 2 * z, np.array([1j]))
+        array([-1.+0.j])
+    """
+    if kind(z) == "torch" and not compiling(z):  # a compiler fuses what stands open
+        from .torch_derivatives import analytic as differentiable
+
+        return differentiable(function, slope, z, *others)
+    return function(z, *others)
+
+
 def iterate(function: Callable[[Any], Any], start: Any, times: int) -> list[Any]:
     """start, function(start), ...: a loop in JAX too, whose compiler would fuse a chain endlessly.
 
