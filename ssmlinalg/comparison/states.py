@@ -195,7 +195,7 @@ def _drawn(name: str, found: perturb.Lossless) -> Approximation:
         squares = np.sum(r.conj() * (gram @ r), axis=0).real
         x = legs_state(order, 1j * w)
         h = (1j * w - order + 1) * x[-1] / math.sqrt(2 * order - 1)
-        difference = t * np.sum(np.abs(x) ** 2, axis=0) / np.abs(1 - t + t * h)
+        difference = abs(t) * np.sum(np.abs(x) ** 2, axis=0) / np.abs(1 - t + t * h)
         return Amplitudes(
             state=np.sqrt(squares / order),
             error=difference / math.sqrt(order),

@@ -13,8 +13,11 @@ phase of its own:
 .. math::  \log \Phi(z_m) = \log c + i \pi (2m - 1), \qquad m = 1, 2, \dots
            \text{ from the largest root down},
 
-so none can be found twice. `legs` (a_n = n + 1/2), `lagt` and `tlagt` (a_n = 1/2) are such
-matrices; for them log Phi costs O(1), whatever N.
+so none can be found twice. With a negative tau it is Phi(z) = c, c = 1 - 2/tau: phases are even
+multiples of pi, and a real root lies beyond all a_n, at even N another one between 0 and the least.
+
+`legs` (a_n = n + 1/2), `lagt` and `tlagt` (a_n = 1/2) are such matrices; for them log Phi costs
+O(1), whatever N.
 
 A loop may be longer than its chain: with more modes than states, the feedback passes `further`
 sections, and all of the above holds of the whole row.
@@ -166,36 +169,41 @@ def frequencies(a: Real, modes: int | None = None) -> Real:
         >>> frequencies(np.array([0.5, 1.5])).round(6)
         array([0.866025])
     """
-    order = modes or len(a)
-    m = np.arange(order // 2, 0, -1)  # so that w rises
-    if len(m) == 0:
-        return np.zeros(0)
-    above = (2 * m - 1) * math.pi
-    below = (2 * m - 1 - order) * math.pi
-    low = -below < above
-    goal = np.where(low, below, above)
-    evaluate = evaluator(a, modes)
-    w = _first_frequencies(_groups(a, modes), evaluate, above)
-    for _ in range(_NEWTON):
-        value, slope = evaluate(1j * w, low)
-        by_log_w = slope.real * w  # d phase/d log w
-        step = (goal - value.imag) / by_log_w
-        w = w * np.exp(step)
-        if np.abs(step).max() <= _SETTLED:
-            break
-    return w
+    turns, _ = half_turns(modes or len(a), 1.0)
+    return _frequencies(a, modes, turns)
+
+
+def half_turns(modes: int, tau: float) -> tuple[np.ndarray, np.ndarray]:
+    """The phases of Phi at the roots in multiples of pi.
+
+    Args:
+        modes: the length M of the row.
+        tau: of which the sign matters.
+
+    Returns:
+        Those of the upper half plane by rising frequency, from M - 1 down, and those of the real
+        roots by rising z: 0 of one beyond all poles, M of one between the first pole and 0.
+
+    Example:
+        >>> half_turns(6, -0.1)
+        (array([4, 2]), array([0, 6]))
+    """
+    every = np.arange(modes, -1, -1)
+    allowed = every[every % 2 == (tau > 0)]
+    ends = (allowed == 0) | (allowed == modes)
+    return allowed[~ends], allowed[ends][::-1]
 
 
 def roots(a: Real, tau: float, modes: int | None = None) -> Complex | None:
-    """The solutions of Phi(z) = -c, c = 2/tau - 1, by Newton's method along log c.
+    """The solutions of Phi(z) = 1 - 2/tau by Newton's method along log c, c = |1 - 2/tau|.
 
     Args:
         a: the squares of P, all positive, (N,).
-        tau: the size of the perturbation, in (0, 1].
+        tau: the size of the perturbation, negative or in (0, 1].
         modes: the length M of chain and `further` sections together; N if it is not given.
 
     Returns:
-        The roots (M,): upper half plane by rising frequency, their conjugates, at odd M a real one.
+        The roots (M,): upper half plane by rising frequency, their conjugates, real ones.
         None where two conjugate roots have met on the real axis, which they do for large c only:
         there roots of some phase no longer exist, and an eigensolver must look.
 
@@ -208,18 +216,19 @@ def roots(a: Real, tau: float, modes: int | None = None) -> Complex | None:
     Example:
         >>> roots(np.array([0.5, 1.5]), 1.0).imag.round(6)
         array([ 0.866025, -0.866025])
+        >>> roots(np.array([0.5, 1.5]), -2.0).real.round(6)
+        array([-5.872281, -0.127719])
     """
     order = modes or len(a)
-    log_c = math.log1p(2 * (1 - tau) / tau)
+    log_c = math.log1p(2 * (1 - tau) / tau) if tau > 0 else math.log1p(-2 / tau)
     if log_c * len(a) / order > -math.log(EPS):  # roots are nearer to poles than a double can tell
         return None
-    upper = _upper_roots(a, log_c, modes)
+    turns, ends = half_turns(order, tau)
+    upper = _upper_roots(a, log_c, modes, turns)
     if upper is None:
         return None
-    real = np.zeros(order % 2)
-    if order % 2 and log_c > 0:
-        real = np.array([_real_root(a, log_c, modes)])
-    return np.concatenate([upper, upper.conj(), real + 0j])
+    real = [_real_root(a, log_c, modes, end > 0) if log_c else 0.0 for end in ends.tolist()]
+    return np.concatenate([upper, upper.conj(), np.array(real) + 0j])
 
 
 def products(
@@ -496,17 +505,34 @@ def _first_frequencies(
     return np.exp(np.interp(phase, rising, log_w))
 
 
-def _upper_roots(a: Real, log_c: float, modes: int | None) -> Complex | None:
+def _frequencies(a: Real, modes: int | None, turns: np.ndarray) -> Real:
+    """Where the phase on the axis is `turns` times pi."""
+    order = modes or len(a)
+    if len(turns) == 0:
+        return np.zeros(0)
+    low = order - turns < turns
+    goal = math.pi * np.where(low, turns - order, turns)
+    evaluate = evaluator(a, modes)
+    w = _first_frequencies(_groups(a, modes), evaluate, math.pi * turns)
+    for _ in range(_NEWTON):
+        value, slope = evaluate(1j * w, low)
+        by_log_w = slope.real * w  # d phase/d log w
+        step = (goal - value.imag) / by_log_w
+        w = w * np.exp(step)
+        if np.abs(step).max() <= _SETTLED:
+            break
+    return w
+
+
+def _upper_roots(a: Real, log_c: float, modes: int | None, turns: np.ndarray) -> Complex | None:
     """The roots in the upper half plane by rising frequency, or None: see `roots`."""
     order = modes or len(a)
-    z: Complex = 1j * frequencies(a, modes)
+    z: Complex = 1j * _frequencies(a, modes, turns)
     if log_c == 0 or len(z) == 0:
         return z
     evaluate = evaluator(a, modes)
-    m = np.arange(len(z), 0, -1)
-    low = order - 2 * m + 1 < 2 * m - 1
-    turns = 2 * m - 1 - np.where(low, order, 0)
-    phase = 1j * math.pi * turns
+    low = order - turns < turns
+    phase = 1j * math.pi * np.where(low, turns - order, turns)
     with np.errstate(all="ignore"):  # roots that met go anywhere; that is seen at the end
         path = np.linspace(0, log_c, math.ceil(log_c) + 1)
         for goal in path[1:-1]:
@@ -543,15 +569,19 @@ def _newton_step(
     return z, bool(np.all(real & imag))
 
 
-def _real_root(a: Real, log_c: float, modes: int | None) -> float:
-    """The root between the first pole and 0.
+def _real_root(a: Real, log_c: float, modes: int | None, within: bool) -> float:
+    """The root between the first pole and 0, or the one beyond all poles.
 
-    log Phi - i pi M is real there, falling and convex: Newton from the left stays left.
+    log Phi less its phase is real there, falling and convex away from the poles: Newton started
+    between the pole and the root stays there.
     """
     evaluate = evaluator(a, modes)
-    low = np.array([True])
-    least = min(group.min() for group, _ in _groups(a, modes))
-    x = -float(least) * math.tanh(log_c / 2)
+    low = np.array([within])
+    groups = [group for group, _ in _groups(a, modes)]
+    if within:
+        x = -min(float(group.min()) for group in groups) * math.tanh(log_c / 2)
+    else:
+        x = -max(float(group.max()) for group in groups) / math.tanh(log_c / 2)
     for _ in range(100):
         value, slope = evaluate(np.array([x + 0j]), low)
         step = float(((log_c - value) / slope).real[0])

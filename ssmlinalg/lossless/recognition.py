@@ -69,7 +69,7 @@ class Structure(NamedTuple):
 
     Attributes:
         sigma: the lossless axis.
-        solve: the spectrum for a tau, None where it cannot be relied on.
+        solve: the spectrum for a tau, also a negative one, None where it cannot be relied on.
         times: A times (N, k).
         log_phi: log Phi and d log Phi/ds at s - sigma = z (S,) with Im z > 0.
         log_loop: the same of the whole row: log_phi itself where M = N.
@@ -288,18 +288,19 @@ def _solve_chain(
     z = chain.roots(a, tau, modes)
     if z is None:
         return None
-    _, slope = _at_roots(chain.evaluator(a, modes), z)
+    low = _low(modes, tau)
+    _, slope = _at_roots(chain.evaluator(a, modes), z, low)
     c = 2 / tau - 1
     if modes == len(a):
         phi = np.full(modes, -c + 0j)
         at_one = -slope.real / 2
         square = (1 - tau) / tau**2 / -z.real if tau < 1 else at_one
     else:
-        value, _ = _at_roots(chain.evaluator(a), z)
-        sign = np.where(_low(z), (-1.0) ** len(a), 1.0)
+        value, _ = _at_roots(chain.evaluator(a), z, low)
+        sign = np.where(low, (-1.0) ** len(a), 1.0)
         phi = sign * np.exp(value)
         square = np.expm1(2 * value.real) / (-4 * z.real)
-    size = np.sqrt(square)  # |x|
+    size = math.copysign(1.0, tau) * np.sqrt(square)  # |x|, of the sign of P^T x
     if not np.all(np.isfinite(size)):
         return None
     driven = size / ((tau / 2 - 1) * slope)
@@ -331,20 +332,19 @@ def _chain_left(
     return (own / before * row_gain[rows]).T
 
 
-def _at_roots(evaluate: chain.Evaluate, z: Complex) -> chain.LogPhi:
-    """log Phi and d log Phi/dz at all roots (M,), on the lower branch where `_low`."""
-    pairs = len(z) // 2
+def _at_roots(evaluate: chain.Evaluate, z: Complex, low: np.ndarray) -> chain.LogPhi:
+    """log Phi and d log Phi/dz at all roots (M,), on the lower branch where `low`."""
+    pairs = int(np.count_nonzero(z.imag > 0))
     half = np.r_[:pairs, 2 * pairs : len(z)]
-    value, slope = evaluate(z[half], _low(z)[half])
+    value, slope = evaluate(z[half], low[half])
     return chain.LogPhi(_mirrored(value, pairs), _mirrored(slope, pairs))
 
 
-def _low(z: Complex) -> np.ndarray:
+def _low(modes: int, tau: float) -> np.ndarray:
     """Which roots (M,) have at least half of the phase that there is."""
-    modes = len(z)
-    falling = np.arange(modes // 2, 0, -1)
-    m = np.concatenate([falling, falling, np.full(modes % 2, (modes + 1) // 2)])
-    return modes - 2 * m + 1 <= 2 * m - 1
+    upper, real = chain.half_turns(modes, tau)
+    turns = np.concatenate([upper, upper, real])
+    return modes - turns <= turns
 
 
 def _mirrored(values: Complex, pairs: int) -> Complex:
@@ -359,6 +359,8 @@ def _solve_waves(
     spacing: float,
     tau: float,
 ) -> Spectrum | None:
+    if tau < 0:
+        return None  # roots are not next to frequencies then
     K = (len(p) - 1) // 2
     delta = fourier.offsets(K, p[0] ** 2 / spacing, tau)
     if delta is None:

@@ -86,7 +86,7 @@ def lengthened(nplr: NPLR, sigma: float, modes: int) -> NPLR:
 def deviation_bound(
     passed: Callable[[Real], tuple[Real, Real]], tau: float, *, still: float, reach: float
 ) -> float:
-    r"""A number that t h s/(1 - t - t h) does not exceed at any w, t = tau/2.
+    r"""A number that |t| h s/(1 - t - |t| h) does not exceed at any w, t = tau/2.
 
     h = |Phi Psi| rises with w and s = |x^| falls, each a product or sum of fractions of w^2. So
     between two frequencies the h of the upper and the s of the lower one give a bound, and the
@@ -94,7 +94,7 @@ def deviation_bound(
 
     Args:
         passed: w > 0 (F,) to h and s (F,).
-        tau: the size of the perturbation, below 1.
+        tau: the size of the perturbation, negative or below 1.
         still: a number that s does not exceed.
         reach: a frequency of the order of the largest eigenvalue.
 
@@ -109,21 +109,22 @@ def deviation_bound(
         >>> round(deviation_bound(legs, 0.2, still=1.0, reach=20.0), 6)
         0.060299
     """
-    t = tau / 2
+    t = abs(tau) / 2
+    room = 1 - tau / 2
 
     def bounds(edges: Real) -> tuple[Real, Real]:
         """Between (C, 2) frequencies: a bound, and a value that is attained."""
         h, s = passed(edges.ravel())
         h = h.reshape(-1, 2)
         s = s.reshape(-1, 2)
-        values = t * h[:, 1] / (1 - t - t * h[:, 1])
+        values = t * h[:, 1] / (room - t * h[:, 1])
         return values * s[:, 0], values * s[:, 1]
 
     grid = np.geomspace(1e-9, 1e9, 256) * reach
     cells = np.stack([grid[:-1], grid[1:]], axis=-1)
     h, s = passed(grid[[0, -1]])
-    before = t * float(h[0]) / (1 - t - t * float(h[0])) * still
-    beyond = t / (1 - tau) * float(s[1])  # h is at most 1
+    before = t * float(h[0]) / (room - t * float(h[0])) * still
+    beyond = t / (room - t) * float(s[1])  # h is at most 1
     upper, lower = bounds(cells)
     best = float(lower.max())
     for _ in range(_ROUNDS):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from ..forms import NPLR, Dense
 from ..ground import require
-from ..ground.backend import Array
+from ..ground.backend import Array, Complex
 from ..hippo import legs
 from ..matrices import eigen
 from ..matrices.refined_solves import refined
@@ -28,6 +30,8 @@ from .modal_coordinates import ModalSystem, conjugate_rows, real_columns
 from .published_objective import minimize
 from .transfer_error_search import fit, reduce_error, transport
 
+_SMALL = 8  # order up to which `legs` is searched from several starts
+_DRAWS = 6  # of them at random
 _LARGE = 30.0  # from here on moved poles are a worse start for `legs` than those of the law
 
 
@@ -48,10 +52,11 @@ def optimal(
     V and Lambda closed under conjugation, Lambda stable: a search over V, Lambda and the input at
     once. E = V Lambda V^{-1} - A is real, and nothing is asked of its size.
 
-    The search starts from `lossless` (for `legs` with its poles moved), or from `minimize` where
-    the system is not lossless, and ends in a local minimum. For `legs` the deviation is then 0.4 to
+    The search starts from `lossless` (for `legs` with its poles moved, up to order 8 from both
+    signs of tau and some more), or from `minimize` where the system is not lossless, and ends in a
+    local minimum. For `legs` the deviation is then 0.4 to
     0.7 of that of `lossless`, and `error_floor` says how much is left to gain at most. For `legs`
-    of order 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept with the package
+    of order 4, 6, 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept with the package
     (benchmarks/optimal.py makes them again) and returned at once.
 
     With `modes` M > N, V is N x M and the search starts from `lossless` with as many. It takes what
@@ -145,25 +150,66 @@ def searched(
         0.0
     """
     A, B = split(system)
-    start = (
-        _start(system, A, B, conditioning)
+    starts = (
+        _starts(system, A, B, conditioning)
         if modes is None
-        else _wide_start(system, conditioning, modes)
+        else [_wide_start(system, conditioning, modes)]
     )
-    found, stopped = reduce_error(
-        A, B, start, conditioning, iterations=iterations, seconds=seconds, progress=progress
-    )
-    facts = {"conditioning": conditioning, "kept": 0.0, "interrupted": float(stopped)}
-    return _certified(system, A, found, facts)
+    deadline = time.monotonic() + seconds
+    best: Diagonalization | None = None
+    for start in starts:
+        found, stopped = reduce_error(
+            A,
+            B,
+            start,
+            conditioning,
+            iterations=iterations,
+            seconds=deadline - time.monotonic(),
+            progress=progress,
+        )
+        facts = {"conditioning": conditioning, "kept": 0.0, "interrupted": float(stopped)}
+        candidate = _certified(system, A, found, facts)
+        if best is None or candidate.transfer_bound < best.transfer_bound:
+            best = candidate
+        if stopped:
+            best = replace(best, facts=facts)
+            break
+    assert best is not None  # there is a start
+    return best
 
 
-def _start(system: NPLR | Dense, A: Array, B: Array, budget: float) -> ModalSystem:
-    """`lossless` where it is defined, for `legs` with its poles moved; else `minimize`."""
+def _starts(system: NPLR | Dense, A: Array, B: Array, budget: float) -> list[ModalSystem]:
+    """`lossless` where it is defined, for `legs` with its poles moved; else `minimize`.
+
+    For small `legs` by both signs of tau, which differ in the number of real poles, as they are and
+    moved, at random too: the search keeps the number of real poles and ends in a local minimum.
+    """
     found = _nearby(system, budget)
+    own = ModalSystem(found.Lambda, found.V, found.B)
     order = len(B)
-    if budget < _LARGE and np.array_equal(A, legs(order).A):
-        return fit(A, B, transport(found.Lambda, float(order), budget))
-    return ModalSystem(found.Lambda, found.V, found.B)
+    exact = legs(order)
+    if budget >= _LARGE or not np.array_equal(A, exact.A):
+        return [own]
+    if order > _SMALL or order == 1:
+        return [fit(A, B, transport(found.Lambda, float(order), budget))]
+    c = budget ** (order / (order - 1))
+    signs = [lossless(exact, tau=tau).Lambda for tau in (2 / (c + 1), -2 / (c - 1))]
+    rng = np.random.default_rng(order)
+    moved = [transport(Lambda, float(order), budget) for Lambda in signs]
+    drawn = [_shaken(Lambda, rng) for Lambda in signs * (_DRAWS // 2)]
+    return [own, *(fit(A, B, Lambda) for Lambda in (*moved, *drawn))]
+
+
+def _shaken(Lambda: Complex, rng: np.random.Generator) -> Complex:
+    """Poles whose depths and heights are multiplied at random, in canonical order."""
+    up = Lambda[Lambda.imag > 0]
+    real = Lambda[Lambda.imag == 0].real
+    size = rng.uniform(0.1, 0.7)
+    depth, height = np.exp(size * rng.standard_normal((2, len(up))))
+    moved = depth * up.real + 1j * height * up.imag
+    moved = moved[np.argsort(moved.imag)]
+    alone = np.sort(real * np.exp(2 * size * rng.standard_normal(len(real))))
+    return np.concatenate([moved, moved.conj(), alone + 0j])
 
 
 def _wide_start(system: Any, budget: float, modes: int) -> ModalSystem:
