@@ -1,11 +1,13 @@
 """Search again for the perturbations of HiPPO-LegS that the package keeps, and write them.
 
-    python benchmarks/optimal.py [--orders 8 16 32 64 128 256] [--budgets 4 8 16] [--iterations
+    python benchmarks/optimal.py [--orders 4 6 8 16 ...] [--budgets 4 8 16] [--iterations
     2000] [--output FILE]
 
 Prints a line for each: kappa_2(V) as delivered, the transfer error and its certified bound,
-seconds. Results that OUTPUT already holds are replaced where the new one is better, so the file
-only improves. The search is deterministic for one build of LAPACK.
+seconds. A result that OUTPUT already holds is searched on from, by higher norms over frequencies,
+and replaced where the new one is better, so the file only improves; a new one with more real poles,
+which costs half a spectrum a mode, has to be better by 0.2 %. The search is deterministic for one
+build of LAPACK.
 """
 
 from __future__ import annotations
@@ -19,9 +21,13 @@ from safetensors.numpy import load_file, save_file
 
 import ssmlinalg
 from ssmlinalg import hippo, perturb
-from ssmlinalg.perturb.kept_results import KEPT, packed
-from ssmlinalg.perturb.least_transfer_error import searched
+from ssmlinalg.perturb.kept_results import KEPT, packed, unpacked
+from ssmlinalg.perturb.least_transfer_error import certified, searched
 from ssmlinalg.perturb.modal_coordinates import ModalSystem
+from ssmlinalg.perturb.transfer_error_search import reduce_error
+
+ORDERS = [4, 6, 8, 16, 24, 32, 48, 64, 96, 128, 256]
+POLISH = (64.0, 256.0, 1024.0, 4096.0)  # p of the norms by which a kept result is searched on
 
 
 def main() -> None:
@@ -29,41 +35,56 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--orders", type=int, nargs="+", default=[8, 16, 32, 64, 128, 256])
+    parser.add_argument("--orders", type=int, nargs="+", default=ORDERS)
     parser.add_argument("--budgets", type=float, nargs="+", default=[4.0, 8.0, 16.0])
     parser.add_argument("--iterations", type=int, default=2000)
     parser.add_argument("--output", type=Path, default=Path(str(KEPT)))
     arguments = parser.parse_args()
     for order in arguments.orders:
         for budget in arguments.budgets:
-            legs = hippo.legs(order)
-            start = time.perf_counter()
-            found = searched(legs, conditioning=budget, iterations=arguments.iterations)
-            seconds = time.perf_counter() - start
-            if found.condition > budget:
-                raise AssertionError(f"kappa(V) = {found.condition} exceeds the budget {budget}")
-            kept = load_file(arguments.output) if arguments.output.exists() else {}
-            name = f"{order}/{budget:g}"
-            before = (
-                perturb.optimal(legs, conditioning=budget) if f"{name}/Lambda" in kept else None
-            )
-            better = before is None or found.transfer_bound < before.transfer_bound
-            error = f"error {found.transfer_error:.5f} <= {found.transfer_bound:.5f}"
-            remark = "" if better else ", not better"
-            figures = f"kappa {found.condition:.6f} {error} in {seconds:.1f} s{remark}"
-            print(f"N {order} K {budget:g}: {figures}", flush=True)
-            if better:
-                fields = packed(ModalSystem(found.Lambda, found.V, found.B))
-                kept |= {
-                    f"{name}/{field}": np.ascontiguousarray(array)
-                    for field, array in fields.items()
-                }
-                made = {
-                    "made by": "benchmarks/optimal.py",
-                    "ssmlinalg": ssmlinalg.__version__,
-                    "of": "hippo.legs",
-                }
-                save_file(kept, arguments.output, metadata=made)
+            improve(order, budget, arguments.iterations, arguments.output)
+
+
+def improve(order: int, budget: float, iterations: int, output: Path) -> None:
+    """Search for one result, on from what is kept of it too, and keep the best."""
+    legs = hippo.legs(order)
+    start = time.perf_counter()
+    found = [searched(legs, conditioning=budget, iterations=iterations)]
+    kept = load_file(output) if output.exists() else {}
+    name = f"{order}/{budget:g}"
+    before = None
+    if f"{name}/Lambda" in kept:
+        system = unpacked({field: kept[f"{name}/{field}"] for field in ("Lambda", "R", "B")})
+        before = certified(legs, legs.A, system, {})
+        A, B, _ = legs
+        polished, _ = reduce_error(A, B, system, budget, powers=POLISH, iterations=iterations)
+        found.append(certified(legs, A, polished, {}))
+    seconds = time.perf_counter() - start
+    best = min(found, key=lambda one: one.transfer_bound)
+    if best.condition > budget:
+        raise AssertionError(f"kappa(V) = {best.condition} exceeds the budget {budget}")
+    costs = before is not None and real_poles(best) > real_poles(before)
+    worth = 0.998 if costs else 1.0
+    better = before is None or best.transfer_bound < worth * before.transfer_bound
+    error = f"error {best.transfer_error:.5f} <= {best.transfer_bound:.5f}"
+    remark = "" if better else ", not better"
+    figures = f"kappa {best.condition:.6f} {error} in {seconds:.1f} s{remark}"
+    print(f"N {order} K {budget:g}: {figures}", flush=True)
+    if better:
+        fields = packed(ModalSystem(best.Lambda, best.V, best.B))
+        for field, array in fields.items():
+            kept[f"{name}/{field}"] = np.ascontiguousarray(array)
+        made = {
+            "made by": "benchmarks/optimal.py",
+            "ssmlinalg": ssmlinalg.__version__,
+            "of": "hippo.legs",
+        }
+        save_file(kept, output, metadata=made)
+
+
+def real_poles(found: perturb.Diagonalization) -> int:
+    """How many poles stand for themselves."""
+    return int(np.count_nonzero(found.Lambda.imag == 0))
 
 
 if __name__ == "__main__":

@@ -55,6 +55,9 @@ def test_the_factors_are_those_of_the_perturbed_matrix(
     size = np.linalg.norm(M) * order * found.condition
     assert np.linalg.norm(M @ found.V - found.V * found.Lambda) <= 64 * EPS * size
     np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=64 * EPS * order)
+    seen = B @ found.V.conj()
+    driven = np.abs(seen) > 64 * EPS * size
+    assert np.all(seen.real[driven] > 0), "the phase that decompose has"
     unit = found.V_inv @ found.V - np.eye(order)
     assert np.linalg.norm(unit) <= 64 * EPS * order * found.condition**2
     drive = found.V @ found.B - (1 - tau / 2) * B

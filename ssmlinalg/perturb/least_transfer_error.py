@@ -120,7 +120,7 @@ def optimal(
     found = recalled(A, B, budget)
     if found is None:
         return searched(system, conditioning=budget, seconds=seconds, progress=progress)
-    return _certified(system, A, found, {"conditioning": budget, "kept": 1.0})
+    return certified(system, A, found, {"conditioning": budget, "kept": 1.0})
 
 
 def searched(
@@ -168,7 +168,7 @@ def searched(
             progress=progress,
         )
         facts = {"conditioning": conditioning, "kept": 0.0, "interrupted": float(stopped)}
-        candidate = _certified(system, A, found, facts)
+        candidate = certified(system, A, found, facts)
         if best is None or candidate.transfer_bound < best.transfer_bound:
             best = candidate
         if stopped:
@@ -227,9 +227,10 @@ def _nearby(system: NPLR | Dense, budget: float) -> Diagonalization:
     return minimize(system, conditioning=budget)
 
 
-def _certified(
+def certified(
     system: NPLR | Dense, A: Array, found: ModalSystem, facts: dict[str, float]
 ) -> Diagonalization:
+    """The diagonalization that a modal system is of `system`, E = V Lambda V^{-1} - A."""
     pairs = int(np.count_nonzero(found.Lambda.imag > 0))
     V_inv = conjugate_rows(_inverse(real_columns(found.V, pairs)), pairs)
     whole = (found.V * found.Lambda) @ V_inv
