@@ -107,7 +107,7 @@ def deviation_bound(
     Example:
         >>> legs = lambda w: (w / np.hypot(w, 8), 8 / np.hypot(w, 8))  # order 8
         >>> round(deviation_bound(legs, 0.2, still=1.0, reach=20.0), 6)
-        0.060299
+        0.060346
     """
     t = abs(tau) / 2
     room = 1 - tau / 2
