@@ -292,7 +292,8 @@ def nodes(sums: Sums) -> Complex:
 def _powers(z: Complex, length: int) -> Complex:
     """z_n^l (L, n), for the nodes as they will be stored."""
     base = tables.number(z)
-    return tables.outer(tables.factors(base, 1, length), length)
+    (pair,) = tables.factors(base, (1, length))
+    return tables.outer(pair, length)
 
 
 class _State(NamedTuple):
