@@ -18,6 +18,7 @@ from ssmlinalg.export import TARGETS
 from ssmlinalg.ground.ondemand import OnDemand
 from ssmlinalg.lossless import chain, gram
 from ssmlinalg.matrices.frequency_supremum import supremum
+from ssmlinalg.perturb.cascade import cascade
 from ssmlinalg.perturb.conditioning_budget import clip
 
 RESOLVED = 1e-6  # relative: of a supremum that is searched
@@ -199,6 +200,48 @@ def test_other_systems_take_copies_of_themselves(measure: str, copies: int, orde
     deviation = np.linalg.norm(state(found, 1j * w) - exact(system, 1j * w), axis=0)
     assert deviation.max() <= found.transfer_bound * (1 + RESOLVED)
     assert found.transfer_error >= deviation.max() * (1 - RESOLVED)
+
+
+@pytest.mark.parametrize("measure", ["fout", "fourier_decay"])
+@pytest.mark.parametrize(("order", "copies"), [(3, 2), (8, 2), (9, 3), (16, 4), (33, 5), (32, 8)])
+@pytest.mark.parametrize("tau", [0.9, 0.3, 0.05])
+def test_copies_of_waves_are_solved_in_closed_form(
+    measure: str, order: int, copies: int, tau: float
+) -> None:
+    system = nplr(measure, order)
+    moved = order - (order % 2 == 0)
+    found = perturb.lossless(system, tau=tau, modes=order + (copies - 1) * moved)
+    assert found.spectrum is not None
+    whole = cascade(system, copies)
+    Lambda, vectors = np.linalg.eig(whole.A + tau * whole.P @ whole.P.T)
+    # Eigenvalues of a dense solver err by eps |A| times their condition.
+    rounding = 64 * EPS * np.linalg.norm(whole.A) * np.linalg.cond(vectors)
+    for one in found.Lambda:
+        assert np.abs(Lambda - one).min() <= rounding
+    assert len(np.unique(found.Lambda.round(9))) == len(found.Lambda)
+    np.testing.assert_allclose(np.linalg.norm(found.V, axis=0), 1, rtol=1e3 * EPS * order)
+    inverse = np.linalg.norm(found.V, 2) * np.linalg.norm(found.V_inv, 2)
+    assert np.abs(found.V @ found.V_inv - np.eye(order)).max() <= 64 * EPS * order * inverse
+    assert found.residual <= 256 * EPS * order
+    s = 1j * np.array([0.3, 2.0, 1.1 * order])
+    g = system.B[0] / system.P[0, 0]
+    passed = (1 - 2 * (system.P[:, 0] @ exact(system, s)) / g) ** copies
+    shrunk = (1 - tau / 2) / (1 - tau / 2 + tau / 2 * passed)
+    close = 256 * EPS * len(found.Lambda) * inverse * np.abs(exact(system, s)).max()
+    assert np.abs(state(found, s) - exact(system, s) * shrunk).max() <= close
+
+
+def test_copies_of_waves_reach_any_order() -> None:
+    for order in (4400, 4401):
+        modes = 2 * order - (order % 2 == 0)
+        found = perturb.lossless(nplr("fout", order), tau=0.1, modes=modes)
+        assert isinstance(found.V, OnDemand)
+        assert found.residual <= 1e3 * EPS * order
+        c, b = np.random.default_rng(0).standard_normal((2, order))
+        product = found.readout(c) @ found.drive(b[:, None])[:, 0]
+        assert abs(product - c @ b) <= 1e-5 * np.linalg.norm(c) * np.linalg.norm(b)
+    with pytest.raises(ValueError, match="copies of what is driven"):
+        perturb.lossless(nplr("fout", 5000), modes=9000)
 
 
 def test_copies_of_legt_bring_its_error_down_to_one_over_kappa() -> None:

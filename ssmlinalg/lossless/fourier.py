@@ -78,6 +78,80 @@ def offsets(
     return delta if damped and rising else None
 
 
+def roots_of_copies(
+    K: int, weight: float, copies: int, log_c: float
+) -> tuple[Complex, Complex] | None:
+    """The solutions y of Phi^copies = -c with Im y >= 0, and Phi there.
+
+    On the axis, c = 1, the phase of Phi falls by a turn from one frequency to the next, so each
+    root is alone with its phase between two of them. From there Newton's method follows log c.
+
+    Args:
+        K: the number of frequencies above zero.
+        weight: rho^2/spacing.
+        copies: how many systems stand in a row, 2 or more.
+        log_c: the logarithm of c, above 0.
+
+    Returns:
+        By rising frequency, copies K + copies/2 of them, for odd copies the real one first; None
+        where the iteration cannot be relied on.
+
+    Accuracy:
+        Some eps (K + 1), absolute.
+
+    Cost:
+        60 evaluations of Phi, O(1) each, a root, and 12 log c.
+
+    Example:
+        >>> y, phi = roots_of_copies(0, 1.0, 2, math.log(4.0))  # Phi = (y - 1)/(y + 1)
+        >>> ((y - 1) / (y + 1)).round(6), phi.round(6)
+        (array([0.+2.j]), array([0.+2.j]))
+    """
+    cell = np.repeat(np.arange(K + 1), copies)
+    fall = 2 * math.pi / copies * (np.tile(np.arange(copies), K + 1) + (1 - copies % 2) / 2)
+    there = (cell < K) | (fall < math.pi)  # beyond the last frequency it falls by half a turn
+    cell = cell[there]
+    phase = math.pi - fall[there]
+    y = 1j * _on_axis(K, weight, cell, phase)
+    path = np.linspace(0, log_c, 4 * math.ceil(log_c) + 1)[1:] / copies
+    goals = np.concatenate([np.repeat(path, 3), np.repeat(path[-1:], 20)])
+    settled = False
+    with np.errstate(all="ignore"):  # what went astray is seen at the end
+        for goal in goals:
+            value, slope = _to_the_left(K, weight, y)
+            rest = goal + 1j * phase - value
+            rest = rest.real + 1j * np.angle(np.exp(1j * rest.imag))
+            step = rest / slope
+            y = y + step
+            y = np.where(phase == math.pi, np.where(cell == 0, y.real, y), y)
+            settled = bool(np.all(np.abs(step) <= _SETTLED * np.abs(y)))
+    rising = np.argsort(y.imag, kind="stable")
+    y = y[rising]
+    apart = np.all(np.abs(np.diff(y)) > _SETTLED * np.abs(y[1:]))
+    sound = settled and apart and np.all(y.real < 0) and np.all(y.imag >= 0)
+    phi = np.exp(log_c / copies + 1j * phase[rising])
+    return (y, phi) if sound else None
+
+
+def _on_axis(K: int, weight: float, cell: np.ndarray, phase: Real) -> Real:
+    """w above the frequency of the cell where Phi(i w) has a phase, by bisection."""
+    low = cell.astype(np.float64)
+    high = np.where(cell < K, low + 1, K + 1 + 1e3 * len(cell) * weight * (2 * K + 1))
+    for _ in range(60):
+        middle = (low + high) / 2
+        value, _ = log_phi(K, weight, 1.0, 1j * middle)
+        before = np.angle(np.exp(1j * value.imag)) > phase
+        low = np.where(before, middle, low)
+        high = np.where(before, high, middle)
+    return np.where(phase == math.pi, cell, (low + high) / 2)
+
+
+def _to_the_left(K: int, weight: float, y: Complex) -> tuple[Complex, Complex]:
+    """log Phi and its derivative at points with Re y <= 0: Phi(-y) = 1/Phi(y)."""
+    value, slope = log_phi(K, weight, 1.0, -y.conj())
+    return -value.conj(), slope.conj()
+
+
 def strengths(K: int, delta: Complex) -> Complex:
     """-delta^2 S'(k i + delta), which is 1 at delta = 0: P^T (s - Omega)^{-2} P times delta^2.
 
@@ -147,6 +221,7 @@ def right(
     delta: Complex,
     rows: np.ndarray,
     modes: np.ndarray,
+    wave: np.ndarray | None = None,
 ) -> Complex:
     """delta (s - Omega)^{-1} P at the roots of some modes, finite also at delta = 0.
 
@@ -154,7 +229,8 @@ def right(
         P: the column of the feedback, (N,).
         delta: offsets of the roots, (K + 1,).
         rows: numbers of states, (R,).
-        modes: numbers k >= 0 of roots, (M,).
+        modes: numbers of roots, (M,).
+        wave: the k >= 0 of every root that its offset is from; its number if it is not given.
 
     Returns:
         An array (R, M).
@@ -167,7 +243,7 @@ def right(
         >>> right(np.ones(1), zero, np.array([0]), np.array([0])).real
         array([[1.]])
     """
-    return _resolvent(P, delta, rows, modes, 1.0)
+    return _resolvent(P, delta[modes], modes if wave is None else wave[modes], rows, 1.0)
 
 
 def left(
@@ -175,6 +251,7 @@ def left(
     delta: Complex,
     rows: np.ndarray,
     modes: np.ndarray,
+    wave: np.ndarray | None = None,
 ) -> Complex:
     """delta (s - Omega^T)^{-1} P, likewise.
 
@@ -182,7 +259,8 @@ def left(
         P: the column of the feedback, (N,).
         delta: offsets of the roots, (K + 1,).
         rows: numbers of states, (R,).
-        modes: numbers k >= 0 of roots, (M,).
+        modes: numbers of roots, (M,).
+        wave: the k >= 0 of every root that its offset is from; its number if it is not given.
 
     Returns:
         An array (R, M).
@@ -195,24 +273,22 @@ def left(
         >>> left(np.ones(1), zero, np.array([0]), np.array([0])).real
         array([[1.]])
     """
-    return _resolvent(P, delta, rows, modes, -1.0)
+    return _resolvent(P, delta[modes], modes if wave is None else wave[modes], rows, -1.0)
 
 
 def _resolvent(
     P: Real,
-    delta: Complex,
+    d: Complex,
+    k: np.ndarray,
     rows: np.ndarray,
-    modes: np.ndarray,
     sign: float,
 ) -> Complex:
-    """Cosine and sine of frequency m at the roots k; sign -1 is the transpose of Omega."""
+    """Cosine and sine of frequency m at the roots i k + d; sign -1 is the transpose of Omega."""
     odd = len(P) % 2  # an odd order has no sine of frequency zero
     wave = (rows + odd) // 2
     sine = ((rows + odd) % 2 == 1) & (rows > 0)
     at_zero = P[0]
     size = np.where(wave == 0, at_zero, math.sqrt(2) * at_zero)
-    d = delta[modes]
-    k = modes
     m = wave[:, None]
     y = 1j * k + d
     distance = np.where(m == k, 1.0, d + 1j * (k - m))  # y - i m

@@ -114,7 +114,8 @@ def wide_norms(
     K_j is the condition number of z_j.
 
     Args:
-        spectrum: that of a system of one column, all of it damped.
+        spectrum: that of a system of one column, all of it damped but perhaps a mode that nothing
+            drives.
         progress: called with the fraction done, from 0 to 1.
 
     Returns:
@@ -140,7 +141,9 @@ def wide_norms(
     """
     half, pairs = _damped_half(spectrum.z)
     report = progress or (lambda fraction: None)
-    kept = np.r_[:pairs, 2 * pairs : len(spectrum.z)]
+    upper = int(np.count_nonzero(spectrum.z.imag > 0))
+    kept = np.r_[:upper, 2 * upper : len(spectrum.z)]
+    kept = kept[: len(half)]  # an undamped mode is the last
     phi = spectrum.phi[kept]
     weight = np.sqrt(-2 * half.real)
     weight[pairs:] /= math.sqrt(2)
@@ -150,7 +153,7 @@ def wide_norms(
     sensitive = weight * spectrum.sensitivity[kept]
     first = largest(weight, lambda fraction: report(fraction / 2))
     second = largest(sensitive, lambda fraction: report((1 + fraction) / 2))
-    return math.sqrt(first), math.sqrt(second)
+    return math.sqrt(max(1.0, first)), math.sqrt(max(1.0, second))
 
 
 def _displaced(product: Callable[[Complex], Complex], phi: Complex) -> Callable[[Complex], Complex]:

@@ -78,14 +78,13 @@ class NormalPart:
 
     def _rotated(self, d: Complex, factor: Complex) -> Complex:
         """The vector (M,) in the basis V of one whose half in the basis V_1 is d (n,)."""
-        if self.damped.all():
-            d = factor * self.sums(self.charge * d)
-        elif self.damped.any():
-            sums = self.sums(self.charge * d)
-            d = d.copy()
-            d[self.damped] = factor[self.damped] * sums
-        upper = d[: self.pairs]
-        return np.concatenate([upper, upper.conj(), d[self.pairs :].real + 0j])
+        rotated = np.empty(len(self.damped), dtype=np.complex128)
+        if self.damped.any():
+            rotated[self.damped] = factor[self.damped] * self.sums(self.charge * d)
+        still = np.count_nonzero(~self.damped)  # the last of both
+        rotated[~self.damped] = d[len(d) - still :]
+        upper = rotated[: self.pairs]
+        return np.concatenate([upper, upper.conj(), rotated[self.pairs :].real + 0j])
 
 
 def _pairs(spectrum: Spectrum) -> int:

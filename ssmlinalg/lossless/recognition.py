@@ -97,7 +97,8 @@ def recognize(A: Array, P: Array, modes: int | None = None) -> Structure | None:
     Args:
         A: a matrix, or one on demand, (N, N).
         P: (N, 1).
-        modes: the number M of modes, N if it is not given; more are known of chains.
+        modes: the number M of modes, N if it is not given; of a Fourier system N and copies of what
+            is driven.
 
     Returns:
         A `Structure`, or None.
@@ -115,8 +116,7 @@ def recognize(A: Array, P: Array, modes: int | None = None) -> Structure | None:
     if np.iscomplexobj(A) or np.iscomplexobj(P):
         return None
     modes = modes or len(P)
-    found = _as_chain(A, P[:, 0], modes)
-    return found if found or modes > len(P) else _as_waves(A, P[:, 0])
+    return _as_chain(A, P[:, 0], modes) or _as_waves(A, P[:, 0], modes)
 
 
 def axis(A: Array, P: Array) -> float:
@@ -187,12 +187,22 @@ def _as_chain(A: Array, p: Real, modes: int) -> Structure | None:
     )
 
 
+def _of_copies(
+    log_phi: Callable[[Complex], tuple[Complex, Complex]], copies: int, z: Complex
+) -> tuple[Complex, Complex]:
+    value, slope = log_phi(z)
+    return copies * value, copies * slope
+
+
 def _upper_branch(evaluate: chain.Evaluate, z: Complex) -> tuple[Complex, Complex]:
     return evaluate(z, np.zeros(len(z), dtype=bool))
 
 
-def _as_waves(A: Array, p: Real) -> Structure | None:
+def _as_waves(A: Array, p: Real, modes: int) -> Structure | None:
     K = (len(p) - 1) // 2
+    further, rest = divmod(modes - len(p), 2 * K + 1)
+    if rest:
+        return None
     highest = A[-1, -2] + p[-1] * p[-2] if K else 1.0
     spacing = float(highest) / max(K, 1)
     if spacing <= 0:
@@ -203,10 +213,12 @@ def _as_waves(A: Array, p: Real) -> Structure | None:
     log_phi = partial(fourier.log_phi, K, p[0] ** 2, spacing)
     return Structure(
         sigma=0.0,
-        solve=partial(_solve_waves, p, spacing),
+        solve=partial(_solve_copies, p, spacing, 1 + further)
+        if further
+        else partial(_solve_waves, p, spacing),
         times=formula.times,
         log_phi=log_phi,
-        log_loop=log_phi,
+        log_loop=partial(_of_copies, log_phi, 1 + further),
         normal=partial(_solve_waves, p, spacing, 1.0),
     )
 
@@ -365,7 +377,7 @@ def _solve_waves(
     delta = fourier.offsets(K, p[0] ** 2 / spacing, tau)
     if delta is None:
         return None
-    modes = _Modes(len(p))
+    modes = _Modes(np.arange(1, K + 1), np.zeros(1, dtype=int), len(p) - 2 * K - 1)
     at_frequencies = np.full(K + 1, p[0] ** 2 + 0j)
     # P^T u of u = delta (s - Omega)^{-1} P
     beta: Complex = at_frequencies if tau == 1 else -spacing * delta / (1 - tau)
@@ -386,22 +398,63 @@ def _solve_waves(
     return Spectrum(z, driven, sensitivity, V, V_inv, phi, feedback)
 
 
+def _solve_copies(p: Real, spacing: float, copies: int, tau: float) -> Spectrum | None:
+    """The first of several Fourier systems in a row: Phi is one of the roots of -c at each mode."""
+    if tau < 0:
+        return None  # as above
+    K = (len(p) - 1) // 2
+    log_c = math.log1p(2 * (1 - tau) / tau)
+    found = fourier.roots_of_copies(K, p[0] ** 2 / spacing, copies, log_c)
+    if found is None:
+        return None
+    y, phi = found
+    wave = np.minimum(np.rint(y.imag), K).astype(int)
+    real = copies % 2
+    upper = np.arange(real, len(y))
+    modes = _Modes(upper, np.arange(real), len(p) - 2 * K - 1)
+    delta = y - 1j * wave
+    shift = spacing * delta
+    z = spacing * y
+    _, slope = fourier.log_phi(K, p[0] ** 2, spacing, -z.conj())  # that at z, conjugate
+    slope = copies * slope.conj()
+    square = math.expm1(2 * log_c / copies) / (-4 * z.real)
+    size = np.sqrt(square)  # |x|, and (s - Omega)^{-1} P = 2 x/(1 + Phi)
+    beta = shift * (1 - phi) / (1 + phi)  # P^T of that, times the shift that the vectors have
+    length = 2 * np.abs(shift) * size / np.abs(1 + phi) * (beta / np.abs(beta))
+    feedback = 2 * shift / ((1 + phi) * length)
+    row_gain = (1 + phi) / (shift * phi * slope * feedback)
+    V = partial(modes.block, partial(fourier.right, p, delta, wave=wave), 1 / length)
+    V_inv = partial(modes.transposed, partial(fourier.left, p, delta, wave=wave), row_gain)
+    return Spectrum(
+        z=modes.all(z, idle=0.0),
+        driven=modes.all(1 / ((tau / 2 - 1) * slope * feedback), idle=0.0),
+        sensitivity=modes.all(2 * square / np.abs(phi * slope) + 0j, idle=1.0).real,
+        V=V,
+        V_inv=V_inv,
+        phi=modes.all(phi, idle=1 - 2 / tau),
+        feedback=modes.all(feedback, idle=0.0),
+    )
+
+
 class _Modes:
     """The modes of a Fourier system in canonical order: upper half, conjugates, real, idle.
 
     The idle one is the sine of frequency zero, which nothing drives; an odd order has none.
+
+    Args:
+        upper: numbers of the roots in the upper half plane by rising frequency.
+        real: those of the real roots.
+        idle: 1 if there is an idle mode, else 0.
     """
 
-    def __init__(self, order: int) -> None:
-        K = (order - 1) // 2
-        self.driven = 2 * K + 1
-        self.idle = order - self.driven
-        waves = np.arange(1, K + 1)
-        self.wave = np.concatenate([waves, waves, [0]])
-        self.mirrored = np.repeat([False, True, False], [K, K, 1])
+    def __init__(self, upper: np.ndarray, real: np.ndarray, idle: int) -> None:
+        self.driven = 2 * len(upper) + len(real)
+        self.idle = idle
+        self.wave = np.concatenate([upper, upper, real])
+        self.mirrored = np.repeat([False, True, False], [len(upper), len(upper), len(real)])
 
     def all(self, values: Complex, idle: float) -> Complex:
-        """The values of all modes (N,) from those of the waves (K + 1,)."""
+        """The values of all modes (M,) from those of the roots."""
         own = values[self.wave]
         own = np.where(self.mirrored, own.conj(), own)
         return np.concatenate([own, np.full(self.idle, idle + 0j)])

@@ -101,7 +101,8 @@ class Lossless(Diagonalization):
         """kappa_2(V).
 
         For large orders from the eigenvalues alone: the Gram matrix of unit eigenvectors is known.
-        With more modes than states |V| |V_inv| from 1024 modes on, which is no less.
+        With more modes than states |V| |V_inv| from 1024 modes on, which is no less: by a
+        thousandth for chains, up to several times for the Fourier measures.
         """
         dense = gram.DENSE if self.wide else _DENSE
         if self.spectrum is None or len(self.Lambda) <= dense:
@@ -339,10 +340,10 @@ def lossless(
 
     Accuracy:
         Eigenvalues and B of `legs`, `lagt`, `tlagt` and the Fourier measures are closed forms with
-        a relative accuracy of a few eps, unless roots have met (for `legs` at c beyond 4 N log N).
-        All else is LAPACK's, relative to |A|. kappa(V) is measured either way: up to order 256 from
-        V, then from the eigenvalues alone, beyond order 1024 as an upper estimate at most 1e-4
-        above it.
+        a relative accuracy of a few eps (copies of Fourier measures: relative to |A|), unless roots
+        have met (for `legs` at c beyond 4 N log N). All else is LAPACK's, relative to |A|. kappa(V)
+        is measured either way: up to order 256 from V, then from the eigenvalues alone, beyond
+        order 1024 as an upper estimate at most 1e-4 above it.
 
     Cost:
         O(M) in closed form, with V only on demand beyond 4096 modes. O(M^3) by LAPACK, up to 4096
@@ -408,22 +409,21 @@ def _checked_modes(nplr: NPLR, modes: int | None) -> int:
 
 def _lossless_system(nplr: NPLR, modes: int) -> _LosslessSystem:
     structure = recognize(nplr.A, nplr.P, modes)
-    sigma = _axis(nplr, structure)
-    plant = _LosslessSystem(nplr, structure, sigma, _drive(nplr), modes)
-    if plant.wide and structure is None:
+    if modes > len(nplr.P) and structure is None:
         _refuse_parts(nplr, modes)
-    return plant
+    return _LosslessSystem(nplr, structure, _axis(nplr, structure), _drive(nplr), modes)
 
 
 def _refuse_parts(nplr: NPLR, modes: int) -> None:
     """Raise ValueError unless whole copies of a system that is no chain have that many modes."""
-    below, above = nearest_counts(nplr, modes)
-    if modes == below and modes <= ORDER:
-        return
     rule = "`modes` must be the order and copies of what is driven, for only chains have parts"
-    if modes == below:
-        rule = f"beyond {ORDER} modes a system must be a chain"
-    raise ValueError(f"{rule}; got {modes}. Give {below} or {above}, at most {ORDER}.")
+    remedy = f"Give a smaller order, at most {ORDER} modes"
+    if len(nplr.P) <= ORDER:
+        below, above = nearest_counts(nplr, modes)
+        if modes == below and modes <= ORDER:
+            return
+        remedy = f"Give {below} or {above}"
+    raise ValueError(f"{rule}; got {modes}. {remedy}.")
 
 
 def _axis(nplr: NPLR, structure: Structure | None) -> float:
@@ -602,7 +602,7 @@ def _by_lapack(plant: _LosslessSystem, tau: float, facts: dict[str, float]) -> L
     P = plant.nplr.P
     if len(P) > ORDER:
         rule = f"beyond order {ORDER} eigenvalues must be in closed form"
-        got = f"eigenvalues of order {len(P)} that are not, at tau = {tau:g}"
+        got = f"{plant.modes} eigenvalues that are not, at tau = {tau:g}"
         remedy = "Raise tau." if tau > 0 else "Take a positive tau."
         raise ValueError(f"{rule}; got {got}. {remedy}")
     row = _row(plant, tau) if plant.wide else plant.nplr._replace(B=_scaled_input(plant, tau))
@@ -649,7 +649,7 @@ def _first_states(found: Diagonalization, plant: _LosslessSystem) -> Diagonaliza
 def _row(plant: _LosslessSystem, tau: float) -> NPLR:
     """The system and what its feedback passes, with the input of the perturbed row."""
     nplr = plant.nplr
-    if plant.structure:
+    if plant.structure and nplr.P.all():  # a chain
         row = lengthened(nplr, plant.sigma, plant.modes)
         return row._replace(B=(1 - tau / 2) * row.B)
     copies = 1 + (plant.modes - len(nplr.P)) // int(np.count_nonzero(driven(nplr)))
