@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from . import verification as verification
     from .comparison import compare as compare
     from .conversion import convert as convert
+    from .conversion import shrink as shrink
     from .forms import move as move
     from .inits import *  # noqa: F403  (every *_init, and INITS)
     from .kernels import convolve as convolve
@@ -79,6 +80,7 @@ _DOORS = {
     "kernel": "kernels",
     "move": "forms",
     "scan": "kernels",
+    "shrink": "conversion",
     "step": "kernels",
     "stepper": "kernels",
     "transfer": "systems",

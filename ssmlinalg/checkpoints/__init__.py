@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +146,7 @@ def write(
     arrays: Mapping[str, np.ndarray],
     metadata: Mapping[str, str],
     *,
+    short: Collection[str] = (),
     force: bool = False,
 ) -> None:
     """Write arrays and metadata, all or nothing, in the format of the suffix.
@@ -157,6 +158,8 @@ def write(
         path: a file that ends in .safetensors, .npz or .mat.
         arrays: the arrays by name.
         metadata: texts by name.
+        short: the names of arrays that are stored in bfloat16, which NumPy lacks and only
+            safetensors has: those that `read` gave the type "bfloat16".
         force: whether an existing file is replaced; of a link, the link itself.
 
     Raises:
@@ -183,6 +186,7 @@ def write(
     force = require.switch("force", force)
     require.instance("arrays", arrays, Mapping, "Give arrays by name.")
     require.instance("metadata", metadata, Mapping, "Give texts by name.")
+    require.instance("short", short, (list, tuple, set, frozenset), "Give a list of names.")
     if path.suffix not in _WRITERS:
         rule = f"`path` must end in {', '.join(SUFFIXES)}, which is what is written"
         raise ValueError(f"{rule}; got {path}. Rename it.")
@@ -192,13 +196,28 @@ def write(
             raise TypeError(
                 f"{rule}; got {require.said(text)}. Give strings, json.dumps of anything else."
             )
+    _check_short(path, arrays, short)
     if npz.METADATA in arrays:
         rule = "arrays must have names of their own"
         raise ValueError(f"{rule}; got {npz.METADATA!r}, where metadata go. Rename it.")
     refuse_existing([path], force=force)
     # safetensors copies bytes as they lie
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    write_atomically(path, _WRITERS[path.suffix](contiguous, metadata), force=force)
+    if short:
+        data = safetensors.data(contiguous, metadata, short)
+    else:
+        data = _WRITERS[path.suffix](contiguous, metadata)
+    write_atomically(path, data, force=force)
+
+
+def _check_short(path: Path, arrays: Mapping[str, np.ndarray], short: Collection[str]) -> None:
+    unknown = [name for name in short if name not in arrays or arrays[name].dtype != np.float32]
+    if unknown:
+        rule = "`short` must name arrays of float32, which are rounded to bfloat16"
+        raise ValueError(f"{rule}; got {unknown[0]!r}. Leave it out.")
+    if short and path.suffix != ".safetensors":
+        rule = "arrays of bfloat16 must go to a file of safetensors, which alone has them"
+        raise ValueError(f"{rule}; got {path}. Name it .safetensors.")
 
 
 def _head(path: Path) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,14 +85,40 @@ def read(path: Path) -> Checkpoint:
     return Checkpoint(entries, metadata)
 
 
-def data(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
-    """The bytes of a safetensors file; ValueError for a type it has not, such as complex128."""
+def data(
+    arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str], short: Collection[str] = ()
+) -> bytes:
+    """The bytes of a safetensors file; ValueError for a type it has not, such as complex128.
+
+    Arrays named in `short` are written in bfloat16, rounded to nearest even.
+    """
     for name, array in arrays.items():
         if array.dtype.name not in PLAIN.values():
             rule = "an array must be of a type safetensors has"
             got = f"{array.dtype.name} for {name!r}"
             raise ValueError(f"{rule}; got {got}. Convert it, or write a .npz file.")
-    return safetensors.numpy.save(dict(arrays), dict(metadata) or None)
+    held = {name: _halved(array) if name in short else array for name, array in arrays.items()}
+    written = safetensors.numpy.save(held, dict(metadata) or None)
+    return _retyped(written, short) if short else written
+
+
+def _halved(array: np.ndarray) -> np.ndarray:
+    """The upper halves of float32, to the nearest of them: the bits of bfloat16."""
+    bits = np.asarray(array, np.float32).view(np.uint32)
+    up = 0x7FFF + ((bits >> 16) & 1)
+    nearest = ((bits.astype(np.uint64) + up) >> 16).astype(np.uint16)
+    return np.where(np.isnan(array), np.uint16(0x7FC0), nearest)
+
+
+def _retyped(written: bytes, short: Collection[str]) -> bytes:
+    """The file with the arrays named in `short` declared to be bfloat16."""
+    size = int.from_bytes(written[:8], "little")
+    header = json.loads(written[8 : 8 + size])
+    for name in short:
+        header[name]["dtype"] = "BF16"
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + written[8 + size :]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from .init_command import init
 from .list_command import list_
 from .options import StepCommand, with_groups
 from .printing import PROGRESS
+from .reduce_command import reduce
 from .verify_command import verify
 
 _NAME = "ssmlinalg"  # `python -m ssmlinalg` is called so too
@@ -125,5 +126,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare,
     "convert": convert,
     "audit": audit,
+    "reduce": reduce,
     "doctor": doctor,
 }

@@ -57,6 +57,8 @@ class Target(NamedTuple):
         moved: the facts of a form that the layer keeps in other places.
         optional: the names of the layout that may be absent.
         unread: those of them that no form holds; a layer of the same names takes them as they are.
+        projected: what a trained projection makes of the input, with as many numbers as there are
+            modes: their number is fixed. "" where there is none.
         sized: whether the arrays are those of one length of sequences.
         declared: by quantity, the law that the published layer draws it from.
         published: the function from the config.json of a model, {} for none, to such laws, of each
@@ -74,6 +76,7 @@ class Target(NamedTuple):
     moved: str
     optional: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    projected: str = ""
     sized: bool = False
     declared: Mapping[str, Declared] = {}
     published: Callable[[Mapping[str, Any]], tuple[Laws, ...]] | None = None

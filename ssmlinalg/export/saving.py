@@ -124,6 +124,13 @@ def put(
     return _decoded(record)
 
 
+def resigned(arrays: Mapping[str, np.ndarray], record: Mapping[str, str]) -> dict[str, str]:
+    """The record of changed arrays, with a new digest of both if it had one."""
+    if _DIGEST not in record:
+        return dict(record)
+    return {**record, _DIGEST: json.dumps(_digest(arrays, record))}
+
+
 def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     """The form in a file that `save` wrote, and its record.
 

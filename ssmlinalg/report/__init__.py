@@ -7,6 +7,7 @@ page              shows
 `comparison`      all initializations of one order side by side
 `verification`    a model against the laws that every model keeps
 `audit`           the layers of a checkpoint and their faults
+`shrinking`       the layers of a checkpoint with fewer modes
 ================  ===========================================================
 
 All return the text of a page with plotly.js inside; `shared` takes it out, for folders of pages.
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .perturbation_pictures import Curves, curves, deviation, response, spectrum
     from .repeated_findings import findings
     from .shared_script import Shared, shared
+    from .shrinking_page import shrinking
     from .time_table import timetable
     from .verification_page import verification
 
@@ -68,6 +70,7 @@ __all__ = [
     "response",
     "robustness",
     "shared",
+    "shrinking",
     "spectrum",
     "timetable",
     "verification",
@@ -84,6 +87,7 @@ _FILES = {
     "perturbation_pictures": "Curves curves deviation response spectrum",
     "repeated_findings": "findings",
     "shared_script": "Shared shared",
+    "shrinking_page": "shrinking",
     "time_table": "timetable",
     "verification_page": "verification",
 }
