@@ -98,12 +98,12 @@ def test_real_modal_filters_of_sixteen_states_need_about_four() -> None:
 
 
 def test_implicit_filters_need_fewer_modes_than_a_realization_without_refinement() -> None:
-    """Twice the bound remains: the error is a noise, whose |e|_1 is far above |H(e)|_2."""
+    """A gap to the bound remains: the error is a noise, whose |e|_1 is far above |H(e)|_2."""
     (h,) = implicit_filters(np.array([15.0]))
-    found = reduce.fit(h, error=1e-2)
-    assert found.least > 30
-    assert found.order <= 2.1 * found.least
-    assert all(realized(h, r) > 1e-2 for r in range(found.order, found.order + 5))
+    found = reduce.fit(h, error=3e-2)
+    assert found.least > 15
+    assert found.order <= 3 * found.least
+    assert all(realized(h, r) > 3e-2 for r in range(found.order, found.order + 5))
 
 
 def realized(h: np.ndarray, order: int) -> float:
@@ -285,6 +285,9 @@ def test_noise_has_an_answer_too() -> None:
     found = reduce.fit(h, error=1e-3)
     assert 60 <= found.least <= found.order <= 127
     assert found.upper <= 1e-3
+    loose = reduce.fit(h[:64], error=0.3)  # the bound is 0 here: a noise has no line
+    assert loose.order < 32
+    assert loose.upper <= 0.3
 
 
 def test_a_long_window_takes_no_matrix() -> None:

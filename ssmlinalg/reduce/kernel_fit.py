@@ -177,7 +177,8 @@ def _channel(h: np.ndarray, asked: Goal, growing: bool) -> Problem:
     if size(window, asked.norm) <= allowed:
         none = Leading(np.zeros((len(window), 0)), np.zeros(0), np.zeros(0), whole=True)
         return Problem(samples, none, np.zeros(1), whole, allowed)
-    cut = _BELOW[asked.norm] * allowed if asked.order is None else math.inf
+    below = min(_BELOW[asked.norm], 0.5 / math.sqrt(length))
+    cut = below * allowed if asked.order is None else math.inf
     cut = max(cut, 4 * EPS * size(window, "l1"))
     spectrum = leading(window, cut, (asked.order or 0) + 1)
     lower = least_errors(window, asked.norm, spectrum)
@@ -211,7 +212,9 @@ def _first(channel: Problem, order: int | None) -> Sums:
     if order is not None:
         rank = int(np.sum(values > 4 * EPS * np.max(values, initial=0.0)))
         return _start(channel, min(order, rank))
-    order = channel.least
+    if not len(values):
+        return _start(channel, 0)
+    order = max(channel.least, 1)
     while order <= len(values) and channel.resolved:
         sums = _start(channel, order)
         if sums.error <= channel.allowed:
@@ -243,7 +246,7 @@ def _fewer(channel: Problem, best: Sums) -> Iterator[tuple[Sums, bool]]:
     A model of order r misses by a multiple of sigma_{r+1} that changes little with r.
     """
     samples = channel.samples
-    least = channel.least
+    least = max(channel.least, 1)  # no modes at all were tried first
     most = samples.order(best) - 1
     order = least
     while least <= order <= most and channel.resolved:
