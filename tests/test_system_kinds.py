@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from strategies import EPS
 
-from ssmlinalg import forms, systems
+from ssmlinalg import forms, reduce, systems
 from ssmlinalg.comparison import noise_gain
 from ssmlinalg.forms import KINDS, Dense, Diagonal, Kind, Paired, PairedRecurrence
 
@@ -123,7 +123,7 @@ MEASURES: dict[str, Any] = {
     "controllability_gramian": systems.controllability_gramian,
     "observability_gramian": systems.observability_gramian,
     "hankel_singular_values": systems.hankel_singular_values,
-    "balanced_truncation": lambda form: systems.balanced_truncation(form, 1).hankel,
+    "balanced": lambda form: reduce.balanced(form, order=1).upper,
 }
 
 
@@ -227,4 +227,4 @@ def test_a_discrete_matrix_with_ports_has_the_responses_of_its_pairs_of_ports() 
 
 def test_what_has_ports_is_not_truncated() -> None:
     with pytest.raises(TypeError, match="one input and one output"):
-        systems.balanced_truncation(network(4), 1)
+        reduce.balanced(network(4), order=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg
 from scipy.linalg import get_lapack_funcs
 
 from ..ground.backend import Real
@@ -79,6 +80,28 @@ def graded_singular_values(X: np.ndarray) -> Real:
     top = np.concatenate([real, -imag], axis=1)
     bottom = np.concatenate([imag, real], axis=1)
     return _jacobi(np.concatenate([top, bottom]), vectors=False)[0][::2]
+
+
+def squared_up(F: np.ndarray) -> np.ndarray:
+    """A square factor of a Gramian from a wide one, L L^* = F F^*, by a QR with pivoting.
+
+    Args:
+        F: (N, K) with columns of any size, K >= N.
+
+    Returns:
+        L (N, N).
+
+    Example:
+        >>> L = squared_up(np.array([[3.0, 4.0]]))
+        >>> abs(L)
+        array([[5.]])
+    """
+    falling = np.argsort(-np.linalg.norm(F, axis=0), kind="stable")
+    found: Any = scipy.linalg.qr(np.conj(F.T[falling]), mode="r", pivoting=True)
+    R, pivots = found
+    L = np.empty((len(F), len(F)), F.dtype)
+    L[pivots] = np.conj(R[: len(F)].T)
+    return L
 
 
 def _jacobi(X: Real, *, vectors: bool) -> tuple[Real, Real, Real]:

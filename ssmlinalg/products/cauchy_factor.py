@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ground.backend import Complex
+from ..matrices.graded_svd import squared_up
 from ..powers.double_words import one_minus_product
 
 
@@ -92,3 +93,32 @@ def gramian_factor(nodes: Complex, weights: Complex, *, discrete: bool) -> Compl
         F[..., k] = g * unit[:, None] / across
         g *= (nodes - node) / across
     return F.reshape(*shape, N)
+
+
+def joined_factor(nodes: Complex, weights: Complex, *, discrete: bool) -> Complex:
+    """F with P = F F^* for modes with several inputs, whose Gramian is a sum.
+
+    Args:
+        nodes: (m, N), as those of `gramian_factor`.
+        weights: (m, M, N), of each input.
+        discrete: whether the nodes are those of a recurrence.
+
+    Returns:
+        F (m, N, N).
+
+    Accuracy:
+        That of `gramian_factor` for one input; else N eps, relative to P.
+
+    Cost:
+        O(M N^2), and a QR of an (M N, N) matrix for several inputs.
+
+    Example:
+        >>> F = joined_factor(np.array([[-1.0 + 0j]]), np.array([[[3.0], [4.0]]]), discrete=False)
+        >>> (F @ F.conj()).real.round(9)
+        array([[[12.5]]])
+    """
+    if weights.shape[-2] == 1:
+        return gramian_factor(nodes, weights[..., 0, :], discrete=discrete)
+    ports = [gramian_factor(nodes, w, discrete=discrete) for w in np.moveaxis(weights, 1, 0)]
+    joined = np.concatenate(ports, axis=-1)
+    return np.stack([squared_up(F) for F in joined])

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..ground.backend import Complex, Real
 from ..matrices.eigen import condition
-from ..matrices.graded_svd import graded_svd
-from .modal_gramians import factors, squared_up
+from ..matrices.graded_svd import graded_svd, squared_up
+from .modal_gramians import factors
 from .real_systems import RealSystems, members
 
 

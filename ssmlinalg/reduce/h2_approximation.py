@@ -20,10 +20,10 @@ import numpy as np
 
 from ..ground.backend import Complex
 from ..ground.formats import EPS
+from ..products.cauchy_factor import joined_factor
 from .balanced_systems import Balanced, Realized, as_matrices
 from .error_norms import norm_of
 from .from_balanced import reduced
-from .modal_gramians import joined_factor
 from .modal_truncation import largest
 from .poles import Poles, every_pole
 from .real_systems import RealSystems, difference, members

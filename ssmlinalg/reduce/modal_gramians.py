@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg
 
 from ..ground import require
 from ..ground.backend import Complex, Real
 from ..matrices.graded_svd import graded_singular_values
 from ..matrices.scaling import times_power
-from ..products.cauchy_factor import denominators, gramian_factor
+from ..products.cauchy_factor import denominators, gramian_factor, joined_factor
 from .real_systems import RealSystems, has_modes, modes_of, readable, whole
 
 
@@ -152,23 +151,6 @@ def factors(modes: RealSystems) -> tuple[Complex, Complex]:
     seen = joined_factor(np.conj(A), np.conj(every.C), discrete=every.discrete)
     reached = joined_factor(A, np.swapaxes(every.B, -1, -2), discrete=every.discrete)
     return seen, reached
-
-
-def joined_factor(nodes: Complex, weights: Complex, *, discrete: bool) -> Complex:
-    """The factor (m, N, N) of the sum of the Gramians of several inputs (m, M, N)."""
-    ports = [gramian_factor(nodes, w, discrete=discrete) for w in np.moveaxis(weights, 1, 0)]
-    joined = np.concatenate(ports, axis=-1)
-    return np.stack([squared_up(F) for F in joined])
-
-
-def squared_up(F: np.ndarray) -> np.ndarray:
-    """L (N, N) with L L^* = F F^* for a factor F (N, K) with columns of any size, K >= N."""
-    falling = np.argsort(-np.linalg.norm(F, axis=0), kind="stable")
-    found: Any = scipy.linalg.qr(np.conj(F.T[falling]), mode="r", pivoting=True)
-    R, pivots = found
-    L = np.empty((len(F), len(F)), F.dtype)
-    L[pivots] = np.conj(R[: len(F)].T)
-    return L
 
 
 def eigenvalues_of(form: Any) -> RealSystems:

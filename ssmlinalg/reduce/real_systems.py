@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import forms
-from ..forms import NPLR
+from ..forms import DPLR, NPLR
 from ..ground import backend
 from ..ground.backend import Complex
 from ..matrices.scaling import times_power
@@ -69,11 +69,15 @@ def has_modes(form: Any) -> bool:
 
 
 def readable(form: Any) -> Any:
-    """The checked form. Raises TypeError for `NPLR`, which has no output, as `forms.check` does."""
+    """The checked form with fields A, B, C, D, or a `DPLR`.
+
+    Raises TypeError for `NPLR`, which has no output, and what `forms.check` raises.
+    """
     if isinstance(form, NPLR):
         remedy = "Turn it into a system with forms.to_dense, and replace C there."
         raise TypeError(f"`form` must have an output; got NPLR, which has none. {remedy}")
-    return forms.check(form)
+    form = forms.check(form)
+    return form if isinstance(forms.inner(form), DPLR) else forms.plain(form)
 
 
 def most_states(form: Any) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import forms
 from ..forms import Delayed
 from ..ground import backend
-from ..ground.backend import Complex
+from ..ground.backend import Array, Complex
 from ..matrices.scaling import times_power
 from .poles import Poles
 from .real_systems import RealSystems, is_closed, rest
@@ -122,9 +122,23 @@ def beside(fields: dict[str, Any], form: Any) -> Any:
     made = type(inner)(**host)
     if isinstance(form, Delayed):
         made = Delayed(made._replace(D=np.zeros_like(host["D"])), on_host_array(form.D))
+    if backend.kind(inner.B) not in backend.LIBRARIES:
+        return _of_the_standard(made, inner.B)
     return forms.move(
         made,
         backend.kind(inner.B),
         dtype=backend.precision(inner.B),
         device=None if backend.is_numpy(inner.B) else backend.device(inner.B),
     )
+
+
+def _of_the_standard(form: Any, like: Array) -> Any:
+    """A form of the host in a library that `forms.move` does not name, by the array standard."""
+    xp = backend.library(like)
+
+    def moved(value: Any) -> Any:
+        if forms.is_form(value):
+            return type(value)(*map(moved, value))
+        return xp.asarray(value, device=backend.device(like))
+
+    return moved(forms.move(form, "numpy", dtype=backend.precision(like)))

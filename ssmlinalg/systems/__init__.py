@@ -8,14 +8,12 @@ response in time               `step_response`; to an impulse: `kernels.kernel_a
 how large, how far apart       `h2_norm`, `hinf_norm`, `l1_norm`, `h2_distance`, `hinf_distance`,
                                `l1_distance`
 how much of it matters         `controllability_gramian`, `observability_gramian`,
-                               `hankel_singular_values`, `balanced_truncation`
+                               `hankel_singular_values`; models with fewer states: `reduce`
 =============================  =====================================================================
 """
 
 from ..hippo import legs_state
 from .gramians import (
-    Reduced,
-    balanced_truncation,
     controllability_gramian,
     hankel_singular_values,
     observability_gramian,
@@ -25,8 +23,6 @@ from .responses import step_response
 from .transfer_functions import state_transfer, transfer
 
 __all__ = [
-    "Reduced",
-    "balanced_truncation",
     "controllability_gramian",
     "h2_distance",
     "h2_norm",

@@ -1,4 +1,4 @@
-r"""Gramians of a form, Hankel singular values, and balanced truncation.
+r"""Gramians of a form, and Hankel singular values.
 
 A Gramian is never formed and then taken apart: with A = Q T Q^*, T upper triangular, the factor L
 of P = L L^* is found column by column (Hammarling 1982), so singular values are those of a product
@@ -9,17 +9,16 @@ one that the bilinear map s = (z - 1)/(z + 1) makes of them.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
 
-from .. import forms
-from ..forms import Delayed, Dense, DenseRecurrence, Form
-from ..ground import require
+from ..forms import Form
+from ..ground import backend
 from ..ground.backend import Complex, Real
-from ..ground.formats import EPS
 from ..matrices import shifted
+from ..matrices.graded_svd import graded_singular_values
+from ..products.cauchy_factor import joined_factor
 from .realization import (
     Realization,
     Units,
@@ -36,20 +35,6 @@ from .realization import (
     unscaled,
     with_conjugates,
 )
-
-
-class Reduced(NamedTuple):
-    """A truncated model and the certificate of its error.
-
-    Attributes:
-        form: the model, `Dense`, or a `Delayed` recurrence in discrete time.
-        bound: (...), a bound on the H-infinity norm of its error.
-        hankel: (..., N), the Hankel singular values of the whole.
-    """
-
-    form: Dense | Delayed
-    bound: Any
-    hankel: Real
 
 
 def controllability_gramian(form: Form) -> Real:
@@ -119,6 +104,7 @@ def observability_gramian(form: Form) -> Real:
 
     Example:
         >>> import numpy as np
+        >>> from ssmlinalg import forms
         >>> one = np.ones(1)
         >>> observability_gramian(forms.Dense(-2 * one[:, None], one, 3 * one, 0.0, 1.0))
         array([[2.25]])
@@ -145,83 +131,21 @@ def hankel_singular_values(form: Form) -> Real:
         ValueError: what `observability_gramian` raises.
 
     Accuracy:
-        About N eps sigma_1, absolute: they are singular values of a product of Gramian factors.
+        About N eps sigma_1, absolute: they are singular values of a product of Gramian factors. Of
+        modes with one input and output N eps times a moderate number, relative to each value, as
+        those of `reduce.singular_values`.
 
     Cost:
         O(N^3).
 
     Example:
         >>> import numpy as np
+        >>> from ssmlinalg import forms
         >>> one = np.ones(1)
         >>> hankel_singular_values(forms.Dense(-2 * one[:, None], one, 3 * one, 0.0, 1.0))
         array([0.75])
     """
     return over_members(_hankel, realize(form))
-
-
-def balanced_truncation(form: Form, order: int) -> Reduced:
-    r"""The model of `order` states that keeps the largest Hankel singular values, with its bound.
-
-    .. math::  \sup_w |G(i w) - G_r(i w)| \le 2 \sum_{k > r} \sigma_k .
-
-    The model is real and stable. D, step and batch axes are those of the form; in discrete time
-    the output of the recurrence reads the state before the newest sample.
-
-    Args:
-        form: a stable form of any library with one input and one output.
-        order: the number of states, the same for the whole batch.
-
-    Returns:
-        A `Reduced`.
-
-    Raises:
-        TypeError: for `NPLR` and forms with several inputs; what `hankel_singular_values` raises.
-        ValueError: for an `order` beyond the number of Hankel singular values above
-            N eps sigma_1, for what is smaller is rounding; what `hankel_singular_values` raises.
-
-    Cost:
-        O(N^3).
-
-    Source:
-        Moore 1981 (truncation); Enns 1984 and Glover 1984, Theorem 9.6 (the bound); Tombs &
-        Postlethwaite 1987 (square roots); Al-Saggaf & Franklin 1987 (discrete time).
-
-    Example:
-        >>> from ssmlinalg import s4d_legs_init
-        >>> small = balanced_truncation(s4d_legs_init(32), 16)
-        >>> small.form.A.shape, bool(small.bound < 4 * small.hankel[16:].max() * 16)
-        ((16, 16), True)
-    """
-    order = require.integer("order", order)
-    if forms.kind(form).ports:
-        got = type(form).__name__
-        rule = "balanced_truncation takes a form with one input and one output"
-        raise TypeError(f"{rule}; got {got}. Take its channels apart.")
-    whole = realize(form)
-    hankel = over_members(_hankel, whole)
-    _refuse_rounding(order, hankel)
-    A, B, C = over_members(lambda member: _truncated(member, order), whole)
-    bound = 2 * np.sum(hankel[..., order:], axis=-1)[()]
-    D = whole.D[..., 0, 0]
-    if whole.discrete:
-        late = DenseRecurrence(A, B, C, np.zeros_like(D))
-        return Reduced(Delayed(late, D), bound, hankel)
-    step = forms.plain(on_host(form)).step
-    return Reduced(Dense(A, B, C, D, step), bound, hankel)
-
-
-def _refuse_rounding(order: int, hankel: Real) -> None:
-    """Refuse an order beyond the number of Hankel singular values above rounding."""
-    rounding = hankel.shape[-1] * EPS * hankel[..., :1]
-    above = np.sum(hankel > rounding, axis=-1)
-    most = int(np.min(above, initial=hankel.shape[-1]))
-    if order <= most:
-        return
-    rule = "`order` must not exceed the number of Hankel singular values above rounding"
-    if most:
-        raise ValueError(f"{rule}; got {order} for {most}. Ask for {most} or fewer.")
-    got = f"{order} for a form whose output is zero"
-    raise ValueError(f"{rule}; got {got}. Give it a B and a C.")
 
 
 def _controllability(system: Realization) -> Real:
@@ -245,8 +169,23 @@ def _of_pairs(state: np.ndarray, F: Real) -> np.ndarray:
 def _hankel(system: Realization) -> Real:
     states = len(real_blocks(system).A)
     system, units = damped(transferred(system))
-    sigma = fitted(_balance(system).sigma, units.gain)
+    values = _of_modes if system.modal else _of_matrices
+    sigma = fitted(values(system), units.gain)[:states]
     return np.pad(sigma, (0, states - len(sigma)))
+
+
+def _of_modes(system: Realization) -> Real:
+    """The Hankel singular values of one system of modes, in its own kind of time."""
+    A, B, C = (backend.as_complex(X) for X in with_conjugates(system)[:3])
+    reached = joined_factor(A[None], B.T[None], discrete=system.discrete)[0]
+    seen = joined_factor(A[None].conj(), C[None].conj(), discrete=system.discrete)[0]
+    return graded_singular_values(seen.conj().T @ reached)
+
+
+def _of_matrices(system: Realization) -> Real:
+    reached = controllability_factor(system)
+    seen = observability_factor(system)
+    return np.linalg.svd(seen.T @ reached, compute_uv=False)[: len(reached)]
 
 
 def damped(system: Realization) -> tuple[Realization, Units]:
@@ -327,43 +266,3 @@ def _real_factor(L: Complex, scale: float | None) -> Real:
         imag = -1j * (x - conjugate)
         L = scale * np.concatenate([real, imag])
     return np.concatenate([L.real, L.imag], axis=1)
-
-
-class _Balance(NamedTuple):
-    """Factors F_P and F_Q of the Gramians, and F_Q^T F_P = U diag(sigma) V^T."""
-
-    reached: Real
-    seen: Real
-    U: Real
-    sigma: Real
-    Vt: Real
-
-
-def _balance(system: Realization) -> _Balance:
-    reached = controllability_factor(system)
-    seen = observability_factor(system)
-    U, sigma, Vt = np.linalg.svd(seen.T @ reached)
-    return _Balance(
-        reached=reached,
-        seen=seen,
-        U=U,
-        sigma=sigma[: len(reached)],
-        Vt=Vt,
-    )
-
-
-def _truncated(system: Realization, order: int) -> tuple[Real, Real, Real]:
-    """A, B and C of the states with the largest Hankel singular values, for one stable system."""
-    (system,), units = scaled(transferred(system))
-    found = _balance(system)
-    root = np.sqrt(found.sigma[:order])
-    U = found.U[:, :order]
-    V = found.Vt[:order].T
-    left = (found.seen @ U / root).T
-    right = found.reached @ V / root
-    whole = real_blocks(system)
-    half = (units.drive + units.readout) // 2
-    A = fitted(left @ whole.A @ right, units.rate)
-    B = fitted((left @ whole.B)[:, 0], half)
-    C = fitted((whole.C @ right)[0], half)
-    return A, B, C
