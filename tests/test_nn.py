@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from ssmlinalg import export, forms, hippo, inits, kernel, perturb
+from ssmlinalg import export, forms, hippo, inits, kernel, kernels, perturb
 from ssmlinalg.export.real_parameters import DECAYS, form_of, real_parameters
 from ssmlinalg.ground.formats import EPS, SINGLE
 from ssmlinalg.products.conjugate_pairs import conjugate_pairs
@@ -199,6 +199,54 @@ def test_two_directions_keep_the_past_and_add_the_future(name: str) -> None:
     u = u.flip(1)
     one = nn.SSM(WIDTH, order=8, init=name)
     assert_alike(layer(u), one(u))
+
+
+@pytest.mark.parametrize("name", ["s5", "s5-ptd", "lru"])
+def test_each_output_hears_its_own_input_as_in_the_published_layers(name: str) -> None:
+    """D stays a diagonal, whatever is learnt, and the layer is the scan of its form."""
+    layer = nn.SSM(WIDTH, order=8, init=name)
+    parameters = {key.partition(".")[2]: value for key, value in layer.named_parameters()}
+    assert parameters["diagonal_D"].shape == (WIDTH,)
+    with torch.no_grad():
+        parameters["diagonal_D"].add_(1.5)
+    u = signals().requires_grad_()
+    form = layer.form()
+    assert torch.equal(form.D, torch.diag(parameters["diagonal_D"]))
+    expected, last = kernels.scan(form, u.mT)
+    y, state = layer(u, return_state=True)
+    assert_alike(y, expected.mT)
+    assert_alike(torch.view_as_real(state), torch.view_as_real(last))
+    wanted = (parameters["diagonal_D"], u)
+    weights = torch.linspace(-1, 1, y.numel()).reshape(y.shape)
+    whole = torch.autograd.grad((expected.mT * weights).sum(), wanted)
+    for own, other in zip(torch.autograd.grad((y * weights).sum(), wanted), whole, strict=True):
+        assert_alike(own, other)
+
+
+def test_a_full_direct_path_is_trained_as_it_is() -> None:
+    start = inits.s5_init(8, channels=WIDTH)
+    form = start._replace(D=start.D + 0.1)
+    layer = nn.SSM.from_form(form)
+    assert "MIMO.diagonal_D" not in layer.state_dict()
+    np.testing.assert_array_equal(layer.form().D.detach().numpy(), form.D.astype(np.float32))
+
+
+def test_a_direct_path_of_zeros_keeps_its_derivatives() -> None:
+    """Its product is left out only where nobody asks for a derivative in it."""
+    form = forms.move(inits.s5_init(8, channels=2), "torch")
+    u = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]], dtype=torch.float64)
+    D = torch.zeros(2, 2, dtype=torch.float64)
+
+    def outputs(D: torch.Tensor) -> torch.Tensor:
+        return kernels.scan(form._replace(D=D), u)[0]
+
+    asked = D.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(outputs(asked).sum(), asked)
+    assert torch.equal(slope, u[0].sum(-1).expand(2, 2))
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(D, torch.ones_like(D))
+        tangent = torch.autograd.forward_ad.unpack_dual(outputs(dual)).tangent
+    assert torch.equal(tangent, u.sum(1, keepdim=True).expand(1, 2, 3))
 
 
 def test_frozen_fields_stay() -> None:

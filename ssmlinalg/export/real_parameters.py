@@ -7,6 +7,7 @@ name                     shape           holds
 <Form>.frequency         (..., n)        Im A, in a recurrence the phase of A; none for real A
 <Form>.B, C, P           (..., 2)        their axes, real and imaginary part last
 <Form>.D                 (...)           D
+<Form>.diagonal_D        (..., M)        D, in place of it where only its diagonal is not 0
 <Form>.log_step          (...)           log step, in continuous forms
 =======================  ==============  =========================================================
 
@@ -79,6 +80,7 @@ TAKES = tuple(form for form, known in KINDS.items() if "C" in known.axes and not
 TAKES = (*TAKES, DPLR)
 NAMES = {form.__name__: form for form in TAKES}
 _REAL = ("D",)
+_DIAGONAL = "diagonal_D"  # each output hears its own input, as in S5 and LRU
 
 
 def _modes_field(form: type) -> str:
@@ -102,6 +104,8 @@ def arrays_of(field: str, form: type) -> tuple[str, ...]:
     """
     if field in ("A", _modes_field(form)):
         return (*(decay.array for decay in DECAYS.values()), "frequency")
+    if field == "D" and KINDS[form].ports:
+        return ("D", _DIAGONAL)
     return ("log_step",) if field == "step" else (field,)
 
 
@@ -111,7 +115,8 @@ def _layout(form: type) -> Layout:
     for field, core in KINDS[form].axes.items():
         parts = () if field in (*_REAL, "step", _modes_field(form)) else (2,)
         for array in arrays_of(field, form):
-            names[f"{form.__name__}.{array}"] = ("f", ("...", *core, *parts))
+            axes = core[1:] if array == _DIAGONAL else core
+            names[f"{form.__name__}.{array}"] = ("f", ("...", *axes, *parts))
     return names
 
 
@@ -121,7 +126,7 @@ LAYOUT: Layout = {name: entry for form in TAKES for name, entry in _layout(form)
 def _training(name: str) -> dict[str, Any]:
     """A, P and the step at a rate of their own and without decay, as most published layers."""
     array = name.partition(".")[2]
-    return MODEL if array in ("C", "D") else own_group()
+    return MODEL if array in ("C", "D", _DIAGONAL) else own_group()
 
 
 TRAINING = {name: _training(name) for name in LAYOUT}
@@ -155,9 +160,18 @@ def real_parameters(form: Any, *, decay: str = "exp") -> dict[str, np.ndarray]:
         array = np.asarray(getattr(form, field))
         if field == "step":
             arrays["log_step"] = np.log(array)
+        elif _only_diagonal(field, array):
+            arrays[_DIAGONAL] = np.diagonal(array, axis1=-2, axis2=-1)
         else:
             arrays[field] = array if field in _REAL else as_parts(array)
     return arrays
+
+
+def _only_diagonal(field: str, array: np.ndarray) -> bool:
+    """Whether the field is a direct path of as many outputs as inputs, each to its own."""
+    if field != "D" or array.ndim < 2 or array.shape[-1] != array.shape[-2]:
+        return False
+    return not np.any(array * (1 - np.eye(array.shape[-1])))
 
 
 def _written_modes(A: Complex, decay: Decay, form: type) -> dict[str, np.ndarray]:
@@ -202,6 +216,9 @@ def form_of(name: str, arrays: Mapping[str, Array]) -> Any:
     for field in others:
         if field == "step":
             fields[field] = _exp(arrays["log_step"])
+        elif field == "D" and _DIAGONAL in arrays:
+            diagonal = arrays[_DIAGONAL]
+            fields[field] = diagonal[..., None, :] * backend.eye(diagonal.shape[-1], diagonal)
         else:
             array = arrays[field]
             fields[field] = array if field in _REAL else backend.from_pairs(array)[..., 0]
@@ -262,10 +279,11 @@ def back(arrays: Mapping[str, Array]) -> Any:
     """
     form = form_in_names(arrays, NAMES)
     name = form.__name__
-    absent = [f"{name}.{array}" for array in arrays_of("A", form)]
-    found = read(arrays, _layout(form), optional=tuple(absent))
-    if not any(array in found for array in absent):
-        raise ValueError(f"arrays must hold the modes; got none of {', '.join(absent)}. Add them.")
+    said = {what: [f"{name}.{array}" for array in arrays_of(what, form)] for what in ("A", "D")}
+    found = read(arrays, _layout(form), optional=(*said["A"], *said["D"]))
+    for what, names in said.items():
+        if not any(array in found for array in names):
+            raise ValueError(f"arrays must hold {what}; got none of {', '.join(names)}. Add them.")
     with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
         model = form_of(name, {key.partition(".")[2]: array for key, array in found.items()})
     return check(model)

@@ -228,7 +228,16 @@ def _through_states(run: Run, u: Array) -> tuple[Array, Array]:
     visited = visited[..., 0, :, :]
     read = visited[..., :-1, :] if run.late else visited[..., 1:, :]
     y = transposed(output_of_states(read, transposed(run.parts.C)))
-    return y + backend.matmul(run.parts.D, u), visited[..., -1, :]
+    if not _known_zero(run.parts.D):  # of wide layers it is most of the work
+        y = y + backend.matmul(run.parts.D, u)
+    return y, visited[..., -1, :]
+
+
+def _known_zero(D: Array) -> bool:
+    """Whether there is no direct path, and no derivative in it."""
+    if not backend.readable(D) or backend.differentiated(D):  # compilers know no tangents
+        return False
+    return not np.any(backend.to_numpy(D))
 
 
 def _extra_axes(run: Run, u: Array) -> int:

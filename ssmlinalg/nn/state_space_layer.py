@@ -184,7 +184,7 @@ class SSM(torch.nn.Module):
         """
         self._check_call(u, state=state, lengths=lengths, reset=reset, steps=steps)
         form = self._scaled(step_scale)
-        x = u.to(self._arrays["D"].dtype).mT
+        x = u.to(self._arrays["C"].dtype).mT
         if lengths is not None:
             x = x * mask(lengths, u.shape[1])[:, None, :]
         if not (return_state or state is not None or reset is not None or steps is not None):
@@ -313,14 +313,22 @@ class SSM(torch.nn.Module):
         """The outputs of signals (batch, H, L) from rest."""
         if self._ports:
             if not self.bidirectional:
-                return scan(form, x, rule=self.rule)[0]
+                return self._scanned(form, x, None)[0]
             past, future = (form._replace(C=C) for C in form.C)
             future = future._replace(D=torch.zeros_like(form.D))
             late = scan(future, x.flip(-1), rule=self.rule)[0].flip(-1)
             now = kernel(future, 1, rule=self.rule)[..., 0]  # lag 0 counts once
-            return scan(past, x, rule=self.rule)[0] + late - backend.matmul(now, x)
+            return self._scanned(past, x, None)[0] + late - backend.matmul(now, x)
         K = self._kernel(form, x.shape[-1])
         return bidirectional(x, K[0], K[1]) if self.bidirectional else convolve(x, K)
+
+    def _scanned(self, form: Any, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The outputs and the last state; a diagonal D is no product of matrices."""
+        if "diagonal_D" not in self._arrays:
+            return scan(form, x, state, rule=self.rule)
+        indirect = form._replace(D=torch.zeros_like(form.D))
+        y, last = scan(indirect, x, state, rule=self.rule)
+        return y + self._arrays["diagonal_D"][:, None] * x, last
 
     def _kernel(self, form: Any, length: int) -> Tensor:
         """The kernel; without gradients it is kept until a parameter or the length changes."""
@@ -351,7 +359,7 @@ class SSM(torch.nn.Module):
             return scan_episodes(form, x, self._beside(reset), state, rule=rule)
         if steps is not None:
             return scan_irregular(form, x, steps.to(x.dtype)[:, None, :], state, rule=rule)
-        y, last = scan(form, x, state, rule=rule)
+        y, last = self._scanned(form, x, state)
         if lengths is None:
             return y, last
         at = torch.unique(lengths)
@@ -366,8 +374,8 @@ class SSM(torch.nn.Module):
     def _check_call(self, u: Tensor, **given: Tensor | None) -> None:
         """Refuse what does not fit the layer, before any work."""
         checked_signal(u, self.width)
-        if u.device != self._arrays["D"].device:
-            got = f"{u.device} and {self._arrays['D'].device}"
+        if u.device != self._arrays["C"].device:
+            got = f"{u.device} and {self._arrays['C'].device}"
             raise ValueError(f"`u` must be where the layer is; got {got}. Move one of them.")
         present = [name for name, value in given.items() if value is not None]
         for name in present:

@@ -46,6 +46,7 @@ from .powers_of_two import times_two_to as times_two_to
 from .transformations import analytic as analytic
 from .transformations import compiling as compiling
 from .transformations import constant as constant
+from .transformations import differentiated as differentiated
 from .transformations import fold as fold
 from .transformations import iterate as iterate
 from .transformations import quietly as quietly

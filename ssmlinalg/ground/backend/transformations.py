@@ -56,6 +56,26 @@ def readable(array: Array) -> bool:
     return is_numpy(array)
 
 
+def differentiated(array: Array) -> bool:
+    """Whether a derivative may be asked for in an array of PyTorch; JAX has tracers for that.
+
+    Args:
+        array: an array.
+
+    Returns:
+        True for a tensor that requires a gradient or has a tangent.
+
+    Example:
+        >>> differentiated(np.ones(2))
+        False
+    """
+    if kind(array) != "torch":
+        return False
+    from torch.autograd import forward_ad
+
+    return array.requires_grad or forward_ad.unpack_dual(array).tangent is not None
+
+
 def quietly(array: Array) -> AbstractContextManager[Any]:
     """A context without NumPy's warnings, for work whose result is looked at afterwards.
 
