@@ -523,3 +523,16 @@ def test_modes_that_nothing_drives_make_any_v_well_conditioned() -> None:
     assert V.shape == (8, 15)
     assert np.linalg.cond(V) <= 1 + 1e-12
     assert found.weight_amplification > 100
+
+
+def test_the_floor_is_one_of_at_most_as_many_modes_as_states() -> None:
+    """And has to be: with twice as many, `lossless` lies below that of N."""
+    system = hippo.legs(64)
+    floor = perturb.error_floor(system, conditioning=8)
+    assert floor > 0
+    assert perturb.error_floor(system, conditioning=8, modes=64) == floor
+    assert perturb.error_floor(system, conditioning=8, modes=128) == 0
+    wide = perturb.lossless(system, conditioning=8, modes=128)
+    assert wide.transfer_bound < floor
+    with pytest.raises(ValueError, match="modes"):
+        perturb.error_floor(system, conditioning=8, modes=0)

@@ -6,6 +6,7 @@ host in float64. These facts hold for all of them:
 ========  ======================================================================================
 order     N, the order of the state. A half spectrum stores N/2 modes, (N+1)/2 at odd orders, where
           one mode is real. Real and one-sided spectra (s4d-real, mamba, dss, dlr, lru) store N.
+          ptd and s5-ptd take `modes`, M > N modes of a state of order N, and store M/2.
 channels  H gives every field a leading axis H; None gives none. Models with several inputs take it
           for their width.
 step      a number, or an interval from which each channel draws log-uniformly, in the time of the

@@ -22,7 +22,7 @@ _REPEATS = 8  # and at that
 _STEEPEST = 3.0  # beta: no exponential overflows then, nor does its square
 
 
-def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
+def error_floor(system: NPLR | Dense, *, conditioning: float, modes: int | None = None) -> float:
     r"""A lower bound of the transfer error of every diagonal model with kappa(V) <= K.
 
     .. math::  \sup_\omega \left| V (i\omega - \Lambda)^{-1} \tilde B - (i\omega - A)^{-1} B \right|
@@ -43,6 +43,9 @@ def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
     Args:
         system: a stable form with A (N, N) and B (N,).
         conditioning: the budget K for kappa_2(V).
+        modes: how many modes the models have at most; N if it is not given. Beyond N the floor is
+            0: V is wide there, nothing is shown, and with 2 N - 1 modes or more there is none, see
+            the theory page.
 
     Returns:
         The floor, whatever Lambda, V and the input of the model are: Lambda may be unstable or
@@ -51,7 +54,7 @@ def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
 
     Raises:
         TypeError: for a mere matrix.
-        ValueError: for a system that is not stable, and conditioning not above 1.
+        ValueError: for a system that is not stable, conditioning not above 1, and modes below 1.
 
     Accuracy:
         Computed in floating point, not enclosed in intervals: it carries the rounding of two
@@ -83,7 +86,8 @@ def error_floor(system: NPLR | Dense, *, conditioning: float) -> float:
         got = f"an eigenvalue with real part {abscissa:.3g}"
         raise ValueError(f"`system` must be stable; got {got}. Damp it first.")
     size = float(np.linalg.norm(B))
-    if size == 0:
+    modes = len(A) if modes is None else require.integer("modes", modes)
+    if size == 0 or modes > len(A):
         return 0.0
     return size * _floor(responses(A, B / size), budget)
 
