@@ -2,12 +2,13 @@
 
     python benchmarks/layers.py [--shorter 4]
 
-Milliseconds, the least of several runs in turns; `gain` is the peer's time over ours in the same
-run. Peers: the plain sum of the minimal S4D layer (a table of modes by samples, then FFT), a plain
-Cauchy sum with the Woodbury formula as S4 has it without its CUDA extension, the S5 of s5-pytorch,
-and the recurrence as one writes it. `fft` is the part of `torch.fft` alone. The error is that of
-the outputs in single precision against the layer in double precision, over the largest output.
-Memory is what the graph keeps from forward to backward.
+Milliseconds, the least of several runs in turns; with one thread (OMP_NUM_THREADS=1) those of the
+processor, else of the clock. `gain` is the peer's time over ours in the same run. Peers: the plain
+sum of the minimal S4D layer (a table of modes by samples, then FFT), Cauchy sums with the Woodbury
+formula as S4 has them without its CUDA extension, as published and in one table for all four sums,
+the S5 of s5-pytorch, and the recurrence as one writes it. `fft` is the part of `torch.fft` alone.
+The error is that of the outputs in single precision against the layer in double precision, over the
+largest output. Memory is what the graph keeps from forward to backward.
 """
 
 from __future__ import annotations
@@ -44,19 +45,46 @@ def cauchy_sum(layer: nn.SSM, u: torch.Tensor) -> torch.Tensor:
     """
     form = layer.form()
     length = u.shape[1]
-    omega = torch.exp(-2j * torch.pi * torch.arange(length // 2 + 1) / length)
-    g = 2 * (1 - omega) / (1 + omega + 1e-12)
+    omega, g = nodes(length)
     P = form.P[..., 0] * form.step[:, None] ** 0.5
     left = torch.stack([form.C, P.conj()])
     right = torch.stack([form.B * form.step[:, None], P])
     products = left[:, None] * right[None]
     table = 1 / (g - (form.Lambda * form.step[:, None])[..., None])
     k = torch.einsum("abhn,hnl->abhl", products, table)
+    return closed(k, omega, form.D, u)
+
+
+def published_cauchy_sum(layer: nn.SSM, u: torch.Tensor) -> torch.Tensor:
+    """The same by `cauchy_naive` of state-spaces/s4: half of the modes, a table for each sum."""
+    form = layer.form()
+    omega, g = nodes(u.shape[1])
+    half = form.Lambda.shape[-1] // 2
+    Lambda = (form.Lambda * form.step[:, None])[:, :half]
+    P = form.P[:, :half, 0] * form.step[:, None] ** 0.5
+    left = torch.stack([form.C[:, :half], P.conj()])
+    right = torch.stack([form.B[:, :half] * form.step[:, None], P])
+    products = left[:, None] * right[None]
+    products = torch.cat([products, products.conj()], dim=-1)
+    Lambda = torch.cat([Lambda, Lambda.conj()], dim=-1)
+    k = (products[..., None] / (g - Lambda[..., None])).sum(-2)
+    return closed(k, omega, form.D, u)
+
+
+def nodes(length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Roots of unity and their images under the bilinear rule."""
+    omega = torch.exp(-2j * torch.pi * torch.arange(length // 2 + 1) / length)
+    return omega, 2 * (1 - omega) / (1 + omega + 1e-12)
+
+
+def closed(k: torch.Tensor, omega: torch.Tensor, D: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """The outputs, from Cauchy sums k (2, 2, H, K) by Woodbury."""
+    length = u.shape[1]
     at = 2 / (1 + omega + 1e-12) * (k[0, 0] - k[0, 1] * k[1, 0] / (1 + k[1, 1]))
     K = torch.fft.irfft(at, n=length)
     spectrum = torch.fft.rfft(u.mT, n=2 * length) * torch.fft.rfft(K, n=2 * length)
     y = torch.fft.irfft(spectrum, n=2 * length)[..., :length]
-    return (y + form.D[:, None] * u.mT).mT
+    return (y + D[:, None] * u.mT).mT
 
 
 def transforms(u: torch.Tensor) -> torch.Tensor:
@@ -71,11 +99,12 @@ def in_turns(*runs: Callable[[], Any]) -> list[float]:
     for run in runs:
         run()
     least = [float("inf")] * len(runs)
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     for _ in range(RUNS):
         for index, run in enumerate(runs):
-            start = time.perf_counter()
+            start = clock()
             run()
-            least[index] = min(least[index], 1e3 * (time.perf_counter() - start))
+            least[index] = min(least[index], 1e3 * (clock() - start))
     return least
 
 
@@ -146,12 +175,14 @@ def of_layers(shorter: int) -> None:
         ours = (layer, layer)
         peer = (layer, lambda u, layer=layer: plain_sum(layer, u))
         row(f"S4D, {H}, {length}, {batch}", ours, peer, u, error_of(layer, u))
-    for H, L, batch in [(256, 1024, 8), (64, 4096, 4)]:
+    s4_peers = {"S4 as published": published_cauchy_sum, "S4, one table": cauchy_sum}
+    for H, L, batch in [(256, 1024, 8), (64, 4096, 4), (64, 16384, 1)]:
         length = L // shorter
         u = torch.randn(batch, length, H)
         layer = nn.SSM(H, 64, init="s4", rule="bilinear")
-        peer = (layer, lambda u, layer=layer: cauchy_sum(layer, u))
-        row(f"S4, {H}, {length}, {batch}", (layer, layer), peer, u, error_of(layer, u))
+        for name, sums in s4_peers.items():
+            peer = (layer, lambda u, layer=layer, sums=sums: sums(layer, u))
+            row(f"{name}, {H}, {length}, {batch}", (layer, layer), peer, u, error_of(layer, u))
     for H, L, batch in [(256, 1024, 8), (128, 4096, 4)]:
         length = L // shorter
         u = torch.randn(batch, length, H)

@@ -260,7 +260,7 @@ def test_feedback_is_a_recurrence(
             expected[:, now] += np.sum(k[:, 0, 1:, now - 1 - before] * x[:, :, before], axis=-1)
     scale = np.abs(k[:, 0, 0]).max() + np.abs(k[:, 0, 1:]).sum() * np.abs(x).sum()
     digits = 1.0 if refined else 0.6
-    got = response(k, F, refined=refined)
+    got = response(k, F, k[:, 1:, 1:, :0], refined=refined)
     assert far(got, np.real(expected)) <= 4 * EPS**digits * scale
 
 
@@ -271,10 +271,10 @@ def test_gradients_of_feedback(rank: int, complex_: bool) -> None:
     k, F = (torch.asarray(x).requires_grad_() for x in loops(rank, 5, 0, complex_))
     from ssmlinalg.products.torch_feedback import responses
 
-    assert torch.autograd.gradcheck(lambda k, F: responses(k, F, True), (k, F))
+    assert torch.autograd.gradcheck(lambda k, F: responses(k, F, k[:, 1:, 1:, :0], True), (k, F))
     found = []
     for refined in (True, False):
-        total = (responses(k, F, refined) * torch.arange(1.0, 6.0)).sum()
+        total = (responses(k, F, k[:, 1:, 1:, :0], refined) * torch.arange(1.0, 6.0)).sum()
         found.append(torch.autograd.grad(total, (k, F)))
     for exact, rounded in zip(*found, strict=True):
         assert far(rounded, exact.numpy()) <= 16 * EPS**0.6 * largest(exact.numpy())
@@ -347,6 +347,25 @@ def test_half_of_the_digits_are_enough_for_single_precision(
         for length in (1000, 8192):
             exact = dplr_kernel(wide, length)
             assert relative_error(dplr_kernel(form, length), exact) <= 0.55 * EPS32
+
+
+@pytest.mark.parametrize("damping", [0.0, 1e-6])
+@pytest.mark.parametrize("pairs", [2, 15])
+def test_strong_feedback_of_undamped_modes_costs_no_digit(
+    damping: float, pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their loop is still large where it is cut: it goes on for as long as the transforms are."""
+    length = 5000
+    Lambda, P, B, C, step = closed_system(pairs, 1, 1, 0)
+    Lambda = damping * np.real(Lambda) + 1j * np.imag(Lambda)
+    wide = DPLR(Lambda, 10 * P, B, C, np.asarray(0.0), step)
+    narrow = forms.move(wide, "numpy", dtype="float32")
+    wide = forms.move(narrow, "numpy", dtype="float64")
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, **kind: False)
+    exact = dplr_kernel(wide, length)
+    monkeypatch.setattr(rooms, "prefers_series", lambda *sizes, **kind: True)
+    assert relative_error(dplr_kernel(narrow, length), exact) <= 0.55 * EPS32
+    assert relative_error(dplr_kernel(wide, length), exact) <= EPS * length
 
 
 def test_long_kernels_agree_in_double_precision() -> None:

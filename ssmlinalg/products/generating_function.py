@@ -25,7 +25,7 @@ from ..powers import tables
 from .cauchy_sums import point_slices
 from .conjugate_pairs import conjugate_pairs, half, mirrored, multiplicity
 from .exponential_sums import sums
-from .truncated_series import response, responses_in_blocks
+from .truncated_series import period_for, response, responses_in_blocks
 
 _AXES = {"Lambda": ("N",), "P": ("N", "R"), "B": ("N",), "C": ("N",), "step": ()}
 
@@ -307,16 +307,33 @@ def closed_by_feedback(
     base = tables.fraction(step[..., None], Lambda, 0.5) if refined else tables.in_one_word(D)
     base = tables.reshaped(base, lambda part: part[..., None, None, None, :])
     weights = _all_pairs(left, right)[..., None, :]
-    if pairs is not None:
-        k = sums(weights, base, length, None)[..., 0, :]
-    else:
-        both = backend.library(P).concat([weights, -1j * weights], axis=-2)
-        parts = sums(both, base, length, None)
-        k = backend.complex_of(parts[..., 0, :], parts[..., 1, :])
-    return response(k, loop, refined=refined, body=_responses(k))
+    if pairs is None:
+        weights = backend.library(P).concat([weights, -1j * weights], axis=-2)
+    k = _series(sums(weights, base, length, None))
+    z = backend.constant(base.value)
+    later = backend.constant(weights[..., 1:, 1:, :, :]) * _power(z, length)
+    beyond = period_for(length) - length
+    tail = _series(sums(later, tables.in_one_word(z), beyond, None))
+    return response(k, loop, tail, refined=refined, body=_responses(k))
 
 
-def _responses(k: Array) -> Callable[[Array, Array, bool], Array]:
+def _series(parts: Array) -> Array:
+    """The sums (..., 1, L), or of their real and imaginary parts (..., 2, L) complex numbers."""
+    if parts.shape[-2] == 1:
+        return parts[..., 0, :]
+    return backend.complex_of(parts[..., 0, :], parts[..., 1, :])
+
+
+def _power(z: Array, exponent: int) -> Array:
+    """z^exponent, by squaring."""
+    power = backend.library(z).ones_like(z)
+    for bit in bin(exponent)[2:]:
+        power = power * power
+        power = power * z if bit == "1" else power
+    return power
+
+
+def _responses(k: Array) -> Callable[[Array, Array, Array, bool], Array]:
     """The body for a library: in PyTorch an operation of its own, unless a compiler fuses it."""
     if backend.kind(k) == "torch" and not backend.compiling(k):
         from . import torch_feedback

@@ -32,15 +32,17 @@ class Circle(NamedTuple):
     """The points w_k = r e^{-2 pi i k/M}, on which series are evaluated.
 
     Attributes:
-        decay: r^l, (L,).
+        decay: r^l, (M,).
         points: w_k, (M,), or for real series the first half of them.
         period: M.
+        length: L.
         real: whether the series are real.
     """
 
     decay: Array
     points: Array
     period: int
+    length: int
     real: bool
 
 
@@ -84,12 +86,13 @@ def delayed(f: Array) -> Array:
     return xp.concat([zero, f[..., :-1]], axis=-1)
 
 
-def responses_in_blocks(k: Array, F: Array, refined: bool) -> Array:
+def responses_in_blocks(k: Array, F: Array, tail: Array, refined: bool) -> Array:
     """The responses that `response` returns, of systems along one axis.
 
     Args:
         k: (G, 1 + R, 1 + R, L), R >= 1.
         F: (G, R, R).
+        tail: (G, R, R, T).
         refined: as of `response`.
 
     Returns:
@@ -97,20 +100,25 @@ def responses_in_blocks(k: Array, F: Array, refined: bool) -> Array:
 
     Example:
         >>> import numpy as np
-        >>> responses_in_blocks(np.full((1, 2, 2, 1), 0.5), np.ones((1, 1, 1)), True)
+        >>> k = np.full((1, 2, 2, 1), 0.5)
+        >>> responses_in_blocks(k, np.ones((1, 1, 1)), k[:, 1:, 1:, :0], True)
         array([[0.5]])
     """
     circle = circle_for(k)
-    parts = [_responses(k[some, ...], F[some, ...], circle, refined) for some in blocks(k)]
+    parts = [
+        _responses(k[some, ...], F[some, ...], tail[some, ...], circle, refined)
+        for some in blocks(k)
+    ]
     return parts[0] if len(parts) == 1 else backend.library(k).concat(parts, axis=0)
 
 
 def response(
     k: Array,
     F: Array,
+    tail: Array,
     *,
     refined: bool,
-    body: Callable[[Array, Array, bool], Array] = responses_in_blocks,
+    body: Callable[[Array, Array, Array, bool], Array] = responses_in_blocks,
 ) -> Array:
     """The real part of the response of a system with feedback.
 
@@ -119,6 +127,9 @@ def response(
             inputs.
         F: (..., R, R), of the same type. F - w k_VV must have a positive real part in the unit
             disc, as a passive loop has.
+        tail: (..., R, R, T), of the same type: coefficients L .. L + T - 1 of k_VV, at most to M.
+            The response does not depend on them, but where k_VV is cut while it still is large,
+            F - w k_VV has zeros in the unit disc, and errors grow. No derivative passes through.
         refined: whether all digits of the working precision are wanted, or half of them and more.
         body: evaluates systems along one axis.
 
@@ -140,7 +151,7 @@ def response(
         >>> import numpy as np
         >>> k = np.zeros((2, 2, 4))
         >>> k[..., 0] = 0.5
-        >>> response(k, np.ones((1, 1)), refined=True).round(12)
+        >>> response(k, np.ones((1, 1)), np.zeros((1, 1, 0)), refined=True).round(12)
         array([0.5   , 0.25  , 0.125 , 0.0625])
     """
     if k.shape[-2] == 1:
@@ -150,8 +161,26 @@ def response(
     G = math.prod(batch)
     F = xp.broadcast_to(F, (*batch, *F.shape[-2:]))
     F = xp.reshape(F, (G, *F.shape[-2:]))
+    tail = xp.broadcast_to(tail, (*batch, *tail.shape[-3:]))
+    tail = xp.reshape(tail, (G, *tail.shape[-3:]))
     k = xp.reshape(k, (G, *k.shape[-3:]))
-    return xp.reshape(body(k, F, refined), (*batch, k.shape[-1]))
+    return xp.reshape(body(k, F, tail, refined), (*batch, k.shape[-1]))
+
+
+def period_for(length: int) -> int:
+    """The length M of transforms for series of L coefficients, about 3/2 L.
+
+    Args:
+        length: L.
+
+    Returns:
+        A length with a fast transform.
+
+    Example:
+        >>> period_for(1000)
+        1500
+    """
+    return fast_length(-(-3 * length // 2))
 
 
 def circle_for(k: Array) -> Circle:
@@ -170,13 +199,13 @@ def circle_for(k: Array) -> Circle:
         (12, (7,))
     """
     length = k.shape[-1]
-    period = fast_length(-(-3 * length // 2))
+    period = period_for(length)
     digits = np.finfo(backend.precision(k)).nmant + 1
     rate = math.log(2) * digits / (period + length)
     real = not backend.is_complex(k)
     count = period // 2 + 1 if real else period
     angle = 2 * np.pi / period * np.arange(count, dtype=np.float64)
-    decay = np.exp(-rate * np.arange(length, dtype=np.float64))
+    decay = np.exp(-rate * np.arange(period, dtype=np.float64))
     points = math.exp(-rate) * (np.cos(angle) - 1j * np.sin(angle))
     xp = backend.library(k)
     kinds = getattr(xp, backend.precision(k)), getattr(xp, COMPLEX[backend.precision(k)])
@@ -185,14 +214,14 @@ def circle_for(k: Array) -> Circle:
         xp.asarray(part, dtype=dtype, device=where)
         for part, dtype in zip((decay, points), kinds, strict=True)
     )
-    return Circle(decay, points, period, real)
+    return Circle(decay, points, period, length, real)
 
 
 def values(f: Array, circle: Circle) -> Array:
     """The values of series at the points of a circle.
 
     Args:
-        f: coefficients (..., L).
+        f: coefficients (..., l), at most M.
         circle: as `circle_for` makes it.
 
     Returns:
@@ -203,7 +232,7 @@ def values(f: Array, circle: Circle) -> Array:
         >>> values(np.array([1.0, 0.0]), circle_for(np.zeros(2)))
         array([1.+0.j, 1.+0.j])
     """
-    return _forward(f * circle.decay, circle.period)
+    return _forward(f * circle.decay[: f.shape[-1]], circle.period)
 
 
 def coefficients(found: Array, circle: Circle) -> Array:
@@ -222,9 +251,8 @@ def coefficients(found: Array, circle: Circle) -> Array:
         >>> coefficients(values(np.array([1.0, 2.0]), circle), circle).round(12)
         array([1., 2.])
     """
-    length = circle.decay.shape[-1]
     found = _inverse(found, circle.period, real=circle.real)
-    return found[..., :length] / circle.decay
+    return found[..., : circle.length] / circle.decay[: circle.length]
 
 
 def blocks(k: Array) -> list[slice]:
@@ -268,7 +296,7 @@ def solved(loop: Array, F: Array, inward: Array, at_points: Array, circle: Circl
         >>> loop = np.full((1, 1, 1), 0.5)
         >>> circle = circle_for(loop)
         >>> one = np.ones((1, 1))
-        >>> solved(loop, one, one, closed(loop, one, circle), circle)
+        >>> solved(loop, one, one, closed(loop, one, loop[..., :0], circle), circle)
         array([[1.]])
     """
 
@@ -280,12 +308,13 @@ def solved(loop: Array, F: Array, inward: Array, at_points: Array, circle: Circl
     return x + nearly(inward - times(F[..., None], x) + fed_back)
 
 
-def closed(loop: Array, F: Array, circle: Circle) -> Array:
+def closed(loop: Array, F: Array, tail: Array, circle: Circle) -> Array:
     """(F - w loop)^{-1} at the points, by Gauss-Jordan steps without a search for pivots.
 
     Args:
         loop: coefficients (..., R, R, L).
         F: (..., R, R). A positive real part of F - w loop makes all pivots safe.
+        tail: the next coefficients of the loop, (..., R, R, T).
         circle: as `circle_for` makes it.
 
     Returns:
@@ -294,9 +323,10 @@ def closed(loop: Array, F: Array, circle: Circle) -> Array:
     Example:
         >>> import numpy as np
         >>> loop = np.zeros((1, 1, 1))
-        >>> closed(loop, np.ones((1, 1)), circle_for(loop)).real
+        >>> closed(loop, np.ones((1, 1)), loop[..., :0], circle_for(loop)).real
         array([[[1.]]])
     """
+    loop = backend.library(loop).concat([loop, tail], axis=-1)
     Q = F[..., None] - circle.points * values(loop, circle)
     R = Q.shape[-2]
     if R == 1:
@@ -354,11 +384,11 @@ def times(A: Array, b: Array, product: Callable[[Array, Array], Array] = mul) ->
     return reduce(add, terms)
 
 
-def _responses(k: Array, F: Array, circle: Circle, refined: bool) -> Array:
+def _responses(k: Array, F: Array, tail: Array, circle: Circle, refined: bool) -> Array:
     inward = k[..., 1:, 0, :]
     outward = k[..., 0, 1:, :]
     loop = k[..., 1:, 1:, :]
-    at_points = closed(loop, F, circle)
+    at_points = closed(loop, F, tail, circle)
     if refined:
         x = solved(loop, F, inward, at_points, circle)
         K = delayed(_dot(outward, x, multiply))
