@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import partial
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -213,6 +215,33 @@ def test_norms_of_modes_are_those_of_matrices(seed, order, discrete, apart):
         assert np.all(low <= most * (1 + 1e-9) + noise)
         assert np.all(high >= least * (1 - 1e-9) - noise)
         assert np.all(high <= CLOSE * most + noise)
+
+
+def exact_energy(systems_: Any) -> float:
+    """The H2 norm of one system of modes in multiple precision."""
+    used = systems_.used[0]
+    pairs = systems_.pairs[0, used]
+    with mpmath.workdps(80):
+        a = [mpmath.mpc(x) for x in systems_.A[0, used]]
+        weights_ = zip(systems_.C[0, 0, used], systems_.B[0, used, 0], strict=True)
+        w = [mpmath.mpc(c) * mpmath.mpc(b) for c, b in weights_]
+        a += [mpmath.conj(x) for x, pair in zip(a, pairs, strict=True) if pair]
+        w += [mpmath.conj(x) for x, pair in zip(w, pairs, strict=True) if pair]
+        terms = itertools.product(zip(a, w, strict=True), repeat=2)
+        total = sum(-x * mpmath.conj(y) / (p + mpmath.conj(q)) for (p, x), (q, y) in terms)
+        return float(mpmath.sqrt(mpmath.re(total)))
+
+
+@given(seeds, st.integers(2, 5), st.integers(4, 18))
+def test_bounds_of_tiny_energies_hold_the_exact_one(seed, order, digits):
+    """Down to where rounding leaves no digit, and beyond."""
+    first = paired(seed, order, 1)
+    moved = first._replace(A=first.A * (1 + 10.0**-digits), C=first.C * (1 - 10.0**-digits))
+    apart = difference(modes_of(first), modes_of(moved))
+    low, high = norm_of(apart, "h2")
+    exact = exact_energy(apart)
+    assert low[0] <= exact <= high[0]
+    assert high[0] - exact <= 1e3 * EPS * norm_of(modes_of(first), "h2").upper[0]
 
 
 def test_gain_has_bounds_that_meet():
