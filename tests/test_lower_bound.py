@@ -9,22 +9,23 @@ import pytest
 import scipy.integrate
 import scipy.linalg
 import scipy.optimize
-from hypothesis import given
+import scipy.special
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import EPS, seeds
 
 from ssmlinalg import hippo, perturb
 from ssmlinalg.forms import Dense
-from ssmlinalg.perturb.lower_bound import BINS, error_floor, responses, weights
+from ssmlinalg.perturb.lower_bound import BINS, energies, error_floor, weights
 
 # That the floor is worth something: for `legs` a tenth less than was found when it was written.
 ATTAINED = {
-    (16, 4.0): 0.0045,
-    (32, 4.0): 0.011,
-    (64, 4.0): 0.020,
-    (64, 8.0): 0.0064,
-    (64, 16.0): 0.0023,
-    (128, 8.0): 0.011,
+    (8, 4.0): 0.017,
+    (16, 4.0): 0.021,
+    (32, 4.0): 0.034,
+    (64, 4.0): 0.040,
+    (64, 8.0): 0.017,
+    (64, 16.0): 0.0075,
 }
 
 
@@ -42,7 +43,7 @@ def model(
 
 
 @pytest.mark.parametrize(
-    ("order", "budget"), sorted(pair for pair in perturb.kept() if pair[0] < 256)
+    ("order", "budget"), sorted(pair for pair in perturb.kept() if pair[0] < 128)
 )
 def test_the_optimal_perturbation_lies_above_the_floor(order: int, budget: float) -> None:
     found = perturb.optimal(hippo.legs(order), conditioning=budget)
@@ -50,6 +51,7 @@ def test_the_optimal_perturbation_lies_above_the_floor(order: int, budget: float
     assert ATTAINED.get((order, budget), 0) <= below < found.transfer_bound
 
 
+@settings(max_examples=10)
 @given(st.integers(2, 24), st.floats(0.05, 0.8))
 def test_the_lossless_perturbation_lies_above_the_floor(order: int, tau: float) -> None:
     found = perturb.lossless(hippo.legs(order), tau=tau)
@@ -67,12 +69,13 @@ def test_published_and_random_perturbations_lie_above_the_floor() -> None:
         assert error_floor(legs, conditioning=found.condition) < found.transfer_bound
 
 
-@pytest.mark.parametrize("order", [8, 32, 64])
+@pytest.mark.parametrize("order", [8, 32])
 def test_a_larger_budget_has_a_lower_floor(order: int) -> None:
-    floors = [error_floor(hippo.legs(order), conditioning=K) for K in (1.5, 2, 3, 4, 6, 8, 12, 16)]
+    floors = [error_floor(hippo.legs(order), conditioning=K) for K in (1.5, 2.5, 4, 8, 16)]
     assert all(later < earlier or earlier == later == 0 for earlier, later in pairwise(floors))
 
 
+@settings(max_examples=10)
 @given(seeds, st.integers(1, 8), st.floats(1.001, 20))
 def test_a_system_that_is_diagonalizable_within_the_budget_has_no_floor(
     seed: int, order: int, spread: float
@@ -128,35 +131,57 @@ def test_the_weights_are_nearly_the_best(when: float, speed: float, K: float) ->
     assert found * np.linalg.norm(w) == pytest.approx(w @ n, rel=64 * EPS * BINS)
 
 
-def test_the_responses_are_the_integrals() -> None:
-    """For `legs` S S^T is multiplication by a variable of [0, 1] in Legendre polynomials; the rest
-    by quadrature.
-    """
+def test_the_energies_are_those_of_the_laguerre_functions() -> None:
+    """The k-th part of a response is its k-th Laguerre coefficient, a vector: by quadrature."""
     N = 4
     A, B, _ = hippo.legs(N)
+    P = scipy.linalg.solve_continuous_lyapunov(A.T, -np.eye(N))
     n = np.arange(1, N)
     off = n / (2 * np.sqrt(4.0 * n**2 - 1))
-    gramian = np.eye(N) / 2 + np.diag(off, 1) + np.diag(off, -1)
+    gramian = np.eye(N) / 2 + np.diag(off, 1) + np.diag(off, -1)  # of the reachable states
+    reached = scipy.linalg.solve_continuous_lyapunov(A, -np.outer(B, B))
+    np.testing.assert_allclose(reached, gramian, atol=64 * EPS)
+    a = 1.7
+    Q = energies(A, P, gramian, a, group=1, bins=6)
+    grouped = energies(A, P, gramian, a, group=2, bins=3)
+    np.testing.assert_allclose(grouped, Q[::2] + Q[1::2], atol=256 * EPS)
+    for k in range(6):
 
-    def energy(t: float) -> np.ndarray:
-        E = scipy.linalg.expm(A * t)
-        return E.T @ E
+        def part(t: float, k: int = k) -> np.ndarray:
+            laguerre = np.sqrt(2 * a) * np.exp(-a * t) * scipy.special.eval_laguerre(k, 2 * a * t)
+            return laguerre * scipy.linalg.expm(A * t) @ gramian
 
-    def moment(m: int) -> float:
-        """int t^m |e^{At} S|^2 dt; at t = 60 nothing is left."""
-        quad = scipy.integrate.quad
-        return quad(lambda t: t**m * np.trace(gramian @ energy(t)), 0, 60, epsabs=1e-11)[0]
+        found = scipy.integrate.quad_vec(part, 0, 60, epsabs=1e-13)[0]
+        np.testing.assert_allclose(Q[k], found.T @ found, atol=1e3 * EPS * np.trace(P))
 
-    mass = moment(0)
-    age = moment(1)
-    width = 2 * age / mass / BINS
-    Y = responses(A, B)
-    for k in (0, 1, 30, BINS - 1):
-        Q = scipy.integrate.quad_vec(energy, k * width, (k + 1) * width, epsabs=1e-14)[0]
-        wanted = np.sort(np.linalg.eigvals(gramian @ Q).real)
-        found = np.linalg.svd(Y[k], compute_uv=False)[::-1] ** 2
-        # The Gramian of a bin is a difference of two: its rounding is relative to the whole.
-        np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e3 * EPS * mass)
+
+@given(seeds, st.integers(1, 8), st.floats(1, 20), st.floats(0.2, 0.8), st.floats(0.2, 5))
+def test_no_diagonal_model_forgets_all_at_once_in_steps_of_a_filter(
+    seed: int, order: int, spread: float, when: float, rate: float
+) -> None:
+    """sum w_k y_k <= 0 for the weights of any course n, y the parts of V e^{Lambda t} xi."""
+    Lambda, V, xi = model(seed, order, spread, stable=True)
+    A = (V * Lambda) @ np.linalg.inv(V)
+    P = scipy.linalg.solve_continuous_lyapunov(A.conj().T, -np.eye(order))
+    bins = 48
+    Q = energies(A, P, (V @ xi)[:, None], rate, group=1, bins=bins)
+    y = np.sqrt(np.abs(Q[:, 0, 0]))
+    found, w = weights(1 / (1 + np.exp(20 * (np.arange(bins) / bins - when))), spread)
+    rounding = np.sqrt(64 * EPS * order * spread**2 * np.abs(Q[:, 0, 0]).max())
+    assert found >= 0
+    assert w @ y <= np.abs(w).sum() * rounding
+
+
+def test_a_slow_search_finds_what_starts_and_horizons_found() -> None:
+    """What was had for orders 4 to 8 in time, by random starts and a horizon of 3 mean ages."""
+    assert error_floor(hippo.legs(6), conditioning=1.5) > 4 * 0.0167
+    assert error_floor(hippo.legs(4), conditioning=1.5) > 0.05
+    assert error_floor(hippo.legs(8), conditioning=4) > 0.017
+
+
+def test_a_larger_order_has_a_higher_floor() -> None:
+    floors = [error_floor(hippo.legs(order), conditioning=4) for order in (8, 16, 32, 64)]
+    assert all(earlier < later for earlier, later in pairwise(floors))
 
 
 def test_the_floor_scales_with_the_input_and_not_with_the_clock() -> None:

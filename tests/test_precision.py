@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from strategies import EPS, seeds
 
 from ssmlinalg import discretize, forms, inits, kernel, reference
+from ssmlinalg.discretize.rules import named
 from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.ground.formats import FORMATS
 from ssmlinalg.verification.multiple_precision import MODES, exact_kernels, kernel_modes
@@ -127,6 +130,51 @@ def test_sixteen_million_samples_keep_the_phase(rule: str, where: str, dtype: st
     form = form._replace(A=A, B=B, C=C, **rest)
     errors = relative(evaluate(form, length, rule, where, lags), form, rule, lags)
     assert errors.max() <= BOUND[dtype]
+
+
+ALPHAS = (0.0, 0.3, 0.5, 0.7, 1 / 3, 0.999, 1.0)
+
+
+@pytest.mark.parametrize("length", [1 << 14, 1 << 20])
+@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_a_weight_of_gbt_costs_no_more_digits_than_a_name(
+    alpha: float, dtype: str, length: int
+) -> None:
+    """Against f(z)^l C B_d in 60 digits, at f(z) of modulus 1, hardly damped and slowly growing."""
+    x = np.array([0, -1e-7, 1 / length])[:, None] + 1j * np.array([1e-6, 0.3137, 2.7])
+    f = np.exp(x).reshape(-1, 1)
+    z = (f - 1) / (1 - alpha + alpha * f)
+    one = np.full(z.shape, 0.7 - 0.2j)
+    form = single(
+        forms.Diagonal(z / STEP, one, one, np.zeros(len(z)), np.full(len(z), STEP)), dtype
+    )
+    lags = lags_of(length, 12)
+    got = kernel(form, length, rule=partial(discretize.gbt, alpha=alpha))[..., lags]
+    with mpmath.workdps(60):
+        for n, row in enumerate(got):
+            A, B, C, h = (
+                mpmath.mpmathify(complex(part[n].item())) for part in (*form[:3], form[4])
+            )
+            pole = 1 / (1 - alpha * h * A)
+            base = (1 + h * A - alpha * h * A) * pole
+            K = [C * h * B * pole * base ** int(lag) for lag in lags]
+            largest = max(abs(value) for value in K)
+            error = max(abs(value.real - found.item()) for value, found in zip(K, row, strict=True))
+            assert error <= BOUND[dtype] * largest, (alpha, complex(A))
+
+
+def test_functions_with_a_name_are_that_rule() -> None:
+    form = forms.move(inits.s4d_lin_init(8, step=0.01), "numpy")
+    for alpha, name in ((0.0, "forward"), (0.5, "bilinear"), (1.0, "backward")):
+        assert named(partial(discretize.gbt, alpha=alpha)) == name
+        weighed = kernel(form, 1000, rule=partial(discretize.gbt, alpha=alpha))
+        assert np.array_equal(weighed, kernel(form, 1000, rule=name))
+    for name, function in discretize.RULES.items():
+        assert np.array_equal(kernel(form, 99, rule=function), kernel(form, 99, rule=name))
+    dplr = inits.s4_init(8)
+    weighed = kernel(dplr, 99, rule=partial(discretize.gbt, alpha=0.5))
+    assert np.array_equal(weighed, kernel(dplr, 99, rule="bilinear"))
 
 
 @given(st.sampled_from(sorted(discretize.RULES)), seeds, st.floats(-8, 3))

@@ -21,9 +21,9 @@ from ..forms import (
 )
 from ..ground import backend, require
 from ..ground.backend import Array
-from .rules import RULES, Rule, gbt
+from .rules import Rule, arithmetic
 from .samples_of_forms import under_scheme
-from .schemes import SCHEMES, Scheme, fractional, weight_of_end
+from .schemes import SCHEMES, Scheme
 
 
 def continuous(form: Discrete, *, step: float | Array = 1.0, rule: Rule = "zoh") -> Continuous:
@@ -93,16 +93,12 @@ def continuous(form: Discrete, *, step: float | Array = 1.0, rule: Rule = "zoh")
 
 def _scheme(rule: Rule) -> Scheme:
     """The arithmetic of a rule that is known, for it can be undone."""
-    if isinstance(rule, partial) and rule.func is gbt and list(rule.keywords) == ["alpha"]:
-        return fractional(weight_of_end(rule.keywords["alpha"]))
-    if callable(rule):
-        names = [name for name in SCHEMES if RULES[name] is rule]
-        if not names:
-            needed = "`rule` must be a name or partial(gbt, alpha=...) to be undone"
-            remedy = "Name one of discretize.RULES."
-            raise TypeError(f"{needed}; got {require.said(rule)}. {remedy}")
-        rule = names[0]
-    return SCHEMES[require.known("rule", rule, SCHEMES)]
+    scheme = arithmetic(rule)
+    if scheme is None and callable(rule):
+        needed = "`rule` must be a name or partial(gbt, alpha=...) to be undone"
+        remedy = "Name one of discretize.RULES."
+        raise TypeError(f"{needed}; got {require.said(rule)}. {remedy}")
+    return scheme or SCHEMES[require.known("rule", rule, SCHEMES)]
 
 
 def _refuse_other_taps(form: Any, *, two: bool) -> None:

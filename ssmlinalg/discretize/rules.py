@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..forms import (
@@ -20,7 +21,7 @@ from ..ground import require
 from ..powers import tables
 from ..products.generating_function import Feedback
 from .samples_of_forms import feedback, under_scheme, under_scheme_with_base
-from .schemes import SCHEMES, fractional, weight_of_end
+from .schemes import SCHEMES, Scheme, fractional, weight_of_end
 
 Rule = str | Callable[[Continuous], Discrete]
 
@@ -223,6 +224,68 @@ RULES: dict[str, Callable[[Continuous], Discrete]] = {
 }
 
 
+_WEIGHED = {0.0: "forward", 0.5: "bilinear", 1.0: "backward"}  # by the alpha of `gbt`
+
+
+def named(rule: Rule) -> Rule:
+    """The name of a rule that is given as a function, where it has one.
+
+    Args:
+        rule: as in `discretize`.
+
+    Returns:
+        The name of a function in `RULES`, and of partial(gbt, alpha=...) at 0, 1/2 and 1; all else
+        as it is.
+
+    Raises:
+        TypeError: for an alpha of `gbt` that is no number.
+        ValueError: for one outside [0, 1].
+
+    Example:
+        >>> from functools import partial
+        >>> named(zoh), named(partial(gbt, alpha=0.5))
+        ('zoh', 'bilinear')
+    """
+    if not callable(rule):
+        return rule
+    alpha = _weight(rule)
+    if alpha is not None:
+        return _WEIGHED.get(alpha, rule)
+    names = [name for name, function in RULES.items() if function is rule]
+    return names[0] if names else rule
+
+
+def arithmetic(rule: Rule) -> Scheme | None:
+    """The scheme of a rule, whether it is given by name, by its function or as a partial of `gbt`.
+
+    Args:
+        rule: as in `discretize`.
+
+    Returns:
+        The scheme; None for another function, and for a name that has none in `SCHEMES`.
+
+    Raises:
+        TypeError: for an alpha of `gbt` that is no number.
+        ValueError: for one outside [0, 1].
+
+    Example:
+        >>> arithmetic(bilinear) is SCHEMES["bilinear"], arithmetic(lambda form: form)
+        (True, None)
+    """
+    rule = named(rule)
+    if isinstance(rule, str):
+        return SCHEMES.get(rule)
+    alpha = _weight(rule)
+    return None if alpha is None else fractional(alpha)
+
+
+def _weight(rule: Callable[..., Any]) -> float | None:
+    """The alpha of partial(gbt, alpha=...), None for another function."""
+    if isinstance(rule, partial) and rule.func is gbt and list(rule.keywords) == ["alpha"]:
+        return weight_of_end(rule.keywords["alpha"])
+    return None
+
+
 def discretize(form: Continuous, *, rule: Rule = "zoh") -> Discrete:
     """The discrete form that a rule samples a continuous form to.
 
@@ -282,10 +345,12 @@ def sampled(form: Any, *, rule: Rule) -> Any:
         return form._replace(system=plain(form.system))
     if not kind(form).continuous:
         return plain(form)
+    scheme = arithmetic(rule)
+    if scheme is not None:
+        return under_scheme(form, scheme)
     if callable(rule):
         return _by_function(rule, form)
-    scheme = SCHEMES.get(require.known("rule", rule, RULES))
-    return RULES[rule](form) if scheme is None else under_scheme(form, scheme)
+    return RULES[require.known("rule", rule, RULES)](form)
 
 
 def sampled_with_base(form: Any, *, rule: Rule) -> tuple[Any, tables.Base | None]:
@@ -296,9 +361,9 @@ def sampled_with_base(form: Any, *, rule: Rule) -> tuple[Any, tables.Base | None
         rule: as in `sampled`.
 
     Returns:
-        What `sampled` returns, and a base (..., n) of the eigenvalues A_d. Under a rule in
-        `SCHEMES` it is made of step A, so that powers are exact until they are rounded once, else
-        of A_d as it is. None for a matrix.
+        What `sampled` returns, and a base (..., n) of the eigenvalues A_d. Under a rule whose
+        `arithmetic` is known it is made of step A, so that powers are exact until they are rounded
+        once, else of A_d as it is. None for a matrix.
 
     Raises:
         TypeError: what `sampled` raises.
@@ -313,8 +378,9 @@ def sampled_with_base(form: Any, *, rule: Rule) -> tuple[Any, tables.Base | None
         True
     """
     known = kind(form)
-    if known.continuous and not known.matrix and isinstance(rule, str) and rule in SCHEMES:
-        return under_scheme_with_base(plain(form), SCHEMES[rule])
+    scheme = arithmetic(rule) if known.continuous and not known.matrix else None
+    if scheme is not None:
+        return under_scheme_with_base(plain(form), scheme)
     system = sampled(form, rule=rule)
     return system, None if kind(system).matrix else tables.number(inner(system).A)
 
@@ -327,8 +393,9 @@ def low_rank(form: Any, rule: Rule) -> Feedback | None:
         rule: as in `sampled`.
 
     Returns:
-        A `Feedback`; None for other forms, for rules that are exponentials or functions, and on the
-        host for modes with Re Lambda > 0, which may lie at a pole of the rule where A does not.
+        A `Feedback`; None for other forms, for rules that are exponentials, functions that are no
+        rule of ours, and on the host for modes with Re Lambda > 0, which may lie at a pole of the
+        rule where A does not.
 
     Raises:
         ValueError: on the host for an overflow, or an eigenvalue at a pole of the rule.
@@ -338,5 +405,5 @@ def low_rank(form: Any, rule: Rule) -> Feedback | None:
         >>> low_rank(s4_init(64), "bilinear").U.shape, low_rank(s4_init(64), "zoh")
         ((64, 1), None)
     """
-    scheme = SCHEMES.get(rule) if isinstance(rule, str) else None
+    scheme = arithmetic(rule)
     return None if scheme is None else feedback(form, scheme)

@@ -115,7 +115,7 @@ def weight_of_end(alpha: Any) -> float:
 
 
 def fractional(alpha: float) -> Scheme:
-    """The generalized bilinear transform. Its base loses no digit for alpha = 0, 1/2 and 1."""
+    """The generalized bilinear transform with the weight alpha of the end of a step."""
 
     def modes(z: Array, turned: Array) -> Samples:
         gain = 1 / (1 - alpha * z)

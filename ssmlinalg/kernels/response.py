@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..discretize import Rule, sampled_with_base
+from ..discretize.rules import named
 from ..forms import (
     DPLR,
     Continuous,
@@ -59,9 +60,9 @@ def kernel(
 
     Accuracy:
         Relative to |D| + sum |C B A_d^l|, for any length and frequency: about (n + log2(L)) eps for
-        modes under a named rule or in a discrete form, for their powers and phases are exact until
-        they are rounded once. Under a rule given as a function, l times the rounding of its A_d
-        more. Of a dense A: see `products.krylov`.
+        modes in a discrete form, or under a rule by name, its function or partial(gbt, alpha=...),
+        for their powers and phases are exact until they are rounded once. Under a function of your
+        own, l times the rounding of its A_d more. Of a dense A: see `products.krylov`.
 
     Cost:
         4 n L real operations in one matrix product; O(n sqrt(L)) exponentials and memory beside the
@@ -79,7 +80,7 @@ def kernel(
     length = require.integer("length", length, least=0)
     max_bytes = require.integer("max_bytes", max_bytes)
     checked: Any = check(widened(form))
-    if isinstance(rule, str) and rule == "bilinear" and isinstance(checked, DPLR) and length > 0:
+    if isinstance(checked, DPLR) and named(rule) == "bilinear" and length > 0:
         K = _joined(checked.D, dplr_kernel(checked, length, max_bytes=max_bytes), late=False)
     else:
         system, base = sampled_with_base(checked, rule=rule)

@@ -25,6 +25,7 @@ from ..matrices import eigen
 from ..matrices.frequency_supremum import supremum
 from .cascade import cascade, deviation_bound, driven, lengthened, nearest_counts
 from .diagonalization import Defective, Diagonalization, Factors, Progress, diagonalized
+from .phase_curve import highest
 
 _STEP = 1.005  # by which tau is raised where kappa(V) exceeds the budget
 _TRIALS = 8  # of a smaller tau where kappa(V) is below the budget
@@ -266,9 +267,25 @@ class Lossless(Diagonalization):
             reach = float(np.abs(self.Lambda).max())
             bound = deviation_bound(passed, self.tau, still=still, reach=reach)
             upper = bound * (1 + 64 * EPS * len(self.Lambda))
+        elif self.sigma < 0 and len(self.Lambda) <= ORDER:
+            upper = min(upper, self._on_the_curve(g, lower))
         if math.isinf(upper) and len(self.Lambda) <= _DENSE:  # no closed form: by level sets
             upper = super()._deviation.upper
         return Bounds(lower, upper, w)
+
+    def _on_the_curve(self, g: float, lower: float) -> float:
+        """A bound by the curve of Phi(iw), inf where its modulus and phase may not be monotone."""
+        structure = self.structure
+        sigma = self.sigma
+        least = float(np.min(self.system.P**2))  # from -sigma on every factor of Phi turns back
+        if structure is None or least < -sigma * (1 - 8 * EPS) or not g:
+            return math.inf
+        unit = abs(g) / math.sqrt(-4 * sigma)
+        speeds = np.abs(self.Lambda.imag)
+        w = np.concatenate([speeds[speeds > 0], [-sigma]])
+        return unit * highest(
+            lambda w: structure.log_phi(1j * w - sigma)[0], self.tau, lower / unit, w
+        )
 
 
 def lossless(

@@ -52,12 +52,13 @@ def scaled(step: Array, A: Array) -> DoubleWord:
     return DoubleWord(backend.from_pairs(hi)[..., 0], backend.from_pairs(lo)[..., 0])
 
 
-def affine(a: float, z: DoubleWord) -> DoubleWord:
-    """1 + a z.
+def affine(a: float, z: DoubleWord, *, low: float = 0.0) -> DoubleWord:
+    """1 + (a + low) z.
 
     Args:
-        a: a factor whose product loses no digit, such as -1/2.
+        a: a factor, of twice the digits of z if need be.
         z: complex (...).
+        low: what rounding has left of the factor.
 
     Returns:
         A complex double word (...).
@@ -70,8 +71,8 @@ def affine(a: float, z: DoubleWord) -> DoubleWord:
     real, imag = parts(z)
     zero = _scaled_exactly(0, real)
     one = DoubleWord(zero.hi + 1, zero.lo)
-    sum_with_one = _add(one, _scaled_exactly(a, real))
-    return _complex(sum_with_one, _scaled_exactly(a, imag))
+    sum_with_one = _add(one, _scaled(a, low, real))
+    return _complex(sum_with_one, _scaled(a, low, imag))
 
 
 def square(a: DoubleWord) -> DoubleWord:
@@ -410,6 +411,16 @@ def _multiply(a: DoubleWord, b: DoubleWord) -> DoubleWord:
 def _scaled_exactly(factor: float, a: DoubleWord) -> DoubleWord:
     """factor a, for a factor whose product loses no digit."""
     return DoubleWord(factor * a.hi, factor * a.lo)
+
+
+def _scaled(factor: float, low: float, a: DoubleWord) -> DoubleWord:
+    """(factor + low) a."""
+    head, tail = _split_constant(factor, FORMATS[backend.precision(a.hi)].digits)
+    tail = tail + low
+    if tail == 0 and abs(math.frexp(head)[0]) in (0, 0.5):  # 0 or a power of two
+        return _scaled_exactly(head, a)
+    hi, error = _product(a.hi, head)
+    return _tidy(hi, error + (head * a.lo + tail * a.hi))
 
 
 def _complex(real: DoubleWord, imag: DoubleWord) -> DoubleWord:

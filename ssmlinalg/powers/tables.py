@@ -81,12 +81,12 @@ def _with_derivative(words: DoubleWord, z: Array) -> Array:
 
 
 def fraction(step: Array, A: Array, alpha: float) -> Base:
-    """The base (1 + (1 - alpha) z) / (1 - alpha z) of Euler's and Tustin's rules at z = step A.
+    """The base (1 + (1 - alpha) z) / (1 - alpha z) of the bilinear rules at z = step A.
 
     Args:
         step: real (...).
         A: complex (...), broadcast against `step`.
-        alpha: a factor whose product loses no digit: 0, 1/2 or 1.
+        alpha: the weight of the end of a step, in [0, 1].
 
     Returns:
         A `Base` (...).
@@ -99,7 +99,8 @@ def fraction(step: Array, A: Array, alpha: float) -> Base:
     z = step * A
     value = (1 + (1 - alpha) * z) / (1 - alpha * z)
     exact = double_words.scaled(step, A)
-    numerator = double_words.affine(1 - alpha, exact)
+    start = 1 - alpha
+    numerator = double_words.affine(start, exact, low=(1 - start) - alpha)
     denominator = double_words.affine(-alpha, exact)
     words = double_words.divide(numerator, denominator)
     return Base(value, words, exponential=False)

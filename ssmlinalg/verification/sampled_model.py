@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ..discretize import RULES, Rule, sampled
+from ..discretize.rules import named
 from ..forms import (
     DPLR,
     NPLR,
@@ -100,7 +101,7 @@ def admit(form: AnyForm, length: int, *, rule: Rule = "zoh") -> SampledModel:
         require.known("rule", rule, RULES)
     host = on_host(form)
     require.room("the kernel", 8 * length * math.prod(kernel_axes(host)), host=True)
-    return SampledModel(host, length, rule)
+    return SampledModel(host, length, named(rule))
 
 
 def kernel_axes(host: Any) -> tuple[int, ...]:
