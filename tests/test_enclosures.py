@@ -354,3 +354,16 @@ def test_enclose_leaves_the_precision_of_flint_alone() -> None:
     with flint.ctx.workprec(71):
         enclose(two)
         assert flint.ctx.prec == 71
+
+
+@given(seeds, st.integers(2, 8), st.floats(-17, 1))
+def test_the_proof_holds_for_a_matrix_in_two_words(seed: int, order: int, power: float) -> None:
+    """Against the eigenvalues of A + rest in 60 digits."""
+    A, rest = np.random.default_rng(seed).standard_normal((2, order, order))
+    rest = 10.0**power * rest
+    with mpmath.workdps(60):
+        whole = mpmath.matrix(A.tolist()) + mpmath.matrix(rest.tolist())
+        exact = max(mpmath.re(value) for value in mpmath.mp.eig(whole, left=False, right=False))
+        assert proved_abscissa(A, rest) >= exact
+    far = np.diag([-1.0, -2.0])
+    assert -0.999 <= proved_abscissa(far, np.diag([1e-3, 0.0])) < -0.99

@@ -55,6 +55,30 @@ def test_the_spectrum_is_stable_and_closed_under_conjugation(
     np.testing.assert_array_equal(found.B[pairs : 2 * pairs], found.B[:pairs].conj())
 
 
+@pytest.mark.parametrize(
+    ("measure", "order", "budget", "kappa"),
+    [
+        ("legs", 2, 8, 2 + np.sqrt(3)),
+        ("legs", 3, 17, 16.900381893247253),
+        ("fout", 5, 8, 4.668951008931723),
+        ("legt", 2, 2, 1.9318516525781357),
+        ("lagt", 1, 1.5, 1),
+    ],
+)
+def test_a_system_that_keeps_the_budget_is_returned_as_it_is(
+    measure: str, order: int, budget: float, kappa: float
+) -> None:
+    system = nplr(measure, order)
+    found = perturb.lossless(system, conditioning=budget)
+    assert found.tau == 0
+    assert not found.E.any()
+    assert found.condition == pytest.approx(kappa, rel=64 * EPS * order * kappa)
+    assert found.transfer_error == found.transfer_bound == 0
+    rounding = 64 * EPS * order * kappa
+    assert np.linalg.norm(found.V @ found.B - system.B) <= rounding * np.linalg.norm(system.B)
+    assert perturb.lossless(system, conditioning=max(0.99 * kappa, 1.01)).tau != 0 or kappa == 1
+
+
 @given(st.integers(1, 40), st.floats(1e-4, 1))
 def test_the_bound_is_close_and_below_the_lobe(order: int, tau: float) -> None:
     """Within 2e-5 of what is attained, and never above the largest value over all phases."""
@@ -196,7 +220,8 @@ def test_the_budget_is_kept_at_an_exceptional_point() -> None:
     meeting = 1 - np.sqrt(3) / 2
     nearby = perturb.lossless(hippo.legs(2), tau=meeting * (1 + 1e-9))
     assert nearby.condition > 1e3
-    budget = np.sqrt(2 / meeting - 1)  # the law's first guess would be tau = meeting
+    # The law's first guess is tau = meeting at the budget (2 + sqrt 3), which A itself would keep.
+    budget = np.sqrt(2 / meeting - 1) * (1 - 1e-6)
     found = perturb.lossless(hippo.legs(2), conditioning=budget)
     assert found.condition <= budget * (1 + 64 * EPS * 2)
     assert found.tau < 0

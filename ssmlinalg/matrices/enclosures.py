@@ -96,7 +96,7 @@ def discs(
     return _discs(A, V, Lambda.astype(np.complex128))
 
 
-def proved_abscissa(A: Array) -> float:
+def proved_abscissa(A: Array, rest: Array | None = None) -> float:
     r"""A number that no eigenvalue has a real part above: negative is a proof of stability.
 
     The smaller of two bounds, each right for every A: the rightmost of the `discs` around the
@@ -110,13 +110,15 @@ def proved_abscissa(A: Array) -> float:
 
     Args:
         A: a square matrix, (N, N).
+        rest: what rounding has left of a matrix A + rest that is meant, (N, N).
 
     Returns:
         The bound, proved in double precision.
 
     Raises:
-        TypeError: if `A` holds no numbers of at most double precision.
-        ValueError: if `A` is not square, not finite, or has row sums that overflow.
+        TypeError: if the arrays hold no numbers of at most double precision.
+        ValueError: if they are not square, not finite, of different orders, or have row sums that
+            overflow.
 
     Accuracy:
         The rounding errors allowed for add up to about N^{5/2} eps |A|_F.
@@ -130,13 +132,21 @@ def proved_abscissa(A: Array) -> float:
         -0.5
     """
     A = summable("A", A)
+    left = None if rest is None else summable("rest", rest)
+    if left is not None:
+        rule = f"(N, N) with N = {len(A)} from `A`"
+        require.shape("rest", left.shape, rule, len(left) == len(A))
     with np.errstate(all="ignore"):
         H = A / 2 + A.conj().T / 2
         size = np.abs(H).sum(axis=1).max()
         rounding_of_H = EPS * size + 4 * len(A) * TINY  # half of it in the worst case
+        # The largest row or column sum is no less than that of the Hermitian part.
+        if left is not None:
+            sums = max(np.abs(left).sum(axis=axis).max() for axis in (0, 1))
+            rounding_of_H += float(sums) * (1 + (2 * len(A) + 8) * EPS)
         dissipation = np.nextafter(_largest(H) + rounding_of_H, np.inf)
         Lambda, V = np.linalg.eig(A)
-        diagonalized = _discs(A, V, Lambda + 0j).abscissa
+        diagonalized = _discs(A, V, Lambda + 0j, left).abscissa
     return float(min(dissipation, diagonalized))
 
 
@@ -243,9 +253,10 @@ def _discs(
     A: np.ndarray,
     V: np.ndarray,
     Lambda: Complex,
+    rest: np.ndarray | None = None,
 ) -> Enclosure:
     with np.errstate(all="ignore"):  # a bound that overflows is infinite, and proves nothing
-        radius = _radii(A, V, Lambda)
+        radius = _radii(A, V, Lambda, rest)
         right = np.where(np.isinf(radius), np.inf, Lambda.real + radius)
         abscissa = float(np.nextafter(right, np.inf).max())
         return Enclosure(Lambda, radius, abscissa, _isolated(Lambda, radius))
@@ -255,8 +266,12 @@ def _radii(
     A: np.ndarray,
     V: np.ndarray,
     Lambda: Complex,
+    rest: np.ndarray | None,
 ) -> Real:
-    """Row sums of |V^{-1} A V - Lambda| (N,), bounded from above; inf where V may be singular."""
+    """Row sums of |V^{-1} (A + rest) V - Lambda| (N,), bounded from above.
+
+    inf where V may be singular.
+    """
     N = len(A)
     # |fl(X Y) - X Y| <= g |X| |Y|: of three real products for a complex one at most sqrt(10)
     # gamma_{N+4}, of four less; the other half is for subtractions.
@@ -274,6 +289,8 @@ def _radii(
     lengths = np.abs(V).sum(axis=1)
     products = np.abs(A) @ lengths + np.abs(V) @ np.abs(Lambda)
     rounding_of_T = g * (products + np.abs(T).sum(axis=1)) + underflow
+    if rest is not None:
+        rounding_of_T = rounding_of_T + np.abs(rest) @ lengths
     inverse = np.abs(W)
     product = np.abs(W @ T).sum(axis=1)
     u = upward * (product + inverse @ rounding_of_T + underflow)

@@ -210,12 +210,17 @@ class Diagonalization:
     def proved_abscissa(self) -> float:
         """A number that Re lambda of no eigenvalue of A + E exceeds, as proved in float64.
 
-        Below 0 it proves stability. Of a wide V it is `abscissa`: the model is Lambda, not A + E.
+        Below 0 it proves stability. It is that of the exact sum of the two matrices, what its
+        rounding leaves included. Of a wide V it is `abscissa`: the model is Lambda, not A + E.
         """
         if self.wide:
             return self.abscissa
-        perturbed = np.asarray(self.A) + np.asarray(self.E)
-        return proved_abscissa(perturbed)
+        A = np.asarray(self.A)
+        E = np.asarray(self.E)
+        rounded = A + E
+        part = rounded - A
+        rest = (A - (rounded - part)) + (E - part)  # A + E - rounded exactly (Knuth)
+        return proved_abscissa(rounded, rest)
 
     @cached_property
     def _deviation(self) -> Bounds:

@@ -415,11 +415,13 @@ def _scaled_exactly(factor: float, a: DoubleWord) -> DoubleWord:
 
 def _scaled(factor: float, low: float, a: DoubleWord) -> DoubleWord:
     """(factor + low) a."""
-    head, tail = _split_constant(factor, FORMATS[backend.precision(a.hi)].digits)
-    tail = tail + low
+    digits = FORMATS[backend.precision(a.hi)].digits
+    mantissa, exponent = math.frexp(factor)
+    head = math.ldexp(round(math.ldexp(mantissa, digits)), exponent - digits)
+    tail = factor - head + low
     if tail == 0 and abs(math.frexp(head)[0]) in (0, 0.5):  # 0 or a power of two
         return _scaled_exactly(head, a)
-    hi, error = _product(a.hi, head)
+    hi, error = _product(a.hi, head + backend.library(a.hi).zeros_like(a.hi))
     return _tidy(hi, error + (head * a.lo + tail * a.hi))
 
 
