@@ -289,3 +289,20 @@ def test_a_unit_of_time_or_gain_changes_no_relative_figure():
             assert np.isclose(found.lower, plain.lower, rtol=1e-9)
             gain = 2.0 ** (-150 - (p // 2 if norm == "h2" else p))
             assert np.isclose(found.size, plain.size * gain, rtol=1e-9)
+
+
+def test_an_error_below_the_precision_of_a_form_is_refused():
+    form = forms.move(inits.lru_init(32), "numpy", dtype="float32")
+    assert reduce.balanced(form, error=1e-3).upper <= 1e-3
+    with pytest.raises(ValueError, match="precision of the form") as refused:
+        reduce.balanced(form, error=1e-8)
+    assert SENTENCE.fullmatch(str(refused.value))
+    assert reduce.balanced(forms.move(form, "numpy", dtype="float64"), error=1e-8).upper <= 1e-8
+
+
+def test_matrices_are_measured_as_they_are_rounded():
+    host = forms.to_dense(hippo.legt(12))
+    form = forms.move(host, "numpy", dtype="float32")
+    small = reduce.balanced(form, order=8)
+    low, _ = distance("hinf", forms.move(form, "numpy", dtype="float64"), small.form)
+    assert low <= small.upper * small.size

@@ -25,7 +25,7 @@ from ..systems.realization import (
 )
 from .balanced_systems import Balanced, Realized, balance
 from .goals import Goal
-from .order_search import Found, Method, least_orders
+from .order_search import Found, Method, keep, least_orders
 from .reduction import Reduction, shaped
 from .written import beside
 
@@ -53,6 +53,11 @@ def matrix_members(form: Any) -> list[Member]:
 
     Raises ValueError for a system that is not stable, and for an empty batch.
     """
+    return [_member(system) for system in _realizations(form)]
+
+
+def _realizations(form: Any) -> list[Realization]:
+    """The matrices of all members as the form holds them."""
     plain = forms.plain(on_host(form))
     if forms.kind(plain).ports:
         got = type(form).__name__
@@ -66,8 +71,7 @@ def matrix_members(form: Any) -> list[Member]:
     A, B, C = (np.broadcast_to(X, batch + X.shape[-2:]) for X in (A, B, C))
     discrete = not forms.kind(plain).continuous
     none = np.zeros((1, 1))
-    every = (Realization(A[k], B[k], C[k], none, discrete) for k in np.ndindex(batch))
-    return [_member(system) for system in every]
+    return [Realization(A[k], B[k], C[k], none, discrete) for k in np.ndindex(batch)]
 
 
 def _member(given: Realization) -> Member:
@@ -127,7 +131,7 @@ def _realization(model: Realized, *, discrete: bool) -> Realization:
     return Realization(*model, np.zeros((1, 1)), discrete)
 
 
-def _measure(member: Member, norm: str, model: Realized | None) -> float:
+def _measure(member: Member, norm: str, model: Realized | Realization | None) -> float:
     """A bound from above on the norm of a member, or of its distance from a model."""
     if model is member.real:
         return 0.0
@@ -190,10 +194,12 @@ def matrix_reduction(
 ) -> Reduction:
     """The models in the form that came in."""
     orders = answer.orders
-    chosen = np.arange(len(orders))
+    upper = np.zeros(len(orders))
     if np.any(orders < method.orders):
         form = _written(answer.models, form)
-    upper = method.error(chosen, answer.models)
+        pairs = zip(members, _realizations(form), strict=True)
+        upper = np.array([_measure(each, goal.norm, read) for each, read in pairs])
+    keep(goal, method.size, upper)
     lower = np.take_along_axis(method.lower, orders[:, None], -1)[:, 0]
     least = answer.least if goal.order is None else least_orders(method.lower, upper)
     scale = np.where(method.size > 0, method.size, 1.0) if goal.relative else 1.0

@@ -14,7 +14,7 @@ from .balanced_systems import conditioning
 from .error_norms import norm_of
 from .goals import Goal
 from .lower_bounds import lower_bounds
-from .order_search import Found, Method, least_orders
+from .order_search import Found, Method, keep, least_orders
 from .poles import Poles
 from .real_systems import RealSystems, difference, members, modes_of
 from .reduction import Reduction, shaped
@@ -66,6 +66,7 @@ def reduction(
     if np.any(orders < systems.order):
         form = written(models, form)
         upper = distances(systems, modes_of(form), goal.norm)
+    keep(goal, method.size, upper)
     lower = np.take_along_axis(method.lower, orders[:, None], -1)[:, 0]
     least = answer.least if goal.order is None else least_orders(method.lower, upper)
     scale = np.where(method.size > 0, method.size, 1.0) if goal.relative else 1.0

@@ -48,6 +48,23 @@ def found(method: Method, goal: Goal) -> Found:
     return _within(method, allowed * method.size if goal.relative else allowed)
 
 
+def keep(goal: Goal, size: Real, upper: Real) -> None:
+    """Refuse an error that the models had, and lost as they were rounded to their form.
+
+    Raises ValueError.
+    """
+    if goal.error is None:
+        return
+    allowed = goal.error * size if goal.relative else np.full(len(size), goal.error)
+    if np.all(upper <= allowed):
+        return
+    worst = int(np.argmax(upper - allowed))
+    reached = upper[worst] / size[worst] if goal.relative else upper[worst]
+    rule = "`error` must be within reach of the precision of the form"
+    got = f"{goal.error:g}, where rounding leaves {reached:.3g}"
+    raise ValueError(f"{rule}; got {got}. Allow more, or move the form to float64.")
+
+
 def least_orders(lower: Real, error: Real) -> np.ndarray:
     """The least order (m,) whose error is not bound to exceed `error` (m,)."""
     return np.argmax(lower <= error[:, None], axis=-1)
