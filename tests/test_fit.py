@@ -210,13 +210,29 @@ def test_the_error_is_between_its_bounds_and_no_mode_grows(
     assert np.isrealobj(kernel(found.form, 2))
 
 
-@given(seeds, st.integers(0, 5), norms)
-def test_a_model_of_an_order_that_is_given_has_it(seed: int, order: int, norm: str) -> None:
-    h = np.random.default_rng(seed).standard_normal(16) * 0.8 ** np.arange(16)
+@given(seeds, st.integers(0, 5), norms, st.booleans())
+def test_a_model_of_an_order_that_is_given_has_it(
+    seed: int, order: int, norm: str, real: bool
+) -> None:
+    h = np.random.default_rng(seed).standard_normal((16, 2)) @ np.array([1, 0 if real else 1j])
+    h = (np.real(h) if real else h) * 0.8 ** np.arange(16)
     found = reduce.fit(h, order=order, norm=norm)
     assert found.order == order
     measured = sizes(h - samples(found.form, 16), norm) / found.size
     assert found.lower <= measured <= found.upper
+    assert found.least <= order
+
+
+@given(seeds, st.integers(1, 12), st.floats(1e-9, 1.0))
+def test_filters_of_few_taps_and_channels_of_zero_have_a_model(
+    seed: int, length: int, error: float
+) -> None:
+    h = np.random.default_rng(seed).standard_normal((2, length))
+    h[0] = 0
+    h[1, seed % length :] = 0
+    found = reduce.fit(h, error=error, relative=False)
+    assert np.all(found.upper <= error)
+    assert found.order[0] == 0
 
 
 def test_a_growing_kernel_takes_growing_modes_where_they_are_allowed() -> None:
@@ -259,6 +275,7 @@ def test_an_absolute_error_is_in_the_units_of_the_kernel() -> None:
         (np.array([3.0]), 0),  # a direct path
         (np.eye(16)[0], 0),
         (np.array([1.0, 2.0]), 1),
+        (np.array([999.0, 1.0]), 1),  # the direct path alone misses by the error to the last bit
         (np.array([1j]), 1),  # a form has no complex direct path
         (np.eye(16)[3], 3),  # a delay: nilpotent, which no modes are, but near
         (lags[:64] * 0.9 ** lags[:64], 2),  # a double pole

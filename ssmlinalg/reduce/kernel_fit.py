@@ -56,10 +56,9 @@ class Problem(NamedTuple):
     size: float
     allowed: float
 
-    @property
-    def least(self) -> int:
-        """The least order that is not proved too small."""
-        return int(np.argmax(self.lower <= self.allowed))
+    def least(self, error: float | None = None) -> int:
+        """The least order that is not proved to miss by more than an error, the allowed one."""
+        return int(np.argmax(self.lower <= (self.allowed if error is None else error)))
 
     @property
     def resolved(self) -> bool:
@@ -171,10 +170,12 @@ def _channel(h: np.ndarray, asked: Goal, growing: bool) -> Problem:
     allowed = asked.error or 0.0
     window = h if np.iscomplexobj(h) else h[1:]
     length = max(len(window), 1)
-    unseen = 1e-2 * (allowed / whole if allowed else 1e-8) / length  # a damping no norm can tell
+    unseen = (
+        1e-2 * (allowed / (whole or 1.0) if allowed else 1e-8) / length
+    )  # a damping no norm can tell
     slowest = _FASTEST_GROWTH / length if growing else -max(min(unseen, 1e-2), 8 * EPS)
     samples = Window(window, asked.norm, slowest)
-    if size(window, asked.norm) <= allowed:
+    if (1 + 256 * EPS) * size(window, asked.norm) <= allowed:
         none = Leading(np.zeros((len(window), 0)), np.zeros(0), np.zeros(0), whole=True)
         return Problem(samples, none, np.zeros(1), whole, allowed)
     below = min(_BELOW[asked.norm], 0.5 / math.sqrt(length))
@@ -198,7 +199,7 @@ def _searched(channels: list[Problem], order: int | None, progress: Progress | N
                     progress(
                         channel=k,
                         channels=len(channels),
-                        least=channel.least,
+                        least=channel.least(),
                         order=channel.samples.order(sums),
                         error=sums.error / channel.size,
                     )
@@ -214,7 +215,7 @@ def _first(channel: Problem, order: int | None) -> Sums:
         return _start(channel, min(order, rank))
     if not len(values):
         return _start(channel, 0)
-    order = max(channel.least, 1)
+    order = max(channel.least(), 1)
     while order <= len(values) and channel.resolved:
         sums = _start(channel, order)
         if sums.error <= channel.allowed:
@@ -246,7 +247,7 @@ def _fewer(channel: Problem, best: Sums) -> Iterator[tuple[Sums, bool]]:
     A model of order r misses by a multiple of sigma_{r+1} that changes little with r.
     """
     samples = channel.samples
-    least = max(channel.least, 1)  # no modes at all were tried first
+    least = max(channel.least(), 1)  # no modes at all were tried first
     most = samples.order(best) - 1
     order = least
     while least <= order <= most and channel.resolved:
@@ -289,6 +290,8 @@ def _certified(
     ends = [min(order, len(one.lower) - 1) for order, one in zip(orders, channels, strict=True)]
     lower = np.array([one.lower[end] for one, end in zip(channels, ends, strict=True)])
     lower = np.minimum(lower, upper)
+    reached = upper if asked.error is None else np.array([one.allowed for one in channels])
+    least = np.array([one.least(far) for one, far in zip(channels, reached, strict=True)])
     used = np.array([len(sums.rates) for sums in found])
     form = form._replace(C=times_power(form.C, units[:, None]), D=np.ldexp(form.D, units))
     if asked.relative:
@@ -301,7 +304,7 @@ def _certified(
     _refuse_missed(asked, upper)
     figures = {
         "order": orders,
-        "least": np.array([channel.least for channel in channels]),
+        "least": least,
         "lower": lower,
         "upper": upper,
         "conditioning": _conditioning(form),
@@ -362,6 +365,6 @@ def _measured(form: Any, rows: np.ndarray, norm: str) -> Real:
     sizes = type(form)(*(np.abs(field) for field in form))
     envelope = samples_of(sizes, length)
     rounding = (2 * form.A.shape[-1] + math.log2(length) + 4) * EPS
-    return np.array(
-        [size(e, norm) + rounding * size(b, norm) for e, b in zip(rows - K, envelope, strict=True)]
-    )
+    misses = np.array([size(miss, norm) for miss in rows - K])
+    hidden = np.array([rounding * size(one, norm) for one in envelope])
+    return (1 + 64 * EPS) * misses + hidden  # norms are rounded, too

@@ -147,7 +147,7 @@ def _squares_descended(samples: Window, start: Sums, goal: float, steps: int) ->
     ones = np.ones(len(samples.values))
     best = _descended(samples, start, ones, goal, steps)
     for _ in range(len(start.rates)):
-        if best.error <= goal:
+        if best.error <= goal or not samples.real:
             break
         others = [_descended(samples, other, ones, goal, steps) for other in _regrouped(best)]
         least = min(others, key=lambda sums: sums.error, default=best)
@@ -333,18 +333,21 @@ def _state(samples: Window, sums: Sums) -> _State:
     slope -= Q @ (Q.T @ slope)
     envelope = np.abs(E) @ np.abs(weights)
     if samples.real:  # the sample before the window is made of w/z and a direct path
-        envelope = np.append(envelope, np.sum(np.abs(weights) * np.exp(-sums.rates.real)))
+        before = np.sum(np.abs(weights) * np.exp(-sums.rates.real))
+        envelope = np.append(envelope, 2 * before + np.max(np.abs(y)))
     error = _error(samples, residual, envelope, E.shape[1])
     return _State(sums._replace(weights=weights, error=error), rows * residual, slope)
 
 
 def _error(samples: Window, residual: Real, envelope: Real, modes: int) -> float:
     """The norm of the misfit, and of what rounding may do to the sums."""
-    rounding = (2 * modes + math.log2(len(samples.values)) + 4) * EPS
+    # Once here, once where the form is evaluated, and once in the bound on both.
+    rounding = 3 * (2 * modes + math.log2(len(samples.values)) + 4) * EPS
     if not samples.real:
         residual = np.hypot(*np.split(residual, 2))
         envelope, _ = np.split(envelope, 2)
-    return size(residual, samples.norm) + rounding * size(envelope, samples.norm)
+    miss = (1 + 256 * EPS) * size(residual, samples.norm)
+    return miss + rounding * size(envelope, samples.norm)
 
 
 def _least_squares(basis: Real, y: Real) -> tuple[Real, Real]:
