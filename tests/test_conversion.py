@@ -358,3 +358,21 @@ def test_numbers_below_the_normal_ones_are_allowed_their_coarser_rounding() -> N
     form = init("s4d-lin", channels=2, seed=9)
     for size in (1e-41, 1.0):
         assert convert(form._replace(C=form.C * size), "s4d", length=LENGTH).layers[0].error >= 0
+
+
+def test_a_whole_checkpoint_is_converted_and_what_no_layer_has_is_carried(tmp_path: Any) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file, save_file
+
+    layer = TARGETS["s4d"].to(init("s4d-lin", 8, channels=2))
+    tensors = {f"layers.0.{name}": torch.tensor(array) for name, array in layer.items()}
+    tensors |= {"head": torch.randn(3, 2).to(torch.bfloat16), "count": torch.arange(4)}
+    save_file(tensors, tmp_path / "a.safetensors")
+    found = convert(tmp_path / "a.safetensors", "s5", whole=True, output=tmp_path / "b.safetensors")
+    assert (found.carried, found.left) == (["count", "head"], [])
+    written = load_file(tmp_path / "b.safetensors")
+    assert torch.equal(written["head"], tensors["head"])
+    assert torch.equal(written["count"], tensors["count"])
+    assert "layers.0.Lambda_re" in written
+    with pytest.raises(ValueError, match="bfloat16 must go to a file of safetensors"):
+        convert(tmp_path / "a.safetensors", "s5", whole=True, output=tmp_path / "b.npz")

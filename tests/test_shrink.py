@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssmlinalg import checkpoints, discretize, export, forms, inits, reduce, shrink
+from ssmlinalg import checkpoints, discretize, export, forms, inits, kernel, reduce, shrink
 from ssmlinalg.cli import main
 from ssmlinalg.conversion import Shrunk
 from ssmlinalg.export import TARGETS
@@ -161,8 +161,6 @@ def test_errors_are_in_the_norm_asked_for(norm: str) -> None:
     layer = shrink(TARGETS["s4d"].to(paired()), error=0.02, norm=norm).layers[0]
     assert layer.lower <= layer.upper <= 0.02
     if norm == "l1":
-        from ssmlinalg import kernel
-
         before, after = (kernel(form, 20000) for form in (layer.form_before, layer.form))
         off = np.sum(np.abs(after - before), axis=-1) / np.sum(np.abs(before), axis=-1)
         assert np.max(off) <= 1.001 * layer.upper
@@ -255,3 +253,17 @@ def test_the_command_writes_what_the_function_returns(tmp_path: Path, capsys: An
     assert main(call.split()) == 2
     assert main(f"reduce {tmp_path}/a.npz --order 8".split()) == 0
     assert "reduced" not in capsys.readouterr().err
+
+
+def test_kernels_of_a_file_are_fitted_and_written(tmp_path: Path, capsys: Any) -> None:
+    h = 0.9 ** np.arange(200.0) * np.cos(0.3 * np.arange(200)) * np.array([[1.0], [2.0]])
+    np.save(tmp_path / "h.npy", h)
+    call = f"fit {tmp_path}/h.npy --error 1e-6 --target dlr -o {tmp_path}/dlr.npz --json"
+    assert main(call.split()) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [channel["order"] for channel in said["channels"]] == [2, 2]
+    form, _ = export.load(tmp_path / "dlr.npz")
+    assert np.max(np.abs(kernel(form, 200) - h)) <= 2e-6 * np.sum(np.abs(h))
+    assert main(call.split()) == 2  # it exists
+    assert main(f"fit {tmp_path}/h.npy --error 0".split()) == 2
+    assert main(f"fit {tmp_path}/h.npy --key a --error 0.1".split()) == 2

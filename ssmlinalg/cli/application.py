@@ -18,6 +18,7 @@ from .claims_command import claims
 from .compare_command import compare
 from .convert_command import convert
 from .doctor_command import doctor
+from .fit_command import fit
 from .init_command import init
 from .list_command import list_
 from .options import StepCommand, with_groups
@@ -127,5 +128,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "convert": convert,
     "audit": audit,
     "reduce": reduce,
+    "fit": fit,
     "doctor": doctor,
 }

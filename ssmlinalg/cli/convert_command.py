@@ -46,6 +46,9 @@ _Length = Annotated[
         help="Samples the kernels are compared over, and of layouts that depend on it; 1024.",
     ),
 ]
+_Whole = Annotated[
+    bool, typer.Option("--whole", help="Carry the arrays of no layer along as they are.")
+]
 _Output = Annotated[
     Path | None,
     typer.Option(
@@ -60,6 +63,7 @@ def convert(
     layers: LayerOptions,
     source_target: _SourceTarget = None,
     length: _Length = None,
+    whole: _Whole = False,
     output: _Output = None,
     force: Force = False,
     as_json: Json = False,
@@ -73,6 +77,7 @@ def convert(
             length=length,
             layer=layers.layer,
             renamed=renamed(layers),
+            whole=whole,
             output=output,
             force=force,
         )
@@ -82,6 +87,7 @@ def convert(
                 "layers": [layer._asdict() for layer in found.layers],
                 "arrays": {name: list(array.shape) for name, array in found.arrays.items()},
                 "left": found.left,
+                "carried": found.carried,
                 "file": None if output is None else str(output),
             }
         )
@@ -91,12 +97,18 @@ def convert(
     moved = _moved(found.layers).items()
     print_table("what each layout keeps elsewhere than a form", ("layout", "moved"), moved)
     if found.left:
-        named_first = ", ".join(found.left[:_NAMED]) + (", ..." if len(found.left) > _NAMED else "")
-        print_line(f"{len(found.left)} arrays of the source are in no layer: {named_first}.")
+        print_line(f"{len(found.left)} arrays of the source are in no layer: {_first(found.left)}.")
+    if found.carried:
+        names = _first(found.carried)
+        print_line(f"{len(found.carried)} arrays of no layer are carried along: {names}.")
     if output is None:
         print_nothing_written("`--output FILE` writes the arrays.")
     else:
         print_table("written", ("file", "arrays"), [(output, len(found.arrays))])
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def _row(layer: Any) -> tuple[object, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..checkpoints import Entry
 from ..export.layout import stored
 from ..export.plain import library_form
 from ..export.reader import contents, form_in
@@ -60,11 +60,13 @@ class Conversion(NamedTuple):
         arrays: the arrays of all layers, by name.
         layers: the layers.
         left: the names of the arrays of the source that are not among them.
+        carried: the names of those that are, though no layer has them.
     """
 
     arrays: dict[str, np.ndarray]
     layers: list[Converted]
     left: list[str]
+    carried: list[str]
 
 
 class _Model(NamedTuple):
@@ -77,7 +79,7 @@ class _Model(NamedTuple):
         rule: the rule that it samples by.
         unread: its arrays that no form holds, by the names of the layout.
         names: the names of its arrays in the source, by those of the layout.
-        rest: the names of the arrays of the source that are of no layer.
+        rest: the arrays of the source that are of no layer.
     """
 
     prefix: str
@@ -86,7 +88,7 @@ class _Model(NamedTuple):
     rule: str | None
     unread: Mapping[str, np.ndarray] = {}
     names: Mapping[str, str] = {}
-    rest: tuple[str, ...] = ()
+    rest: Mapping[str, Entry] = {}
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # no kernel that overflows is proved
@@ -98,6 +100,7 @@ def convert(
     length: int | None = None,
     layer: str | None = None,
     renamed: Mapping[str, str] | None = None,
+    whole: bool = False,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Conversion:
@@ -117,8 +120,9 @@ def convert(
             is read at its own, whatever the new one is.
         layer: the start of the names of the layers that are converted. None: all.
         renamed: own names of arrays and those of the layout, see `export.contents`.
-        output: the file to which the arrays are written if all layers could be proved; `left` names
-            the arrays of the source that are not.
+        whole: whether the arrays of no layer are carried along as they are, those of bfloat16 to
+            safetensors only. Else `left` names them.
+        output: the file to which the arrays are written if all layers could be proved.
         force: whether an existing file is replaced.
 
     Returns:
@@ -142,12 +146,13 @@ def convert(
     require.known("target", target, TARGETS)
     if source_target is not None:
         require.known("source_target", source_target, TARGETS)
+    whole = require.switch("whole", whole)
     samples = _LENGTH if length is None else require.integer("length", length)
     path = None if output is None else writable(output, force=force)
     arrays: dict[str, np.ndarray] = {}
     converted: list[Converted] = []
     left: list[str] = []
-    rest: tuple[str, ...] = ()
+    rest: Mapping[str, Entry] = {}
     form = ""
     for model in _models(source, source_target, length, layer, renamed):
         found = fitted(model.form, model.rule, TARGETS[target])
@@ -159,9 +164,13 @@ def convert(
         left += [model.names[name] for name in model.unread if name not in kept]
         rest = model.rest
         form = type(found).__name__
+    carried = [*rest] if whole else []
+    arrays |= {name: rest[name].read() for name in carried}
     if path is not None:
-        _write(path, arrays, converted, target, form=form, length=length, force=force)
-    return Conversion(arrays, converted, [*left, *rest])
+        short = [name for name in carried if rest[name].dtype == "bfloat16"]
+        record = _record(arrays, converted, target, form=form, length=length)
+        put(path, arrays, record, short=short, force=force)
+    return Conversion(arrays, converted, left if whole else [*left, *rest], carried)
 
 
 def _models(
@@ -184,7 +193,7 @@ def _models(
     except ValueError as error:  # of the layout that is read
         raise ValueError(str(error).replace("`target`", "`source_target`")) from None
     of_layers = {key for place in held.layers for key in place.names.values()}
-    rest = tuple(name for name in held.entries if name not in of_layers)
+    rest = {name: entry for name, entry in held.entries.items() if name not in of_layers}
     for place in held.layers:
         there = TARGETS[place.target]
         unread = {
@@ -228,16 +237,14 @@ def _proved(
     )
 
 
-def _write(
-    path: Path,
-    arrays: dict[str, np.ndarray],
+def _record(
+    arrays: Mapping[str, np.ndarray],
     converted: list[Converted],
     target: str,
     *,
     form: str,
     length: int | None,
-    force: bool,
-) -> None:
+) -> dict[str, str]:
     proofs = {"converted": json.dumps([layer._asdict() for layer in converted])}
     prefixes = [layer.prefix for layer in converted]
     names = [
@@ -245,5 +252,4 @@ def _write(
         for name in TARGETS[target].layout
         if any(prefix + name in arrays for prefix in prefixes)
     ]
-    record = recorded(proofs, target, names, form=form, length=length)
-    put(path, arrays, record, force=force)
+    return recorded(proofs, target, names, form=form, length=length)

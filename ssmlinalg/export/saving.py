@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +116,19 @@ def recorded(
 
 
 def put(
-    path: Path, arrays: Mapping[str, np.ndarray], record: dict[str, str], *, force: bool
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    record: dict[str, str],
+    *,
+    short: Collection[str] = (),
+    force: bool,
 ) -> dict[str, Any]:
-    """Write arrays with their record and the digest of both; the record as `load` gives it."""
+    """Write arrays with their record and the digest of both; the record as `load` gives it.
+
+    Arrays named in `short` are stored in bfloat16, see `checkpoints.write`.
+    """
     record = record | {_DIGEST: json.dumps(_digest(arrays, record))}
-    checkpoints.write(path, arrays, record, force=force)
+    checkpoints.write(path, arrays, record, short=short, force=force)
     return _decoded(record)
 
 
