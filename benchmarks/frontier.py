@@ -219,7 +219,7 @@ def wide_picture(path: Path) -> None:
             found = [perturb.lossless(legs, conditioning=K, modes=modes) for K in budgets]
             x = [one.condition for one in found]
             y = [one.transfer_error for one in found]
-            axis.loglog(x, y, "o-", color=colour, markersize=4, label=f"{width:g} modes a state")
+            axis.loglog(x, y, "o-", color=colour, markersize=4, label=f"M = {width:g} N")
             for kappa, error in zip(x, y, strict=True):
                 print(f"| {order} | {modes} | {kappa:.3f} | {error:.3g} |", flush=True)
         kept = [perturb.optimal(legs, conditioning=K) for K in BUDGETS]
@@ -232,6 +232,8 @@ def wide_picture(path: Path) -> None:
         axis.set_title(f"N = {order}", fontsize=9)
         axis.grid(color="#e8ebef")
         axis.set_xlabel("condition number of the eigenbasis")
+        axis.set_xticks([2, 4, 8, 16, 32, 64], labels=["2", "4", "8", "16", "32", "64"])
+        axis.set_xticks([], minor=True)
     axes[0].set_ylabel("largest deviation of the state")
     axes[0].legend(frameon=False)
     figure.tight_layout()

@@ -267,7 +267,7 @@ def test_what_has_no_parts_is_refused_with_the_nearest_counts() -> None:
         ssm.s5_ptd_init(16, blocks=2, modes=19)
 
 
-@pytest.mark.parametrize(("order", "modes"), [(20, 40), (31, 50), (33, 99)])
+@pytest.mark.parametrize(("order", "modes"), [(20, 40), (31, 50), (33, 99), (30, 300)])
 def test_norms_from_eigenvalues_are_those_of_the_matrices(order: int, modes: int) -> None:
     found = perturb.lossless(hippo.legs(order), conditioning=6, modes=modes)
     assert found.spectrum is not None
@@ -277,6 +277,22 @@ def test_norms_from_eigenvalues_are_those_of_the_matrices(order: int, modes: int
         expected = np.linalg.norm(matrix, 2)
         assert expected * (1 - 1e-5) <= norm <= expected * upper
     assert found.condition <= right * left <= found.condition * (upper + 2e-3)
+
+
+def test_norms_of_waves_have_the_mode_that_nothing_drives() -> None:
+    found = perturb.lossless(nplr("fout", 16), tau=0.05, modes=46)
+    assert found.spectrum is not None
+    right, left = gram.wide_norms(found.spectrum)
+    assert right == pytest.approx(np.linalg.norm(found.V, 2), rel=2 * gram.TOLERANCE)
+    assert left == pytest.approx(np.linalg.norm(found.V_inv, 2), rel=2 * gram.TOLERANCE)
+
+
+@pytest.mark.parametrize(("order", "modes"), [(2, 5000), (40, 1200)])
+def test_many_modes_a_state_are_well_conditioned(order: int, modes: int) -> None:
+    found = perturb.lossless(hippo.legs(order), conditioning=8, modes=modes)
+    assert found.condition == pytest.approx(np.linalg.cond(np.asarray(found.V)), rel=1e-9)
+    assert found.transfer_bound < 1e-15
+    assert found.facts["steps"] == 0
 
 
 def test_a_large_wide_v_is_made_on_demand() -> None:

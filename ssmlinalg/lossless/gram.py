@@ -153,7 +153,8 @@ def wide_norms(
     sensitive = weight * spectrum.sensitivity[kept]
     first = largest(weight, lambda fraction: report(fraction / 2))
     second = largest(sensitive, lambda fraction: report((1 + fraction) / 2))
-    return math.sqrt(max(1.0, first)), math.sqrt(max(1.0, second))
+    still = len(half) < len(spectrum.z) - upper  # a mode of its own direction
+    return math.sqrt(first), math.sqrt(max(second, float(still)))
 
 
 def _displaced(product: Callable[[Complex], Complex], phi: Complex) -> Callable[[Complex], Complex]:

@@ -102,12 +102,14 @@ class Lossless(Diagonalization):
         """kappa_2(V).
 
         For large orders from the eigenvalues alone: the Gram matrix of unit eigenvectors is known.
-        With more modes than states |V| |V_inv| from 1024 modes on, which is no less: by a
-        thousandth for chains, up to several times for the Fourier measures.
+        With more modes than states by singular values while N^2 M <= 1024^3, and beyond |V|
+        |V_inv|, which is no less: by a thousandth for chains, up to several times for the Fourier
+        measures.
         """
-        dense = gram.DENSE if self.wide else _DENSE
-        if self.spectrum is None or len(self.Lambda) <= dense:
-            return eigen.condition(self.V)
+        modes = len(self.Lambda)
+        dense = self.order**2 * modes <= gram.DENSE**3 if self.wide else modes <= _DENSE
+        if self.spectrum is None or dense:
+            return eigen.condition(np.asarray(self.V))
         if self.wide:
             right, left = self._norms
             return right * left
@@ -643,8 +645,7 @@ def _along(p: Real, tau: float, n: np.ndarray, k: np.ndarray) -> Real:
 
 
 def _by_lapack(plant: _LosslessSystem, tau: float, facts: dict[str, float]) -> Lossless:
-    P = plant.nplr.P
-    if len(P) > ORDER:
+    if plant.modes > ORDER:
         rule = f"beyond order {ORDER} eigenvalues must be in closed form"
         got = f"{plant.modes} eigenvalues that are not, at tau = {tau:g}"
         remedy = "Raise tau." if tau > 0 else "Take a positive tau."
