@@ -130,13 +130,14 @@ def _phi(z: Array, turned: Array, index: int) -> Array:
 def _expm1(z: Array) -> Array:
     """e^z - 1 for complex z from real functions, accurate relative to |e^z - 1|.
 
-    PyTorch has no complex expm1.
+    PyTorch has no complex expm1. Where e^z is 0 no term of the derivative is left to cancel.
     """
     xp = backend.library(z)
     x = xp.real(z)
     y = xp.imag(z)
-    real = xp.expm1(x) * xp.cos(y) - 2 * xp.sin(y / 2) ** 2
-    return backend.complex_of(real, xp.exp(x) * xp.sin(y))
+    size = xp.exp(x)
+    real = xp.expm1(x) - 2 * size * xp.sin(y / 2) ** 2
+    return backend.complex_of(real, size * xp.sin(y))
 
 
 _SMALL = 0.5

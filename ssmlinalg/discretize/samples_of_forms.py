@@ -43,23 +43,24 @@ def under_scheme(form: Any, scheme: Scheme) -> Any:
     form = _with_output(form)
     if kind(form).matrix:
         return _finished(form, partial(_of_matrix, form, scheme))
-    step = step_of(form)
-    z = step * form.A
-    turned = radians(double_words.turned(step, form.A), z) if scheme.exponential else z
-    return _finished(form, partial(_of_modes, form, scheme, z, turned))
+    with backend.quietly(form.A):  # an overflow is one of the samples, too
+        reach = scheme.reach(step_of(form), form.A)
+        z = reach * form.A
+        turned = radians(double_words.turned(reach, form.A), z) if scheme.exponential else z
+    return _finished(form, partial(_of_modes, form, scheme, reach, z, turned))
 
 
 def under_scheme_with_base(form: Any, scheme: Scheme) -> tuple[Any, tables.Base]:
     """A checked form of modes under a scheme, and the base of its powers; phases are found once."""
-    step = step_of(form)
-    with backend.quietly(form.A):  # an overflow is one of the samples, too
-        z = step * form.A
+    with backend.quietly(form.A):
+        reach = scheme.reach(step_of(form), form.A)
+        z = reach * form.A
         if not scheme.exponential:
-            base = scheme.base(step, form.A)
-            return _finished(form, partial(_of_modes, form, scheme, z, z)), base
-        words = double_words.turned(step, form.A)
+            base = scheme.base(reach, form.A)
+            return _finished(form, partial(_of_modes, form, scheme, reach, z, z)), base
+        words = double_words.turned(reach, form.A)
         turned = radians(words, z)
-    found = _finished(form, partial(_of_modes, form, scheme, z, turned))
+    found = _finished(form, partial(_of_modes, form, scheme, reach, z, turned))
     return found, tables.Base(inner(found).A, words, exponential=True)
 
 
@@ -142,8 +143,8 @@ def _of_matrix(form: Any, scheme: Scheme) -> Samples:
     return Samples(A, *(B if B is None else tap(B) for B in taps))
 
 
-def _of_modes(form: Any, scheme: Scheme, z: Array, turned: Array) -> Samples:
-    step = step_of(form)
+def _of_modes(form: Any, scheme: Scheme, reach: Array, z: Array, turned: Array) -> Samples:
+    step = reach if scheme.held else step_of(form)
     ports = kind(form).ports
     f, now, before = scheme.modes(z, turned)
 

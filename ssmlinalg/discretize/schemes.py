@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ground import backend, require
 from ..ground.backend import Array
-from ..powers import tables
+from ..powers import settled_steps, tables
 from ..products import generating_function
 from ..products.generating_function import Feedback
 from .exponential_integrators import first_phi, second_phi
@@ -36,21 +36,26 @@ class Scheme(NamedTuple):
     Attributes:
         modes: from z (..., n), and z modulo 2 pi i, to f(z) and the gains g(z).
         matrices: from step A (..., N, N) and step B (..., N, M) to A_d and B_d.
+        reach: from step and A to the step of z = step A: where f(z) settles as step grows, no
+            longer one than changes anything.
         base: from step and A to what f(z)^l is evaluated from, so that a power does not multiply
             the rounding of f(z) by l.
         inverse: from f(z) to z, to the slowest frequency of the many with one e^z.
         inverse_matrices: the same from A_d to step A, refused on the host where there is none.
         exponential: whether f(z) = e^z, for which `modes` needs z modulo 2 pi i.
+        held: whether the input is held over a step, so that step g(z) settles with f(z).
         low_rank: from Lambda, P, B and step of diag(Lambda) - P P^H to its samples, which are
             diagonal plus low rank too. None: the rule has no such form.
     """
 
     modes: Callable[[Array, Array], Samples]
     matrices: Callable[[Array, Array], Samples]
+    reach: Callable[[Array, Array], Array]
     base: Callable[[Array, Array], tables.Base]
     inverse: Callable[[Array], Array]
     inverse_matrices: Callable[[Array], Array]
     exponential: bool = True
+    held: bool = True
     low_rank: Callable[..., Feedback] | None = None
 
 
@@ -114,12 +119,15 @@ def weight_of_end(alpha: Any) -> float:
     return alpha
 
 
+def _whole(step: Array, A: Array) -> Array:
+    return step
+
+
 def fractional(alpha: float) -> Scheme:
     """The generalized bilinear transform with the weight alpha of the end of a step."""
 
     def modes(z: Array, turned: Array) -> Samples:
-        gain = 1 / (1 - alpha * z)
-        return Samples((1 + (1 - alpha) * z) * gain, gain)
+        return Samples(*tables.fraction_and_gain(z, alpha))
 
     def matrices(Z: Array, B: Array) -> Samples:
         xp = backend.library(Z)
@@ -142,27 +150,25 @@ def fractional(alpha: float) -> Scheme:
             backend.refuse_singular(below, float(np.finfo(below.dtype).eps))
         return backend.solve(below, A - identity)
 
+    reach = settled_steps.of_fractions if alpha else _whole
     base = partial(tables.fraction, alpha=alpha)
     feedback = partial(generating_function.bilinear, alpha=alpha)
     undone = (inverse, inverse_matrices)
-    return Scheme(modes, matrices, base, *undone, exponential=False, low_rank=feedback)
+    return Scheme(modes, matrices, reach, base, *undone, exponential=False, low_rank=feedback)
 
 
 _ONE_TAP = partial(_hold_matrices, taps=1)
-
-
 _TWO_TAPS = partial(_hold_matrices, taps=2)
-
-
-_IMPULSE = Scheme(_impulse_modes, _impulse_matrices, tables.exponential, _log, backend.logm)
+_EXPONENTIAL = (settled_steps.of_exponentials, tables.exponential, _log, backend.logm)
+_IMPULSE = Scheme(_impulse_modes, _impulse_matrices, *_EXPONENTIAL, held=False)
 
 
 SCHEMES: dict[str, Scheme] = {
-    "zoh": Scheme(_zoh_modes, _ONE_TAP, tables.exponential, _log, backend.logm),
+    "zoh": Scheme(_zoh_modes, _ONE_TAP, *_EXPONENTIAL),
     "bilinear": fractional(0.5),
     "forward": fractional(0.0),
     "backward": fractional(1.0),
     "impulse": _IMPULSE,
     "mamba": _IMPULSE,
-    "foh": Scheme(_foh_modes, _TWO_TAPS, tables.exponential, _log, backend.logm),
+    "foh": Scheme(_foh_modes, _TWO_TAPS, *_EXPONENTIAL),
 }

@@ -30,6 +30,7 @@ from ..forms import (
 from ..ground import backend, require
 from ..ground.backend import Array
 from ..powers import tables
+from ..powers.settled_steps import of_exponentials
 from ..products.linear_recurrences import continued, output_of_states, powers, states_of_inputs
 from .arguments import complex_like, one_field, real_signal, signal_axes, state_of_shape
 from .blocks import fold_blocks
@@ -278,7 +279,9 @@ def _modes_at(system: View, times: Array) -> Array:
     rows = reshaped(weights, 3, P * M, n)
 
     def block(_: tuple[()], times: Array) -> tuple[tuple[()], Array]:
-        powers = tables.exponential(times[..., None, :], A[..., :, None]).value
+        column = A[..., :, None]
+        reach = of_exponentials(times[..., None, :], column)
+        powers = tables.exponential(reach, column).value
         return (), output_of_states(rows, powers)
 
     together = np.broadcast_shapes(times.shape[:-1], A.shape[:-1])

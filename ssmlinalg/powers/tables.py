@@ -96,14 +96,38 @@ def fraction(step: Array, A: Array, alpha: float) -> Base:
         >>> fraction(np.array([0.5]), np.array([-2 + 0j]), 0.5).value.real.round(6)
         array([0.333333])
     """
-    z = step * A
-    value = (1 + (1 - alpha) * z) / (1 - alpha * z)
+    value, _ = fraction_and_gain(step * A, alpha)
     exact = double_words.scaled(step, A)
     start = 1 - alpha
     numerator = double_words.affine(start, exact, low=(1 - start) - alpha)
     denominator = double_words.affine(-alpha, exact)
     words = double_words.divide(numerator, denominator)
     return Base(value, words, exponential=False)
+
+
+def fraction_and_gain(z: Array, alpha: float) -> tuple[Array, Array]:
+    """(1 + (1 - alpha) z) / (1 - alpha z) and 1 / (1 - alpha z).
+
+    Differentiated as written, the first is a difference of terms that cancel to 4/z^2, and one of
+    them may underflow before the other. So its derivative is taken from the second.
+
+    Args:
+        z: complex (...).
+        alpha: at or above 0.
+
+    Returns:
+        Both (...).
+
+    Example:
+        >>> import numpy as np
+        >>> fraction_and_gain(np.array([-2 + 0j]), 0.5)
+        (array([0.+0.j]), array([0.5+0.j]))
+    """
+    gain = 1 / (1 - alpha * z)
+    value = (1 + (1 - alpha) * z) * gain
+    if alpha:
+        value = backend.constant(value) + (gain - backend.constant(gain)) / alpha
+    return value, gain
 
 
 def number(z: Array) -> Base:

@@ -13,6 +13,7 @@ from ..ground.backend import Array
 from ..kernels import kernel_at
 from ..kernels.arguments import complex_like, real_signal
 from ..kernels.blocks import fold_blocks
+from ..powers.settled_steps import of_exponentials
 from .realization import shared_axes
 from .transfer_functions import read_output
 
@@ -105,7 +106,8 @@ def _of_modes(system: View, times: Array) -> Array:
     B = system.B[..., None]
 
     def piece(_: tuple[()], t: Array) -> tuple[tuple[()], Array]:
-        x = t * phi1(*modulo_turns(t, A)) * B
+        reach = of_exponentials(t, A)
+        x = reach * phi1(*modulo_turns(reach, A)) * B
         return (), backend.real(read_output(system.C, x))
 
     held = math.prod(shared_axes((times, 1), (A, 1), (B, 1)))
