@@ -318,7 +318,13 @@ OTHER = np.array([[1.0], [1.5]])
         ),
         ("dss", DSS._replace(C=1e39 * DSS.C), ValueError, "`kernel.W` must fit float32"),
         ("dss", DSS._replace(D=np.zeros((3, 2))), ValueError, "one leading axis"),
-        ("dss-softmax", DSS, TypeError, "takes the form Recurrence; got Paired.*'dss'"),
+        ("dss-softmax", forms.unpair(DSS), TypeError, "takes the forms Recurrence and Paired; got"),
+        (
+            "dss-softmax",
+            DSS._replace(A=np.stack([DSS.A[0], 2 * DSS.A[1]])),
+            ValueError,
+            "share A up to",
+        ),
         (
             "dss-softmax",
             DLR._replace(A=0 * DLR.A),
@@ -329,7 +335,7 @@ OTHER = np.array([[1.0], [1.5]])
             "dss-softmax",
             DLR._replace(A=0 * DLR.A + 1),
             ValueError,
-            "sum over the length must not be 0.*A = 1",
+            "sum over the length must not be 0.*step A = 0",
         ),
         (
             "dss-softmax",

@@ -237,7 +237,7 @@ def test_a_direct_path_of_zeros_keeps_its_derivatives() -> None:
     u = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]], dtype=torch.float64)
     D = torch.zeros(2, 2, dtype=torch.float64)
 
-    def outputs(D: torch.Tensor) -> torch.Tensor:
+    def outputs(D: Any) -> Any:
         return kernels.scan(form._replace(D=D), u)[0]
 
     asked = D.clone().requires_grad_()
@@ -433,6 +433,78 @@ def test_groups_are_those_of_published_models() -> None:
     assert [len(group["params"]) for group in frozen] == [1, 0]
 
 
+def test_a_recipe_is_that_of_the_published_layer() -> None:
+    """Read from `export.TARGETS`: DSS trains its C at the rate of A, S4D has no B, S4D-Real none
+    of its own.
+    """
+    expected = {
+        "s4": [{"C", "D"}, {"log_decay", "frequency", "B", "P", "log_step"}],
+        "s4d-lin": [{"C", "D"}, {"log_decay", "frequency", "log_step"}],
+        "ptd": [{"C", "D"}, {"log_decay", "frequency", "log_step"}],
+        "dss": [{"D"}, {"C", "log_decay", "frequency", "log_step"}],
+        "dlr": [{"D"}, {"C", "log_decay", "frequency"}],
+        "lru": [{"C", "diagonal_D"}, {"log_decay", "frequency", "B"}],
+        "s5": [{"C", "diagonal_D"}, {"log_decay", "frequency", "B", "log_step"}],
+        "s5-ptd": [{"C", "diagonal_D"}, {"log_decay", "frequency", "B", "log_step"}],
+        "mamba": [{"log_decay", "D"}, set(), {"log_step"}],
+    }
+    for name, groups in expected.items():
+        layer = nn.SSM(2, order=8, init=name)
+        names = {id(parameter): key for key, parameter in layer.named_parameters()}
+        found = nn.param_groups(layer, lr=4e-3, weight_decay=0.01, recipe=name)
+        held = [{names[id(p)].partition(".")[2] for p in group["params"]} for group in found]
+        assert held == groups, name
+        rates = [(4e-3, 0.01), (1e-3, 0.0), (4e-3, 0.0)]
+        assert [(group["lr"], group["weight_decay"]) for group in found] == rates[: len(found)]
+    with pytest.raises(ValueError, match="s4d"):
+        nn.param_groups(nn.SSM(2, order=8), lr=1.0, recipe="s4dd")
+
+
+def softmax_kernel(A: Any, W: Any, step: Any, length: int) -> Any:
+    """Proposition 1(b) of DSS, as it is written."""
+    z = step[:, None] * A
+    powers = np.exp(z[..., None] * np.arange(length))
+    return np.einsum("hn,hnl->hl", W / A, powers / powers.sum(-1, keepdims=True)).real
+
+
+def test_a_window_makes_dss_the_softmax_kernel_of_its_paper_while_it_trains(tmp_path: Any) -> None:
+    layer = nn.SSM(WIDTH, order=8, init="dss", window=LENGTH)
+    u = signals()
+    optimizer = torch.optim.Adam(layer.parameters(), lr=1e-2)
+    for _ in range(5):
+        optimizer.zero_grad()
+        (layer(u) - u.roll(2, dims=1)).square().mean().backward()
+        optimizer.step()
+    assert_alike(by_samples(layer, u), layer(u))
+    held = {name: p.detach().double() for name, p in layer.named_parameters()}
+    A = torch.complex(-held["Paired.log_decay"].exp(), held["Paired.frequency"]).numpy()
+    B, C = (torch.view_as_complex(held[f"Paired.{name}"]).numpy() for name in "BC")
+    step = held["Paired.log_step"].exp().numpy()
+    expected = softmax_kernel(A, 2 * B * C, step, LENGTH)
+    found = kernel(forms.move(layer.form(), "numpy", dtype="float64"), LENGTH)
+    scale = np.abs(expected).max()
+    direct = held["Paired.D"].numpy()[:, None] * (np.arange(LENGTH) == 0)
+    # What float32 moves: a few eps of each mode, and of the sum that divides it.
+    assert np.abs(found - direct - expected).max() <= 64 * SINGLE * scale
+    layer.save(tmp_path / "layer.npz", target="dss-softmax")
+    again, record = export.load(tmp_path / "layer.npz")
+    assert record["length"] == LENGTH
+    assert np.abs(kernel(again, LENGTH) - found).max() <= 64 * SINGLE * scale
+    layer.save(tmp_path / "own.npz")
+    assert_alike(nn.SSM.from_checkpoint(tmp_path / "own.npz")(u), layer(u))
+
+
+def test_the_channels_of_dss_share_their_spectrum_and_leave_as_the_published_layer(
+    tmp_path: Any,
+) -> None:
+    layer = nn.SSM(WIDTH, order=8, init="dss")
+    assert dict(layer.named_parameters())["Paired.log_decay"].shape == (8,)
+    layer.save(tmp_path / "layer.npz", target="dss")
+    again, _ = export.load(tmp_path / "layer.npz")
+    found = kernel(forms.move(layer.form(), "numpy", dtype="float64"), LENGTH)
+    assert np.abs(kernel(again, LENGTH) - found).max() <= 64 * SINGLE * np.abs(found).max()
+
+
 @pytest.mark.parametrize("target", ["ssm", "s4d", "plain", "s4-diag"])
 def test_a_layer_is_saved_for_every_framework_and_read_again(target: str, tmp_path: Any) -> None:
     layer = nn.SSM(WIDTH, order=8, init="s4d-lin")
@@ -580,6 +652,17 @@ BAD = {
     "an unknown rule": (lambda _: nn.SSM(WIDTH, rule="zho"), ValueError, "zoh"),
     "a misspelt option": (lambda _: nn.SSM(WIDTH, conditionning=4.0), TypeError, "conditionning"),
     "a reversed interval": (lambda _: nn.SSM(WIDTH, step=(0.1, 0.01)), ValueError, "step"),
+    "a window of several inputs": (
+        lambda _: nn.SSM(WIDTH, 8, init="s5", window=9),
+        TypeError,
+        "window",
+    ),
+    "a window under another rule": (
+        lambda _: nn.SSM(WIDTH, 8, init="dss", window=9, rule="bilinear"),
+        ValueError,
+        "'zoh'",
+    ),
+    "a window of nothing": (lambda _: nn.SSM(WIDTH, 8, init="dss", window=0), ValueError, "window"),
     "an unknown field": (lambda _: nn.SSM(WIDTH, train=("dt",)), ValueError, "train"),
     "a matrix": (
         lambda _: nn.SSM.from_form(forms.to_dense(inits.s4_init(4, channels=2))),

@@ -37,6 +37,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from ..discretize import phi1
 from ..forms import Paired, Recurrence, check
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
@@ -60,7 +61,7 @@ SOFTMAX: Layout = {
     "D": ("f", (1, "H")),
 }
 TAKES_EXP = (Paired,)
-TAKES_SOFTMAX = (Recurrence,)
+TAKES_SOFTMAX = (Recurrence,)  # and Paired, which a conversion samples first
 
 # The kernel registers all it has without decay, at rates of its own (its argument `lr`).
 _TRAINING = {"kernel.log_dt": own_group("step = exp"), "kernel.W": own_group(), "D": MODEL}
@@ -170,7 +171,7 @@ def back_exp(arrays: Mapping[str, Array]) -> Paired:
     return check(Paired(A, np.full_like(A, 0.5), C, found["D"][0], step))
 
 
-def to_softmax(form: Recurrence, length: int) -> dict[str, np.ndarray]:
+def to_softmax(form: Recurrence | Paired, length: int) -> dict[str, np.ndarray]:
     """The arrays of version "softmax", for sequences of one length.
 
     Phases are known only to within whole turns: those that fit all channels are taken, the fewest.
@@ -178,7 +179,8 @@ def to_softmax(form: Recurrence, length: int) -> dict[str, np.ndarray]:
 
     Args:
         form: such as `dss_softmax_init` makes, with one leading axis of channels or none (H = 1).
-            The channels share A = e^{dt Lambda} up to a step dt each.
+            The channels share A = e^{dt Lambda} up to a step dt each. A `Paired` form, under
+            zero-order hold, shares A itself.
         length: L, the samples of a sequence.
 
     Returns:
@@ -197,8 +199,10 @@ def to_softmax(form: Recurrence, length: int) -> dict[str, np.ndarray]:
         {'kernel.log_dt': (1, 2), 'kernel.Lambda': (16, 2), 'kernel.W': (1, 1, 16, 2), 'D': (1, 1)}
     """
     length = require.integer("length", length)
-    remedy = "Start from dss_softmax_init; a Paired form goes to 'dss'."
-    expect(form, TAKES_SOFTMAX, "dss-softmax", remedy)
+    remedy = "Start from dss_softmax_init or dss_init."
+    expect(form, (*TAKES_SOFTMAX, Paired), "dss-softmax", remedy)
+    if isinstance(form, Paired):
+        return _of_modes(form, length)
     A, B, C, D = channels(form)
     if not np.all(A):
         rule = "A must not be 0, for the layer stores log A"
@@ -208,13 +212,32 @@ def to_softmax(form: Recurrence, length: int) -> dict[str, np.ndarray]:
         "kernel.log_dt": np.log(np.stack([step, step], axis=-1)),
         "kernel.Lambda": as_parts(Lambda),
     }
+    return _weighted(shared, weights(B, C), D, length)
+
+
+def _of_modes(form: Paired, length: int) -> dict[str, np.ndarray]:
+    """The arrays of version "softmax" for modes in continuous time, where no turn is lost."""
+    A, B, C, D, step = channels(form)
+    _check_shared(np.abs(A - A[0]) <= 16 * EPS * np.abs(A))
+    shared = {
+        "kernel.log_dt": np.log(np.stack([step, step], axis=-1)),
+        "kernel.Lambda": as_parts(A[0]),
+    }
+    z = step[:, None] * A
+    return _weighted(shared, 2 * weights(B, C) * step[:, None] * phi1(z, z), D, length)
+
+
+def _weighted(
+    shared: Mapping[str, np.ndarray], products: Complex, D: Real, length: int
+) -> dict[str, np.ndarray]:
+    """The arrays with the W that gives the modes the weights C B of a recurrence."""
     held = stored(shared, SOFTMAX)
-    _, scale = _normalized(held, length)
+    z, scale = _normalized(held, length)
     if not np.all(scale):
         where = first_index(scale == 0)
         rule = "Lambda and the sum over the length must not be 0, for the layer divides by them"
-        raise ValueError(f"{rule}; got A = {A[where]:g} at index {where}. Move it.")
-    W = weights(B, C) / scale
+        raise ValueError(f"{rule}; got step A = {z[where]:g} at index {where}. Move it.")
+    W = products / scale
     return held | stored({"kernel.W": as_parts(W)[None], "D": D[None]}, SOFTMAX)
 
 

@@ -109,6 +109,24 @@ def arrays_of(field: str, form: type) -> tuple[str, ...]:
     return ("log_step",) if field == "step" else (field,)
 
 
+def field_of(name: str) -> str:
+    """The field that an array holds: the inverse of `arrays_of`, "A" for the modes.
+
+    Args:
+        name: an array of `LAYOUT`.
+
+    Returns:
+        "A", "B", "C", "D", "P" or "step".
+
+    Example:
+        >>> field_of("Paired.log_decay"), field_of("Paired.log_step")
+        ('A', 'step')
+    """
+    form, _, array = name.partition(".")
+    fields = ("A", "step", "D", array)
+    return next(field for field in fields if array in arrays_of(field, NAMES[form]))
+
+
 def _layout(form: type) -> Layout:
     """The names of one form, with its axes."""
     names: Layout = {}

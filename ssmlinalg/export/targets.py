@@ -64,6 +64,44 @@ HOMES: dict[str, str] = dict.fromkeys(INITS, "s4d") | {
 }
 
 
+# How published layers begin the names of the arrays that hold a field.
+_HOLD = {
+    "A": ("Lam", "A_", "nu_", "theta_"),
+    "B": ("B", "gamma_"),
+    "C": ("C", "W"),
+    "D": ("D",),
+    "P": ("P",),
+    "step": ("log_dt", "inv_dt", "log_step", "dt_"),
+}
+
+
+def recipe(name: str) -> dict[str, dict[str, Any]]:
+    """How a published layer trains each field of a form.
+
+    Args:
+        name: one of `INITS`, for the layer that it was published with, or one of `TARGETS`.
+
+    Returns:
+        By field what `published.trains` returns. Fields that the layer does not have are absent.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> {field: rule["lr"] for field, rule in recipe("dss").items()}
+        {'step': 'ssm', 'C': 'ssm', 'D': 'model', 'A': 'ssm'}
+    """
+    name = require.known("recipe", name, TARGETS | HOMES)
+    training = TARGETS[HOMES.get(name, name)].training
+    found: dict[str, dict[str, Any]] = {}
+    for array, rule in training.items():
+        parts = array.split(".")
+        for field, starts in _HOLD.items():
+            if any(part.startswith(starts) for part in parts):
+                found.setdefault(field, rule)
+    return found
+
+
 def sized(target: str, length: int | None) -> dict[str, int]:
     """The `length` that `to` and `back` of a target take besides, where they take one."""
     if not TARGETS[target].sized:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..discretize import sampled, sampled_with_base
@@ -68,11 +70,35 @@ def dss_softmax(A: Array, C: Array, step: Array, length: int) -> Array:
         return backend.fitting(K + xp.flip(backwards, axis=-1))
 
 
+def normalized(form: Any, length: int) -> Any:
+    r"""The form whose kernel under zero-order hold is that of DSS (softmax), with W = C B.
+
+    .. math::  B'_n = \frac{B_n}{e^{L z_n} - 1}
+
+    Args:
+        form: modes in continuous time with one input, none of which grows.
+        length: L, the window.
+
+    Returns:
+        The form with another B.
+
+    Raises:
+        ValueError: for a mode that sums to 0 over the window, on the host, where exactly so.
+
+    Example:
+        >>> from ssmlinalg import dss_init, dss_softmax_init, kernel
+        >>> K = kernel(normalized(dss_init(4), 16), 16)
+        >>> bool(np.allclose(K, kernel(dss_softmax_init(4, length=16), 16)))
+        True
+    """
+    return form._replace(B=form.B / (form.A * _sums(form, length)))
+
+
 def _kernel(form: Diagonal, length: int) -> Array:
     return impulse_response(*sampled_with_base(form, rule="zoh"), length)
 
 
-def _sums(form: Diagonal, length: int) -> Array:
+def _sums(form: Any, length: int) -> Array:
     """The zero-order hold over the whole window, refused on the host where it is 0."""
     unit = backend.library(form.A).ones_like(form.A)
     window = sampled(form._replace(B=unit, step=length * form.step), rule="zoh").B

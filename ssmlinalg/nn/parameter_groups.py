@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from ..export.real_parameters import TRAINING
+from ..export.published import FIXED, MODEL, own_group
+from ..export.real_parameters import TRAINING, field_of
+from ..export.targets import recipe as published_recipe
 from ..ground import require
 from .long_convolutions import Hankel
 from .state_space_layer import SSM
 
 
 def param_groups(
-    model: torch.nn.Module, *, lr: float, weight_decay: float = 0.0, ssm_lr: float = 1e-3
+    model: torch.nn.Module,
+    *,
+    lr: float,
+    weight_decay: float = 0.0,
+    ssm_lr: float = 1e-3,
+    recipe: str | None = None,
 ) -> list[dict[str, Any]]:
     """Groups for any optimizer of PyTorch: A, B and the step at a rate of their own, no decay.
 
-    Which parameter belongs where is said by `export.real_parameters.TRAINING`. Frozen parameters
-    are left out.
+    Which parameter belongs where is said by `export.real_parameters.TRAINING`, or by the published
+    layer of a recipe. Parameters that do not train, or that this layer does not have, such as B of
+    S4D, are in no group, and so stay.
 
     Args:
         model: any module.
         lr: the learning rate of the rest of the model.
         weight_decay: the weight decay of the rest of the model.
         ssm_lr: the learning rate of A, B and the step.
+        recipe: a name in `INITS`, whose published layer says how each field of `SSM` is trained, or
+            one in `export.TARGETS`. None: A, B and the step have their own rate.
 
     Returns:
-        Two lists of parameters, each with its `lr` and `weight_decay`.
+        A group for the rest of the model, one for the parameters with a rate of their own, and
+        more where the recipe has other decays: lists of parameters, each with its `lr` and
+        `weight_decay`.
 
     Raises:
         TypeError: for what is no module.
+        ValueError: for an unknown recipe, and numbers out of range.
 
     Example:
         >>> from ssmlinalg.nn import Sequence
@@ -41,25 +55,38 @@ def param_groups(
     if not isinstance(model, torch.nn.Module):
         rule = "`model` must be a torch.nn.Module"
         raise TypeError(f"{rule}; got {type(model).__name__}. Pass the model itself.")
-    lr = require.real("lr", lr, above=0)
-    ssm_lr = require.real("ssm_lr", ssm_lr, above=0)
+    rates = {
+        "model": require.real("lr", lr, above=0),
+        "ssm": require.real("ssm_lr", ssm_lr, above=0),
+    }
     weight_decay = require.real("weight_decay", weight_decay)
-    own = {id(parameter) for module in model.modules() for parameter in _own(module)}
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    rest = [parameter for parameter in trained if id(parameter) not in own]
-    ssm = [parameter for parameter in trained if id(parameter) in own]
+    published = None if recipe is None else published_recipe(recipe)
+    own = {id(p): rule for module in model.modules() for p, rule in _rules(module, published)}
+    own_rate = own_group()
+    groups = {(rule["lr"], rule["weight_decay"]): [] for rule in (MODEL, own_rate)}
+    for parameter in model.parameters():
+        rule = own.get(id(parameter), MODEL)
+        if parameter.requires_grad and rule["trainable"]:
+            groups.setdefault((rule["lr"], rule["weight_decay"]), []).append(parameter)
     return [
-        {"params": rest, "lr": lr, "weight_decay": weight_decay},
-        {"params": ssm, "lr": ssm_lr, "weight_decay": 0.0},
+        {
+            "params": parameters,
+            "lr": rates[rate],
+            "weight_decay": weight_decay if decay == "model" else decay,
+        }
+        for (rate, decay), parameters in groups.items()
     ]
 
 
-def _own(module: torch.nn.Module) -> list[torch.nn.Parameter]:
-    """The parameters of a module that have a learning rate of their own."""
+def _rules(
+    module: torch.nn.Module, published: Mapping[str, Mapping[str, Any]] | None
+) -> list[tuple[torch.nn.Parameter, Mapping[str, Any]]]:
+    """The parameters of one layer with how each is trained."""
     if isinstance(module, Hankel):
-        return [module.log_step]
+        return [(module.log_step, own_group())]
     if not isinstance(module, SSM):
         return []
-    return [
-        parameter for name, parameter in module.named_parameters() if TRAINING[name]["lr"] == "ssm"
-    ]
+    named = module.named_parameters()
+    if published is None:
+        return [(parameter, TRAINING[name]) for name, parameter in named]
+    return [(parameter, published.get(field_of(name), FIXED)) for name, parameter in named]

@@ -12,7 +12,10 @@ from .. import inits
 from ..export import TARGETS
 from ..export.reader import contents, form_in
 from ..export.real_parameters import NAMES, TAKES
-from ..forms import batch, is_form, kind
+from ..forms import Diagonal, Paired, batch, is_form, kind
+from ..ground import require
+
+_SHARED = ("dss",)  # whose published layer has one spectrum for all channels
 
 
 def starting_form(
@@ -68,7 +71,39 @@ def starting_form(
 def _built(init: str, order: int, given: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
     takes = inits.options(init)
     given = {name: value for name, value in given.items() if name in takes and value is not None}
-    return inits.built(init, order, **given, **options).form
+    form = inits.built(init, order, **given, **options).form
+    return form._replace(A=form.A[0], B=form.B[0]) if init in _SHARED else form
+
+
+def checked_window(window: int | None, form: Any, rule: str) -> int | None:
+    """The window of a layer, refused for forms and rules whose modes it does not normalize.
+
+    Args:
+        window: a number of samples, or None.
+        form: what the layer starts as.
+        rule: how it is sampled.
+
+    Returns:
+        The window.
+
+    Raises:
+        TypeError: for forms that are not modes in continuous time with one input.
+        ValueError: for another rule than "zoh", and windows below 1.
+
+    Example:
+        >>> from ssmlinalg import dss_init
+        >>> checked_window(64, dss_init(4), "zoh")
+        64
+    """
+    if window is None:
+        return None
+    if type(form) not in (Diagonal, Paired):
+        said = "`window` must go with modes in continuous time and one input"
+        raise TypeError(f"{said}; got a {type(form).__name__}. Take init='dss', or no window.")
+    if rule != "zoh":
+        said = "`window` must go with rule 'zoh', as DSS (softmax) has it"
+        raise ValueError(f"{said}; got {rule!r}. Leave one of them out.")
+    return require.integer("window", window)
 
 
 def width_of(form: Any) -> int:

@@ -25,8 +25,9 @@ from ..kernels import (
     states,
     stepper,
 )
+from ..kernels.softmax import normalized
 from .signals import ambient, check_lengths, checked_signal, mask
-from .starting_forms import starting_form, stored, width_of
+from .starting_forms import checked_window, starting_form, stored, width_of
 
 FIELDS = ("A", "B", "C", "D", "step")
 Run = Callable[..., tuple[Tensor, Tensor]]
@@ -50,6 +51,7 @@ class SSM(torch.nn.Module):
         train: which of A, B, C, D and step are trained; "A" means P of a DPLR as well.
         decay: how the decay rate is written, a name in `export.real_parameters.DECAYS`.
         bidirectional: whether there is a second C, which reads the signal backwards.
+        window: the samples over which every mode is normalized, which makes "dss" DSS (softmax).
         seed: of C and the steps.
         **options: what the initialization takes besides, such as `conditioning` of "ptd".
 
@@ -74,6 +76,7 @@ class SSM(torch.nn.Module):
         train: Sequence[str] = FIELDS,
         decay: str = "exp",
         bidirectional: bool = False,
+        window: int | None = None,
         seed: int = 0,
         **options: Any,
     ) -> None:
@@ -85,6 +88,7 @@ class SSM(torch.nn.Module):
         form = starting_form(init, width, order, bidirectional=bidirectional, **drawn)
         self.form_name = type(form).__name__
         self._ports = kind(form).ports
+        self.window = checked_window(window, form, rule)
         arrays = real_parameters(form, decay=decay)
         held = {name: torch.nn.Parameter(_single(array)) for name, array in arrays.items()}
         self.add_module(self.form_name, torch.nn.ParameterDict(held))
@@ -150,7 +154,8 @@ class SSM(torch.nn.Module):
             >>> SSM(2, order=4, init="s4d-lin").form().A[0].imag
             tensor([0.0000, 3.1416], grad_fn=<SelectBackward0>)
         """
-        return form_of(self.form_name, dict(self._arrays.items()))
+        form = form_of(self.form_name, dict(self._arrays.items()))
+        return form if self.window is None else normalized(form, self.window)
 
     def forward(
         self,
@@ -254,6 +259,8 @@ class SSM(torch.nn.Module):
             >>> SSM(4, order=8).save("layer.safetensors", target="s4d")  # doctest: +SKIP
         """
         self.one_direction("save")
+        if export.TARGETS[require.known("target", target, export.TARGETS)].sized:
+            options = {"length": self.window, **options}
         export.save(path, self.form(), target, **options)
 
     def one_direction(self, what: str) -> None:
