@@ -180,6 +180,11 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "matrices.numerical_range": {"points": lambda: 4},
     "matrices.pseudospectral_abscissa": {"eps": lambda: 0.1},
     "matrices.pseudospectrum": {"x": lambda: np.array([0.0, 1.0]), "y": lambda: np.array([1.0])},
+    "matrices.proved_below": {
+        "B": lambda: np.ones(2),
+        "C": lambda: np.ones(2),
+        "level": lambda: 9.0,
+    },
     "matrices.window": {"points": lambda: 4},
     "nn.param_groups": {"model": lambda: torch.nn.Linear(2, 2), "lr": lambda: 1e-3},
     "perturb.column": {"iterations": lambda: 2},

@@ -21,7 +21,9 @@ from ssmlinalg.matrices import (
     condition_numbers,
     discs,
     enclose,
+    hinf,
     proved_abscissa,
+    proved_below,
 )
 
 mp = mpmath.MPContext()
@@ -367,3 +369,17 @@ def test_the_proof_holds_for_a_matrix_in_two_words(seed: int, order: int, power:
         assert proved_abscissa(A, rest) >= exact
     far = np.diag([-1.0, -2.0])
     assert -0.999 <= proved_abscissa(far, np.diag([1e-3, 0.0])) < -0.99
+
+
+@pytest.mark.parametrize("order", [1, 2, 5, 8])
+def test_a_gain_is_proved_to_stay_below_what_level_sets_bound(order: int) -> None:
+    pytest.importorskip("flint")
+    A, B, _ = hippo.legs(order)
+    C = np.random.default_rng(order).standard_normal((2, order))
+    gain = hinf(A, B, C)
+    assert proved_below(A, B, C, gain.upper * (1 + 1e-9))
+    assert not proved_below(A, B, C, gain.lower * (1 - 1e-9))
+    assert not proved_below(-A, B, C, 1e9)
+    turned = A + 3j * np.eye(order)  # the same gains at other frequencies
+    assert proved_below(turned, B, C, gain.upper * (1 + 1e-9))
+    assert not proved_below(turned, B, C, gain.lower * (1 - 1e-9))

@@ -35,6 +35,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "numerical_abscissa": matrices.numerical_abscissa,
     "numerical_range": lambda A: matrices.numerical_range(A, 5),
     "proved_abscissa": matrices.proved_abscissa,
+    "proved_below": lambda A: matrices.proved_below(A, A, A, 1e9),
     "pseudospectral_abscissa": lambda A: matrices.pseudospectral_abscissa(A, 1.0),
     "pseudospectrum": lambda A: matrices.pseudospectrum(A, X, X),
     "scaled_condition": matrices.scaled_condition,

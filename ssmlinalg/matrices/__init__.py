@@ -8,7 +8,7 @@ where are they, with proof       `discs`, `proved_abscissa`, `enclose`
 how far from normal              `departure`, `numerical_abscissa`, `numerical_range`
 where a perturbation moves them  `pseudospectrum`, `window`, `pseudospectral_abscissa`
 how large before it decays       `kreiss`, `transient_growth`
-how large, how far apart         `hinf`, `hinf_distance`
+how large, how far apart         `hinf`, `hinf_distance`; `proved_below`
 ===============================  ================================================================
 
 A matrix may be a NumPy array, an array of any other library on any device, or a nested list, of
@@ -17,7 +17,7 @@ integers or numbers of at most double precision; `ground.gate` makes all of them
 
 from ..ground.bounds import Bounds
 from .eigen import Condeig, condeig, condition, condition_numbers, scaled_condition
-from .enclosures import Enclosure, discs, enclose, proved_abscissa
+from .enclosures import Enclosure, discs, enclose, proved_abscissa, proved_below
 from .growth import kreiss, transient_growth
 from .h_infinity import hinf, hinf_distance
 from .nonnormality import Departure, NumericalRange, departure, numerical_abscissa, numerical_range
@@ -41,6 +41,7 @@ __all__ = [
     "numerical_abscissa",
     "numerical_range",
     "proved_abscissa",
+    "proved_below",
     "pseudospectral_abscissa",
     "pseudospectrum",
     "scaled_condition",

@@ -7,6 +7,7 @@ function           proves
 `proved_abscissa`  a bound of the real parts: negative is a proof of stability
 `proved_largest`   a bound of the eigenvalues of a Hermitian matrix
 `enclose`          discs of a few eps, for every A, repeated eigenvalues included
+`proved_below`     that a gain stays below a level, by exact arithmetic
 =================  =======================================================================
 
 `enclose` finds the roots of the exact characteristic polynomial, with python-flint.
@@ -21,7 +22,7 @@ import numpy as np
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS, TINY
-from ..ground.gate import summable, vector
+from ..ground.gate import numbers, summable, vector
 
 
 class Enclosure(NamedTuple):
@@ -247,6 +248,80 @@ def _largest(H: np.ndarray) -> float:
     with np.errstate(all="ignore"):
         d, Q = np.linalg.eigh(H)
     return _discs(H, Q, d + 0j).abscissa
+
+
+def proved_below(A: Array, B: Array, C: Array, level: float) -> bool:
+    r"""Whether exact arithmetic proves that the gain stays below a level at all frequencies.
+
+    .. math::  \sup_w |C (i w - A)^{-1} B|_2 < g \iff A \text{ is stable and }
+               \begin{pmatrix} A & B B^T / g^2 \\ -C^T C & -A^T \end{pmatrix}
+               \text{ has no eigenvalue on the imaginary axis.}
+
+    The matrix is one of integers over an integer, and the roots of its characteristic polynomial
+    are isolated. `hinf` bounds the gain to first order in rounding; this proves such a bound.
+
+    Args:
+        A: (N, N). Complex matrices stand for real ones of twice the order.
+        B: (N, M) or (N,).
+        C: (P, N) or (N,).
+        level: g, positive.
+
+    Returns:
+        True for a proof; False where there is none, since the gain reaches the level or comes
+        within 2^-200 of it.
+
+    Raises:
+        ImportError: if python-flint is missing.
+        TypeError: if the matrices hold no numbers of at most double precision.
+        ValueError: if they are not finite or do not fit together, or `level` is not positive.
+
+    Cost:
+        Exact integers, for order 2 N: 0.14 s for `legs` at N = 32, 1.5 s at N = 64.
+
+    Source:
+        Boyd, Balakrishnan & Kabamba 1989; FLINT 3 for the roots.
+
+    Example:
+        >>> one = [[1.0]]
+        >>> proved_below([[-1.0]], one, one, 1.0000001), proved_below([[-1.0]], one, one, 1.0)
+        (True, False)
+    """
+    level = require.real("level", level, above=0)
+    A = summable("A", A)
+    B = numbers("B", B)
+    C = numbers("C", C)
+    N = len(A)
+    require.shape("B", B.shape, f"(N,) or (N, M) with N = {N}", B.ndim in (1, 2) and len(B) == N)
+    rule = f"(N,) or (P, N) with N = {N}"
+    require.shape("C", C.shape, rule, C.ndim in (1, 2) and C.shape[-1] == N)
+    B = B.reshape(N, -1)
+    C = C.reshape(-1, N)
+    if any(np.iscomplexobj(array) for array in (A, B, C)):
+        A, B, C = (_realified(array) for array in (A, B, C))
+    if enclose(A).abscissa >= 0:
+        return False
+    import flint
+
+    F, _, f = _integers(A)
+    X, _, x = _integers(B)
+    Y, _, y = _integers(C)
+    p, q = level.as_integer_ratio()
+    whole = f * (x * p) ** 2 * y**2
+    H = np.block(
+        [
+            [F * (whole // f), X @ X.T * (q**2 * (whole // (x * p) ** 2))],
+            [-Y.T @ Y * (whole // y**2), -F.T * (whole // f)],
+        ]
+    )
+    with flint.ctx.workprec(256):
+        return all(not root.real.contains(0) for root, _ in _roots(flint, H))
+
+
+def _realified(array: np.ndarray) -> np.ndarray:
+    """X + iY as the real matrix of its action on real and imaginary parts."""
+    X = np.real(array)
+    Y = np.imag(array)
+    return np.block([[X, -Y], [Y, X]])
 
 
 def _discs(

@@ -91,7 +91,8 @@ def hinf(
         rounding forbids: the eigenvalues of H are those of some H + E, which moves the level by up
         to |E| (|x|^2 + |z|^2)/2, where x = (iw - A)^{-1} B u and z = (iw - A)^{-*} C^* v are state
         and costate at the singular vectors u, v of the gain. Twice that, with |E| = 4 sqrt(2N) eps
-        |H|_F, is included in `upper`: a bound to first order in eps, on a measured |E|.
+        |H|_F, is included in `upper`: a bound to first order in eps, on a measured |E|. It is no
+        proof in intervals: `proved_below` is one.
 
         ===============================================  ======================================
         system                                           gap

@@ -344,7 +344,7 @@ class Diagonalization:
 
     @property
     def transfer_bound(self) -> float:
-        """A number that |x~(iw) - x^(iw)| does not exceed at any w."""
+        """A number that |x~(iw) - x^(iw)| does not exceed at any w, to first order in rounding."""
         return self._deviation.upper
 
     def readout(self, c: Array) -> Array:
