@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import EPS, nplr
 
-from ssmlinalg import hippo, perturb
+from ssmlinalg import hippo, perturb, ptd_init
 from ssmlinalg.lossless import chain
 from ssmlinalg.systems import legs_state
 
@@ -153,3 +153,17 @@ def test_near_a_window_the_budget_is_kept_by_the_other_sign() -> None:
 def test_other_sizes_are_refused(tau: Any) -> None:
     with pytest.raises(ValueError, match="`tau` must"):
         perturb.lossless(hippo.legs(4), tau=tau)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4, 5, 6, 8, 12, 14])
+@pytest.mark.parametrize("budget", [2.0, 8.0, 100.0])
+def test_a_layer_has_a_pair_for_every_two_states(order: int, budget: float) -> None:
+    assert ptd_init(order, conditioning=budget).A.shape == ((order + 1) // 2,)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sign_asked_for_is_taken(sign: int) -> None:
+    for order in (2, 5, 8):
+        found = perturb.lossless(hippo.legs(order), conditioning=6, sign=sign)
+        assert np.sign(found.tau) == sign
+        assert found.condition <= 6

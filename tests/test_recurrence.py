@@ -239,7 +239,7 @@ def test_a_form_is_looked_at_once(name: str, monkeypatch: pytest.MonkeyPatch) ->
         require, "finite", lambda key, value: [looked.append(key), look(key, value)]
     )
     state = begin(sampled(form), 0)
-    monkeypatch.setattr(dense, "prefers_series", lambda *sizes: True)
+    monkeypatch.setattr(dense, "prefers_series", lambda *sizes, **kind: True)
     acts: dict[str, Callable[[], Any]] = {
         "": lambda: (kernel(form, 9), looked.clear(), kernel(form, 9, rule="bilinear")),
         "u": lambda: scan(form, u),

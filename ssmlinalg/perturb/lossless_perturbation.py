@@ -297,6 +297,7 @@ def lossless(
     *,
     conditioning: float | None = None,
     tau: float | None = None,
+    sign: int | None = None,
     modes: int | None = None,
     progress: Progress | None = None,
 ) -> Lossless:
@@ -345,6 +346,8 @@ def lossless(
         system: an `NPLR` form, real and lossless, with B in the span of P.
         conditioning: budget for kappa_2(V); 8 if neither it nor tau is given.
         tau: the size, instead of a budget; negative or in (0, 1].
+        sign: 1 or -1, the sign of tau where a budget is given. None: 0 where A keeps the budget,
+            else the sign that has the smaller transfer error.
         modes: how many modes M the model has, N if it is not given.
         progress: called with the "fraction" done while kappa(V) of a large order is measured.
 
@@ -389,6 +392,7 @@ def lossless(
         raise ValueError("give `conditioning` or `tau`, not both; got both. Leave one out.")
     if tau is not None:
         tau = _checked_tau(tau)
+    sign = _checked_sign(sign, tau)
     budget = require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
     plant = _lossless_system(nplr, _checked_modes(nplr, modes))
     if tau is not None:
@@ -396,7 +400,24 @@ def lossless(
             rule = "`tau` must be below 1 with more modes than states"
             raise ValueError(f"{rule}; got 1. Such modes do not decay; lower it.")
         return _at(plant, tau, {}, progress)
-    return _within(plant, budget, progress)
+    if sign is None:
+        return _within(plant, budget, progress)
+    found = _kept(plant, budget, sign, progress)
+    if found is None:
+        rule = "`conditioning` must be kept by a tau of the sign asked for"
+        raise ValueError(f"{rule}; got {budget:g} with {sign}. Take the other sign.")
+    return found
+
+
+def _checked_sign(sign: int | None, tau: float | None) -> int | None:
+    if sign is None:
+        return None
+    if tau is not None:
+        raise ValueError("give `sign` or `tau`, not both; got both. Leave one out.")
+    sign = require.integer("sign", sign, least=-1)
+    if abs(sign) != 1:
+        raise ValueError(f"`sign` must be 1 or -1; got {sign}. Choose one, or leave it out.")
+    return sign
 
 
 def _real_nplr(system: object) -> NPLR:
