@@ -148,7 +148,7 @@ one = np.eye(3)
 REFUSED: dict[str, tuple[type[Exception], Any]] = {
     "NaN": (ValueError, one * np.nan),
     "infinity": (ValueError, [[1, 0, 0], [0, np.inf, 0], [0, 0, 1]]),
-    "a rectangle": (ValueError, np.ones((2, 3))),
+    "a rectangle": (ValueError, np.ones((3, 2))),
     "a vector": (ValueError, [1, 2, 3]),
     "a stack": (ValueError, np.ones((2, 3, 3))),
     "a number": (ValueError, 3.0),
