@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -147,10 +148,23 @@ def test_near_a_window_the_budget_is_kept_by_the_other_sign() -> None:
     assert found.transfer_error < 1.05 / (2 * budget)
 
 
-@pytest.mark.parametrize("tau", [0.0, 1.5, math.nan, -math.inf])
+@pytest.mark.parametrize("tau", [0.0, 1.5, math.nan, -math.inf, -1e300, 5e-324, -1e-310])
 def test_other_sizes_are_refused(tau: Any) -> None:
     with pytest.raises(ValueError, match="`tau` must"):
         perturb.lossless(hippo.legs(4), tau=tau)
+
+
+@pytest.mark.parametrize(("order", "most"), [(2, 0.86), (4, 1.27), (8, 2.0130)])
+def test_a_deviation_flat_over_decades_is_bounded_in_little_memory(order: int, most: float) -> None:
+    """At a budget near 1 tau is about -10^7: millions of rectangles were within 1e-5 of the top."""
+    tracemalloc.start()
+    found = perturb.lossless(hippo.legs(order), conditioning=1.0000001)
+    bound = found.transfer_bound
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.tau < -1e6
+    assert found.transfer_error <= bound <= most
+    assert peak < 2**27
 
 
 @pytest.mark.parametrize("order", [3, 4, 5, 6, 8, 12, 14])

@@ -34,6 +34,7 @@ _SMALL = 16  # order up to which the sign of tau matters to the error outside wi
 _WORTH = 0.95  # of the error of a positive tau that a negative one has to be below
 _NARROW = 2  # steps that are usual; more tell of a window
 _LARGEST = 1e8  # a negative tau beyond which no further one is tried
+_LEAST = 1e-300  # a tau whose 2/tau is no number is smaller
 _DENSE = 256  # order up to which V is formed anyway
 _SAMPLE = 16  # columns (and rows) by which a residual is estimated beyond order 4096
 
@@ -257,7 +258,8 @@ class Lossless(Diagonalization):
         g = gain(self.system.B, P)
         if self.tau == 0:
             return Bounds(0.0, 0.0, 0.0)
-        if self.structure is None or g is None:
+        by_lapack = self.wide and self.spectrum is None  # poles are nearly multiple: so it tells
+        if self.structure is None or g is None or (by_lapack and len(self.Lambda) <= _DENSE):
             return super()._deviation
         if self.sigma >= 0 and self.tau == 1:  # undamped
             size = math.inf if g else 0.0
@@ -357,11 +359,11 @@ def lossless(
 
     Raises:
         TypeError: for what is no `NPLR` form, and for complex entries.
-        ValueError: for tau above 1 or 0, conditioning not above 1, both given, a system that is
-            not lossless (with its defect), B outside the span of P, a tau at which A + E cannot be
-            diagonalized in double precision, and beyond order 4096 a spectrum that is not in closed
-            form; for modes below N, or no multiple of N where the system is no chain, and tau = 1
-            or a budget too near 1 with more modes than states.
+        ValueError: for tau above 1 or 0, or not between 1e-300 and 1e8 in size, conditioning not
+            above 1, both given, a system that is not lossless (with its defect), B outside the span
+            of P, a tau at which A + E cannot be diagonalized in double precision, and beyond order
+            4096 a spectrum that is not in closed form; for modes below N, or no multiple of N where
+            the system is no chain, and tau = 1 or a budget too near 1 with more modes than states.
 
     Accuracy:
         Eigenvalues and B of `legs`, `lagt`, `tlagt` and the Fourier measures are closed forms with
@@ -438,6 +440,9 @@ def _checked_tau(tau: float) -> float:
     if tau > 1 or tau == 0:
         rule = "`tau` must lie in (0, 1] or be negative"
         raise ValueError(f"{rule}; got {tau:g}. 1 is already the normal part, 0 is HiPPO itself.")
+    if not _LEAST <= abs(tau) <= _LARGEST:
+        rule = f"`tau` must be between {_LEAST:g} and {_LARGEST:g} in size"
+        raise ValueError(f"{rule}; got {tau:g}. Beyond, rounding takes c = |2/tau - 1|.")
     return tau
 
 
