@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +268,16 @@ def test_kernels_of_a_file_are_fitted_and_written(tmp_path: Path, capsys: Any) -
     assert main(call.split()) == 2  # it exists
     assert main(f"fit {tmp_path}/h.npy --error 0".split()) == 2
     assert main(f"fit {tmp_path}/h.npy --key a --error 0.1".split()) == 2
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_layer_whose_modes_become_real_keeps_its_array_of_frequencies(order: int) -> None:
+    before = arrays_of("ssm")
+    found = shrink(before, order=order)
+    assert set(found.arrays) == set(before)
+    assert found.arrays["Paired.frequency"].shape == (CHANNELS, 1)
+    assert not found.arrays["Paired.frequency"].any()
+    (layer,) = found.layers
+    assert layer.order == order
+    assert layer.upper < math.inf
+    assert forms.kind(TARGETS["ssm"].back(found.arrays)).half

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import checkpoints, reduce
+from .. import checkpoints, forms, reduce
 from ..checkpoints import Entry
 from ..discretize import RULES
 from ..export.layer_search import Layer
@@ -262,7 +262,7 @@ def _gathered(
     for place, form, one in zip(places, before, found, strict=True):
         arrays = {}
         if states(one.form) < states(form):
-            arrays = _arrays(one.form, place)
+            arrays = _with_zeros(_arrays(one.form, place), place)
             _refuse_left(place, arrays)
         layers.append(_shrunk(place, form, one, arrays, goal))
         new |= {place.key(name): array for name, array in arrays.items()}
@@ -270,6 +270,32 @@ def _gathered(
     arrays = {name: new.pop(name) if name in new else entries[name].read() for name in entries}
     of_layers = {key for place in places for key in place.layer.names.values()}
     return Shrinking(arrays | new, layers, [name for name in entries if name not in of_layers])
+
+
+def _with_zeros(arrays: dict[str, np.ndarray], place: _Place) -> dict[str, np.ndarray]:
+    """The arrays, and those of zeros that a layout leaves out and the layer has: real modes."""
+    there = TARGETS[place.layer.target]
+    carried = _carried(place)
+    length = sized(place.layer.target, place.held.length)
+    said = there.back(carried | arrays, **length)
+    shapes = {place.entry(name).shape: arrays[name] for name in place.layer.names if name in arrays}
+    for name in place.layer.names:
+        like = shapes.get(place.entry(name).shape)
+        if name in arrays or name in there.unread or like is None:
+            continue
+        more = arrays | {name: np.zeros_like(like)}
+        if _same(there.back(carried | more, **length), said):
+            arrays = more
+    return arrays
+
+
+def _same(form: Any, other: Any) -> bool:
+    """Whether two forms hold the same numbers."""
+    if type(form) is not type(other):
+        return False
+    if not forms.is_form(form):
+        return np.array_equal(form, other)
+    return all(_same(own, its) for own, its in zip(form, other, strict=True))
 
 
 def _refuse_left(place: _Place, arrays: Mapping[str, np.ndarray]) -> None:
