@@ -223,6 +223,20 @@ def test_a_model_of_an_order_that_is_given_has_it(
     assert found.least <= order
 
 
+def test_no_model_of_an_order_is_worse_than_none_or_than_as_many_modes_as_samples() -> None:
+    """By its shift a late echo, or a growing kernel, was fitted worse than by nothing at all."""
+    at = np.arange(64.0)
+    late = np.where(at > 40, 0.9 ** (at - 40), 0)
+    noise = np.random.default_rng(3).normal(size=64)
+    for h in (late, noise, np.eye(64)[40], np.exp(5 * at), np.array([0, 0, 5.0])):
+        length = len(h)
+        for order in (1, 2, length - 1, length):
+            found = reduce.fit(h, order=order)
+            assert found.order <= order
+            assert found.upper <= (1 if order < length - 1 else 1e-9) + 64 * EPS * length
+            assert found.lower <= found.upper
+
+
 @given(seeds, st.integers(1, 12), st.floats(1e-9, 1.0))
 def test_filters_of_few_taps_and_channels_of_zero_have_a_model(
     seed: int, length: int, error: float

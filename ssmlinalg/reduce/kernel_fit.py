@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,7 @@ _BELOW = {"l1": 0.02, "l2": 0.03, "sup": 0.1}
 _ONE_BY_ONE = 24  # below, orders are tried one after the other
 _FASTEST_GROWTH = 300.0  # by e^300 in the window
 _MANY_MODES = 256  # beyond, kappa takes longer than the fit
+_FOUND = 1e-8  # relative; a fit as near is not given up for as many modes as samples
 _AT_REST = 0.5  # the node of a mode of weight 0
 
 
@@ -189,7 +191,7 @@ def _channel(h: np.ndarray, asked: Goal, growing: bool) -> Problem:
 def _searched(channels: list[Problem], order: int | None, progress: Progress | None) -> list[Sums]:
     """A model of each channel; once each has one, an interrupt keeps the best."""
     found = [_first(channel, order) for channel in channels]
-    improve = _fewer if order is None else _nearer
+    improve = _fewer if order is None else partial(_nearer, order=order)
     with suppress(KeyboardInterrupt):
         for k, channel in enumerate(channels):
             for sums, better in improve(channel, found[k]):
@@ -234,11 +236,17 @@ def _start(channel: Problem, order: int) -> Sums:
     return solved(samples, rates, single)
 
 
-def _nearer(channel: Problem, start: Sums) -> Iterator[tuple[Sums, bool]]:
-    """The model, refined at its order."""
-    if len(start.rates):
-        sums = refined(channel.samples, start, goal=0.0)
-        yield sums, sums.error < start.error
+def _nearer(channel: Problem, start: Sums, order: int) -> Iterator[tuple[Sums, bool]]:
+    """The model refined at its order, and what is nearer still: none, or as many as samples."""
+    if not len(start.rates):
+        return
+    samples = channel.samples
+    error = start.error
+    for sums in (refined(samples, start, goal=0.0), _start(channel, 0)):
+        yield sums, sums.error < error
+        error = min(error, sums.error)
+    if len(samples.values) <= order and error > _FOUND * channel.size:
+        yield on_a_circle(samples), True
 
 
 def _fewer(channel: Problem, best: Sums) -> Iterator[tuple[Sums, bool]]:
