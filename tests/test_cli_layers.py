@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from strategies import EPS
 
-from ssmlinalg import INITS, checkpoints, export
+from ssmlinalg import INITS, checkpoints, export, kernel
 from ssmlinalg.cli import main
 
 
@@ -287,3 +288,22 @@ def test_an_interruption_while_the_command_line_loads_is_no_traceback() -> None:
         [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60
     )
     assert (found.returncode, found.stderr) == (130, "ssmlinalg: interrupted; nothing was begun.\n")
+
+
+@pytest.mark.parametrize("goal", [("--error", "1e-4"), ("--order", "6")])
+def test_fit_writes_a_model_of_kernels_that_have_to_be_searched(
+    goal: tuple[str, str], tmp_path: Path, capsys: Any
+) -> None:
+    at = np.arange(64.0)
+    h = np.stack([1 / (1 + at) ** 2, np.cos(at / 3) * np.exp(-(at**1.5) / 40)])
+    np.save(tmp_path / "kernels.npy", h)
+    written = tmp_path / "model.safetensors"
+    command = ["fit", str(tmp_path / "kernels.npy"), *goal, "-o", str(written), "--json"]
+    assert main(command) == 0
+    said = out(capsys)["channels"]
+    assert [each["order"] >= each["least"] > 0 for each in said] == [True, True]
+    found = export.TARGETS["plain"].back(
+        {name: entry.read() for name, entry in checkpoints.read(written).entries.items()}
+    )
+    misses = np.sum(np.abs(kernel(found, 64) - h), axis=-1) / np.sum(np.abs(h), axis=-1)
+    assert np.all(misses <= [each["upper"] + 64 * EPS for each in said])

@@ -292,3 +292,12 @@ def test_a_hankel_model_has_the_next_hankel_value_as_its_error(seed, order, disc
     apart = difference(modes_of(form), modes_of(small.form))
     error = np.ldexp(hankel_values(apart)[0, 0], apart.exponents()[0])
     assert np.isclose(error, sigma[order], rtol=1e-7, atol=1e-10 * sigma[0])
+
+
+@pytest.mark.parametrize("method", [reduce.balanced, reduce.hankel, reduce.h2, reduce.modal])
+def test_a_form_whose_step_is_a_plain_number_is_reduced_as_one_of_arrays(method: Any) -> None:
+    A = np.array([-1 + 1j, -2 + 0j])
+    plain: Any = Paired(A, np.ones(2), np.ones(2), 0.5, 0.1)  # pyright: ignore
+    arrays = Paired(*(np.asarray(field) for field in plain))
+    for goal in ({"order": 1}, {"order": 2}, {"error": 0.3}):
+        assert method(plain, **goal).upper == method(arrays, **goal).upper

@@ -100,5 +100,6 @@ def _array(path: Path, key: str | None) -> Any:
     return entries[key].read()
 
 
-def _said(*, channel: int, channels: int, order: int, error: float) -> str:
-    return f"fitting channel {channel + 1} of {channels}: order {order}, error {error:.3g}"
+def _said(*, channel: int, channels: int, least: int, order: int, error: float) -> str:
+    where = f"fitting channel {channel + 1} of {channels}"
+    return f"{where}: order {order} (at least {least}), error {error:.3g}"

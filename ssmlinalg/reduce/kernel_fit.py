@@ -94,7 +94,7 @@ def fit(
             below 1; "l2"; or "sup".
         relative: whether errors are divided by the norm of the channel.
         growing: whether modes may grow, |z| > 1. Else all have |z| < 1.
-        progress: called with channel, channels, order and error after each model that is tried.
+        progress: called with channel, channels, least, order and error after each model tried.
 
     Returns:
         A `Reduction` of float64 on the host. `form` is a `PairedRecurrence`, or a `Recurrence` for

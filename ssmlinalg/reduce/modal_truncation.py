@@ -11,7 +11,7 @@ from .modal_gramians import eigenvalues_of, hankel_values
 from .modal_models import method_for, reduction
 from .order_search import found
 from .poles import Poles
-from .real_systems import RealSystems, most_states
+from .real_systems import RealSystems, most_states, readable
 from .reduction import Reduction
 
 
@@ -59,6 +59,7 @@ def modal(
         >>> set(small.form.A) < set(form.A), small.upper > small.lower
         (True, True)
     """
+    form = readable(form)
     systems = eigenvalues_of(form)
     asked = goal(order, error, norm, relative=relative, most=most_states(form))
     shares = _shares(systems, norm)
