@@ -22,25 +22,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import jax as jax
-    from .long_convolutions import Hankel as Hankel
-    from .long_convolutions import SGConv as SGConv
-    from .parameter_groups import param_groups as param_groups
-    from .real_arithmetic import FixedLength as FixedLength
-    from .real_arithmetic import RealStep as RealStep
-    from .residual_stack import Block as Block
-    from .residual_stack import Sequence as Sequence
-    from .state_space_layer import SSM as SSM
+    from .long_convolutions import Hankel, SGConv
+    from .parameter_groups import param_groups
+    from .real_arithmetic import FixedLength, RealStep
+    from .residual_stack import Block, Sequence
+    from .state_space_layer import SSM
 
-_FILES = {
-    "SSM": "state_space_layer",
-    "SGConv": "long_convolutions",
-    "Hankel": "long_convolutions",
-    "Block": "residual_stack",
-    "Sequence": "residual_stack",
-    "param_groups": "parameter_groups",
-    "RealStep": "real_arithmetic",
-    "FixedLength": "real_arithmetic",
+_NAMES = {
+    "state_space_layer": ("SSM",),
+    "long_convolutions": ("SGConv", "Hankel"),
+    "residual_stack": ("Block", "Sequence"),
+    "parameter_groups": ("param_groups",),
+    "real_arithmetic": ("RealStep", "FixedLength"),
 }
+_FILES = {name: file for file, names in _NAMES.items() for name in names}
 __all__ = [
     "SSM",
     "Block",

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ..ground import require
 from ..kernels import convolve, hope, hope_recurrence, sgconv, sgconv_norm, sgconv_scales, stepper
-from .signals import ambient, checked_signal
+from .signals import SinglePrecision, ambient, checked_signal
 
 
-class SGConv(torch.nn.Module):
+class SGConv(SinglePrecision):
     r"""A convolution whose kernel has scales, each twice as coarse and `decay` times as strong.
 
     .. math::  K = \frac{1}{|K_0|} [k_0, k_1, \dots], \qquad
@@ -48,9 +48,10 @@ class SGConv(torch.nn.Module):
         self.width = require.integer("width", width)
         self.length = require.integer("length", length)
         scales = sgconv_scales(self.length, dimension)
+        require.room("the kernel", 4 * self.width * self.length, host=True)
         drawn = torch.Generator().manual_seed(require.integer("seed", seed, least=0))
         self.weights = torch.nn.Parameter(torch.randn(width, scales, dimension, generator=drawn))
-        self.decay = torch.nn.Parameter(torch.full((width,), float(decay)))
+        self.decay = torch.nn.Parameter(torch.full((width,), require.real("decay", decay)))
         self.D = torch.nn.Parameter(torch.randn(width, generator=drawn))
         with torch.no_grad():
             norm = sgconv_norm(self.weights, decay=self.decay)
@@ -85,7 +86,7 @@ class SGConv(torch.nn.Module):
         return _outputs(u, self.D, lambda length: self.kernel())
 
 
-class Hankel(torch.nn.Module):
+class Hankel(SinglePrecision):
     r"""A convolution whose kernel is learnt as the entries of a Hankel operator: HOPE.
 
     .. math::  G(z) = \sum_{n=1}^N h_n z^{-n}, \qquad
@@ -156,17 +157,17 @@ class Hankel(torch.nn.Module):
         with torch.no_grad():
             advance = stepper(hope_recurrence(self.h, self.log_step.exp()))
 
+        @torch.no_grad()
         def run(u: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-            with torch.no_grad():
-                y, after = advance(u, state)
-                return y + self.D * u, after
+            y, after = advance(u, state)
+            return y + self.D * u, after
 
         return run
 
 
 def _outputs(u: Tensor, D: Tensor, kernel: Callable[[int], Tensor]) -> Tensor:
     """The signals convolved with a kernel of their length, and D of them."""
-    checked_signal(u, len(D))
+    checked_signal(u, len(D), D)
     x = u.to(D.dtype).mT
     y = convolve(x, kernel(x.shape[-1])) + D[:, None] * x
     return ambient(y.mT, u)

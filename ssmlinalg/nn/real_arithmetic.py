@@ -11,6 +11,7 @@ from ..discretize import sampled
 from ..forms import Delayed, batch, kind, view
 from ..ground import require
 from ..kernels import kernel
+from .signals import checked_signal
 from .state_space_layer import SSM
 
 
@@ -64,6 +65,7 @@ class RealStep(torch.nn.Module):
             >>> RealStep(SSM(4, order=8)).initial_state(2).shape
             torch.Size([2, 4, 8])
         """
+        batch_size = require.integer("batch_size", batch_size)
         return torch.zeros(batch_size, *self.lead, self.B.shape[-2])
 
     def forward(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,11 +119,13 @@ class FixedLength(torch.nn.Module):
         length = require.integer("length", length)
         with torch.no_grad():
             K = kernel(layer.form(), length, rule=layer.rule).flip(-1)
+        self.width = layer.width
         self.groups = 1 if K.ndim == 3 else layer.width
         self.register_buffer("weight", K if K.ndim == 3 else K[:, None])
 
     def forward(self, u: Tensor) -> Any:
         """The outputs (batch, L, H) for signals (batch, L, H) of that length."""
+        checked_signal(u, self.width, self.weight)
         most = self.weight.shape[-1]
         require.shape("u", tuple(u.shape), f"(batch, L, H) with L <= {most}", u.shape[1] <= most)
         past = torch.nn.functional.pad(u.mT, (self.weight.shape[-1] - 1, 0))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..ground import require
-from .signals import checked_signal, mask
+from .signals import checked_signal, mask, same_type
 from .state_space_layer import SSM
 
 Run = Callable[..., tuple[Tensor, Any]]
@@ -42,6 +42,9 @@ class Block(torch.nn.Module):
         require.instance("layer", layer, torch.nn.Module, "Give a layer, such as nn.SSM(width).")
         if not 0 <= require.real("dropout", dropout) < 1:
             raise ValueError(f"`dropout` must lie in [0, 1); got {dropout}. Give 0 for none.")
+        rule = "`layer` must say its `width`"
+        if not isinstance(getattr(layer, "width", None), int):
+            raise TypeError(f"{rule}; got a {type(layer).__name__}. Set layer.width.")
         self.width = layer.width
         self.norm = NORMS[require.known("norm", norm, NORMS)](layer.width)
         self.layer = layer
@@ -63,6 +66,8 @@ class Block(torch.nn.Module):
             TypeError: what the layer raises.
             ValueError: what the layer raises.
         """
+        checked_signal(u, self.width, self.mix.weight)
+        same_type(u, self.mix.weight)
         given = options if state is None else {"state": state, **options}
         y = self.layer(self._normed(u), **given)
         if options.get("return_state"):
@@ -82,13 +87,16 @@ class Block(torch.nn.Module):
         Example:
             >>> y, state = Block(SSM(4, order=8)).recurrence()(torch.zeros(2, 4))
         """
+        if not hasattr(self.layer, "recurrence"):
+            got = f"one of {type(self.layer).__name__}, whose kernel has no state"
+            raise TypeError(f"a block that streams must hold an SSM or Hankel; got {got}. Use one.")
         kept = copy.deepcopy(self).eval()
         advance = kept.layer.recurrence()
 
+        @torch.no_grad()
         def run(u: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-            with torch.no_grad():
-                y, state = advance(kept._normed(u[:, None])[:, 0], state)
-                return kept._mixed(u, y), state
+            y, state = advance(kept._normed(u[:, None])[:, 0], state)
+            return kept._mixed(u, y), state
 
         return run
 
@@ -143,12 +151,12 @@ class Sequence(torch.nn.Module):
             require.known("pool", pool, POOLS)
         self.pool = pool
         self.d_input = require.integer("d_input", d_input)
+        width = require.integer("width", width)
+        first = require.integer("seed", seed, least=0)
+        seeds = range(first, first + require.integer("depth", depth))
+        layers = [SSM(width, seed=seed, **options) for seed in seeds]
         self.encoder = torch.nn.Linear(d_input, width)
-        layers = [
-            SSM(width, seed=seed + k, **options) for k in range(require.integer("depth", depth))
-        ]
-        blocks = [Block(layer, norm=norm, dropout=dropout) for layer in layers]
-        self.blocks = torch.nn.ModuleList(blocks)
+        self.blocks = torch.nn.ModuleList(Block(x, norm=norm, dropout=dropout) for x in layers)
         self.norm = torch.nn.LayerNorm(width)
         self.decoder = torch.nn.Linear(width, require.integer("d_output", d_output))
 
@@ -167,7 +175,12 @@ class Sequence(torch.nn.Module):
             TypeError: what `SSM` raises.
             ValueError: what `SSM` raises.
         """
-        checked_signal(u, self.d_input)
+        checked_signal(u, self.d_input, self.encoder.weight)
+        same_type(u, self.encoder.weight)
+        beside = ("reset", "steps", "step_scale")
+        if wrong := options.keys() - set(beside):
+            rule = f"a model must be given lengths, {', '.join(beside)} beside its signal"
+            raise TypeError(f"{rule}; got {', '.join(wrong)}. For states take `recurrence`.")
         if lengths is not None:
             options["lengths"] = lengths
         x = self.encoder(u)
@@ -191,30 +204,27 @@ class Sequence(torch.nn.Module):
         kept = copy.deepcopy(self).eval()
         steps = [block.recurrence() for block in kept.blocks]  # pyright: ignore[reportCallIssue]
 
+        @torch.no_grad()
         def run(u: Tensor, state: Any = None) -> tuple[Tensor, Any]:
             states, total, count = ([None] * len(steps), 0, 0) if state is None else state
-            with torch.no_grad():
-                x = kept.encoder(u)
-                after = []
-                for advance, before in zip(steps, states, strict=True):
-                    x, last = advance(x, before)
-                    after.append(last)
-                x = kept.norm(x)
-                total = total + x
-                count = count + 1
-                y = kept.decoder(total / count if kept.pool == "mean" else x)
-            return y, (after, total, count)
+            x = kept.encoder(u)
+            after = []
+            for advance, before in zip(steps, states, strict=True):
+                x, last = advance(x, before)
+                after.append(last)
+            x = kept.norm(x)
+            total = total + x
+            count = count + 1
+            return kept.decoder(total / count if kept.pool == "mean" else x), (after, total, count)
 
         return run
 
     def _pooled(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         if self.pool is None:
             return x
-        if self.pool == "last":
-            if lengths is None:
-                return x[:, -1]
-            return x[torch.arange(len(x), device=x.device), lengths - 1]
         if lengths is None:
-            return x.mean(dim=1)
+            return x[:, -1] if self.pool == "last" else x.mean(dim=1)
+        if self.pool == "last":
+            return x[torch.arange(len(x), device=x.device), lengths - 1]
         counts = mask(lengths, x.shape[1])[..., None]
         return (x * counts).sum(dim=1) / lengths[:, None]

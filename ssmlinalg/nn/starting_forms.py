@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import inits
 from ..export import TARGETS
+from ..export.channels import on_host
 from ..export.reader import contents, form_in
 from ..export.real_parameters import NAMES, TAKES
 from ..forms import Diagonal, Paired, batch, is_form, kind
@@ -51,27 +52,35 @@ def starting_form(
         (2, 3, 4)
     """
     if is_form(init):
-        if options:
-            rule = "a layer that starts from a form must be given no options of an initialization"
-            raise TypeError(f"{rule}; got {', '.join(options)}. Build the form with them.")
-        form = init
-        got = width_of(form)
-        if got != width:
-            rule = f"`init` must be a form of {width} channels"
-            raise ValueError(f"{rule}; got {got}. Take SSM.from_form.")
-        return form._replace(C=np.stack([form.C, form.C])) if bidirectional else form
-    given = {"channels": width, "step": step, "seed": seed}
-    form = _built(init, order, given, options)
-    if not bidirectional:
-        return form
-    other = _built(init, order, given | {"seed": seed + 1}, options)
-    return form._replace(C=np.stack([form.C, other.C]))
+        form = _given(init, width, options if step is None else {"step": step, **options})
+        future = form
+    else:
+        require.known("init", init, inits.INITS)
+        drawn = {"channels": width, "step": step}
+        form = _built(init, order, seed, {**drawn, **options})
+        future = _built(init, order, seed + 1, {**drawn, **options}) if bidirectional else form
+    return form._replace(C=np.stack([form.C, future.C])) if bidirectional else form
 
 
-def _built(init: str, order: int, given: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+def _given(form: Any, width: int, options: Mapping[str, Any]) -> Any:
+    """A form that was given, on the host."""
+    if options:
+        rule = "a layer that starts from a form must be given no options of an initialization"
+        raise TypeError(f"{rule}; got {', '.join(options)}. Build the form with them.")
+    got = width_of(form)
+    if got != width:
+        rule = f"`init` must be a form of {width} channels"
+        raise ValueError(f"{rule}; got {got}. Take SSM.from_form.")
+    return on_host(form)
+
+
+def _built(init: str, order: int, seed: int, options: Mapping[str, Any]) -> Any:
+    """The form of an initialization; without `step` and `seed` where it draws none."""
     takes = inits.options(init)
-    given = {name: value for name, value in given.items() if name in takes and value is not None}
-    form = inits.built(init, order, **given, **options).form
+    drawn = {"step", "seed", "channels"} - set(takes)
+    given = {"seed": seed, **options}
+    given = {k: v for k, v in given.items() if k not in drawn and (k, v) != ("step", None)}
+    form = inits.built(init, order, **given).form
     return form._replace(A=form.A[0], B=form.B[0]) if init in _SHARED else form
 
 
@@ -143,19 +152,7 @@ def width_of(form: Any) -> int:
     return int(lead[0])
 
 
-class Stored(NamedTuple):
-    """A layer of a file.
-
-    Attributes:
-        form: the form that it computes with.
-        rule: the rule by which it samples; None where the file does not say.
-    """
-
-    form: Any
-    rule: str | None
-
-
-def stored(path: str | os.PathLike[str], layer: str | None) -> Stored:
+def stored(path: str | os.PathLike[str], layer: str | None) -> tuple[Any, str | None]:
     """A layer of a checkpoint, of any target.
 
     Args:
@@ -163,7 +160,8 @@ def stored(path: str | os.PathLike[str], layer: str | None) -> Stored:
         layer: the start of the names of its arrays; None for a file with one layer.
 
     Returns:
-        The form, and the rule of the target.
+        The form that it computes with, and the rule by which it samples, None where the file does
+        not say.
 
     Raises:
         FileNotFoundError: where there is no file.
@@ -174,7 +172,7 @@ def stored(path: str | os.PathLike[str], layer: str | None) -> Stored:
         >>> from ssmlinalg import export, s4d_lin_init
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = export.save(f"{folder}/a.npz", s4d_lin_init(8, channels=2), "s4d")
-        ...     stored(f"{folder}/a.npz", None).rule
+        ...     stored(f"{folder}/a.npz", None)[1]
         'zoh'
     """
     held = contents(path, layer=layer)
@@ -183,4 +181,4 @@ def stored(path: str | os.PathLike[str], layer: str | None) -> Stored:
         rule = "`layer` must be the start of the names of one layer"
         raise ValueError(f"{rule}; got {layer!r}, where there are {got}. Choose one of them.")
     place = held.layers[0]
-    return Stored(form_in(held, place), TARGETS[place.target].rule)
+    return form_in(held, place), TARGETS[place.target].rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -26,14 +26,14 @@ from ..kernels import (
     stepper,
 )
 from ..kernels.softmax import normalized
-from .signals import ambient, check_lengths, checked_signal, mask
+from .signals import SinglePrecision, ambient, check_beside, check_scale, checked_signal, mask
 from .starting_forms import checked_window, starting_form, stored, width_of
 
 FIELDS = ("A", "B", "C", "D", "step")
 Run = Callable[..., tuple[Tensor, Tensor]]
 
 
-class SSM(torch.nn.Module):
+class SSM(SinglePrecision):
     r"""A bank of linear state space models between real signals, stable whatever is learnt.
 
     .. math::  x_l = \bar A x_{l-1} + \bar B u_l, \qquad y_l = \mathrm{Re}\, C x_l + D u_l
@@ -84,8 +84,9 @@ class SSM(torch.nn.Module):
         self.width = require.integer("width", width)
         self.rule = require.known("rule", rule, RULES)
         self.bidirectional = require.switch("bidirectional", bidirectional)
-        drawn = {"step": step, "seed": seed, **options}
-        form = starting_form(init, width, order, bidirectional=bidirectional, **drawn)
+        seed = require.integer("seed", seed, least=0)
+        given = {"bidirectional": bidirectional, "step": step, "seed": seed, **options}
+        form = starting_form(init, width, order, **given)
         self.form_name = type(form).__name__
         self._ports = kind(form).ports
         self.window = checked_window(window, form, rule)
@@ -94,7 +95,7 @@ class SSM(torch.nn.Module):
         self.add_module(self.form_name, torch.nn.ParameterDict(held))
         require.listed("train", train, str, 'Write train=("C", "D").')
         self._train_only(tuple(train))
-        self._kept: _Kept | None = None
+        self._kept: tuple[Any, Tensor] | None = None  # a kernel, and what it is the kernel of
 
     @classmethod
     def from_form(cls, form: Any, **options: Any) -> Self:
@@ -139,10 +140,8 @@ class SSM(torch.nn.Module):
         Example:
             >>> SSM.from_checkpoint("model.safetensors", layer="blocks.0.ssm.")  # doctest: +SKIP
         """
-        found = stored(path, layer)
-        if found.rule is not None:
-            options = {"rule": found.rule, **options}
-        return cls.from_form(found.form, **options)
+        form, rule = stored(path, layer)
+        return cls.from_form(form, **(options if rule is None else {"rule": rule, **options}))
 
     def form(self) -> Any:
         """The form that the layer computes with, on its device and differentiable.
@@ -188,6 +187,7 @@ class SSM(torch.nn.Module):
             ValueError: for shapes that do not fit.
         """
         self._check_call(u, state=state, lengths=lengths, reset=reset, steps=steps)
+        require.switch("return_state", return_state)
         form = self._scaled(step_scale)
         x = u.to(self._arrays["C"].dtype).mT
         if lengths is not None:
@@ -215,13 +215,7 @@ class SSM(torch.nn.Module):
         """
         self.one_direction("recurrence")
         with torch.no_grad():
-            advance = stepper(self.form(), rule=self.rule)
-
-        def run(u: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-            with torch.no_grad():
-                return advance(u, state)
-
-        return run
+            return torch.no_grad()(stepper(self.form(), rule=self.rule))
 
     def initial_state(self, batch_size: int) -> Tensor:
         """The state of a system at rest.
@@ -285,10 +279,6 @@ class SSM(torch.nn.Module):
         both = ", bidirectional" if self.bidirectional else ""
         return f"width={self.width}, form={self.form_name}, rule={self.rule!r}{both}"
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        """Move or cast, but never to 16 bits: a frequency of 8 bits is another model."""
-        return super()._apply(lambda tensor: _wide(fn(tensor), tensor), recurse)
-
     @property
     def _arrays(self) -> torch.nn.ParameterDict:
         return getattr(self, self.form_name)
@@ -314,6 +304,8 @@ class SSM(torch.nn.Module):
         if not kind(form).continuous:
             rule = "`step_scale` must go with a model in continuous time"
             raise TypeError(f"{rule}; got one of {self.form_name}. Leave it out.")
+        if isinstance(step_scale, Tensor):
+            check_scale(step_scale, tuple(form.step.shape))
         return form._replace(step=form.step * step_scale)
 
     def _convolved(self, form: Any, x: Tensor) -> Tensor:
@@ -343,13 +335,10 @@ class SSM(torch.nn.Module):
             return kernel(form, length, rule=self.rule)
         versions = [(p.data_ptr(), p._version) for p in self.parameters()]
         scaled = getattr(form, "step", form.D)
-        if self._kept is not None:
-            kept = self._kept
-            if kept.key == (length, versions) and torch.equal(kept.step, scaled):
-                return kept.kernel
-        found = kernel(form, length, rule=self.rule)
-        self._kept = _Kept((length, versions), scaled, found)
-        return found
+        key = (length, versions, scaled.tolist())
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, kernel(form, length, rule=self.rule))
+        return self._kept[1]
 
     def _run(
         self,
@@ -378,44 +367,21 @@ class SSM(torch.nn.Module):
         """(batch, L) with the axis of channels, where each has a state of its own."""
         return signal if self._ports else signal[:, None, :]
 
-    def _check_call(self, u: Tensor, **given: Tensor | None) -> None:
+    def _check_call(self, u: Tensor, state: Tensor | None, **given: Tensor | None) -> None:
         """Refuse what does not fit the layer, before any work."""
-        checked_signal(u, self.width)
-        if u.device != self._arrays["C"].device:
-            got = f"{u.device} and {self._arrays['C'].device}"
-            raise ValueError(f"`u` must be where the layer is; got {got}. Move one of them.")
+        checked_signal(u, self.width, self._arrays["C"])
         present = [name for name, value in given.items() if value is not None]
-        for name in present:
-            require.instance(name, given[name], Tensor, "Call torch.as_tensor.")
-        sizes = {"lengths": u.shape[:1], "reset": u.shape[:2], "steps": u.shape[:2]}
-        for name in present:
-            if name in sizes:
-                wanted = tuple(sizes[name])
-                got = tuple(given[name].shape)  # pyright: ignore[reportOptionalMemberAccess]
-                require.shape(name, got, f"{wanted} as `u` has it", got == wanted)
-        if given["lengths"] is not None:
-            check_lengths(given["lengths"], u.shape[1])
-        if set(present) - {"lengths"}:
-            self.one_direction(f"forward with {', '.join(present)}")
-        if len(set(present) - {"state"}) > 1:
+        if len(present) > 1:
             rule = "a call must have one of lengths, reset and steps"
             raise TypeError(f"{rule}; got {', '.join(present)}. Leave the others out.")
-
-
-class _Kept(NamedTuple):
-    """A kernel, and what it is the kernel of."""
-
-    key: Any
-    step: Tensor
-    kernel: Tensor
+        for name in present:
+            check_beside(name, given[name], u)
+        if state is not None:
+            require.instance("state", state, Tensor, "Call torch.as_tensor.")
+            present.append("state")
+        if set(present) - {"lengths"}:
+            self.one_direction(f"forward with {', '.join(present)}")
 
 
 def _single(array: np.ndarray) -> Tensor:
     return torch.tensor(array, dtype=torch.get_default_dtype())
-
-
-def _wide(moved: Tensor, before: Tensor) -> Tensor:
-    """The tensor where it was moved to, in at least single precision."""
-    if moved.is_floating_point() and moved.element_size() < 4:
-        return before.to(moved.device)
-    return moved

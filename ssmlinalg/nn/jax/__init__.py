@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from ...discretize import Rule
-from ...export.real_parameters import form_of, real_parameters
-from ...forms import kind
-from ...ground import require
+from ...discretize import RULES, Rule
+from ...export.real_parameters import NAMES, form_of, real_parameters
+from ...forms import batch, kind
+from ...ground import backend, require
 from ...inits import Step
 from ...kernels import convolve, kernel, scan, stepper
+from ..signal_axes import check_axes
 from ..starting_forms import starting_form
 
 __all__ = ["apply", "form", "init", "step"]
@@ -61,6 +64,9 @@ def init(
         ['Paired']
     """
     width = require.integer("width", width)
+    for name in options.keys() & {"bidirectional", "window", "seed"}:
+        got = "no option of a layer in JAX" if name != "seed" else "the key in its place"
+        raise TypeError(f"`{name}` must be given to nn.SSM of PyTorch; got {got}. Leave it out.")
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
     start = starting_form(init, width, order, step=step, seed=seed, **options)
     arrays = real_parameters(start, decay=decay)
@@ -82,8 +88,11 @@ def form(params: Parameters) -> Any:
         >>> form(params).A.shape
         (4, 8)
     """
+    if not isinstance(params, Mapping) or len(params) != 1 or not params.keys() <= NAMES.keys():
+        rule = "`params` must be what `init` returned, arrays below the name of a form"
+        raise TypeError(f"{rule}; got {require.said(params)}. Give all of it.")
     ((name, arrays),) = params.items()
-    return form_of(name, arrays)
+    return form_of(name, {key: backend.widened(array) for key, array in arrays.items()})
 
 
 def apply(
@@ -115,7 +124,11 @@ def apply(
         >>> apply(params, jnp.zeros((2, 100, 4))).shape
         (2, 100, 4)
     """
+    require.known("rule", rule, RULES)
+    require.switch("return_state", return_state)
     system = form(params)
+    u = _signal(u)
+    check_axes(u.shape, _width(system), "(..., length, width)", u.ndim >= 2)
     x = jnp.swapaxes(u, -1, -2).astype(system.D.dtype)
     if return_state or state is not None or kind(system).ports:
         y, state = scan(system, x, state, rule=rule)
@@ -149,4 +162,27 @@ def step(
         >>> params = init(jax.random.key(0), 4, 16)
         >>> y, state = step(params, jnp.zeros((2, 4)))
     """
-    return stepper(form(params), rule=rule)(u, state)
+    require.known("rule", rule, RULES)
+    system = form(params)
+    u = _signal(u)
+    width = _width(system)
+    fits = u.ndim > 0 and u.shape[-1] == width
+    require.shape("u", u.shape, f"(..., width) with width = {width}", fits)
+    if state is not None:
+        require.instance("state", state, (jax.Array, np.ndarray), "Give what `step` returned.")
+        rest = (*u.shape[:-1], *batch(system), system[0].shape[-1])
+        require.shape("state", state.shape, f"{rest} beside this `u`", state.shape == rest)
+    y, after = stepper(system, rule=rule)(u.astype(system.D.dtype), state)
+    return y.astype(u.dtype), after
+
+
+def _signal(u: Any) -> jax.Array:
+    """A signal of real numbers as an array of JAX."""
+    require.instance("u", u, (jax.Array, np.ndarray), "Call jax.numpy.asarray.")
+    if not jnp.issubdtype(u.dtype, jnp.floating):
+        raise TypeError(f"`u` must hold real numbers; got {u.dtype}. Call u.astype(float).")
+    return jnp.asarray(u)
+
+
+def _width(system: Any) -> int:
+    return system.B.shape[-1] if kind(system).ports else batch(system)[-1]

@@ -7,6 +7,8 @@ from typing import Any
 import equinox
 import jax
 
+from ...discretize import RULES
+from ...ground import require
 from . import Parameters, apply, init, step
 
 
@@ -33,7 +35,7 @@ class EquinoxSSM(equinox.Module):
         self, width: int, order: int = 64, *, key: jax.Array, rule: str = "zoh", **options: Any
     ) -> None:
         self.params = init(key, width, order, **options)
-        self.rule = rule
+        self.rule = require.known("rule", rule, RULES)
 
     def __call__(self, u: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         """The outputs (length, width) for a signal (length, width)."""

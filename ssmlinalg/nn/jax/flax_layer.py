@@ -7,6 +7,8 @@ from typing import Any
 import jax
 from flax import nnx
 
+from ...discretize import RULES
+from ...ground import require
 from . import Parameters, apply, init, step
 
 
@@ -31,7 +33,7 @@ class FlaxSSM(nnx.Module):
     ) -> None:
         ((self.form_name, arrays),) = init(rngs.params(), width, order, **options).items()
         self.arrays = nnx.Dict({name: nnx.Param(array) for name, array in arrays.items()})
-        self.rule = rule
+        self.rule = require.known("rule", rule, RULES)
 
     def __call__(self, u: jax.Array) -> jax.Array:
         """The outputs (batch, length, width) for signals (batch, length, width)."""
