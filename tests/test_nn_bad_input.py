@@ -110,6 +110,16 @@ FORM = inits.s4d_lin_init(4, channels=2)
 BUILT: dict[str, tuple[Any, type[Exception], str]] = {
     "an init that is no name": (lambda: nn.SSM(2, init=None), ValueError, "`init` must be one of"),
     "a step beside a form": (lambda: nn.SSM(2, init=FORM, step=0.1), TypeError, "step"),
+    "a step of a model without one": (
+        lambda: nn.SSM(2, 8, init="lru", step=0.1),
+        TypeError,
+        "step",
+    ),
+    "a step of each channel": (
+        lambda: nn.SSM(3, 8, step=cast("Any", np.array([0.1, 0.2, 0.3]))),
+        ValueError,
+        "`step` must be a number or a pair",
+    ),
     "a layer without width": (lambda: nn.Block(torch.nn.Linear(2, 2)), TypeError, "width"),
     "a stream of SGConv": (
         lambda: nn.Block(nn.SGConv(2, 9)).recurrence(),

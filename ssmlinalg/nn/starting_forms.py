@@ -51,14 +51,14 @@ def starting_form(
         >>> starting_form("s4d-lin", 3, 8, bidirectional=True).C.shape
         (2, 3, 4)
     """
+    options = options if step is None else {"step": step, **options}
     if is_form(init):
-        form = _given(init, width, options if step is None else {"step": step, **options})
+        form = _given(init, width, options)
         future = form
     else:
         require.known("init", init, inits.INITS)
-        drawn = {"channels": width, "step": step}
-        form = _built(init, order, seed, {**drawn, **options})
-        future = _built(init, order, seed + 1, {**drawn, **options}) if bidirectional else form
+        form = _built(init, order, width, seed, options)
+        future = _built(init, order, width, seed + 1, options) if bidirectional else form
     return form._replace(C=np.stack([form.C, future.C])) if bidirectional else form
 
 
@@ -74,13 +74,11 @@ def _given(form: Any, width: int, options: Mapping[str, Any]) -> Any:
     return on_host(form)
 
 
-def _built(init: str, order: int, seed: int, options: Mapping[str, Any]) -> Any:
-    """The form of an initialization; without `step` and `seed` where it draws none."""
+def _built(init: str, order: int, width: int, seed: int, options: Mapping[str, Any]) -> Any:
+    """The form of an initialization, drawn with a seed where it draws anything."""
     takes = inits.options(init)
-    drawn = {"step", "seed", "channels"} - set(takes)
-    given = {"seed": seed, **options}
-    given = {k: v for k, v in given.items() if k not in drawn and (k, v) != ("step", None)}
-    form = inits.built(init, order, **given).form
+    drawn = {name: value for name, value in (("channels", width), ("seed", seed)) if name in takes}
+    form = inits.built(init, order, **drawn, **options).form
     return form._replace(A=form.A[0], B=form.B[0]) if init in _SHARED else form
 
 
