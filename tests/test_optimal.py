@@ -37,7 +37,7 @@ TO_BEAT = {
 
 
 def test_the_usual_orders_and_budgets_are_kept() -> None:
-    usual = itertools.product((4, 6, 8, 16, 32, 64, 128, 256), (4.0, 8.0, 16.0))
+    usual = itertools.product((4, 6, 8, 16, 24, 32, 48, 64, 96, 128, 256), (4.0, 8.0, 16.0))
     assert set(usual) == perturb.kept()
 
 

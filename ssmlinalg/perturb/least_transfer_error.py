@@ -56,8 +56,8 @@ def optimal(
     signs of tau and some more), or from `minimize` where the system is not lossless, and ends in a
     local minimum. For `legs` the deviation is then 0.4 to
     0.7 of that of `lossless`, and `error_floor` says how much is left to gain at most. For `legs`
-    of order 4, 6, 8, 16, 32, 64, 128 and 256 with K = 4, 8 and 16 results are kept with the package
-    (benchmarks/optimal.py makes them again) and returned at once.
+    of order 4, 6, 8, 16, 24, 32, 48, 64, 96, 128 and 256 with K = 4, 8 and 16 results are kept with
+    the package (benchmarks/optimal.py makes them again) and returned at once.
 
     With `modes` M > N, V is N x M and the search starts from `lossless` with as many. It takes what
     the budget leaves it; `weight_amplification` tells whether modes cancel: for `legs` of order 8,

@@ -102,7 +102,7 @@ def method_for_matrices(
 ) -> Method:
     """A method that cuts a member down to an order; the whole is kept as it is."""
     orders = orders_of(members)
-    norms = [_measure(each, goal.norm, None) for each in members]
+    norms = [_size(each, goal.norm) for each in members]
 
     def propose(member: int, order: int) -> Realized | None:
         if order == orders[member]:
@@ -143,6 +143,12 @@ def _measure(member: Member, norm: str, model: Realized | Realization | None) ->
         second = _form(model, discrete=member.discrete)
         found = getattr(systems, f"{norm}_distance")(first, second)
     return float(getattr(found, "upper", found))
+
+
+def _size(member: Member, norm: str) -> float:
+    """The norm of a member, from below."""
+    found: Any = getattr(systems, f"{norm}_norm")(_form(member.given, discrete=member.discrete))
+    return float(getattr(found, "lower", found))
 
 
 def _form(model: Any, *, discrete: bool) -> Any:

@@ -38,7 +38,7 @@ def method_for(systems: RealSystems, sigma: Real, goal: Goal, propose: Propose) 
     return Method(
         orders=systems.order,
         lower=np.ldexp(lower_bounds(systems, sigma, goal.norm), units[:, None]),
-        size=np.ldexp(norm_of(systems, goal.norm).upper, units),
+        size=np.ldexp(norm_of(systems, goal.norm).lower, units),
         propose=proposed,
         error=error,
     )

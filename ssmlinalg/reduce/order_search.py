@@ -17,7 +17,7 @@ class Method(NamedTuple):
     Attributes:
         orders: (m,), the states of each member.
         lower: (m, N + 1), the error that no model of each order gets below, falling.
-        size: (m,), the norm of each member.
+        size: (m,), the norm of each member, from below.
         propose: the model of a member and an order, None where the method has none.
         error: bounds (k,) from above on the errors of models of the members (k,).
     """
