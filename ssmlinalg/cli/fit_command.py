@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import ssmlinalg
@@ -75,10 +74,11 @@ def fit(
         )
     if output is not None:
         ssmlinalg.convert(found.form, target, output=output, length=h.shape[-1], force=force)
-    rows = [*zip(*(np.ravel(figures) for figures in found[1:6]), strict=True)]
+    figures = (ssmlinalg.ground.backend.to_numpy(each).ravel().tolist() for each in found[1:6])
+    rows = [*zip(*figures, strict=True)]
     if as_json:
         names = found._fields[1:6]
-        channels = [{name: x.item() for name, x in zip(names, row, strict=True)} for row in rows]
+        channels = [dict(zip(names, row, strict=True)) for row in rows]
         print_json({"channels": channels, "file": None if output is None else str(output)})
         return
     print_table(f"kernels of {kernels}", _HEADS, [(k, *row) for k, row in enumerate(rows)])

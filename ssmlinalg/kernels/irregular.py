@@ -100,7 +100,8 @@ def scan_irregular(
     first = state_of_shape(state, (*lead, A.shape[-1]), A)
     clocked.samples(steps[..., :1])  # a rule that does not fit is refused here
     with backend.quietly(u):
-        last, y = fold_blocks(clocked.run, first, (u, steps), math.prod(first.shape))
+        held = 2 * math.prod(first.shape)  # states, and as many samples of the modes
+        last, y = fold_blocks(clocked.run, first, (u, steps), held)
     return backend.fitting(y), backend.fitting(last)
 
 

@@ -104,8 +104,8 @@ def roots_of_copies(
 
     Example:
         >>> y, phi = roots_of_copies(0, 1.0, 2, math.log(4.0))  # Phi = (y - 1)/(y + 1)
-        >>> ((y - 1) / (y + 1)).round(6), phi.round(6)
-        (array([0.+2.j]), array([0.+2.j]))
+        >>> ((y - 1) / (y + 1)).imag.round(6), phi.imag.round(6)
+        (array([2.]), array([2.]))
     """
     cell = np.repeat(np.arange(K + 1), copies)
     fall = 2 * math.pi / copies * (np.tile(np.arange(copies), K + 1) + (1 - copies % 2) / 2)

@@ -15,9 +15,9 @@ With more modes than states, the feedback tau P^T x passes further sections Psi 
 which the input reaches through it alone. The eigenvalues solve Phi Psi = -c, and the first N
 entries of the eigenvectors are those of the system as before,
 
-.. math::  x = (s - A)^{-1} P, \qquad |x|^2 = rac{|\Phi|^2 - 1}{-4 \operatorname{Re}(s - \sigma)},
-           \qquad V^{-1}_{j \cdot} \propto rac{2}{\Phi L'} P^T (s - A)^{-1}, \qquad
-           L' = rac{d \log \Phi \Psi}{d s},
+.. math::  x = (s - A)^{-1} P, \qquad |x|^2 = \frac{|\Phi|^2 - 1}{-4 \operatorname{Re}(s - \sigma)},
+           \qquad V^{-1}_{j \cdot} \propto \frac{2}{\Phi L'} P^T (s - A)^{-1}, \qquad
+           L' = \frac{d \log \Phi \Psi}{d s},
 
 N columns of the inverse of the whole: a right inverse of these N rows.
 """

@@ -253,7 +253,7 @@ def _largest(H: np.ndarray) -> float:
 def proved_below(A: Array, B: Array, C: Array, level: float) -> bool:
     r"""Whether exact arithmetic proves that the gain stays below a level at all frequencies.
 
-    .. math::  \sup_w |C (i w - A)^{-1} B|_2 < g \iff A \text{ is stable and }
+    .. math::  \sup_w |C (i w - A)^{-1} B|_2 < g \Leftrightarrow A \text{ is stable and }
                \begin{pmatrix} A & B B^T / g^2 \\ -C^T C & -A^T \end{pmatrix}
                \text{ has no eigenvalue on the imaginary axis.}
 

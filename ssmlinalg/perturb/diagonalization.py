@@ -283,7 +283,7 @@ class Diagonalization:
 
         .. math::  \left( \sum_j
                    \frac{|\tilde B_j \lambda_j|^2\, |v_j|^2}{4 |\operatorname{Re} \lambda_j|^3}
-                   \Big/ \int_0^\infty |\tilde x(t)|^2\, dt \right)^{1/2}, \qquad
+                   / \int_0^\infty |\tilde x(t)|^2\, dt \right)^{1/2}, \qquad
                    \tilde x(t) = \sum_j \tilde B_j v_j e^{\lambda_j t} .
 
         Kernels are c x~(t) with c normal; lambda_j becomes lambda_j (1 + epsilon_j), |epsilon_j| =

@@ -156,7 +156,7 @@ def proved_unit_columns(law: ProvedLaw) -> float:
     Unit columns are not the best scaling. With K_j the condition numbers of the eigenvalues, the
     squares of the columns' lengths where V^T V = I, kappa is at most sqrt(max K/min K) larger, and
 
-    .. math::  	frac12 \log rac{\max K}{\min K} \le (1 - 	ext{exponent}) \log c'
+    .. math::  \tfrac12 \log \frac{\max K}{\min K} \le (1 - \text{exponent}) \log c'
 
     is shown for all c' from 1 on, on intervals, until it fails or c' = law.c.
 

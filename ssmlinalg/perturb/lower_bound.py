@@ -215,7 +215,7 @@ def energies(A: Array, P: Array, S: Array, rate: float, *, group: int, bins: int
     Example:
         >>> one = np.eye(1)
         >>> energies(-one, one / 2, one, 3.0, group=1, bins=3).ravel()  # int e^{-2t} dt = 1/2
-        array([0.375  , 0.09375, 0.02344])
+        array([0.375    , 0.09375  , 0.0234375])
     """
     unit = rate * np.eye(len(A))
     step = np.linalg.matrix_power(np.linalg.solve(unit - A, unit + A), group)

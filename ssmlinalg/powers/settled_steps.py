@@ -47,8 +47,8 @@ def of_exponentials(step: Array, A: Array) -> Array:
 
     Example:
         >>> import numpy as np
-        >>> of_exponentials(np.array([1e300]), np.array([2j, -1e-300 + 1j])).round(-290)
-        array([1.e+300, 1.e+300])
+        >>> bool(of_exponentials(np.array([1e300]), np.array([-2 + 0j]))[0] < 2.0**250)
+        True
     """
     xp = backend.library(A)
     A = backend.constant(A)

@@ -324,7 +324,7 @@ def closed(loop: Array, F: Array, tail: Array, circle: Circle) -> Array:
         >>> import numpy as np
         >>> loop = np.zeros((1, 1, 1))
         >>> closed(loop, np.ones((1, 1)), loop[..., :0], circle_for(loop)).real
-        array([[[1.]]])
+        array([[[1., 1.]]])
     """
     loop = backend.library(loop).concat([loop, tail], axis=-1)
     Q = F[..., None] - circle.points * values(loop, circle)

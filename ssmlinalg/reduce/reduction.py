@@ -23,8 +23,8 @@ class Reduction(NamedTuple):
         lower: (...), no model of `order` states with this direct path has a smaller error.
         upper: (...), the error of `form` is at most this. Infinite where it cannot be bounded.
         conditioning: (...), kappa(V) of the new modes, of unit vectors in balanced coordinates.
-        size: (...), the norm of the whole model without its direct path, from below: at most 0.1 per
-            cent less, so that what is within an error relative to it is within that of the norm.
+        size: (...), the norm of the whole model without its direct path, from below: by 0.1 per
+            cent at most, so that an error relative to it is one relative to the norm.
         padding: (...), how many modes of weight 0 fill the member up.
     """
 
