@@ -10,7 +10,18 @@ import typer
 
 import ssmlinalg
 
-from .options import Force, Html, Json, LayerOptions, ShareScript, given, named, renamed
+from .options import (
+    Checkpoint,
+    Force,
+    Html,
+    Json,
+    LayerOptions,
+    ShareScript,
+    Target,
+    given,
+    named,
+    renamed,
+)
 from .output_files import refuse_written, write_page
 from .printing import PROGRESS, print_json, print_line, print_table
 from .provenance import command_line, facts
@@ -18,22 +29,6 @@ from .provenance import command_line, facts
 _LAYER_HEADS = ("layer", "target", "order", "channels", "A is", "distance", "allowed", "least p")
 _FINDING_HEADS = ("layer", "kind", "array", "what is wrong")
 
-_Checkpoint = Annotated[
-    Path,
-    typer.Argument(
-        help="A file or folder of arrays: safetensors, also in shards, npz, a PyTorch state dict,"
-        " .mat.",
-        show_default=False,
-    ),
-]
-_Target = Annotated[
-    str | None,
-    typer.Option(
-        help="Whose layers, `ssmlinalg list targets` names them; unset: the layout that the file"
-        " records, or that its names fit.",
-        autocompletion=named("export", "TARGETS"),
-    ),
-]
 _Expect = Annotated[
     str | None,
     typer.Option(
@@ -44,9 +39,9 @@ _Expect = Annotated[
 
 
 def audit(
-    checkpoint: _Checkpoint,
+    checkpoint: Checkpoint,
     layers: LayerOptions,
-    target: _Target = None,
+    target: Target = None,
     expect: _Expect = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Take what was not looked at for a finding.")

@@ -9,32 +9,26 @@ import typer
 
 import ssmlinalg
 
-from .options import Force, Json, LayerOptions, named, renamed
+from .options import (
+    ArraysOutput,
+    Checkpoint,
+    Force,
+    Json,
+    LayerOptions,
+    Target,
+    named,
+    renamed,
+)
 from .printing import PROGRESS, print_json, print_line, print_nothing_written, print_table
 
 _NAMED = 8  # arrays that a sentence names
 _HEADS = ("layer", "source", "target", "error", "allowed", "scale", "samples")
 
-_Source = Annotated[
-    Path,
-    typer.Argument(
-        help="A file or folder of arrays: safetensors, also in shards, npz, a PyTorch state dict,"
-        " .mat.",
-        show_default=False,
-    ),
-]
 _Target = Annotated[
     str,
     typer.Option(
         help="Layout to write; `ssmlinalg list targets` names them.",
         show_default=False,
-        autocompletion=named("export", "TARGETS"),
-    ),
-]
-_SourceTarget = Annotated[
-    str | None,
-    typer.Option(
-        help="Layout to read; unset: that of the file, or the one its names fit.",
         autocompletion=named("export", "TARGETS"),
     ),
 ]
@@ -49,22 +43,16 @@ _Length = Annotated[
 _Whole = Annotated[
     bool, typer.Option("--whole", help="Carry the arrays of no layer along as they are.")
 ]
-_Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", help="The file to write: .safetensors, .npz or .mat; unset: only prove."
-    ),
-]
 
 
 def convert(
-    source: _Source,
+    source: Checkpoint,
     target: _Target,
     layers: LayerOptions,
-    source_target: _SourceTarget = None,
+    source_target: Target = None,
     length: _Length = None,
     whole: _Whole = False,
-    output: _Output = None,
+    output: ArraysOutput = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -82,16 +70,22 @@ def convert(
             force=force,
         )
     if as_json:
-        print_json(
-            {
-                "layers": [layer._asdict() for layer in found.layers],
-                "arrays": {name: list(array.shape) for name, array in found.arrays.items()},
-                "left": found.left,
-                "carried": found.carried,
-                "file": None if output is None else str(output),
-            }
-        )
-        return
+        print_json(_record(found, output))
+    else:
+        _print_tables(source, target, found, output)
+
+
+def _record(found: Any, output: Path | None) -> dict[str, Any]:
+    return {
+        "layers": [layer._asdict() for layer in found.layers],
+        "arrays": {name: list(array.shape) for name, array in found.arrays.items()},
+        "left": found.left,
+        "carried": found.carried,
+        "file": None if output is None else str(output),
+    }
+
+
+def _print_tables(source: Path, target: str, found: Any, output: Path | None) -> None:
     title = f"{source} as {target}: how far each kernel moved"
     print_table(title, _HEADS, map(_row, found.layers))
     moved = _moved(found.layers).items()

@@ -39,6 +39,28 @@ def _is_number(word: str) -> bool:
     return True
 
 
+Checkpoint = Annotated[
+    Path,
+    typer.Argument(
+        help="A file or folder of arrays: safetensors, also in shards, npz, a PyTorch state dict,"
+        " .mat.",
+        show_default=False,
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        help="Layout of the layers, `ssmlinalg list targets` names them; unset: that of the file,"
+        " or the one its names fit.",
+        autocompletion=named("export", "TARGETS"),
+    ),
+]
+ArraysOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="The file to write: .safetensors, .npz or .mat; unset: only prove."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Html = Annotated[Path | None, typer.Option("--html", help="The HTML page to write.")]
 ShareScript = Annotated[

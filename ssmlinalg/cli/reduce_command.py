@@ -9,7 +9,19 @@ import typer
 
 import ssmlinalg
 
-from .options import Force, Html, Json, LayerOptions, ShareScript, given, named, renamed
+from .options import (
+    ArraysOutput,
+    Checkpoint,
+    Force,
+    Html,
+    Json,
+    LayerOptions,
+    ShareScript,
+    Target,
+    given,
+    named,
+    renamed,
+)
 from .output_files import refuse_written, write_page
 from .printing import PROGRESS, print_json, print_line, print_nothing_written, print_table
 from .provenance import command_line, facts
@@ -19,14 +31,6 @@ _HEADS = (
     "error at most", "kappa(V)", "bytes", "new bytes",
 )  # fmt: skip
 
-_Checkpoint = Annotated[
-    Path,
-    typer.Argument(
-        help="A file or folder of arrays: safetensors, also in shards, npz, a PyTorch state dict,"
-        " .mat.",
-        show_default=False,
-    ),
-]
 _Error = Annotated[
     float | None,
     typer.Option(help="Largest error of a channel, relative to its norm.", show_default=False),
@@ -45,13 +49,6 @@ _Norm = Annotated[
     str,
     typer.Option(help="Norm of errors: hinf, h2 or l1.", autocompletion=named("reduce", "NORMS")),
 ]
-_Target = Annotated[
-    str | None,
-    typer.Option(
-        help="Layout of the layers; unset: that of the file, or the one its names fit.",
-        autocompletion=named("export", "TARGETS"),
-    ),
-]
 _Rule = Annotated[
     str | None,
     typer.Option(
@@ -62,16 +59,10 @@ _Rule = Annotated[
 _Length = Annotated[
     int | None, typer.Option("--length", "-L", help="Length, for layouts that depend on it.")
 ]
-_Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", help="The file to write: .safetensors, .npz or .mat; unset: only prove."
-    ),
-]
 
 
 def reduce(
-    checkpoint: _Checkpoint,
+    checkpoint: Checkpoint,
     layers: LayerOptions,
     error: _Error = None,
     order: _Order = None,
@@ -79,10 +70,10 @@ def reduce(
     per_layer: Annotated[
         bool, typer.Option("--per-layer", help="Give each layer the modes it needs.")
     ] = False,
-    target: _Target = None,
+    target: Target = None,
     rule: _Rule = None,
     length: _Length = None,
-    output: _Output = None,
+    output: ArraysOutput = None,
     html: Html = None,
     share_script: ShareScript = False,
     force: Force = False,
@@ -113,14 +104,12 @@ def reduce(
             page = ssmlinalg.report.shrinking(found, title=title, facts=facts(built))
             write_page(html, page, force=force, shared=share_script)
     if as_json:
-        print_json(
-            {
-                "layers": [_record(layer) for layer in found.layers],
-                "carried": found.carried,
-                "file": None if output is None else str(output),
-            }
-        )
-        return
+        print_json(_record(found, output))
+    else:
+        _print_tables(checkpoint, found, output)
+
+
+def _print_tables(checkpoint: Path, found: Any, output: Path | None) -> None:
     print_table(f"layers of {checkpoint} with fewer modes", _HEADS, map(_row, found.layers))
     print_line(f"{len(found.carried)} arrays are in no layer and stay as they are.")
     if output is None:
@@ -149,6 +138,13 @@ def _row(layer: Any) -> tuple[object, ...]:
     )
 
 
-def _record(layer: Any) -> dict[str, Any]:
-    """The figures of a layer, without its forms."""
-    return {name: value for name, value in layer._asdict().items() if "form" not in name}
+def _record(found: Any, output: Path | None) -> dict[str, Any]:
+    """The figures of all layers, without their forms."""
+    return {
+        "layers": [
+            {name: value for name, value in layer._asdict().items() if "form" not in name}
+            for layer in found.layers
+        ],
+        "carried": found.carried,
+        "file": None if output is None else str(output),
+    }
