@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from reductions import distance
 from strategies import EPS, continuous_names, init_names, models, seeds, signal
 
 from ssmlinalg import forms, inits, kernel, reduce, systems
@@ -65,27 +66,6 @@ def ports(seed: int, order: int) -> MIMO:
     B = weights(seed, order, 2)
     C = weights(seed + 1, 3, order)
     return MIMO(form.A[0], B, C, signal(seed, 3, 2), np.full(order, 0.1))
-
-
-def in_one_time(form: Any) -> Any:
-    """Modes that have steps of their own, in samples."""
-    if not isinstance(form, MIMO):
-        return form
-    return form._replace(
-        A=form.A * form.step, B=form.B * form.step[:, None], step=0 * form.step + 1
-    )
-
-
-def without_direct_path(form: Any) -> Any:
-    return form._replace(D=0 * np.asarray(form.D))
-
-
-def distance(norm: str, first: Any, second: Any) -> Any:
-    """An independent bound on a distance: that of `systems`, from above, and from below."""
-    first = without_direct_path(in_one_time(first))
-    second = without_direct_path(in_one_time(second))
-    found = getattr(systems, f"{norm}_distance")(first, second)
-    return getattr(found, "lower", found), getattr(found, "upper", found)
 
 
 def unstable(form: Any) -> bool:

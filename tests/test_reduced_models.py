@@ -8,6 +8,7 @@ from typing import Any
 import control
 import numpy as np
 import pytest
+from reductions import distance
 from strategies import EPS, signal
 
 from ssmlinalg import discretize, forms, hippo, inits, kernel, reduce, systems
@@ -35,27 +36,6 @@ each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 def weights(seed: int, *shape: int) -> np.ndarray:
     return signal(seed, *shape, 2) @ np.array([1, 1j])
-
-
-def in_one_time(form: Any) -> Any:
-    """Modes that have steps of their own, in samples."""
-    if not isinstance(form, MIMO):
-        return form
-    return form._replace(
-        A=form.A * form.step, B=form.B * form.step[:, None], step=0 * form.step + 1
-    )
-
-
-def without_direct_path(form: Any) -> Any:
-    return form._replace(D=0 * np.asarray(form.D))
-
-
-def distance(norm: str, first: Any, second: Any) -> Any:
-    """An independent bound on a distance: that of `systems`, from above, and from below."""
-    first = without_direct_path(in_one_time(first))
-    second = without_direct_path(in_one_time(second))
-    found = getattr(systems, f"{norm}_distance")(first, second)
-    return getattr(found, "lower", found), getattr(found, "upper", found)
 
 
 @pytest.mark.parametrize("order", [1, 6, 16, 31])
