@@ -160,6 +160,7 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "kernels.bidirectional": {"forward": lambda: U, "backward": lambda: U},
     "kernels.dss_softmax": {"A": lambda: -one, "C": lambda: one, "step": lambda: np.asarray(0.1)},
     "kernels.free_response": {"state": lambda: one},
+    "kernels.scan_bidirectional": {"past": lambda: PAIRED, "future": lambda: PAIRED},
     "kernels.scan_episodes": {"reset": lambda: np.arange(6) == 3},
     "kernels.hope": {"h": lambda: U, "step": lambda: np.asarray(1.0)},
     "kernels.hope_recurrence": {"h": lambda: U, "step": lambda: np.asarray(1.0)},

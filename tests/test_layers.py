@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import io
+import tokenize
 from collections import Counter
 from pathlib import Path
 
@@ -168,3 +170,52 @@ def test_no_room_is_larger_than_a_seventh() -> None:
     assert count < 0.14 * lines.total(), (
         f"{largest} holds {count / lines.total():.0%} of the package"
     )
+
+
+LAYOUT = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
+
+
+def code_lines(path: Path) -> int:
+    """The lines that are neither blank nor comment nor docstring."""
+    text = path.read_text()
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in LAYOUT:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            first = node.body[0]
+            lines -= set(range(first.lineno, (first.end_lineno or 0) + 1))
+    return len(lines)
+
+
+def test_code_lines_are_neither_blank_nor_comment_nor_docstring(tmp_path: Path) -> None:
+    path = tmp_path / "some.py"
+    lines = (
+        '"""Text."""',
+        "",
+        "# why",
+        "def f():",
+        '    """Text,',
+        "",
+        '    more."""',
+        "    return (",
+        "1",
+        ")",
+    )
+    path.write_text("\n".join(lines))
+    assert code_lines(path) == 4
+
+
+def test_layers_that_train_take_less_than_700_lines() -> None:
+    """What is not a layer belongs in the room where others find it."""
+    count = sum(code_lines(path) for path in FILES if room(path) == "nn")
+    assert count < 700, f"nn holds {count} lines of code"

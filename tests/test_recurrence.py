@@ -17,7 +17,14 @@ from strategies import EPS, models, seeds, signal
 from ssmlinalg import convolve, discretize, forms, inits, kernel, scan, step
 from ssmlinalg.ground import require
 from ssmlinalg.ground.backend import move
-from ssmlinalg.kernels import dense, final_state, free_response, states, stepper
+from ssmlinalg.kernels import (
+    dense,
+    final_state,
+    free_response,
+    scan_bidirectional,
+    states,
+    stepper,
+)
 from ssmlinalg.products.linear_recurrences import accumulate, causal, geometric, powers
 
 rules = st.sampled_from(
@@ -277,6 +284,44 @@ def test_states_are_those_the_loop_passes(form: Any, rule: str, at: set[int], se
     assert far(found, visited[..., chosen, :]) <= slack(system, u, x, 80)[1]
 
 
+@settings(max_examples=30)
+@given(models(), rules, lengths, seeds)
+def test_the_final_states_of_a_padded_batch_are_those_of_its_signals(
+    form: Any, rule: str, length: int, seed: int
+) -> None:
+    system = sampled(form, rule)
+    u = drive(form, seed, length, 4)
+    x = begin(system, seed, 4)
+    ends = [length, 1, (length + 1) // 2, length]
+    found = final_state(form, u, x, lengths=np.array(ends), rule=rule)
+    for row, end in enumerate(ends):
+        _, visited = by_hand(system, u[row, ..., :end], x[row])
+        assert found[row].shape == visited[..., -1, :].shape
+        assert far(found[row], visited[..., -1, :]) <= slack(system, u[row], x[row], length)[1]
+
+
+@settings(max_examples=30)
+@given(models(), rules, st.integers(1, 12), seeds)
+def test_two_directions_are_the_sum_of_their_kernels_and_lag_0_counts_once(
+    form: Any, rule: str, length: int, seed: int
+) -> None:
+    past = sampled(form, rule)
+    other = form._replace(C=form.C[..., ::-1], D=form.D + 1)
+    future = sampled(other, rule)
+    u = drive(form, seed, length)
+    k, b = (np.moveaxis(kernel(system, length), -1, 0) for system in (past, future))
+    ports = forms.kind(form).ports
+    sums = "pm,m->p" if ports else "...,...->..."
+    expected = np.zeros((length, *(k.shape[1:-1] if ports else k.shape[1:])))
+    for at in range(length):
+        for m in range(length):
+            tap = k[at - m] if m <= at else b[m - at]
+            expected[at] += np.einsum(sums, tap, u[..., m])
+    y = scan_bidirectional(form, other, u, rule=rule)
+    both = sum(slack(system, u, begin(system, seed) * 0, length)[0] for system in (past, future))
+    assert far(y, np.moveaxis(expected, 0, -1)) <= 4 * both
+
+
 @settings(max_examples=60)
 @given(models(), rules, lengths, seeds)
 def test_a_scan_is_the_convolution_and_the_free_response(
@@ -345,6 +390,11 @@ def test_every_library_gives_the_same_states_and_responses(
     assert far(last, visited[..., -1, :]) <= of_state
     assert far(final_state(there, v, z), visited[..., -1, :]) <= of_state
     assert far(states(there, v, [length - 1], z), visited[..., [length - 1], :]) <= of_state
+    ends = final_state(there, v, z, lengths=carry(np.array([length, 2])))
+    assert far(ends[0, ...], visited[0, ..., -1, :]) <= of_state
+    assert far(ends[1, ...], visited[1, ..., 1, :]) <= of_state
+    both = scan_bidirectional(there, there, v)
+    assert far(both, scan_bidirectional(system, system, u)) <= 4 * of_output
     assert far(free_response(there, z, length), by_hand(system, 0 * u, x)[0]) <= of_output
     now, _ = step(there, v[..., 0], z)
     assert far(now, expected[..., 0]) <= of_output
@@ -490,6 +540,12 @@ def test_indices_that_do_not_rise_are_refused_as_such(name: str, at: list[int]) 
         lambda: final_state(GOOD, np.ones(5), one * np.nan),
         lambda: final_state(GOOD, np.ones(5) * np.inf),
         lambda: final_state(GOOD, np.ones(0)),
+        lambda: final_state(GOOD, np.ones(5), lengths=np.array([3])),
+        lambda: final_state(GOOD, np.ones((2, 5)), lengths=np.array([3])),
+        lambda: final_state(GOOD, np.ones((2, 5)), lengths=np.array([0, 5])),
+        lambda: final_state(GOOD, np.ones((2, 5)), lengths=np.array([1, 6])),
+        lambda: final_state(GOOD, np.ones((2, 5)), lengths=np.array([1.0, 2.0])),
+        lambda: final_state(GOOD, np.ones((2, 5)), lengths=[1, 2]),
         lambda: final_state(GOOD._replace(A=3 * one), np.ones(10**4)),
         lambda: final_state(
             forms.DenseRecurrence(3 * np.eye(2), np.ones(2), np.ones(2), np.asarray(0.0)),

@@ -276,7 +276,7 @@ def _angles(form: Any, w: Array) -> Array:
         remedy = "They are the w of s = i w."
         raise TypeError(f"`frequencies` must be real; got {w.dtype}. {remedy}")
     size = math.prod(form.step.shape) * w.shape[0] * 8
-    require.room("the gain", size, host=backend.is_numpy(w))
+    require.room("the gain", size, host=backend.readable(w))
     with backend.quietly(w):
         angle = form.step[..., None] * w
     if backend.is_numpy(w):
@@ -318,7 +318,7 @@ def _check_room(system: Any, angle: Array) -> None:
     lead = np.broadcast_shapes(angle.shape[:-1], batch(system))
     entries = math.prod((*lead, angle.shape[-1]))
     size = entries * np.dtype(backend.precision(angle)).itemsize
-    require.room("the gain", size, host=backend.is_numpy(angle))
+    require.room("the gain", size, host=backend.readable(angle))
 
 
 def _of_modes(system: View, delay: Array) -> Array:

@@ -131,6 +131,36 @@ def form_in(held: Contents, place: Layer) -> Any:
     return TARGETS[place.target].back(arrays, **sized(place.target, held.length))
 
 
+def one_form(source: Source, *, layer: str | None = None) -> tuple[Any, str | None]:
+    """The form of a source with one layer, and the rule by which that layer samples it.
+
+    Args:
+        source: a file or folder that `checkpoints` reads, or arrays by name.
+        layer: the start of the names of its arrays; None for a source with one layer.
+
+    Returns:
+        The form that the layer computes with, and its rule, None where the layer does not say.
+
+    Raises:
+        TypeError: what `contents` raises.
+        ValueError: for several layers; what `contents` and `form_in` raise.
+        OSError: where the system has or gives no file.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> form, rule = one_form(TARGETS["s4d"].to(s4d_lin_init(4, channels=3)))
+        >>> form.A.shape, rule
+        ((3, 2), 'zoh')
+    """
+    held = contents(source, layer=layer)
+    if len(held.layers) != 1:
+        got = ", ".join(repr(each.prefix) for each in held.layers[:_SHOWN])
+        rule = "`layer` must be the start of the names of one layer"
+        raise ValueError(f"{rule}; got {layer!r}, where there are {got}. Choose one of them.")
+    (place,) = held.layers
+    return form_in(held, place), TARGETS[place.target].rule
+
+
 def _opened(source: Any) -> tuple[Mapping[str, Entry], Mapping[str, str]]:
     if isinstance(source, (str, os.PathLike)):
         return read(source)

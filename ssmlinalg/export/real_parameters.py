@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..forms import DPLR, KINDS, check
+from ..forms import DPLR, KINDS, batch, check
 from ..ground import backend, require
 from ..ground.backend import Array, Complex
 from .channels import on_host
@@ -80,6 +80,7 @@ TAKES = tuple(form for form, known in KINDS.items() if "C" in known.axes and not
 TAKES = (*TAKES, DPLR)
 NAMES = {form.__name__: form for form in TAKES}
 _REAL = ("D",)
+_REMEDY = "Diagonalize a matrix first, for example with perturb.lossless."
 _DIAGONAL = "diagonal_D"  # each output hears its own input, as in S5 and LRU
 
 
@@ -127,6 +128,39 @@ def field_of(name: str) -> str:
     return next(field for field in fields if array in arrays_of(field, NAMES[form]))
 
 
+def width_of(form: Any) -> int:
+    """The channels of a form that a layer may hold.
+
+    Args:
+        form: a form of modes or a `DPLR`.
+
+    Returns:
+        The size of its one leading axis, or its number of inputs if there are several.
+
+    Raises:
+        TypeError: for other forms.
+        ValueError: for no leading axis or more, and for other outputs than inputs.
+
+    Example:
+        >>> from ssmlinalg import s5_init
+        >>> width_of(s5_init(8, channels=3))
+        3
+    """
+    expect(form, TAKES, "ssm", _REMEDY)
+    lead = batch(form)
+    if KINDS[type(form)].ports:
+        outputs, inputs = form.D.shape[-2:]
+        if inputs != outputs or lead:
+            rule = "a form with several inputs must have as many outputs, and no leading axes"
+            got = f"{inputs}, {outputs} and {lead}"
+            raise ValueError(f"{rule}; got {got}. Give one layer for each.")
+        return int(inputs)
+    if len(lead) != 1:
+        rule = "a form must have one leading axis, of channels"
+        raise ValueError(f"{rule}; got {lead}. Reshape its fields; () becomes (1,).")
+    return int(lead[0])
+
+
 def _layout(form: type) -> Layout:
     """The names of one form, with its axes."""
     names: Layout = {}
@@ -170,7 +204,7 @@ def real_parameters(form: Any, *, decay: str = "exp") -> dict[str, np.ndarray]:
         {'log_decay': (2,), 'frequency': (2,), 'B': (2, 2), 'C': (2, 2), 'D': (), 'log_step': ()}
     """
     require.known("decay", decay, DECAYS)
-    expect(form, TAKES, "ssm", "Diagonalize a matrix first, for example with perturb.lossless.")
+    expect(form, TAKES, "ssm", _REMEDY)
     form = on_host(form)
     modes, *others = type(form)._fields
     arrays = _written_modes(np.asarray(getattr(form, modes)), DECAYS[decay], type(form))

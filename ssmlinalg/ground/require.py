@@ -14,6 +14,14 @@ from typing import Any
 import numpy as np
 
 _ALIKE = 0.4  # share of the characters: below, a name is no guess worth making
+_NUMBERS = {  # how the names of types begin in every library
+    "bool": "truth values",
+    "int": "integers",
+    "uint": "integers",
+    "float": "real numbers",
+    "bfloat": "real numbers",
+    "complex": "complex numbers",
+}
 
 
 def integer(name: str, value: Any, *, least: int = 1) -> int:
@@ -302,6 +310,28 @@ def switch(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"`{name}` must be True or False; got {said(value)}. Choose one.")
     return bool(value)
+
+
+def numbers(name: str, array: Any, kinds: tuple[str, ...], remedy: str) -> None:
+    """Refuse an array of any library that holds other kinds of numbers.
+
+    Args:
+        name: the name of the array in errors.
+        array: anything.
+        kinds: those of "truth values", "integers", "real numbers" and "complex numbers" that fit.
+        remedy: a sentence that says how to get them.
+
+    Raises:
+        TypeError: for an array of another kind, and for what is no array.
+
+    Example:
+        >>> numbers("lengths", np.ones(2, dtype=int), ("integers",), "Call lengths.long().")
+    """
+    got = str(array.dtype) if hasattr(array, "dtype") else said(array)
+    dtype = got.rpartition(".")[2]
+    held = next((kind for start, kind in _NUMBERS.items() if dtype.startswith(start)), None)
+    if held not in kinds:
+        raise TypeError(f"`{name}` must hold {' or '.join(kinds)}; got {got}. {remedy}")
 
 
 def _nearest(text: str, names: list[str]) -> list[str]:

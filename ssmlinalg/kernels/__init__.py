@@ -18,7 +18,8 @@ episodes                              `scan_episodes`
 zero-state response                   `forced_response`
 zero-input response                   `free_response`
 other times                           `kernel_at`, `scan_irregular`, `resample`, `band_limit`
-convolution                           `convolve`, `stream`, `bidirectional`
+convolution                           `convolve`, `stream`
+both directions                       `bidirectional`, `scan_bidirectional`
 kernels with parameters of their own  `dss_softmax`, `sgconv`, `sgconv_sum`, `hope`
 ====================================  ===========================================================
 """
@@ -29,7 +30,7 @@ from .episodes import scan_episodes
 from .hankel import hope, hope_recurrence
 from .irregular import kernel_at, resample, scan_irregular
 from .multiscale import sgconv, sgconv_norm, sgconv_scales, sgconv_sum
-from .recurrence import final_state, free_response, scan, states, step
+from .recurrence import final_state, free_response, scan, scan_bidirectional, states, step
 from .response import kernel
 from .sample_by_sample import stepper
 from .softmax import dss_softmax
@@ -48,6 +49,7 @@ __all__ = [
     "kernel_at",
     "resample",
     "scan",
+    "scan_bidirectional",
     "scan_episodes",
     "scan_irregular",
     "sgconv",

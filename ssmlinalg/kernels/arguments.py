@@ -94,6 +94,31 @@ def signal_axes(u: Array, system: Any) -> tuple[int, ...]:
     return require.broadcasts("u", tuple(u.shape[:-core]), batch(system), "the form")
 
 
+def at_rest(form: Any, *lead: int) -> Array:
+    """The state of a system at rest.
+
+    Args:
+        form: any form that `check` has passed.
+        *lead: leading axes beside those of the form, such as the signals of a batch.
+
+    Returns:
+        Zeros (*lead, ..., n) in the type of its modes or matrix.
+
+    Raises:
+        ValueError: for what no memory holds.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> at_rest(s4d_lin_init(8, channels=3), 2).shape
+        (2, 3, 4)
+    """
+    like = inner(form)[0]
+    shape = (*lead, *batch(form), like.shape[-1])
+    size = math.prod(shape) * 2 * np.dtype(backend.precision(like)).itemsize
+    require.room("the state", size, host=backend.readable(like))
+    return backend.zeros(shape, like)
+
+
 def state_of_shape(state: Array | None, shape: tuple[int, ...], like: Array) -> Array:
     """The state before the first sample in its full shape (..., n), zero if None.
 
@@ -171,7 +196,7 @@ def refuse_size(what: str, system: Any, length: int) -> None:
     ports = (system.C.shape[-2], system.B.shape[-1]) if kind(system).ports else ()
     entries = math.prod((*batch(system), *ports, length))
     size = entries * np.dtype(backend.precision(system.A)).itemsize
-    require.room(what, size, host=backend.is_numpy(system.A))
+    require.room(what, size, host=backend.readable(system.A))
 
 
 def one_field(system: Any, *others: Array) -> Any:

@@ -223,7 +223,7 @@ def _in_groups(
     total = batch[0] if split else 1
     members = min(total, max(1, max_bytes // max(1, each)))
     size = 8 * length * math.prod(batch) + each * members
-    require.room("the kernel", size, host=backend.is_numpy(first))
+    require.room("the kernel", size, host=backend.readable(first))
     xp = backend.library(first)
     dtype = getattr(xp, backend.precision(first))
 

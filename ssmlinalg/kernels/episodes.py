@@ -87,9 +87,7 @@ def scan_episodes(
 
 
 def _check_reset(reset: Any, lead: tuple[int, ...], length: int) -> None:
-    if "bool" not in str(getattr(reset, "dtype", "")):
-        got = str(getattr(reset, "dtype", type(reset).__name__))
-        raise TypeError(f"`reset` must hold truth values; got {got}. Compare it, as in reset > 0.")
+    require.numbers("reset", reset, ("truth values",), "Compare it, as in reset > 0.")
     shape = tuple(reset.shape)
     fits = len(shape) > 0 and shape[-1] == length
     require.shape("reset", shape, f"(..., L) with L = {length} from `u`", fits)

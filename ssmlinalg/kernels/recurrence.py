@@ -22,7 +22,7 @@ from .arguments import (
     state_of_shape,
 )
 from .chunks import Run, Transition, last_state, outputs_and_state
-from .response import impulse_response
+from .response import impulse_response, kernel
 from .sample_by_sample import step_of_system
 
 
@@ -76,6 +76,51 @@ def scan(
     return outputs_and_state(_started(sampled(check(form), rule=rule), u, state), u)
 
 
+def scan_bidirectional(
+    past: Continuous | Discrete, future: Continuous | Discrete, u: Array, *, rule: Rule = "zoh"
+) -> Array:
+    r"""The outputs of two models from rest, of which the second reads the signal backwards.
+
+    .. math::  y_l = \sum_{m \ge 0} k_m u_{l-m} + \sum_{m \ge 1} b_m u_{l+m}
+
+    It is `bidirectional` with their kernels k and b, also for several inputs: lag 0 counts once.
+
+    Args:
+        past: any form with an output.
+        future: another one with as many inputs and outputs. Its D has no part in it.
+        u: (..., L), or (..., M, L) for several inputs, in the library of the forms.
+        rule: how continuous forms are sampled; a discrete one does not use it.
+
+    Returns:
+        Outputs (..., L), or (..., P, L) for several.
+
+    Raises:
+        TypeError: what `scan` raises.
+        ValueError: what `scan` raises.
+
+    Accuracy:
+        That of `scan`.
+
+    Cost:
+        That of `scan`, twice.
+
+    Example:
+        >>> from ssmlinalg import forms
+        >>> one = np.ones(1)
+        >>> form = forms.Recurrence(0.5 * one, one, one, 0.0)
+        >>> scan_bidirectional(form, form, np.array([0.0, 1.0, 0.0]))
+        array([0.5, 1. , 0.5])
+    """
+    y, _ = scan(past, u, rule=rule)
+    future = check(future)
+    future = future._replace(D=backend.library(u).zeros_like(future.D))
+    ahead, _ = scan(future, backend.library(u).flip(u, axis=-1), rule=rule)
+    now = kernel(future, 1, rule=rule)
+    with backend.quietly(u):
+        of_now = backend.matmul(now[..., 0], u) if kind(future).ports else now * u
+        return backend.fitting(y + backend.library(u).flip(ahead, axis=-1) - of_now)
+
+
 def step(
     form: Continuous | Discrete, u: Array, state: Array | None = None, *, rule: Rule = "zoh"
 ) -> tuple[Array, Array]:
@@ -109,7 +154,12 @@ def step(
 
 
 def final_state(
-    form: Continuous | Discrete, u: Array, state: Array | None = None, *, rule: Rule = "zoh"
+    form: Continuous | Discrete,
+    u: Array,
+    state: Array | None = None,
+    *,
+    lengths: Array | None = None,
+    rule: Rule = "zoh",
 ) -> Array:
     r"""The state after the last sample of a signal: scan(...)[1], for less work.
 
@@ -119,14 +169,16 @@ def final_state(
         form: any form with an output.
         u: (..., L), or (..., M, L) for several inputs.
         state: (..., n) before the first sample. None is a system at rest.
+        lengths: of a padded batch, the samples of each signal that count; the signals are the first
+            axis of u. None: all of them.
         rule: how a continuous form is sampled; a discrete one does not use it.
 
     Returns:
-        The state (..., n).
+        The state (..., n), that of each signal after its own last sample.
 
     Raises:
-        TypeError: what `scan` raises.
-        ValueError: what `scan` raises.
+        TypeError: for lengths that are no integers; what `scan` raises.
+        ValueError: for lengths outside of 1 to L; what `scan` raises.
 
     Cost:
         For modes a transposed Vandermonde product: O(n L) operations in matrix products, O(n
@@ -138,8 +190,30 @@ def final_state(
         >>> final_state(forms.Recurrence(0.5 * one, one, one, 0.0), np.ones(3)).real
         array([1.75])
     """
+    if lengths is not None:
+        return _at_ends(form, u, lengths, state, rule)
     system, base = sampled_with_base(check(form), rule=rule)
     return last_state(_started(system, u, state), base, u)
+
+
+def _at_ends(form: Any, u: Array, lengths: Array, state: Array | None, rule: Rule) -> Array:
+    """The state of each signal of a padded batch after its own last sample."""
+    backend.namespace(u=u)
+    require.numbers("lengths", lengths, ("integers",), "Cast them to integers.")
+    shape = tuple(lengths.shape)
+    fits = u.ndim > 1 and shape == tuple(u.shape[:1])
+    require.shape("lengths", shape, f"{tuple(u.shape[:1])}, one for each signal of `u`", fits)
+    ends, which = np.unique(backend.to_numpy(lengths), return_inverse=True)
+    if not len(ends):
+        return final_state(form, u, state, rule=rule)
+    if not 1 <= ends[0] <= ends[-1] <= u.shape[-1]:
+        rule = f"`lengths` must lie from 1 to {u.shape[-1]}"
+        raise ValueError(f"{rule}; got {ends[0]} to {ends[-1]}. Leave empty signals out.")
+    reached = states(form, u, (ends - 1).tolist(), state, rule=rule)
+    xp = backend.library(reached)
+    index = which.reshape(-1, *(1 for _ in reached.shape[1:]))
+    index = xp.asarray(index, device=backend.device(reached))
+    return xp.take_along_axis(reached, index, axis=-2)[..., 0, :]
 
 
 def states(

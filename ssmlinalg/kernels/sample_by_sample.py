@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..discretize import Rule, low_rank, sampled
-from ..forms import Continuous, Delayed, Discrete, batch, check, kind, view
+from ..forms import Continuous, Delayed, Discrete, check, kind, view
 from ..ground import backend
 from ..ground.backend import Array
-from .arguments import one_field
+from .arguments import at_rest, one_field
 
 Step = Callable[..., tuple[Array, Array]]
 Linear = Callable[[Array], Array]
@@ -79,7 +79,7 @@ def step_of_form(form: Any, rule: Rule) -> Step:
     read = _real_sum(form.C)
     drive = _spread(B)
     direct = form.D
-    rest = backend.zeros((*batch(form), D.shape[-1]), D)
+    rest = at_rest(form)
 
     def step(u: Array, state: Array | None = None) -> tuple[Array, Array]:
         before = rest if state is None else state
@@ -106,8 +106,9 @@ def step_of_system(system: Any) -> Step:
         np.float64(2.0)
     """
     known = kind(system)
-    A, B, C, D = view(one_field(system))
-    rest = backend.zeros((*batch(system), A.shape[-1]), A)
+    system = one_field(system)
+    A, B, C, D = view(system)
+    rest = at_rest(system)
     late = isinstance(system, Delayed)
     advance = _times(A) if known.matrix else partial(mul, A)
     drive = _times_real(B) if known.ports else _spread(B[..., 0])

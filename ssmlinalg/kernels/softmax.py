@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..discretize import sampled, sampled_with_base
-from ..forms import Diagonal, check
+from ..discretize import Rule, sampled, sampled_with_base
+from ..discretize.rules import named
+from ..forms import Diagonal, Paired, check
 from ..ground import backend, require
 from ..ground.backend import Array
 from .response import impulse_response
@@ -70,20 +71,23 @@ def dss_softmax(A: Array, C: Array, step: Array, length: int) -> Array:
         return backend.fitting(K + xp.flip(backwards, axis=-1))
 
 
-def normalized(form: Any, length: int) -> Any:
+def normalized(form: Any, window: int, *, rule: Rule = "zoh") -> Any:
     r"""The form whose kernel under zero-order hold is that of DSS (softmax), with W = C B.
 
     .. math::  B'_n = \frac{B_n}{e^{L z_n} - 1}
 
     Args:
         form: modes in continuous time with one input, none of which grows.
-        length: L, the window.
+        window: L, the samples over which every mode is normalized.
+        rule: how the form will be sampled, "zoh".
 
     Returns:
         The form with another B.
 
     Raises:
-        ValueError: for a mode that sums to 0 over the window, on the host, where exactly so.
+        TypeError: for other forms.
+        ValueError: for another rule, a window below 1, and for a mode that sums to 0 over the
+            window, on the host, where exactly so.
 
     Example:
         >>> from ssmlinalg import dss_init, dss_softmax_init, kernel
@@ -91,7 +95,14 @@ def normalized(form: Any, length: int) -> Any:
         >>> bool(np.allclose(K, kernel(dss_softmax_init(4, length=16), 16)))
         True
     """
-    return form._replace(B=form.B / (form.A * _sums(form, length)))
+    if type(form) not in (Diagonal, Paired):
+        said = "`window` must go with modes in continuous time and one input"
+        raise TypeError(f"{said}; got a {type(form).__name__}. Take init='dss', or no window.")
+    if named(rule) != "zoh":
+        said = "`window` must go with rule 'zoh', as DSS (softmax) has it"
+        raise ValueError(f"{said}; got {require.said(rule)}. Leave one of them out.")
+    window = require.integer("window", window)
+    return form._replace(B=form.B / (form.A * _sums(form, window)))
 
 
 def _kernel(form: Diagonal, length: int) -> Array:

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..ground import require
+from ..ground import layer_inputs, require
 from ..kernels import convolve, hope, hope_recurrence, sgconv, sgconv_norm, sgconv_scales, stepper
-from .signals import SinglePrecision, ambient, checked_signal
+from .signals import AXES, SinglePrecision, ambient
 
 
 class SGConv(SinglePrecision):
@@ -155,19 +155,13 @@ class Hankel(SinglePrecision):
             >>> y, state = Hankel(4, order=8).recurrence()(torch.zeros(2, 4))
         """
         with torch.no_grad():
-            advance = stepper(hope_recurrence(self.h, self.log_step.exp()))
-
-        @torch.no_grad()
-        def run(u: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-            y, after = advance(u, state)
-            return y + self.D * u, after
-
-        return run
+            system = hope_recurrence(self.h, self.log_step.exp())
+            return torch.no_grad()(stepper(system._replace(D=system.D + self.D)))
 
 
 def _outputs(u: Tensor, D: Tensor, kernel: Callable[[int], Tensor]) -> Tensor:
     """The signals convolved with a kernel of their length, and D of them."""
-    checked_signal(u, len(D), D)
+    layer_inputs.signal(u, len(D), AXES, D)
     x = u.to(D.dtype).mT
     y = convolve(x, kernel(x.shape[-1])) + D[:, None] * x
     return ambient(y.mT, u)

@@ -59,7 +59,7 @@ def param_groups(
         "model": require.real("lr", lr, above=0),
         "ssm": require.real("ssm_lr", ssm_lr, above=0),
     }
-    weight_decay = require.real("weight_decay", weight_decay)
+    decays = {"model": require.real("weight_decay", weight_decay)}
     published = None if recipe is None else published_recipe(recipe)
     own = {id(p): rule for module in model.modules() for p, rule in _rules(module, published)}
     own_rate = own_group()
@@ -69,11 +69,7 @@ def param_groups(
         if parameter.requires_grad and rule["trainable"]:
             groups.setdefault((rule["lr"], rule["weight_decay"]), []).append(parameter)
     return [
-        {
-            "params": parameters,
-            "lr": rates[rate],
-            "weight_decay": weight_decay if decay == "model" else decay,
-        }
+        {"params": parameters, "lr": rates[rate], "weight_decay": decays.get(decay, decay)}
         for (rate, decay), parameters in groups.items()
     ]
 

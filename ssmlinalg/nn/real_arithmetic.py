@@ -9,9 +9,10 @@ from torch import Tensor
 
 from ..discretize import sampled
 from ..forms import Delayed, batch, kind, view
-from ..ground import require
+from ..ground import layer_inputs, require
+from ..ground.backend import matvec
 from ..kernels import kernel
-from .signals import checked_signal
+from .signals import AXES
 from .state_space_layer import SSM
 
 
@@ -41,16 +42,16 @@ class RealStep(torch.nn.Module):
         layer.one_direction("RealStep")
         with torch.no_grad():
             system = sampled(layer.form(), rule=layer.rule)
-            A, B, C, D = (field.detach() for field in view(system))
+            A, B, C, D = view(system)
+            self.register_buffer("A_re", A.real.contiguous())
+            self.register_buffer("A_im", A.imag.contiguous())
+            self.register_buffer("B", torch.cat([B.real, B.imag], dim=-2))
+            self.register_buffer("C", torch.cat([C.real, -C.imag], dim=-1))
+            self.register_buffer("D", D.clone())
         self.late = isinstance(system, Delayed)
         self.matrix = kind(system).matrix
         self.ports = kind(system).ports
-        self.lead = batch(system)
-        self.register_buffer("A_re", A.real.contiguous())
-        self.register_buffer("A_im", A.imag.contiguous())
-        self.register_buffer("B", torch.cat([B.real, B.imag], dim=-2))
-        self.register_buffer("C", torch.cat([C.real, -C.imag], dim=-1))
-        self.register_buffer("D", D.clone())
+        self.rest = (*batch(system), 2 * A.shape[-1])
 
     def initial_state(self, batch_size: int) -> Tensor:
         """The state of a system at rest.
@@ -65,8 +66,7 @@ class RealStep(torch.nn.Module):
             >>> RealStep(SSM(4, order=8)).initial_state(2).shape
             torch.Size([2, 4, 8])
         """
-        batch_size = require.integer("batch_size", batch_size)
-        return torch.zeros(batch_size, *self.lead, self.B.shape[-2])
+        return torch.zeros(require.integer("batch_size", batch_size), *self.rest)
 
     def forward(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The output and the state after a sample.
@@ -81,14 +81,14 @@ class RealStep(torch.nn.Module):
         re, im = state.chunk(2, dim=-1)
         real = self._times(self.A_re, re) - self._times(self.A_im, im)
         imaginary = self._times(self.A_im, re) + self._times(self.A_re, im)
-        inputs = (u if self.ports else u[..., None])[..., None]
-        after = torch.cat([real, imaginary], dim=-1) + (self.B @ inputs)[..., 0]
+        inputs = u if self.ports else u[..., None]
+        after = torch.cat([real, imaginary], dim=-1) + matvec(self.B, inputs)
         read = state if self.late else after
-        y = (self.C @ read[..., None] + self.D @ inputs)[..., 0]
+        y = matvec(self.C, read) + matvec(self.D, inputs)
         return y if self.ports else y[..., 0], after
 
     def _times(self, A: Tensor, x: Tensor) -> Tensor:
-        return (A @ x[..., None])[..., 0] if self.matrix else A * x
+        return matvec(A, x) if self.matrix else A * x
 
 
 class FixedLength(torch.nn.Module):
@@ -125,7 +125,7 @@ class FixedLength(torch.nn.Module):
 
     def forward(self, u: Tensor) -> Any:
         """The outputs (batch, L, H) for signals (batch, L, H) of that length."""
-        checked_signal(u, self.width, self.weight)
+        layer_inputs.signal(u, self.width, AXES, self.weight)
         most = self.weight.shape[-1]
         require.shape("u", tuple(u.shape), f"(batch, L, H) with L <= {most}", u.shape[1] <= most)
         past = torch.nn.functional.pad(u.mT, (self.weight.shape[-1] - 1, 0))

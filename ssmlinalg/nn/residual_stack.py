@@ -9,15 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..ground import require
-from .signals import checked_signal, mask, same_type
+from ..ground import layer_inputs, require
+from .signals import AXES, mask, same_type
 from .state_space_layer import SSM
 
 Run = Callable[..., tuple[Tensor, Any]]
-NORMS: dict[str, Callable[[int], torch.nn.Module]] = {
-    "layer": torch.nn.LayerNorm,
-    "batch": torch.nn.BatchNorm1d,
-}
+NORMS = {"layer": torch.nn.LayerNorm, "batch": torch.nn.BatchNorm1d}
 POOLS = ("mean", "last")
 
 
@@ -66,7 +63,7 @@ class Block(torch.nn.Module):
             TypeError: what the layer raises.
             ValueError: what the layer raises.
         """
-        checked_signal(u, self.width, self.mix.weight)
+        layer_inputs.signal(u, self.width, AXES, self.mix.weight)
         same_type(u, self.mix.weight)
         given = options if state is None else {"state": state, **options}
         y = self.layer(self._normed(u), **given)
@@ -147,9 +144,7 @@ class Sequence(torch.nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        if pool is not None:
-            require.known("pool", pool, POOLS)
-        self.pool = pool
+        self.pool = pool if pool is None else require.known("pool", pool, POOLS)
         self.d_input = require.integer("d_input", d_input)
         width = require.integer("width", width)
         first = require.integer("seed", seed, least=0)
@@ -175,17 +170,15 @@ class Sequence(torch.nn.Module):
             TypeError: what `SSM` raises.
             ValueError: what `SSM` raises.
         """
-        checked_signal(u, self.d_input, self.encoder.weight)
+        layer_inputs.signal(u, self.d_input, AXES, self.encoder.weight)
         same_type(u, self.encoder.weight)
         beside = ("reset", "steps", "step_scale")
         if wrong := options.keys() - set(beside):
             rule = f"a model must be given lengths, {', '.join(beside)} beside its signal"
             raise TypeError(f"{rule}; got {', '.join(wrong)}. For states take `recurrence`.")
-        if lengths is not None:
-            options["lengths"] = lengths
         x = self.encoder(u)
         for block in self.blocks:
-            x = block(x, **options)
+            x = block(x, lengths=lengths, **options)
         return self.decoder(self._pooled(self.norm(x), lengths))
 
     def recurrence(self) -> Run:

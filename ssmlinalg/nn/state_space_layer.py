@@ -10,24 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import export, inits
-from ..discretize import RULES, sampled
-from ..export.real_parameters import NAMES, arrays_of, form_of, real_parameters
-from ..forms import batch, inner, kind
-from ..ground import backend, require
-from ..kernels import (
-    bidirectional,
-    convolve,
-    kernel,
-    scan,
-    scan_episodes,
-    scan_irregular,
-    states,
-    stepper,
-)
+from .. import export, inits, kernels
+from ..discretize import RULES
+from ..export.reader import one_form
+from ..export.real_parameters import field_of, form_of, real_parameters, width_of
+from ..forms import kind
+from ..ground import layer_inputs, require
+from ..kernels.arguments import at_rest
 from ..kernels.softmax import normalized
-from .signals import SinglePrecision, ambient, check_beside, check_scale, checked_signal, mask
-from .starting_forms import checked_window, starting_form, stored, width_of
+from .signals import AXES, SinglePrecision, ambient, mask
+from .starting_forms import starting_form
 
 FIELDS = ("A", "B", "C", "D", "step")
 Run = Callable[..., tuple[Tensor, Tensor]]
@@ -84,17 +76,21 @@ class SSM(SinglePrecision):
         self.width = require.integer("width", width)
         self.rule = require.known("rule", rule, RULES)
         self.bidirectional = require.switch("bidirectional", bidirectional)
+        require.listed("train", train, str, 'Write train=("C", "D").')
         seed = require.integer("seed", seed, least=0)
-        given = {"bidirectional": bidirectional, "step": step, "seed": seed, **options}
-        form = starting_form(init, width, order, **given)
+        form = starting_form(init, width, order, step=step, seed=seed, **options)
+        if bidirectional:
+            other = starting_form(init, width, order, step=step, seed=seed + 1, **options)
+            form = form._replace(C=np.stack([form.C, other.C]))
+        self.window = window
+        if window is not None:
+            normalized(form, window, rule=rule)
         self.form_name = type(form).__name__
         self._ports = kind(form).ports
-        self.window = checked_window(window, form, rule)
         arrays = real_parameters(form, decay=decay)
         held = {name: torch.nn.Parameter(_single(array)) for name, array in arrays.items()}
         self.add_module(self.form_name, torch.nn.ParameterDict(held))
-        require.listed("train", train, str, 'Write train=("C", "D").')
-        self._train_only(tuple(train))
+        self._train_only(train)
         self._kept: tuple[Any, Tensor] | None = None  # a kernel, and what it is the kernel of
 
     @classmethod
@@ -140,7 +136,7 @@ class SSM(SinglePrecision):
         Example:
             >>> SSM.from_checkpoint("model.safetensors", layer="blocks.0.ssm.")  # doctest: +SKIP
         """
-        form, rule = stored(path, layer)
+        form, rule = one_form(path, layer=layer)
         return cls.from_form(form, **(options if rule is None else {"rule": rule, **options}))
 
     def form(self) -> Any:
@@ -192,10 +188,22 @@ class SSM(SinglePrecision):
         x = u.to(self._arrays["C"].dtype).mT
         if lengths is not None:
             x = x * mask(lengths, u.shape[1])[:, None, :]
-        if not (return_state or state is not None or reset is not None or steps is not None):
-            y = self._convolved(form, x)
+        rule = self.rule
+        if reset is not None:
+            reset = reset if self._ports else reset[:, None, :]
+            y, state = kernels.scan_episodes(form, x, reset, state, rule=rule)
+        elif steps is not None:
+            steps = steps.to(x.dtype)[:, None, :]
+            y, state = kernels.scan_irregular(form, x, steps, state, rule=rule)
+        elif return_state or state is not None:
+            y, last = kernels.scan(form, x, state, rule=rule)
+            if lengths is not None:
+                last = kernels.final_state(form, x, state, lengths=lengths, rule=rule)
+            state = last
         else:
-            y, state = self._run(form, x, state, lengths, reset, steps)
+            y = self._from_rest(form, x)
+        if "diagonal_D" in self._arrays:
+            y = y + self._arrays["diagonal_D"][:, None] * x
         y = ambient(y.mT, u)
         return (y, state) if return_state else y
 
@@ -215,7 +223,7 @@ class SSM(SinglePrecision):
         """
         self.one_direction("recurrence")
         with torch.no_grad():
-            return torch.no_grad()(stepper(self.form(), rule=self.rule))
+            return torch.no_grad()(kernels.stepper(self.form(), rule=self.rule))
 
     def initial_state(self, batch_size: int) -> Tensor:
         """The state of a system at rest.
@@ -231,11 +239,7 @@ class SSM(SinglePrecision):
             torch.Size([2, 4, 4])
         """
         with torch.no_grad():
-            system = sampled(self.form(), rule=self.rule)
-        recurrence = inner(system)
-        batch_size = require.integer("batch_size", batch_size)
-        shape = (batch_size, *batch(system), recurrence.A.shape[-1])
-        return torch.zeros(shape, dtype=recurrence.A.dtype, device=recurrence.A.device)
+            return at_rest(self.form(), require.integer("batch_size", batch_size))
 
     def save(self, path: str | os.PathLike[str], *, target: str = "ssm", **options: Any) -> None:
         """Write the layer as the file of any target.
@@ -283,20 +287,19 @@ class SSM(SinglePrecision):
     def _arrays(self) -> torch.nn.ParameterDict:
         return getattr(self, self.form_name)
 
-    def _train_only(self, train: tuple[str, ...]) -> None:
+    def _train_only(self, fields: Sequence[str]) -> None:
         """Freeze the parameters of the fields that are not named."""
-        for field in train:
-            require.known("train", field, FIELDS)
-        form = NAMES[self.form_name]
-        trained = {array for field in train for array in arrays_of(field, form)}
-        if "A" in train:
+        trained = {require.known("train", field, FIELDS) for field in fields}
+        if "A" in trained:
             trained.add("P")
-        for name, parameter in self._arrays.items():
-            parameter.requires_grad_(name in trained)
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(field_of(name) in trained)
 
     def _scaled(self, step_scale: float | Tensor) -> Any:
-        """The form at another sampling rate."""
+        """The form that `forward` runs: at another sampling rate, a diagonal D left out."""
         form = self.form()
+        if "diagonal_D" in self._arrays:
+            form = form._replace(D=torch.zeros_like(form.D))
         if not isinstance(step_scale, Tensor):
             step_scale = require.real("step_scale", step_scale, above=0)
             if step_scale == 1:
@@ -305,79 +308,41 @@ class SSM(SinglePrecision):
             rule = "`step_scale` must go with a model in continuous time"
             raise TypeError(f"{rule}; got one of {self.form_name}. Leave it out.")
         if isinstance(step_scale, Tensor):
-            check_scale(step_scale, tuple(form.step.shape))
+            layer_inputs.step_scale(step_scale, tuple(form.step.shape))
         return form._replace(step=form.step * step_scale)
 
-    def _convolved(self, form: Any, x: Tensor) -> Tensor:
+    def _from_rest(self, form: Any, x: Tensor) -> Tensor:
         """The outputs of signals (batch, H, L) from rest."""
-        if self._ports:
-            if not self.bidirectional:
-                return self._scanned(form, x, None)[0]
-            past, future = (form._replace(C=C) for C in form.C)
-            future = future._replace(D=torch.zeros_like(form.D))
-            late = scan(future, x.flip(-1), rule=self.rule)[0].flip(-1)
-            now = kernel(future, 1, rule=self.rule)[..., 0]  # lag 0 counts once
-            return self._scanned(past, x, None)[0] + late - backend.matmul(now, x)
-        K = self._kernel(form, x.shape[-1])
-        return bidirectional(x, K[0], K[1]) if self.bidirectional else convolve(x, K)
-
-    def _scanned(self, form: Any, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The outputs and the last state; a diagonal D is no product of matrices."""
-        if "diagonal_D" not in self._arrays:
-            return scan(form, x, state, rule=self.rule)
-        indirect = form._replace(D=torch.zeros_like(form.D))
-        y, last = scan(indirect, x, state, rule=self.rule)
-        return y + self._arrays["diagonal_D"][:, None] * x, last
+        if not self._ports:
+            K = self._kernel(form, x.shape[-1])
+            return kernels.bidirectional(x, *K) if self.bidirectional else kernels.convolve(x, K)
+        if not self.bidirectional:
+            return kernels.scan(form, x, rule=self.rule)[0]
+        past, future = (form._replace(C=C) for C in form.C)
+        return kernels.scan_bidirectional(past, future, x, rule=self.rule)
 
     def _kernel(self, form: Any, length: int) -> Tensor:
         """The kernel; without gradients it is kept until a parameter or the length changes."""
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return kernel(form, length, rule=self.rule)
+            return kernels.kernel(form, length, rule=self.rule)
         versions = [(p.data_ptr(), p._version) for p in self.parameters()]
         scaled = getattr(form, "step", form.D)
         key = (length, versions, scaled.tolist())
         if self._kept is None or self._kept[0] != key:
-            self._kept = (key, kernel(form, length, rule=self.rule))
+            self._kept = (key, kernels.kernel(form, length, rule=self.rule))
         return self._kept[1]
-
-    def _run(
-        self,
-        form: Any,
-        x: Tensor,
-        state: Tensor | None,
-        lengths: Tensor | None,
-        reset: Tensor | None,
-        steps: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        """The outputs of signals (batch, H, L), and the state after the last sample of each."""
-        rule = self.rule
-        if reset is not None:
-            return scan_episodes(form, x, self._beside(reset), state, rule=rule)
-        if steps is not None:
-            return scan_irregular(form, x, steps.to(x.dtype)[:, None, :], state, rule=rule)
-        y, last = self._scanned(form, x, state)
-        if lengths is None:
-            return y, last
-        at = torch.unique(lengths)
-        reached = states(form, x, (at - 1).tolist(), state, rule=rule)
-        rows = torch.arange(len(x), device=x.device)
-        return y, reached.movedim(-2, 1)[rows, torch.searchsorted(at, lengths)]
-
-    def _beside(self, signal: Tensor) -> Tensor:
-        """(batch, L) with the axis of channels, where each has a state of its own."""
-        return signal if self._ports else signal[:, None, :]
 
     def _check_call(self, u: Tensor, state: Tensor | None, **given: Tensor | None) -> None:
         """Refuse what does not fit the layer, before any work."""
-        checked_signal(u, self.width, self._arrays["C"])
+        layer_inputs.signal(u, self.width, AXES, self._arrays["C"])
         present = [name for name, value in given.items() if value is not None]
         if len(present) > 1:
             rule = "a call must have one of lengths, reset and steps"
             raise TypeError(f"{rule}; got {', '.join(present)}. Leave the others out.")
         for name in present:
-            check_beside(name, given[name], u)
+            layer_inputs.beside(name, given[name], u)
         if state is not None:
-            require.instance("state", state, Tensor, "Call torch.as_tensor.")
+            layer_inputs.of_library("state", state, u)
             present.append("state")
         if set(present) - {"lengths"}:
             self.one_direction(f"forward with {', '.join(present)}")

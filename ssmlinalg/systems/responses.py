@@ -97,7 +97,7 @@ def _check_times(times: Array, system: View, matrix: bool) -> None:
     ports = D.shape[-2:]
     entries = math.prod((*lead, *ports, times.shape[-1]))
     size = entries * np.dtype(backend.precision(times)).itemsize
-    require.room("the step response", size, host=backend.is_numpy(times))
+    require.room("the step response", size, host=backend.readable(times))
 
 
 def _of_modes(system: View, times: Array) -> Array:

@@ -250,7 +250,7 @@ def _response(form: Any, s: Array) -> Array:
     with _refusing_poles(s):
         G = piece((), s[:0])[1]
         size = 16 * math.prod(G.shape[:-1]) * s.shape[0]
-        require.room("the response at all frequencies", size, host=backend.is_numpy(s))
+        require.room("the response at all frequencies", size, host=backend.readable(s))
         if s.shape[0]:
             _, G = fold_blocks(piece, (), (s,), system.numbers)
     return _finite(G, s, form)

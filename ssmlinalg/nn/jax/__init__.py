@@ -10,15 +10,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ...discretize import RULES, Rule
 from ...export.real_parameters import NAMES, form_of, real_parameters
 from ...forms import batch, kind
-from ...ground import backend, require
+from ...ground import backend, layer_inputs, require
 from ...inits import Step
 from ...kernels import convolve, kernel, scan, stepper
-from ..signal_axes import check_axes
 from ..starting_forms import starting_form
 
 __all__ = ["apply", "form", "init", "step"]
@@ -127,8 +125,7 @@ def apply(
     require.known("rule", rule, RULES)
     require.switch("return_state", return_state)
     system = form(params)
-    u = _signal(u)
-    check_axes(u.shape, _width(system), "(..., length, width)", u.ndim >= 2)
+    layer_inputs.signal(u, _width(system), ("...", "length", "width"), system.D)
     x = jnp.swapaxes(u, -1, -2).astype(system.D.dtype)
     if return_state or state is not None or kind(system).ports:
         y, state = scan(system, x, state, rule=rule)
@@ -164,24 +161,16 @@ def step(
     """
     require.known("rule", rule, RULES)
     system = form(params)
-    u = _signal(u)
+    layer_inputs.real_numbers("u", u, system.D)
     width = _width(system)
     fits = u.ndim > 0 and u.shape[-1] == width
     require.shape("u", u.shape, f"(..., width) with width = {width}", fits)
     if state is not None:
-        require.instance("state", state, (jax.Array, np.ndarray), "Give what `step` returned.")
+        layer_inputs.of_library("state", state, system.D)
         rest = (*u.shape[:-1], *batch(system), system[0].shape[-1])
         require.shape("state", state.shape, f"{rest} beside this `u`", state.shape == rest)
-    y, after = stepper(system, rule=rule)(u.astype(system.D.dtype), state)
+    y, after = stepper(system, rule=rule)(jnp.asarray(u, system.D.dtype), state)
     return y.astype(u.dtype), after
-
-
-def _signal(u: Any) -> jax.Array:
-    """A signal of real numbers as an array of JAX."""
-    require.instance("u", u, (jax.Array, np.ndarray), "Call jax.numpy.asarray.")
-    if not jnp.issubdtype(u.dtype, jnp.floating):
-        raise TypeError(f"`u` must hold real numbers; got {u.dtype}. Call u.astype(float).")
-    return jnp.asarray(u)
 
 
 def _width(system: Any) -> int:
