@@ -1,0 +1,203 @@
+"""Why HiPPO, and what is faithful to it, does not find a late echo where S4D does: study 1b.
+
+    python experiments/delays.py --quick [--picture docs/_static/delays.svg]
+
+A signal is white noise with an echo, one of eight delays late, and the delay is to be told. To tell
+d from a neighbour by a band about the angle theta, a filter must remember that band for d samples.
+What filters with poles a_k can remember of it is the group delay of their all-pass,
+
+    m(theta) = sum_k (1 - |a_k|^2) / |e^{i theta} - a_k|^2,
+
+whose mean over all angles is the number of poles: modes share out a memory of N samples, they do
+not add to it. The study prints m of each start, and what is told after training.
+
+--quick: 512 samples, delays 8 to 64, 2 seeds, about 10 minutes of one core. Full: 4096 samples,
+delays 64 to 512, 5 seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pictures
+import records
+from data import delays
+from networks import Shape, network, said_of, shape_of
+from records import Point, Record, matching, spread, table
+from ssmlinalg import inits
+from training import Recipe, scored, train
+
+STUDY = "delays"
+ORDER = 32
+FROZEN = ("C", "D")
+TRAINED = ("A", "B", "C", "D", "step")
+STARTS: dict[str, dict[str, Any]] = {
+    "s4d-legs": {"model": "s4d-legs"},
+    "s4d-lin": {"model": "s4d-lin"},
+    "ptd": {"model": "ptd"},
+    "ptd, 128 modes": {"model": "ptd", "options": {"modes": 4 * ORDER}},
+    "ptd of legt": {"model": "ptd", "options": {"measure": "legt"}},
+    "s4": {"model": "s4"},
+}
+SIZES = {"smoke": (128, 16), "quick": (512, 64), "full": (4096, 512)}
+SMOOTH = 0.1  # of Nyquist
+
+
+def memory(A: np.ndarray, step: Any, angle: np.ndarray) -> np.ndarray:
+    """m (..., S) in samples of models with eigenvalues A (..., N), sampled with `step` (...)."""
+    pole = np.exp(np.asarray(step)[..., None] * A)[..., None, :]
+    far = np.abs(np.exp(1j * angle)[:, None] - pole) ** 2
+    return np.sum((1 - np.abs(pole) ** 2) / far, axis=-1)
+
+
+def eigenvalues(start: str) -> np.ndarray:
+    """Of one channel, both of every pair."""
+    said = STARTS[start]
+    if said["model"] == "s4":
+        return -np.arange(1.0, ORDER + 1)  # HiPPO-LegS is triangular
+    form: Any = inits.INITS[said["model"]](ORDER, **said.get("options", {}))
+    pairs = form.A[form.A.imag != 0]
+    return np.concatenate([form.A, pairs.conj()])
+
+
+def steps(longest: int) -> dict[str, tuple[float, float]]:
+    """Intervals of steps: the usual one, about 1/d of the delays, and longer and shorter ones."""
+    return {
+        "usual": (1e-3, 1e-1),
+        "1/d": (1 / longest, 8 / longest),
+        "short": (0.1 / longest, 1 / longest),
+    }
+
+
+def point(start: str, seed: int, form: str, **setting: Any) -> Point:
+    """One run, with all that it depends on."""
+    length, longest = SIZES[form]
+    parts = setting.get("parts", FROZEN)
+    interval = setting.get("step", "usual")
+    step = steps(longest)[interval]
+    said = STARTS[start]
+    options = {"train": parts, "step": step} | said.get("options", {})
+    shape = Shape(said["model"], width=32, depth=1, order=ORDER, options=options)
+    recipe = Recipe(epochs={"smoke": 1, "quick": 20, "full": 40}[form])
+    return {
+        "start": start,
+        "seed": seed,
+        "parts": "".join(part[0] for part in parts),
+        "interval": interval,
+        "smooth": setting.get("smooth", 1.0),
+        "length": length,
+        "longest": longest,
+        "shape": said_of(shape),
+        "recipe": recipe._asdict(),
+    }
+
+
+def points(form: str) -> list[Point]:
+    """White noise by every start and interval, A frozen and trained; smooth noise by some."""
+    made = partial(point, form=form)
+    if form == "smoke":
+        return [made("ptd", 0), made("s4d-legs", 0, smooth=SMOOTH)]
+    found = []
+    for seed in range(2 if form == "quick" else 5):
+        found += [made(start, seed, step=name) for start in STARTS for name in ("usual", "1/d")]
+        found += [made(start, seed, step="short") for start in ("s4d-legs", "ptd")]
+        found += [made(start, seed, step="1/d", parts=TRAINED) for start in ("s4d-legs", "ptd")]
+        found += [
+            made(start, seed, step="1/d", smooth=SMOOTH) for start in ("s4d-legs", "ptd", "s4")
+        ]
+    return found
+
+
+def measure(
+    length: int,
+    longest: int,
+    smooth: float,
+    seed: int,
+    shape: dict[str, Any],
+    recipe: dict[str, Any],
+    **_: Any,
+) -> dict[str, Any]:
+    """Train one network."""
+    known = delays(length, longest, smooth)
+    made = network(shape_of(shape), 1, known.classes, seed)
+    found = train(made, known, Recipe(**recipe), seed=seed)
+    return {"validation": found, "test": scored(made, known.test)}
+
+
+def best(start: str, interval: tuple[float, float], angle: np.ndarray) -> np.ndarray:
+    """The longest memory (S,) of any channel."""
+    step = np.geomspace(*interval, 32)
+    return memory(eigenvalues(start), step, angle).max(axis=0)
+
+
+def remembered(start: str, interval: tuple[float, float], longest: int) -> float:
+    """The part of the band that some channel remembers for the longest delay."""
+    angle = np.linspace(0, np.pi, 1024)
+    return float(np.mean(best(start, interval, angle) >= longest))
+
+
+def report(found: list[Record], form: str) -> None:
+    """The part of the band that is remembered, beside what was told."""
+    _, longest = SIZES[form]
+    heads = ("start", "steps", "band remembered", "A frozen", "A trained", "smooth noise")
+    rows = []
+    for start in STARTS:
+        for name, interval in steps(longest).items():
+            same = matching(found, start=start, interval=name)
+            cells = [
+                spread(
+                    [one["result"]["test"] for one in matching(same, parts=parts, smooth=smooth)]
+                )
+                for parts, smooth in (("CD", 1.0), ("ABCDs", 1.0), ("CD", SMOOTH))
+            ]
+            if same:
+                share = f"{100 * remembered(start, interval, longest):.0f} %"
+                rows.append([start, f"{interval[0]:.2g} to {interval[1]:.2g}", share, *cells])
+    table(heads, rows)
+
+
+def picture(found: Sequence[Record], form: str, path: Path) -> None:
+    """Memory over frequency, and accuracy against the band that is remembered."""
+    _, longest = SIZES[form]
+    figure, panels = pictures.panels(1, 2, (9, 3.6))
+    angle = np.geomspace(0.01, np.pi, 2000)
+    interval = steps(longest)["1/d"]
+    for start in STARTS:
+        look = {"label": start, "linewidth": 1.2, "color": colour(start)}
+        panels[0].loglog(angle, best(start, interval, angle), **look)
+        for name, marker in (("usual", "o"), ("1/d", "s"), ("short", "v")):
+            for one in matching(found, start=start, interval=name, parts="CD", smooth=1.0):
+                share = remembered(start, steps(longest)[name], longest)
+                told = one["result"]["test"]
+                panels[1].plot(share, told, marker, color=colour(start), markersize=4)
+    panels[0].axhline(longest, color=pictures.colours.INK, linewidth=0.8)
+    panels[0].legend(frameon=False)
+    said = "angle between samples"
+    pictures.dress(panels[0], title="memory in samples", xlabel=said, ylim=(0.5, None))
+    said = "part of the band that is remembered"
+    pictures.dress(panels[1], title="accuracy, A frozen", xlabel=said)
+    pictures.save(figure, path)
+
+
+def colour(start: str) -> str:
+    """That of the model, other than the plain one by their own."""
+    own = {"ptd, 128 modes": "#6aa6dd", "ptd of legt": "#8661c5"}
+    return own.get(start) or pictures.COLOURS[start]
+
+
+def main() -> None:
+    """Train what is missing, print, draw."""
+    options = records.options(records.command(__doc__, STUDY), STUDY)
+    found = records.run(STUDY, points(options.form), measure, options)
+    report(found, options.form)
+    if options.picture:
+        picture(found, options.form, options.picture)
+
+
+if __name__ == "__main__":
+    main()
