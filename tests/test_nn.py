@@ -383,6 +383,24 @@ def test_the_kernel_of_evaluation_follows_the_parameters() -> None:
     assert torch.equal(copied(u).detach(), layer(u).detach())
 
 
+@pytest.mark.parametrize("options", [{"fused": True}, {"foreach": True}, {}], ids=str)
+def test_evaluation_between_steps_of_any_optimizer_is_of_the_parameters_there_are(
+    options: dict[str, bool],
+) -> None:
+    # Fused optimizers do not count their writes, so nothing but the values tells.
+    layer = nn.SSM(WIDTH, order=8, train=("C", "D"))
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1, **options)
+    u = signals()
+    for _ in range(3):
+        with torch.no_grad():
+            evaluated = layer(u)
+        trained = layer(u)
+        assert torch.equal(evaluated, trained.detach())
+        optimizer.zero_grad()
+        trained.square().mean().backward()
+        optimizer.step()
+
+
 def test_an_ensemble_is_mapped() -> None:
     layers = [nn.SSM(WIDTH, order=8, seed=seed) for seed in range(3)]
     parameters, buffers = torch.func.stack_module_state(layers)

@@ -91,7 +91,7 @@ class SSM(SinglePrecision):
         held = {name: torch.nn.Parameter(_single(array)) for name, array in arrays.items()}
         self.add_module(self.form_name, torch.nn.ParameterDict(held))
         self._train_only(train)
-        self._kept: tuple[Any, Tensor] | None = None  # a kernel, and what it is the kernel of
+        self._kept: tuple[list[Tensor], Tensor] | None = None  # of what, and the kernel
 
     @classmethod
     def from_form(cls, form: Any, **options: Any) -> Self:
@@ -325,12 +325,13 @@ class SSM(SinglePrecision):
         """The kernel; without gradients it is kept until a parameter or the length changes."""
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return kernels.kernel(form, length, rule=self.rule)
-        versions = [(p.data_ptr(), p._version) for p in self.parameters()]
-        scaled = getattr(form, "step", form.D)
-        key = (length, versions, scaled.tolist())
-        if self._kept is None or self._kept[0] != key:
-            self._kept = (key, kernels.kernel(form, length, rule=self.rule))
-        return self._kept[1]
+        # Values tell and nothing else does: fused optimizers do not count their writes.
+        given = [*self.parameters(), getattr(form, "step", form.D)]
+        kept = self._kept
+        if kept is None or kept[1].shape[-1] != length or not _same(kept[0], given):
+            found = kernels.kernel(form, length, rule=self.rule)
+            self._kept = kept = ([x.detach().clone() for x in given], found)
+        return kept[1]
 
     def _check_call(self, u: Tensor, state: Tensor | None, **given: Tensor | None) -> None:
         """Refuse what does not fit the layer, before any work."""
@@ -350,3 +351,11 @@ class SSM(SinglePrecision):
 
 def _single(array: np.ndarray) -> Tensor:
     return torch.tensor(array, dtype=torch.get_default_dtype())
+
+
+def _same(kept: list[Tensor], given: list[Tensor]) -> bool:
+    """Whether tensors have the same values, at the same place in the same type."""
+    return all(
+        a.device == b.device and a.dtype == b.dtype and torch.equal(a, b)
+        for a, b in zip(kept, given, strict=True)
+    )
