@@ -324,9 +324,19 @@ SHAPES = {
 }
 
 
+@pytest.fixture(params=["open", "one operation"])
+def torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """PyTorch, where small transforms stand open and where their product has its own derivative."""
+    library = pytest.importorskip("torch")
+    from ssmlinalg.products import torch_convolution
+
+    if request.param != "open":
+        monkeypatch.setattr(torch_convolution, "SMALL", 0)
+    return library
+
+
 @pytest.mark.parametrize("shapes", SHAPES.values(), ids=SHAPES)
-def test_derivatives_in_torch_are_those_of_differences(shapes: Any) -> None:
-    torch = pytest.importorskip("torch")
+def test_derivatives_in_torch_are_those_of_differences(torch: Any, shapes: Any) -> None:
     drawn = torch.Generator().manual_seed(0)
     u, k = (torch.randn(s, generator=drawn, dtype=torch.float64) for s in shapes)
     du, dk = (torch.randn(s, generator=drawn, dtype=torch.float64) for s in shapes)
@@ -339,8 +349,7 @@ def test_derivatives_in_torch_are_those_of_differences(shapes: Any) -> None:
     assert float((forward - expected).detach().abs().max()) <= tolerance
 
 
-def test_torch_maps_over_signals_and_kernels() -> None:
-    torch = pytest.importorskip("torch")
+def test_torch_maps_over_signals_and_kernels(torch: Any) -> None:
     u = torch.randn(4, 2, 3, 9, dtype=torch.float64)
     k = torch.randn(4, 3, 5, dtype=torch.float64)
     mapped = torch.func.vmap(convolve)(u, k)
@@ -357,6 +366,7 @@ def test_channels_in_blocks_are_the_channels(monkeypatch: pytest.MonkeyPatch) ->
     u = torch.randn(2, 5, 30, dtype=torch.float64, requires_grad=True)
     k = torch.randn(5, 30, dtype=torch.float64, requires_grad=True)
     whole = torch.autograd.grad(convolve(u, k).square().sum(), (u, k))
+    monkeypatch.setattr(torch_convolution, "SMALL", 0)
     monkeypatch.setattr(torch_convolution, "CACHE", 1)
     parts = torch.autograd.grad(convolve(u, k).square().sum(), (u, k))
     for got, expected in zip(parts, whole, strict=True):

@@ -403,6 +403,8 @@ def broadcasts(
         >>> broadcasts("C", (3, 1), (2,), "the other fields")
         (3, 2)
     """
+    if got[len(got) - len(against) :] == against:  # as most are; NumPy takes microseconds
+        return got
     try:
         return np.broadcast_shapes(got, against)
     except ValueError:

@@ -99,6 +99,24 @@ def convolve(u: Array, k: Array) -> Array:
     """
     _check(u=u, k=k)
     _refuse_ports(u, k)
+    return causal(u, k)
+
+
+def causal(u: Array, k: Array) -> Array:
+    """The convolution of `convolve`, behind the door.
+
+    Args:
+        u: (..., L) that `convolve` takes.
+        k: (..., L') likewise.
+
+    Returns:
+        The output (..., L) in the type of u.
+
+    Example:
+        >>> import numpy as np
+        >>> causal(np.array([1.0, 0.0, 2.0]), np.array([1.0, 0.5])).round(12)
+        array([1. , 0.5, 2. ])
+    """
     length = u.shape[-1]
     k = _until(k, length)
     return _cyclic(u, k, length + k.shape[-1] - 1, slice(0, length))

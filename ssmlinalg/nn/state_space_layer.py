@@ -17,6 +17,7 @@ from ..export.real_parameters import field_of, form_of, real_parameters, width_o
 from ..forms import kind
 from ..ground import layer_inputs, require
 from ..kernels.arguments import at_rest
+from ..kernels.convolution import causal
 from ..kernels.softmax import normalized
 from .signals import AXES, SinglePrecision, ambient, mask
 from .starting_forms import starting_form
@@ -315,7 +316,7 @@ class SSM(SinglePrecision):
         """The outputs of signals (batch, H, L) from rest."""
         if not self._ports:
             K = self._kernel(form, x.shape[-1])
-            return kernels.bidirectional(x, *K) if self.bidirectional else kernels.convolve(x, K)
+            return kernels.bidirectional(x, *K) if self.bidirectional else causal(x, K)
         if not self.bidirectional:
             return kernels.scan(form, x, rule=self.rule)[0]
         past, future = (form._replace(C=C) for C in form.C)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 CACHE = 1 << 22  # bytes of one transform at a time
+SMALL = 1 << 20  # bytes of one transform up to which a derivative of its own is no faster
 
 
 def cyclic(u: Tensor, k: Tensor, period: int, length: int) -> Tensor:
@@ -36,8 +37,9 @@ def cyclic(u: Tensor, k: Tensor, period: int, length: int) -> Tensor:
         >>> cyclic(torch.tensor([1.0, 0.0, 2.0]), torch.tensor([1.0, 0.5]), 4, 3)
         tensor([1.0000, 0.5000, 2.0000])
     """
-    if torch.compiler.is_compiling():  # the compiler fuses what stands open
-        return _product(u, k, period, length)
+    compiling = torch.compiler.is_compiling()  # the compiler fuses what stands open
+    if compiling or _size(period, u, k) <= SMALL:
+        return _at_once(u, k, period, length).contiguous()
     return _Cyclic.apply(u, k, period, length)
 
 
@@ -72,14 +74,15 @@ class _Cyclic(torch.autograd.Function):
         return left + _product(u, of_k, ctx.period, ctx.length)
 
 
-def _product(u: Tensor, k: Tensor, period: int, length: int) -> Tensor:
+def _at_once(u: Tensor, k: Tensor, period: int, length: int) -> Tensor:
     """The first entries of u * k on a circle."""
+    spectrum = torch.fft.rfft(u, n=period) * torch.fft.rfft(k, n=period)
+    return torch.fft.irfft(spectrum, n=period)[..., :length]
 
-    def block(u: Tensor, k: Tensor) -> tuple[Tensor]:
-        spectrum = torch.fft.rfft(u, n=period) * torch.fft.rfft(k, n=period)
-        return (torch.fft.irfft(spectrum, n=period)[..., :length],)
 
-    (y,) = _by_channels(block, period, u, k)
+def _product(u: Tensor, k: Tensor, period: int, length: int) -> Tensor:
+    """The same by blocks of channels."""
+    (y,) = _by_channels(lambda u, k: (_at_once(u, k, period, length),), period, u, k)
     return y.contiguous()
 
 
@@ -112,8 +115,7 @@ def _by_channels(
     """The arrays that `block` returns, from as many channels at a time as a cache holds."""
     sizes = {array.shape[-2] if array.ndim > 1 else 1 for array in arrays}
     channels = sizes.pop()
-    widest = max(array.numel() // max(1, array.shape[-1]) for array in arrays)
-    bytes_of_all = widest * period * arrays[0].element_size()
+    bytes_of_all = _size(period, *arrays)
     if sizes or bytes_of_all <= CACHE or not arrays[0].is_cpu:
         return block(*arrays)
     size = max(1, channels * CACHE // bytes_of_all)
@@ -122,3 +124,9 @@ def _by_channels(
         parts.append(block(*(array[..., start : start + size, :] for array in arrays)))
     found = zip(*parts, strict=True)
     return tuple(None if each[0] is None else torch.cat(each, dim=-2) for each in found)
+
+
+def _size(period: int, *arrays: Tensor) -> int:
+    """The bytes of the largest transform."""
+    rows = max(array.numel() // max(1, array.shape[-1]) for array in arrays)
+    return rows * period * arrays[0].element_size()
