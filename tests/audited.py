@@ -26,7 +26,7 @@ seeds = st.integers(0, 2**32 - 1)
 OWN = {"dss-softmax": "dss-softmax", "dlr": "dlr", "minimal-lru": "lru", "s4": "s4"}
 # A that is drawn, or other in each channel, is no formula to a layer whose channels share one A;
 # two are wrong on purpose.
-UNKNOWN = re.compile(r"s4d-legs-clipped|mamba, one mode|(s4d-rand|s4d-dfout)")
+UNKNOWN = re.compile(r"s4d-legs-clipped|mamba, one mode|s4d-rand")
 
 
 @cache

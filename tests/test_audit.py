@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from ssmlinalg import export, inits
 from ssmlinalg.audit import ALARM, audit
 from ssmlinalg.audit.declared_laws import draws_of
+from ssmlinalg.audit.known_modes import DRAWN
 from ssmlinalg.audit.kolmogorov_smirnov import kolmogorov
 from ssmlinalg.export import TARGETS
 
@@ -68,12 +69,10 @@ def test_what_was_trained_is_no_finding(target, data):
     # not be.
     drawn = {"law", "interval"} if seen.exact else set()
     assert kinds(found) <= {"unstable", "unreadable"} | drawn, found.findings
-    assert not seen.exact or seen.names[0] in ("s4d-rand", "lru", "dlr")
+    assert not seen.exact or seen.names[0] in DRAWN
 
 
-@pytest.mark.parametrize(
-    "name", ["s4d-lin", "s4d-inv", "s4d-legs", "s4d-real", "ptd", "s4d-dfout", "dss"]
-)
+@pytest.mark.parametrize("name", ["s4d-lin", "s4d-inv", "s4d-legs", "s4d-real", "ptd", "dss"])
 @given(order=st.integers(2, 24), channels=st.integers(1, 9), seed=seeds)
 @laws
 def test_an_initialization_is_recognized_and_its_order_does_not_matter(name, order, channels, seed):
@@ -117,6 +116,10 @@ def test_drawn_spectra_are_recognized_by_their_law(order, seed):
     assert lru.layers[0].identified.names == ("lru",)
     dlr = look(TARGETS["dlr"].to(inits.dlr_init(order, channels=3, seed=seed)), "dlr")
     assert dlr.layers[0].identified.names == ("dlr",)
+    for name in ("s4d-dfout", "s4d-dfout-half", "s4d-token"):
+        arrays = TARGETS["ssm"].to(inits.INITS[name](2 * (order // 2), channels=3, seed=seed))
+        found = look(arrays, "ssm").layers[0]
+        assert (found.identified.names, found.order) == ((name,), 2 * (order // 2))
 
 
 @given(st.sampled_from(["s4d", "mamba", "dss"]), st.data())

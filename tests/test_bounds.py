@@ -366,11 +366,12 @@ def test_growth_by_four_allowances_is_unstable() -> None:
 
 def test_weights_off_by_four_allowances_break_the_closure() -> None:
     """Allowed is an imaginary part of 32 (n + log2 L) eps S."""
-    A = 0.9 * np.array([1j, -1j])
+    A = np.log(0.9) + np.pi / 2 * np.array([1j, -1j])
     for part in (0.25, 4.0):
         off = part * 32 * (2 + math.log2(LONG + 1)) * EPS * 2
-        form = Recurrence(A, np.ones(2) + 0j, np.array([1 + 1j * off, 1]), NONE)
-        assert LAWS["conjugate"](form, LONG, "zoh").holds == (part < 1)
+        C = np.array([1 + 1j * off, 1])
+        form = Diagonal(A, np.ones(2) + 0j, C, NONE, np.asarray(1.0))
+        assert LAWS["conjugate"](form, LONG, "impulse").holds == (part < 1)
 
 
 # Assertions

@@ -19,6 +19,15 @@ from ssmlinalg.kernels import bidirectional, forced_response, stream
 
 RULES = sorted(discretize.RULES)
 rules = st.sampled_from(RULES)
+# What is born discrete is sampled by no rule.
+every_init_and_rule = pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        (name, rule)
+        for name, make in sorted(inits.INITS.items())
+        for rule in (RULES if isinstance(make(2), forms.Continuous) else ["zoh"])
+    ],
+)
 
 
 def sampled(form: Any, rule: str) -> Any:
@@ -144,8 +153,7 @@ def test_the_kernel_of_a_born_discrete_model_is_a_sum_of_powers(name: str, order
     assert far(got, expected) <= slack(form, "zoh", length)
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("name", sorted(inits.INITS))
+@every_init_and_rule
 def test_every_library_gives_the_same_kernel_and_scan(
     carry: Callable[[Any], Any], name: str, rule: str
 ) -> None:
@@ -169,8 +177,7 @@ def test_every_library_gives_the_same_kernel_and_scan(
             assert far(convolve(carry(u), k), expected) <= tolerance
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("name", sorted(inits.INITS))
+@every_init_and_rule
 def test_a_signal_of_any_batch_is_convolved_as_it_is_scanned(name: str, rule: str) -> None:
     """As many signals as outputs too: nothing but the form says what is summed."""
     form = inits.INITS[name](5, channels=3)

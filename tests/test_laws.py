@@ -164,6 +164,9 @@ def test_weights_that_are_not_conjugate_break_the_closure() -> None:
     assert open_.holds
     assert open_.allowed == math.inf
     assert open_.error > 0.1
+    born_discrete = inits.s4d_dfout_init(8)  # closed, its weights free
+    assert LAWS["conjugate"](born_discrete, 64, "zoh").error > 0.1
+    assert LAWS["conjugate"](born_discrete, 64, "zoh").holds
 
 
 @pytest.mark.parametrize("lag", [3, 40])

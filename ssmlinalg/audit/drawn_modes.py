@@ -1,9 +1,9 @@
-"""The initializations whose A is drawn, known by the law of their modes: S4D-Rand, LRU, DLR."""
+"""The initializations known by the law of their modes: S4D-Rand, LRU, DLR, S4D-DFouT, Token."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .records import NOTHING, Identified
 
 _TURN = 2 * math.pi
 _ROUNDING = 1e-12  # beside what the precision of the arrays allows
+_GAP = 1e-3  # below the distance of neighbours on a grid, times their number
 
 
 def identify_drawn(form: Any, rows: np.ndarray, allowed: np.ndarray) -> Identified | None:
@@ -24,12 +25,13 @@ def identify_drawn(form: Any, rows: np.ndarray, allowed: np.ndarray) -> Identifi
     own, first = np.unique(rows, axis=0, return_index=True)
     if own.size < FEW or not np.all(np.isfinite(own)):
         return None
-    fitting = [name for name, p in _laws(form, own, allowed[first]).items() if p >= ALARM]
+    place = _Place(first, len(rows))
+    fitting = [name for name, p in _laws(form, own, allowed[first], place).items() if p >= ALARM]
     if not fitting:
         return None
     order = rows.shape[-1]
-    if fitting[0] == "s4d-rand" and kind(form).half:
-        order *= 2
+    if kind(form).half and not kind(form).ports:
+        order = 2 * (order - 1) if fitting[0] == "s4d-dfout-half" else 2 * order
     return NOTHING._replace(
         names=(fitting[0],),
         order=order,
@@ -42,13 +44,21 @@ def identify_drawn(form: Any, rows: np.ndarray, allowed: np.ndarray) -> Identifi
     )
 
 
-def _laws(form: Any, own: np.ndarray, allowed: np.ndarray) -> dict[str, float]:
+class _Place(NamedTuple):
+    """Where different rows stand: the first channel of each, and the number of channels."""
+
+    first: np.ndarray
+    channels: int
+
+
+def _laws(form: Any, own: np.ndarray, allowed: np.ndarray, place: _Place) -> dict[str, float]:
     """By name the probability of the law that the modes may have, the least of several."""
     known = kind(form)
     if is_matrix(form):
         return {}
     if not known.continuous:
-        return _ring(own, known.ports, float(np.max(np.abs(allowed))))
+        rounding = float(np.max(np.abs(allowed)))
+        return _grids(own, known.half, rounding, place) or _ring(own, known.ports, rounding)
     return {} if known.ports or known.matrix else _random_frequencies(own, np.real(allowed))
 
 
@@ -61,6 +71,37 @@ def _random_frequencies(own: np.ndarray, rounding: np.ndarray) -> dict[str, floa
     draws = np.unique(np.log(frequency))
     _, p = kolmogorov(draws, "norm", (0.0, 1.0))
     return {"s4d-rand": p}
+
+
+def _grids(own: np.ndarray, half: bool, rounding: float, place: _Place) -> dict[str, float]:
+    """S4D-DFouT, whole and half, and Token: one modulus in each channel, and angles on a grid."""
+    modulus = np.abs(own)
+    near = 4 * rounding + _ROUNDING
+    if np.any(np.ptp(modulus, axis=-1) > near) or not np.all((modulus > 0) & (modulus < 1)):
+        return {}
+    if len(own) < place.channels:  # each channel has a grid, or a decay, of its own
+        return {}
+    n = own.shape[-1]
+    decays = np.log(-2 * np.log(np.mean(modulus, axis=-1)))
+    p = _within(decays) if len(decays) >= FEW else 1.0
+    angle = np.angle(own) % _TURN
+    turned = place.first[:, None] / place.channels
+    grids = {"s4d-dfout": (np.arange(n) + turned) / n}
+    if half:
+        grids = {"s4d-dfout-half": (np.arange(n) + turned) / max(1, 2 * (n - 1))}
+    else:
+        grids["s4d-token"] = np.broadcast_to(1 / np.arange(1, n + 1), own.shape)
+    for name, turns in grids.items():
+        if _apart(angle, _TURN * turns) <= near:
+            return {name: p}
+    return {}
+
+
+def _apart(angle: np.ndarray, other: np.ndarray) -> float:
+    """The largest distance of angles (H, n) from others, each row as a set."""
+    lead = _GAP / angle.shape[-1]  # so that no angle near 0 is sorted to the other end
+    first, second = (np.sort((each + lead) % _TURN, axis=-1) for each in (angle, other))
+    return float(np.max(np.abs(first - second)))
 
 
 def _ring(own: np.ndarray, ports: bool, rounding: float) -> dict[str, float]:

@@ -40,7 +40,6 @@ class _Rows(NamedTuple):
         own: each different row (K, n) once, folded.
         slack: how far the precision of the arrays lets the parts of each mode (K, n) be off.
         places: where each of them (K, n) is stored in its channel.
-        first: the first channel of each (K,).
         which: the row of each channel (H,).
     """
 
@@ -48,7 +47,6 @@ class _Rows(NamedTuple):
     own: np.ndarray
     slack: np.ndarray
     places: np.ndarray
-    first: np.ndarray
     which: np.ndarray
 
 
@@ -132,11 +130,10 @@ def identify(form: Any, slack: Slack) -> Identified:
     if not kind(form).continuous and not is_matrix(form):
         return identify_drawn(form, stored, allowed) or NOTHING
     rows = _different(stored, allowed)
-    steps = _steps(form, slack, len(stored))
-    found = _by_formula(form, rows, steps)
+    found = _by_formula(form, rows)
     if found.agrees <= MOST and stored.shape[-1] == 1 < len(stored):
         heads = _of_heads(stored)
-        found = _by_formula(form, _different(stored[heads].T, allowed[heads].T), None)
+        found = _by_formula(form, _different(stored[heads].T, allowed[heads].T))
     if found.agrees > MOST:
         return found
     return identify_drawn(form, stored, allowed) or found
@@ -166,7 +163,7 @@ def _different(stored: np.ndarray, allowed: np.ndarray) -> _Rows:
     folded, places = fold(stored)
     own, first, which = np.unique(folded, axis=0, return_index=True, return_inverse=True)
     allowed = np.take_along_axis(allowed, places, axis=-1)
-    return _Rows(stored, own, allowed[first], places[first], first, which.reshape(-1))
+    return _Rows(stored, own, allowed[first], places[first], which.reshape(-1))
 
 
 def _hippo_matrix(form: Any, rounding: np.ndarray) -> Identified | None:
@@ -178,7 +175,7 @@ def _hippo_matrix(form: Any, rounding: np.ndarray) -> Identified | None:
     matches = {}
     for name, make in hippo.MEASURES.items():
         A0 = np.broadcast_to(np.asarray(make(order).A), A.shape)
-        known = Known(f"hippo-{name}", order, 1, timed=False, modes=A0[0])
+        known = Known(f"hippo-{name}", order, 1, modes=A0[0])
         slack = allowed + _ENTRIES * (np.max(np.abs(A0)) + 1)
         matches[known.name] = _Match(known, A0, A, slack, np.zeros(0, int))
     nearest = min(matches.values(), key=lambda match: match.distance)
@@ -201,22 +198,14 @@ def _hippo_matrix(form: Any, rounding: np.ndarray) -> Identified | None:
     )
 
 
-def _steps(form: Any, slack: Slack, channels: int) -> np.ndarray | None:
-    """The step of each channel and its relative error (2, H); None where each mode has its own."""
-    known = kind(form)
-    if known.matrix or known.axes["step"] or np.ndim(form.step) > 1:
-        return None
-    return np.stack([np.broadcast_to(part, (channels,)) for part in (form.step, slack.step)])
-
-
-def _by_formula(form: Any, rows: _Rows, steps: np.ndarray | None) -> Identified:
+def _by_formula(form: Any, rows: _Rows) -> Identified:
     """The initialization that the rows of modes are, or the nearest."""
     some = _sample(rows)
-    found = sorted(_candidates(form, some, steps), key=lambda match: _rank(match, some))
+    found = sorted(_candidates(form, some), key=lambda match: _rank(match, some))
     if not found:
         return NOTHING
     likely = [match for i, match in enumerate(found) if i < _ASSIGNED or np.all(match.near)]
-    full = [_matched(_beside(match.known, rows, steps)) for match in likely]
+    full = [_matched(_beside(match.known, rows)) for match in likely]
     full.sort(key=lambda match: _rank(match, rows))
     distances = {match.known.name: match.distance for match in [*found, *full]}
     return _identified(rows, full, distances)
@@ -230,11 +219,9 @@ def _sample(rows: _Rows) -> _Rows:
     some = np.linspace(0, count - 1, _ROWS).round().astype(int)
     where = np.full(count, -1)
     where[some] = np.arange(_ROWS)
-    own, slack, places, first = (
-        part[some] for part in (rows.own, rows.slack, rows.places, rows.first)
-    )
+    own, slack, places = (part[some] for part in (rows.own, rows.slack, rows.places))
     which = where[rows.which]
-    return _Rows(rows.stored, own, slack, places, first, which[which >= 0])
+    return _Rows(rows.stored, own, slack, places, which[which >= 0])
 
 
 def _rank(match: _Match, rows: _Rows) -> tuple[float, float]:
@@ -243,7 +230,7 @@ def _rank(match: _Match, rows: _Rows) -> tuple[float, float]:
     return -agreement if agreement > MOST else 0.0, match.typical
 
 
-def _candidates(form: Any, rows: _Rows, steps: np.ndarray | None) -> list[_Match]:
+def _candidates(form: Any, rows: _Rows) -> list[_Match]:
     """Every initialization with as many modes, of the order and in the blocks that fit best.
 
     Those that take long are left out where another one fits. A real spectrum is compared with real
@@ -254,9 +241,9 @@ def _candidates(form: Any, rows: _Rows, steps: np.ndarray | None) -> list[_Match
     for known in known_modes(rows.stored, form):
         if known.name in SLOW and any(_fits(one) for one in best.values()):
             break
-        if (known.timed and steps is None) or (real and np.any(np.imag(known.modes))):
+        if real and np.any(np.imag(known.modes)):
             continue
-        match = _beside(known, rows, steps)
+        match = _beside(known, rows)
         if known.name not in best or match.typical < best[known.name].typical:
             best[known.name] = match
     return list(best.values())
@@ -267,16 +254,11 @@ def _fits(match: _Match) -> bool:
     return float(np.mean(np.all(match.near, axis=-1))) >= 0.5
 
 
-def _beside(known: Known, rows: _Rows, steps: np.ndarray | None) -> _Match:
+def _beside(known: Known, rows: _Rows) -> _Match:
     """An initialization beside the rows, in the order of sorting."""
     A0 = np.broadcast_to(known.modes, rows.own.shape)
-    allowed = rows.slack
-    if known.timed and steps is not None:
-        step, off = steps[:, rows.first, None]
-        A0 = np.real(A0) + 1j * np.imag(A0) / step
-        allowed = allowed + 1j * off * np.abs(np.imag(A0))
     places = np.broadcast_to(np.arange(A0.shape[-1]), A0.shape)
-    return _Match(known, A0, rows.own, allowed, places)
+    return _Match(known, A0, rows.own, rows.slack, places)
 
 
 def _matched(match: _Match) -> _Match:

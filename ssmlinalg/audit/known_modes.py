@@ -21,14 +21,12 @@ class Known(NamedTuple):
         name: the name of the initialization.
         order: order of its state.
         blocks: the number of equal blocks of the spectrum.
-        timed: whether its frequencies are counted in steps.
         modes: the modes (n,), folded.
     """
 
     name: str
     order: int
     blocks: int
-    timed: bool
     modes: np.ndarray
 
 
@@ -78,7 +76,6 @@ def _in_blocks(name: str, size: int, blocks: int) -> Iterator[Known]:
                     name=name,
                     order=blocks * order,
                     blocks=blocks,
-                    timed=name in _TIMED,
                     modes=fold(np.tile(modes, blocks))[0],
                 )
 
@@ -96,11 +93,20 @@ def _half(name: str, order: int) -> np.ndarray:
     return np.where(real, upper.real, upper)
 
 
-DRAWN = ("s4d-rand", "lru", "dlr", "dss-softmax")  # A is drawn, or depends on the seed
+# A is drawn, or depends on the seed.
+DRAWN = (
+    "s4d-rand",
+    "lru",
+    "dlr",
+    "dss-softmax",
+    "s4d-dfout",
+    "s4d-dfout-half",
+    "s4d-token",
+    "s4d-rndimag",
+)
 SLOW = ("ptd", "s5-ptd")
 # Initializations that share their A with another one.
 SAME = {"s5-ptd": "ptd", "s5": "s4d-legs", "s4d-legs-clipped": "s4d-legs", "mamba": "s4d-real"}
-_TIMED = ("s4d-dfout",)
 FORMULAS = sorted(
     (name for name in inits.INITS if name not in (*DRAWN, *SAME, "s4")),
     key=lambda name: name in SLOW,

@@ -1,4 +1,4 @@
-"""The precision of stored arrays, and how far it lets A and the steps of a layer be off."""
+"""The precision of stored arrays, and how far it lets A of a layer be off."""
 
 from __future__ import annotations
 
@@ -23,12 +23,10 @@ class Slack(NamedTuple):
 
     Attributes:
         A: the absolute errors of both parts of every entry of A as it is stored.
-        step: the relative error of every step.
         poles: the names of the arrays that A is made of.
     """
 
     A: np.ndarray
-    step: np.ndarray
     poles: tuple[str, ...]
 
 
@@ -95,27 +93,24 @@ def slack_of(
     form: Any,
     length: int,
 ) -> Slack:
-    """How far A and the steps move when each array is rounded once more.
+    """How far A moves when each array is rounded once more.
 
     A is that of a layer which computed it in single precision at best, whatever its arrays hold.
     """
     optional = TARGETS[target].optional
     arrays = {name: array for name, array in arrays.items() if name not in optional} or arrays
     A = stored_A(form)
-    step = getattr(form, "step", np.ones(()))
     moved = {}
-    timing = np.zeros(np.shape(step))
     for name, array in arrays.items():
         if array.dtype.kind not in "fc":
             continue
         other, _ = form_of(target, {**arrays, name: nudge(array, precision[name])}, length)
         if type(other) is type(form) and stored_A(other).shape == A.shape:
             moved[name] = _parts(stored_A(other) - A)
-            timing += np.abs(getattr(other, "step", step) / step - 1)
     computed = min(SINGLE, *precision.values()) * np.max(np.abs(A), initial=0.0)
     rounding = _SAFETY * sum(moved.values(), np.zeros(A.shape, complex)) + computed * (1 + 1j)
     poles = tuple(name for name, by in moved.items() if np.any(by))
-    return Slack(rounding, _SAFETY * timing, poles)
+    return Slack(rounding, poles)
 
 
 def _parts(off: np.ndarray) -> np.ndarray:

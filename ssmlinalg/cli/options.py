@@ -133,6 +133,14 @@ class ModelOptions(NamedTuple):
             help="The step, or the interval that steps are drawn from; 0.001 0.1 if unset.",
         ),
     ] = None
+    decay: Annotated[
+        Any | None,
+        typer.Option(
+            parser=_interval,
+            metavar="LOW [HIGH]",
+            help="The decay of s4d-dfout and its variants, or the interval of the decays.",
+        ),
+    ] = None
     seed: Annotated[int | None, typer.Option(help="Seed of C and of the steps; 0 if unset.")] = None
 
 
@@ -173,6 +181,7 @@ _OTHERS = {  # names of the library that no parameter of a command has
     "path": "the path",
     "name": "SOURCE",
 }
+_INTERVALS = ("--step", "--decay")
 _FIELDS = ("form", "step")  # of a model, unless the options of these names are given
 _GROUPS = (ModelOptions, LayerOptions, Outputs)
 
@@ -203,13 +212,13 @@ def refuse_options(name: str, options: Iterable[str]) -> None:
 
 
 class StepCommand(typer.core.TyperCommand):
-    """A command whose option `--step` takes one number or two."""
+    """A command whose options that are intervals take one number or two."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words, `--step LOW HIGH` as `--step LOW:HIGH`."""
         words = [*args]
         for at in range(len(words) - 3, -1, -1):
-            if words[at] == "--step" and _is_number(words[at + 1]) and _is_number(words[at + 2]):
+            if words[at] in _INTERVALS and _is_number(words[at + 1]) and _is_number(words[at + 2]):
                 words[at + 1 : at + 3] = [":".join(words[at + 1 : at + 3])]
         return super().parse_args(ctx, words)
 

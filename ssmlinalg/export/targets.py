@@ -61,6 +61,10 @@ HOMES: dict[str, str] = dict.fromkeys(INITS, "s4d") | {
     "s5": "s5",
     "s5-ptd": "s5",
     "mamba": "mamba",
+    "s4d-dfout": "ssm",
+    "s4d-dfout-half": "ssm",
+    "s4d-token": "ssm",
+    "s4d-rndimag": "ssm",
 }
 
 

@@ -12,7 +12,8 @@ channels  H gives every field a leading axis H; None gives none. Models with sev
 step      a number, or an interval from which each channel draws log-uniformly, in the time of the
           measure. The steps have a stream of their own, so that no change of C moves them.
 seed      of C and the steps, see the page of conventions. A and B are the same for every seed, but
-          for s4d-rand, s4d-dfout (by its steps), dlr, lru, s5 and s5-ptd.
+          for s4d-rand, s4d-rndimag, dlr, lru, s5, s5-ptd and, by their decays, s4d-dfout,
+          s4d-dfout-half and s4d-token.
 C         normal with E|C|^2 = 1, in the coordinates it is drawn in, unless said.
 stable    no mode grows: what does is refused, with the remedy. ptd and s5-ptd take it if
           `unstable` says so.
@@ -34,12 +35,17 @@ from ..forms import Continuous, Discrete
 from ..ground import require
 from . import hippo_models
 from .dss_models import dlr_init, dss_init, dss_softmax_init
+from .fourier_grids import (
+    s4d_dfout_half_init,
+    s4d_dfout_init,
+    s4d_rndimag_init,
+    s4d_token_init,
+)
 from .hippo_models import perturbed, ptd_init, reading, s4_init
 from .mimo_models import lru_init, s5_init, s5_ptd_init
 from .random_parameters import STEP, Step
 from .s4d_models import (
     mamba_init,
-    s4d_dfout_init,
     s4d_inv2_init,
     s4d_inv_init,
     s4d_legs_clipped_init,
@@ -67,6 +73,7 @@ __all__ = [
     "ptd_init",
     "reading",
     "s4_init",
+    "s4d_dfout_half_init",
     "s4d_dfout_init",
     "s4d_inv2_init",
     "s4d_inv_init",
@@ -76,6 +83,8 @@ __all__ = [
     "s4d_quad_init",
     "s4d_rand_init",
     "s4d_real_init",
+    "s4d_rndimag_init",
+    "s4d_token_init",
     "s5_init",
     "s5_ptd_init",
 ]
@@ -96,6 +105,9 @@ INITS: dict[str, Callable[..., Continuous | Discrete]] = {
     "s4d-legs": s4d_legs_init,
     "s4d-legs-clipped": s4d_legs_clipped_init,
     "s4d-dfout": s4d_dfout_init,
+    "s4d-dfout-half": s4d_dfout_half_init,
+    "s4d-token": s4d_token_init,
+    "s4d-rndimag": s4d_rndimag_init,
     "s4": s4_init,
     "dss": dss_init,
     "dss-softmax": dss_softmax_init,

@@ -324,47 +324,6 @@ def s4d_legs_clipped_init(
     return upper_half(basis.Lambda, clipped, draw(channels, step, seed))
 
 
-def s4d_dfout_init(
-    order: int,
-    *,
-    channels: int | None = None,
-    step: Step = STEP,
-    seed: int = 0,
-) -> Paired:
-    r"""S4D-DFouT: poles on the discrete Fourier grid.
-
-    .. math::  A_n = -\tfrac12 + \frac{2 \pi i n}{N \Delta}, \qquad B_n = 1.
-
-    After sampling, the angles 2 pi n/N divide the circle evenly up to Nyquist whatever the step, so
-    A differs by channel.
-
-    Args:
-        order: order N of the state.
-        channels: H, a leading axis of every field; None gives none.
-        step: a number, or the interval (low, high) of the steps.
-        seed: of C and the steps.
-
-    Returns:
-        A `Paired` form. C is complex normal, E|C|^2 = 1, and the steps are log-uniform.
-
-    Raises:
-        TypeError: for numbers of the wrong type.
-        ValueError: for numbers out of range.
-
-    Source:
-        The construction described in Solozabal et al. 2025 (arXiv 2508.20441); damping as in S4D.
-
-    Example:
-        >>> model = s4d_dfout_init(8, step=0.1)
-        >>> (model.A.imag * model.step / np.pi).round(6)
-        array([0.  , 0.25, 0.5 , 0.75])
-    """
-    order = require.integer("order", order)
-    angles = 2 * math.pi / order * (np.arange(order // 2) + order % 2)
-    form = _damped_half(angles, order, draw(channels, step, seed))
-    return form._replace(A=form.A.real + 1j * form.A.imag / form.step[..., None])
-
-
 def mamba_init(
     order: int = 16,
     *,

@@ -228,6 +228,7 @@ def conjugate(model: SampledModel) -> Deviation:
     ==============  ==================================================  =======================
     full, closed    the largest Im sum C B A^l, over S                  32 (n + log2 L) eps
     full, open      the same                                            infinite
+    full, discrete  the same                                            infinite
     half            the share of the weight C B in modes whose          0
                     conjugate is stored too, with a conjugate weight
     real matrix     0                                                   0
@@ -235,7 +236,8 @@ def conjugate(model: SampledModel) -> Deviation:
     ==============  ==================================================  =======================
 
     A spectrum is closed if every mode has its conjugate to sqrt(eps). In an open one Re is part of
-    the model: the message says what it drops.
+    the model, and so it is in what is born discrete (DLR of one decay, S4D-DFouT), whose weights
+    are free: the message says what it drops.
 
     Args:
         model: a model from `admit`.
@@ -258,7 +260,8 @@ def conjugate(model: SampledModel) -> Deviation:
     if known.matrix and not any(map(backend.is_complex, view(form)[:3])):
         return Deviation(0.0, 0.0, "The form is real, so nothing is dropped.")
     dropped = _imaginary_part(model, form)
-    if known.matrix or not _is_closed(form.A, math.sqrt(model.eps)):
+    free = known.matrix or not known.continuous
+    if free or not _is_closed(form.A, math.sqrt(model.eps)):
         message = (
             "Nothing to close: the real part that is read drops "
             f"an imaginary part of {dropped:.3g} of the size of the modes."
