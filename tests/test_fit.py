@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from strategies import EPS, seeds
 
 from ssmlinalg import conversion, discretize, inits, kernel, kernels, reduce
+from ssmlinalg.reduce.window_certificate import sharper_bounds
 from ssmlinalg.reduce.window_hankel import leading, least_errors, times
 
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
@@ -91,7 +92,7 @@ def test_spectral_filters_need_no_more_states_than_known() -> None:
 
 
 def test_real_modal_filters_of_sixteen_states_need_about_four() -> None:
-    found = reduce.fit(modal_filters(32), error=1e-3)
+    found = reduce.fit(modal_filters(16), error=1e-3)
     assert np.median(found.order) <= 4
     assert np.all(found.order <= found.least + 2)
     assert np.mean(found.order == found.least) > 0.3
@@ -166,6 +167,48 @@ def test_no_model_of_fewer_modes_beats_the_lower_bound(
     assert len(lower) == (length + 1) // 2 + 1
     assert np.all(np.diff(lower) <= 0)
     assert lower[min(r, len(lower) - 1)] <= sizes(e, norm) * (1 + 8 * EPS)
+
+
+@given(seeds, st.integers(2, 40), st.booleans())
+def test_no_model_of_fewer_modes_beats_the_sharper_bound(
+    seed: int, length: int, real: bool
+) -> None:
+    """Whatever the error is: noise, a few samples, or what is least for the bound, equal signs."""
+    rng = np.random.default_rng(seed)
+    r = int(rng.integers(0, 5))
+    z = rng.uniform(0.5, 1.02, r) * np.exp(1j * rng.uniform(-3, 3, r))
+    z = np.concatenate([z, z.conj()]) if rng.uniform() < 0.5 else z
+    w = rng.standard_normal(len(z))
+    g = (z ** np.arange(length)[:, None]) @ w if len(z) else np.zeros(length)
+    e = rng.standard_normal(length)
+    e = np.sign(e) if rng.uniform() < 0.3 else e * rng.uniform(size=length) ** rng.integers(0, 20)
+    h = g + 10 ** rng.uniform(-6, 0) * e
+    if real:
+        z = np.concatenate([z, z.conj()])  # of a real part
+        h = h.real
+        e = h - g.real
+    else:
+        e = h - g
+    spectrum = leading(h, 0.0)
+    known = least_errors(h, "l1", spectrum)
+    lower = sharper_bounds(h, spectrum, known, min(len(z), len(known) - 1), 0.0)
+    assert np.all(np.diff(lower) <= 0)
+    assert np.all(lower >= known)
+    assert lower[min(len(z), len(lower) - 1)] <= sizes(e, "l1") * (1 + 8 * EPS)
+    if known[0] > 0:
+        (best,) = sharper_bounds(h, spectrum, known, 0, np.inf)[:1]
+        assert best <= sizes(h, "l1") * (1 + 8 * EPS)
+        assert best >= 0.9 * known[0]
+
+
+def test_the_sharper_bound_knows_half_as_much_again() -> None:
+    (h,) = implicit_filters(np.array([6.0]))
+    size = float(sizes(h, "l1"))
+    spectrum = leading(h[1:], 1e-2 * size)
+    known = least_errors(h[1:], "l1", spectrum)
+    sharper = sharper_bounds(h[1:], spectrum, known, 24, 0.1 * size)
+    assert np.argmax(known <= 0.1 * size) == 9
+    assert np.argmax(sharper <= 0.1 * size) >= 18
 
 
 @given(seeds, st.integers(2, 64))

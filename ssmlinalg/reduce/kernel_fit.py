@@ -27,6 +27,7 @@ from .real_systems import modes_of
 from .reduction import Reduction, shaped
 from .shift_invariance import first_nodes
 from .variable_projection import Sums, Window, nodes, on_a_circle, refined, size, solved
+from .window_certificate import sharper_bounds
 from .window_hankel import Leading, leading, least_errors
 
 Progress = Callable[..., None]
@@ -113,7 +114,8 @@ def fit(
             are returned.
 
     Accuracy:
-        `lower` and `least` are proved, up to a model of rounding (`window_hankel.leading`). `upper`
+        `lower` and `least` are proved, up to a model of rounding (`window_hankel`, in l1
+        `window_certificate`). `upper`
         is measured on the kernel of `form`, what rounding may have changed added. That no smaller
         order would do is not proved where `order` is above `least`: the search is local.
 
@@ -189,7 +191,7 @@ def _channel(h: np.ndarray, asked: Goal, growing: bool) -> Problem:
 
 
 def _searched(channels: list[Problem], order: int | None, progress: Progress | None) -> list[Sums]:
-    """A model of each channel; once each has one, an interrupt keeps the best."""
+    """A model of each channel, their bounds sharpened; an interrupt keeps the best."""
     found = [_first(channel, order) for channel in channels]
     improve = _fewer if order is None else partial(_nearer, order=order)
     with suppress(KeyboardInterrupt):
@@ -205,7 +207,20 @@ def _searched(channels: list[Problem], order: int | None, progress: Progress | N
                         order=channel.samples.order(sums),
                         error=sums.error / channel.size,
                     )
+            channels[k] = _sharpened(channel, found[k])
     return found
+
+
+def _sharpened(channel: Problem, found: Sums) -> Problem:
+    """The channel with sharper bounds from below, if its bounds do not meet."""
+    samples = channel.samples
+    order = samples.order(found)
+    allowed = channel.allowed or found.error
+    exact = found.error <= _FOUND * channel.size and order <= channel.least(allowed)
+    if samples.norm != "l1" or not order or exact:
+        return channel
+    lower = sharper_bounds(samples.values, channel.spectrum, channel.lower, order, allowed)
+    return channel._replace(lower=lower)
 
 
 def _first(channel: Problem, order: int | None) -> Sums:
