@@ -21,7 +21,7 @@ import torch
 
 import pictures
 import records
-from data import DATA, STEPS, Data
+from data import DATA, POOLS, STEPS, Data
 from networks import Network, Shape, network, said_of, shape_of
 from records import Point, Record, matching, spread, table
 from training import Recipe, scored, train
@@ -35,19 +35,20 @@ SEEDS = {"smoke": 1, "quick": 2, "full": 5}
 def point(model: str, data: str, seed: int, recipe: Recipe) -> Point:
     """One run, with all that it depends on."""
     stepless = model in ("dlr", "lstm", "attention")
-    shape = Shape(model, order=16, options={} if stepless else {"step": STEPS[data]})
+    options = {} if stepless else {"step": STEPS[data]}
+    shape = Shape(model, pool=POOLS[data], options=options)
     said = {"model": model, "data": data, "seed": seed}
     return said | {"shape": said_of(shape), "recipe": recipe._asdict()}
 
 
 def points(form: str) -> list[Point]:
     """All models on the data of a form."""
-    epochs = {"smoke": 1, "quick": 15, "full": 40}[form]
-    rates = {"lstm": 1e-2, "attention": 3e-3}
+    epochs = {"smoke": 1, "quick": 10, "full": 40}[form]
+    rates = {"lstm": 2e-2, "attention": 1e-2}
     models = ("ptd", "attention") if form == "smoke" else MODELS
     sets = {"smoke": ("few",), "quick": ("digits",), "full": ("digits", "mnist1d", "delays")}
     return [
-        point(model, data, seed, Recipe(epochs=epochs, lr=rates.get(model, 1e-2)))
+        point(model, data, seed, Recipe(epochs=epochs, lr=rates.get(model, 2e-2)))
         for data in sets[form]
         for model in models
         for seed in range(SEEDS[form])

@@ -146,3 +146,4 @@ STEPS = {
     "delays": (1e-3, 0.1),
     "few": (0.02, 0.5),
 }
+POOLS = {name: "last" if LENGTHS[name] == 64 else "mean" for name in DATA}

@@ -8,10 +8,11 @@ What filters with poles a_k can remember of it is the group delay of their all-p
 
     m(theta) = sum_k (1 - |a_k|^2) / |e^{i theta} - a_k|^2,
 
-whose mean over all angles is the number of poles: modes share out a memory of N samples, they do
-not add to it. The study prints m of each start, and what is told after training.
+whose mean over all angles is the number of poles: modes share out a memory of N samples. Poles at
+-1, ..., -N, those of HiPPO-LegS, have at most 0.805 N/theta samples at any step. The study prints
+the part of the band that each start remembers, beside what is told after training.
 
---quick: 512 samples, delays 8 to 64, 2 seeds, about 10 minutes of one core. Full: 4096 samples,
+--quick: 512 samples, delays 8 to 64, 2 seeds, about 4 minutes of one core. Full: 4096 samples,
 delays 64 to 512, 5 seeds.
 """
 
@@ -44,6 +45,7 @@ STARTS: dict[str, dict[str, Any]] = {
     "ptd of legt": {"model": "ptd", "options": {"measure": "legt"}},
     "s4": {"model": "s4"},
 }
+TWO = ("s4d-legs", "ptd")
 SIZES = {"smoke": (128, 16), "quick": (512, 64), "full": (4096, 512)}
 SMOOTH = 0.1  # of Nyquist
 
@@ -82,8 +84,8 @@ def point(start: str, seed: int, form: str, **setting: Any) -> Point:
     step = steps(longest)[interval]
     said = STARTS[start]
     options = {"train": parts, "step": step} | said.get("options", {})
-    shape = Shape(said["model"], width=32, depth=1, order=ORDER, options=options)
-    recipe = Recipe(epochs={"smoke": 1, "quick": 20, "full": 40}[form])
+    shape = Shape(said["model"], depth=1, order=ORDER, options=options)
+    recipe = Recipe(epochs={"smoke": 1, "quick": 12, "full": 40}[form], lr=5e-2)
     return {
         "start": start,
         "seed": seed,
@@ -101,16 +103,14 @@ def points(form: str) -> list[Point]:
     """White noise by every start and interval, A frozen and trained; smooth noise by some."""
     made = partial(point, form=form)
     if form == "smoke":
-        return [made("ptd", 0), made("s4d-legs", 0, smooth=SMOOTH)]
-    found = []
-    for seed in range(2 if form == "quick" else 5):
-        found += [made(start, seed, step=name) for start in STARTS for name in ("usual", "1/d")]
-        found += [made(start, seed, step="short") for start in ("s4d-legs", "ptd")]
-        found += [made(start, seed, step="1/d", parts=TRAINED) for start in ("s4d-legs", "ptd")]
-        found += [
-            made(start, seed, step="1/d", smooth=SMOOTH) for start in ("s4d-legs", "ptd", "s4")
-        ]
-    return found
+        return [made("ptd", 0), made("s4d-legs", 0, smooth=SMOOTH, step="1/d")]
+    settings: list[dict[str, Any]] = [{"start": start, "step": "1/d"} for start in STARTS]
+    for start in TWO:
+        settings += [{"start": start, "step": name} for name in ("usual", "short")]
+        settings += [{"start": start, "step": "1/d", "parts": TRAINED}]
+        settings += [{"start": start, "step": "1/d", "smooth": SMOOTH}]
+    seeds = range({"quick": 2, "full": 5}[form])
+    return [made(seed=seed, **setting) for seed in seeds for setting in settings]
 
 
 def measure(
@@ -131,7 +131,7 @@ def measure(
 
 def best(start: str, interval: tuple[float, float], angle: np.ndarray) -> np.ndarray:
     """The longest memory (S,) of any channel."""
-    step = np.geomspace(*interval, 32)
+    step = np.geomspace(*interval, 16)
     return memory(eigenvalues(start), step, angle).max(axis=0)
 
 

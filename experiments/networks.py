@@ -29,7 +29,7 @@ class Shape(NamedTuple):
     """
 
     model: str = "ptd"
-    width: int = 32
+    width: int = 16
     depth: int = 2
     order: int = 16
     block: str = "residual"

@@ -19,7 +19,7 @@ import numpy as np
 
 import pictures
 import records
-from data import DATA, LENGTHS, STEPS
+from data import DATA, LENGTHS, POOLS, STEPS
 from disturbance import Noise, disturbed
 from networks import Shape, network, said_of, shape_of
 from records import Point, Record, matching, spread, table
@@ -38,14 +38,14 @@ def point(model: str, data: str, seed: int, recipe: Recipe) -> Point:
         options = {"length": LENGTHS[data]}
     if model == "lstm":
         options = {}
-    shape = Shape(model, width=32, depth=2, order=16, options=options)
+    shape = Shape(model, pool=POOLS[data], options=options)
     said = {"model": model, "data": data, "seed": seed}
     return said | {"shape": said_of(shape), "recipe": recipe._asdict()}
 
 
 def points(form: str) -> list[Point]:
     """All models on the data of a form."""
-    recipe = Recipe(epochs={"smoke": 1, "quick": 15, "full": 30}[form])
+    recipe = Recipe(epochs={"smoke": 1, "quick": 10, "full": 30}[form])
     models = MODELS[:2] if form == "smoke" else MODELS
     sets = {
         "smoke": ("few",),

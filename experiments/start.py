@@ -20,7 +20,7 @@ import numpy as np
 
 import pictures
 import records
-from data import DATA, STEPS
+from data import DATA, POOLS, STEPS
 from networks import Shape, network, said_of, shape_of
 from records import Point, Record, matching, spread, table
 from training import Recipe, scored, train
@@ -41,20 +41,15 @@ def point(seed: int, recipe: Recipe, data: str, **chosen: str) -> Point:
     said = BASE | chosen
     options = {"train": tuple(said["parts"].split()), "step": STEPS[data]}
     options |= {"rule": said["rule"], "decay": said["decay"]}
-    shape = Shape(
-        said["init"],
-        width=32,
-        depth=2,
-        order=16 if data in ("digits", "few") else 32,
-        options=options,
-    )
+    order = 16 if data in ("digits", "few") else 32
+    shape = Shape(said["init"], order=order, pool=POOLS[data], options=options)
     run = {"shape": said_of(shape), "recipe": recipe._asdict()}
     return {"data": data, "seed": seed} | said | run
 
 
 def points(form: str) -> list[Point]:
     """One change at a time, or all combinations."""
-    recipe = Recipe(epochs={"smoke": 1, "quick": 15, "full": 30}[form])
+    recipe = Recipe(epochs={"smoke": 1, "quick": 10, "full": 30}[form])
     if form == "full":
         changes = [dict(zip(FACTORS, c, strict=True)) for c in itertools.product(*FACTORS.values())]
     else:
