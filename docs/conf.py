@@ -9,6 +9,7 @@ import importlib.util
 import pkgutil
 import re
 import sys
+import types
 from pathlib import Path
 
 from docutils import nodes
@@ -38,6 +39,8 @@ html_theme = "furo"
 html_math_renderer = "mathml"
 
 autodoc_member_order = "bysource"
+python_maximum_signature_line_length = 80
+add_module_names = False
 autodoc_mock_imports = [
     name
     for name in ("torch", "jax", "cupy", "typer", "rich", "plotly")
@@ -57,21 +60,71 @@ nitpick_ignore_regex = [
 
 
 def api_pages(app):
-    """Write a page for every public module, found in the tree itself."""
+    """Write a page for every room, with a line and a link for each public name, and one for every
+    module, which no menu shows: names link to them. Both are found in the tree itself.
+    """
     folder = Path(app.srcdir) / "api"
-    folder.mkdir(exist_ok=True)
+    (folder / "modules").mkdir(parents=True, exist_ok=True)
+    pages = {}
     found = (module.name for module in pkgutil.walk_packages(ssmlinalg.__path__, "ssmlinalg."))
-    names = ["ssmlinalg", *(name for name in found if "._" not in name)]
-    for stale in {path.stem for path in folder.glob("*.rst")} - set(names):
-        (folder / f"{stale}.rst").unlink()
-    for name in names:
+    for name in ["ssmlinalg", *(name for name in found if "._" not in name)]:
         title = f"{name}\n{'=' * len(name)}"
-        page = f"{title}\n\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n"
-        path = folder / f"{name}.rst"
-        if (
-            not path.exists() or path.read_text() != page
-        ):  # an untouched page need not be read again
+        members = f".. automodule:: {name}\n   :members:\n   :ignore-module-all:\n"
+        pages[folder / "modules" / f"{name}.rst"] = f":orphan:\n\n{title}\n\n{members}"
+        if name.count(".") == 1 and hasattr(importlib.import_module(name), "__all__"):
+            pages[folder / f"{name}.rst"] = f"{title}\n\n.. room:: {name}\n"
+    for stale in {*folder.rglob("*.rst")} - pages.keys():
+        stale.unlink()
+    for path, page in pages.items():
+        if not path.exists() or path.read_text() != page:  # an untouched page is not read again
             path.write_text(page)
+
+
+def listed(entries, header):
+    """Rows of (name, object, first line of its docstring) as a table of reStructuredText."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in [header, *entries]:
+        lines += [f"   {'*' if k == 0 else ' '} - {cell}" for k, cell in enumerate(row)]
+    return lines
+
+
+def link(thing):
+    """A link to where a function or a class is documented."""
+    role = "class" if isinstance(thing, type) else "func"
+    return f":py:{role}:`~{thing.__module__}.{thing.__qualname__}`"
+
+
+def purpose(about):
+    """The first sentence of a docstring, escaped."""
+    return escaped(" ".join(about.strip().partition("\n\n")[0].split()))
+
+
+def parsed(directive, lines):
+    """The nodes of lines of reStructuredText."""
+    parent = nodes.Element()
+    content = StringList(lines, directive.arguments[0])
+    directive.state.nested_parse(content, directive.content_offset, parent)
+    return parent.children
+
+
+class Room(Directive):
+    """What a room is for, and a line and a link for each of its public names."""
+
+    required_arguments = 1
+
+    def run(self):
+        room = importlib.import_module(self.arguments[0])
+        rows = []
+        for name in sorted(room.__all__, key=str.lower):
+            thing = getattr(room, name)
+            if isinstance(thing, types.ModuleType):
+                rows.append((f"``{name}``", purpose(thing.__doc__ or "")))
+            elif callable(thing) and str(getattr(thing, "__module__", "")).startswith("ssmlinalg"):
+                rows.append((link(thing), purpose(thing.__doc__ or "")))
+            else:
+                held = f"table of {len(thing)}" if isinstance(thing, dict) else "type or constant"
+                rows.append((f"``{name}``", held))
+        return parsed(self, [purpose(room.__doc__ or ""), "", *listed(rows, ("name", "purpose"))])
 
 
 class Catalogue(Directive):
@@ -81,25 +134,12 @@ class Catalogue(Directive):
 
     def run(self):
         room, _, table = self.arguments[0].rpartition(".")
-        lines = [
-            ".. list-table::",
-            "   :header-rows: 1",
-            "",
-            "   * - name",
-            "     - object",
-            "     - purpose",
-        ]
+        rows = []
         for name, entry in getattr(importlib.import_module(room), table).items():
-            place, about = (
-                (entry.to, entry.about) if hasattr(entry, "about") else (entry, entry.__doc__ or "")
-            )
-            role = "class" if isinstance(place, type) else "func"
-            lines.append(f"   * - ``{name}``")
-            lines.append(f"     - :py:{role}:`~{place.__module__}.{place.__name__}`")
-            lines.append("     - " + escaped(about.strip().partition("\n")[0]))
-        parent = nodes.Element()
-        self.state.nested_parse(StringList(lines, self.arguments[0]), self.content_offset, parent)
-        return parent.children
+            place = entry.to if hasattr(entry, "about") else entry
+            about = entry.about if hasattr(entry, "about") else entry.__doc__ or ""
+            rows.append((f"``{name}``", link(place), escaped(about.strip().partition("\n")[0])))
+        return parsed(self, listed(rows, ("name", "object", "purpose")))
 
 
 def escaped(line):
@@ -167,6 +207,7 @@ def setup(app):
     )
     app.add_html_math_renderer("mathml", (inline, None), (display, None))
     app.add_directive("catalogue", Catalogue)
+    app.add_directive("room", Room)
     app.connect("builder-inited", api_pages)
     app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("autodoc-skip-member", skip_aliases)

@@ -106,7 +106,7 @@ def test_every_entry_of_the_tables_is_documented(site: Path) -> None:
 
 
 def page_of(site: Path, module: str) -> str:
-    return (site / "api" / f"{module}.html").read_text(encoding="utf-8")
+    return (site / "api/modules" / f"{module}.html").read_text(encoding="utf-8")
 
 
 def call(cell: str) -> tuple[str, dict[str, float]]:
