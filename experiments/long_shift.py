@@ -91,7 +91,7 @@ def picture(found: list[Record], path: Path) -> None:
         label = f"L = {said['length']}, {said['precision']}"
         axes.semilogy(place, one["result"]["profile"], style, linewidth=1.2, label=label)
     pictures.dress(axes, title="kernels that delay by 7/8 L: size", xlabel="age / L")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(0, 0.5))
     pictures.save(figure, path)
 
 

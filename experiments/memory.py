@@ -131,7 +131,8 @@ PROBLEMS: dict[str, Callable[[int], Task]] = {
 def impulse_responses(A: np.ndarray, B: np.ndarray, length: int) -> np.ndarray:
     """A^l B, l < L, (L, N), for modes A (N,) or a matrix (N, N)."""
     if A.ndim == 1:
-        return B * np.exp(np.arange(length)[:, None] * np.log(A.astype(complex)))
+        log = np.log(np.where(A == 0, 1e-300, A).astype(complex))  # a mode may have no digit left
+        return B * np.exp(np.arange(length)[:, None] * log)
     found = B[:, None]
     power = A
     while found.shape[1] < length:
@@ -220,12 +221,12 @@ def four(start: str, order: int, interval: tuple[float, float]) -> list[Any]:
 class Fit(NamedTuple):
     """The best C: mean squares by sigma, over that of the target, and what it costs in digits.
 
-    `condition` is an estimate in the 1-norm, of kernels scaled to the same size. `gains` are |c|
-    over the size of the target, by sigma: the output errs by that times the error of a state.
+    `condition` is an estimate in the 1-norm, of kernels scaled to the same size. `gain` is |c| over
+    the size of the target in single precision: by how much more than states the output errs.
     """
 
     errors: dict[str, float]
-    gains: dict[str, float]
+    gain: float
     condition: float
     unknowns: int
 
@@ -278,7 +279,7 @@ def best(kernels: np.ndarray, task: Task) -> Fit:
     inverse = max(dtrcon(problem.R, uplo=uplo)[0], 1e-300)
     return Fit(
         {name: value / whole for name, (_, value) in found.items()},
-        {name: float(np.linalg.norm(c)) / math.sqrt(whole) for name, (c, _) in found.items()},
+        float(np.linalg.norm(found["single"][0])) / math.sqrt(whole),
         float(1 / inverse),
         kernels.shape[1],
     )
@@ -378,48 +379,56 @@ def points(form: str) -> list[Point]:
 # What is printed and drawn
 
 
-def least(found: list[Record], sigma: str) -> Record:
-    """The record of the step with the least error."""
-    return min(found, key=lambda one: one["result"]["errors"][sigma])
-
-
 def digits(x: float) -> str:
     """The decimal logarithm."""
     return f"{math.log10(x):.1f}"
 
 
+def stepped(found: list[Record], task: str, start: str) -> dict[float, Fit]:
+    """What was found with one step, by its factor."""
+    same = [one for one in matching(found, task=task, start=start) if "factor" in one["point"]]
+    return {one["point"]["factor"]: Fit(**one["result"]) for one in same}
+
+
+def least(fits: dict[float, Fit]) -> float:
+    """The factor with the least error in single precision."""
+    return min(fits, key=lambda factor: fits[factor].errors["single"])
+
+
 def report(found: list[Record]) -> None:
-    """For each task: log10 of the mean squares at the best step of each start."""
+    """Errors by start and step; by precision; with four channels; of the function."""
+    starts = list(dict.fromkeys(one["point"]["start"] for one in matching(found, task="delay")))
+    heads = [f"{task}: best, at 2/lag, at 3/lag" for task in PROBLEMS]
+    print("\nlog10 of the relative mean square, single precision")
+    table(
+        ("start", *heads), [[name, *(by_step(found, t, name) for t in PROBLEMS)] for name in starts]
+    )
+    rows = []
     for task in PROBLEMS:
-        print(f"\n{task}: log10 of the relative mean square")
-        heads = ("start", "best step", *SIGMAS, "condition", "gain", "at 2/lag", "at 1.5 times")
-        rows = []
-        for start in dict.fromkeys(one["point"]["start"] for one in matching(found, task=task)):
-            same = [
-                one for one in matching(found, task=task, start=start) if "factor" in one["point"]
-            ]
-            if not same:
-                continue
-            one = least(same, "single")
-            fit = one["result"]
-            there = {x["point"]["factor"]: x["result"]["errors"]["single"] for x in same}
-            rows.append(
-                [
-                    start,
-                    f"{one['point']['factor']:g} x 2/lag" if len(same) > 1 else "none",
-                    *(digits(fit["errors"][name]) for name in SIGMAS),
-                    digits(fit["condition"]),
-                    digits(fit["gains"]["single"]),
-                    *(digits(there[x]) if x in there else "-" for x in (1.0, 1.5)),
-                ]
-            )
-        table(heads, rows)
+        for start in SHOWN:
+            fits = stepped(found, task, start)
+            if fits:
+                fit = fits[least(fits)]
+                errors = [digits(fit.errors[name]) for name in SIGMAS]
+                rows.append([task, start, *errors, digits(fit.condition), digits(fit.gain)])
+    print("\nlog10 at the best step")
+    table(("task", "start", *SIGMAS, "condition", "gain"), rows)
     drawn(found)
     rows = [
         [one["point"]["start"], f"{one['result']['error']:.3f}"]
         for one in matching(found, task="function")
     ]
     table(("measure", f"error of the function at order {FUNCTION_ORDER}"), rows)
+
+
+def by_step(found: list[Record], task: str, start: str) -> str:
+    """The best error with its step, and those at two others."""
+    fits = stepped(found, task, start)
+    if len(fits) < 2:
+        return ", ".join(digits(fit.errors["single"]) for fit in fits.values())
+    top = least(fits)
+    others = [digits(fits[x].errors["single"]) for x in (1.0, 1.5)]
+    return f"{digits(fits[top].errors['single'])} at {2 * top:g}/lag, {others[0]}, {others[1]}"
 
 
 def drawn(found: list[Record]) -> None:
@@ -443,11 +452,9 @@ def picture(found: list[Record], path: Path, length: int) -> None:
     figure, panels = pictures.panels(2, 3, (10, 6))
     for axes, task in zip(panels[0], PROBLEMS, strict=True):
         for start in SHOWN:
-            same = [
-                one for one in matching(found, task=task, start=start) if "factor" in one["point"]
-            ]
-            x = [one["point"]["factor"] for one in same]
-            y = [one["result"]["errors"]["single"] for one in same]
+            fits = stepped(found, task, start)
+            x = list(fits)
+            y = [fit.errors["single"] for fit in fits.values()]
             axes.loglog(x, y, "o-", color=COLOURS[start], markersize=3, linewidth=1.2, label=start)
         ticks = (0.25, 0.5, 1, 1.5, 2, 4)
         axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
@@ -475,9 +482,10 @@ def picture_of_measures(path: Path) -> None:
     for axes, name in zip(panels.flat, names, strict=False):
         one = seen(name, FUNCTION_ORDER)
         weight = one.weight / one.weight.max()
-        axes.fill_between(one.lags, -1.4, -1.4 + weight, color=pictures.colours.GRID)
-        axes.plot(one.lags, one.signal, color=pictures.colours.HIPPO, linewidth=1.6)
-        axes.plot(one.lags, one.rebuilt, color=pictures.colours.PTD, linewidth=1)
+        lags = one.lags[::8]
+        axes.fill_between(lags, -1.4, -1.4 + weight[::8], color=pictures.colours.GRID)
+        axes.plot(lags, one.signal[::8], color=pictures.colours.HIPPO, linewidth=1.6)
+        axes.plot(lags, one.rebuilt[::8], color=pictures.colours.PTD, linewidth=1)
         pictures.dress(axes, title=f"{name}: {one.error:.3f}", ylim=(-1.5, 2), xlim=(0, 4))
     for axes in panels.flat[len(names) :]:
         axes.set_axis_off()
