@@ -319,6 +319,18 @@ def test_channels_of_any_size_are_fitted_alike() -> None:
     np.testing.assert_array_equal(plain.size * units[:, 0], scaled.size)
 
 
+@pytest.mark.parametrize("exponent", [-1030, -1050, -1060])
+def test_weights_below_the_normal_numbers_are_measured_as_they_are_rounded(exponent: int) -> None:
+    h = np.ldexp(0.9 ** lags[:64] * np.cos(lags[:64]), exponent)
+    found = reduce.fit(h, order=2)
+    exact = found.form._replace(
+        C=np.ldexp(found.form.C.real, 1000) + 1j * np.ldexp(found.form.C.imag, 1000),
+        D=np.ldexp(found.form.D, 1000),
+    )
+    apart = float(sizes(np.ldexp(h, 1000) - samples(exact, 64), "l1"))
+    assert apart <= found.upper * float(sizes(np.ldexp(h, 1000), "l1")) * (1 + 64 * EPS)
+
+
 def test_an_absolute_error_is_in_the_units_of_the_kernel() -> None:
     h = 1e5 * 0.8**lags + 1e-5 * 0.99**lags
     assert reduce.fit(h, error=1e-1, relative=False).order == 1

@@ -95,6 +95,46 @@ def test_modes_of_an_all_pass_are_one_block():
     assert reduce.balanced(form, error=0.3).order == 2
 
 
+def test_a_channel_with_equal_values_there_is_cut_below_and_filled_up():
+    """The others keep the order that was asked for."""
+    all_pass = np.array([[3.0, -6.0], [3.0, -5.0]])
+    A = np.array([[-1.0, -2.0], [-1.0, -2.0]])
+    small = reduce.balanced(Paired(A, np.ones((2, 2)), all_pass, ZERO, UNIT), order=1)
+    assert np.array_equal(small.order, [0, 1])
+    assert np.array_equal(small.padding, [1, 0])
+    assert np.all(small.lower <= small.upper)
+    with pytest.raises(ValueError, match="tell apart; got 1 in member 0"):
+        reduce.balanced(Paired(A, np.ones((2, 2)), all_pass[[0, 0]], ZERO, UNIT), order=1)
+
+
+@pytest.mark.parametrize("method", [reduce.balanced, reduce.hankel, reduce.h2])
+def test_matrices_of_fewer_states_than_rows_have_no_more(method):
+    """Without an input there is nothing to cut: 0 and 0 are no cluster."""
+    none = Dense(-np.diag([1.0, 2.0, 3.0]), np.zeros(3), np.ones(3), UNIT, UNIT)
+    for order in (0, 1, 2):
+        small = method(none, order=order)
+        assert (small.order, small.upper) == (0, 0)
+    two = none._replace(B=np.array([1.0, 1.0, 0.0]))
+    small = method(two, order=2)
+    assert small.order == 2
+    w = 1j * np.logspace(-2, 2, 9)
+    apart = systems.transfer(small.form, w) - systems.transfer(two, w)
+    assert np.abs(apart).max() <= 64 * EPS * small.size
+
+
+@each_method
+@pytest.mark.parametrize("norm", reduce.NORMS)
+def test_an_error_of_the_whole_is_kept_without_states(method, norm):
+    """|G|/|G| is 1, though |G| is known to a tenth of a per cent only."""
+    form = inits.s4d_lin_init(8, channels=2)
+    small = method(form, error=1.0, norm=norm)
+    assert np.array_equal(small.order, [0, 0])
+    assert np.array_equal(small.upper, [1, 1])
+    if method is not reduce.modal:
+        one = forms.to_dense(inits.s4d_lin_init(8))
+        assert method(one, error=1.0, norm=norm).order == 0
+
+
 def test_modes_that_all_but_coincide_are_perturbed_and_measured():
     """Matrices next to a Jordan block come apart, and the error says by how much."""
     from ssmlinalg.reduce.balanced_systems import Realized
@@ -102,7 +142,7 @@ def test_modes_that_all_but_coincide_are_perturbed_and_measured():
 
     A = np.array([[-1.0, 1, 0], [0, -1, 1], [0, 0, -1]])
     model = Realized(A, np.ones((3, 1)), np.array([[1.0, 0, 0]]))
-    found = nearby_poles(model)
+    (found,) = nearby_poles([model])
     assert found is not None
     a, b, c = found
     s = 1j * np.linspace(0, 5, 20)

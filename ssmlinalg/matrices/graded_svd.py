@@ -17,6 +17,7 @@ from ..ground.backend import Real
 
 _GRADED = 3  # of gejsv: for matrices D_1 X D_2
 _NONE_IS_NOISE = 0  # of gejsv: no column is too small to count
+WITHIN = 1e-4  # of the largest: singular values above have digits enough from any method
 
 
 class Decomposed(NamedTuple):
@@ -52,6 +53,41 @@ def graded_svd(X: Real) -> Decomposed:
     """
     sva, U, V = _jacobi(X, vectors=True)
     return Decomposed(U=U, sigma=sva, V=V)
+
+
+def symmetric_svds(X: Real) -> Decomposed:
+    """The singular value decompositions of real symmetric graded matrices, many at once.
+
+    A matrix whose singular values, those of rank 0 left out, lie within four decades has them from
+    its eigenvalues, many matrices in one call; others go through `graded_svd`.
+
+    Args:
+        X: (m, N, N), symmetric. Rows and columns of zeros are no states.
+
+    Returns:
+        U (m, N, N), sigma (m, N) falling, V (m, N, N).
+
+    Accuracy:
+        That of `graded_svd`; 4 N eps / `WITHIN` relative to each sigma at most.
+
+    Cost:
+        O(N^3), a few times less than `graded_svd`.
+
+    Example:
+        >>> symmetric_svds(np.diag([1.0, -2.0])[None]).sigma
+        array([[2., 1.]])
+    """
+    values, U = np.linalg.eigh((X + np.swapaxes(X, -1, -2)) / 2)
+    falling = np.argsort(-np.abs(values), axis=-1)
+    values = np.take_along_axis(values, falling, -1)
+    U = np.take_along_axis(U, falling[:, None], -1)
+    sigma = np.abs(values)
+    V = U * np.where(values < 0, -1.0, 1.0)[:, None]
+    rank = np.sum(np.any(X != 0, axis=-1), axis=-1)
+    last = np.take_along_axis(sigma, np.maximum(rank - 1, 0)[:, None], -1)[:, 0]
+    for k in np.flatnonzero(last < WITHIN * sigma[:, 0]):
+        U[k], sigma[k], V[k] = graded_svd(X[k])
+    return Decomposed(U=U, sigma=sigma, V=V)
 
 
 def graded_singular_values(X: np.ndarray) -> Real:

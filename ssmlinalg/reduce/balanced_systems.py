@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..ground.backend import Complex, Real
-from ..matrices.eigen import condition
-from ..matrices.graded_svd import graded_svd, squared_up
-from .modal_gramians import factors
+from ..ground.formats import EPS, TINY
+from ..matrices.graded_svd import graded_svd, squared_up, symmetric_svds
+from .modal_gramians import factors, has_one_port, off_the_axis, real_factors, real_rows
 from .real_systems import RealSystems, members
 
 
@@ -60,14 +60,59 @@ def balance(system: Realized, seen: Real, reached: Real, floor: float = 0.0) -> 
     )
 
 
-def balanced_members(systems: RealSystems) -> Iterator[Balanced]:
+def balanced_members(systems: RealSystems) -> list[Balanced]:
     """The balanced realization of each system of modes, of the order of its used modes."""
+    m, n = systems.A.shape
+    together = off_the_axis(systems) if has_one_port(systems) else np.zeros(m, bool)
+    found: list[Any] = [None] * m
+    count = max(1, _TOGETHER // (2 * n) ** 2)
+    chosen = np.flatnonzero(together)
+    for start in range(0, len(chosen), count):
+        part = chosen[start : start + count]
+        for k, plain in zip(part, _balanced_together(members(systems, part)), strict=True):
+            found[k] = plain
+    chosen = np.flatnonzero(~together)
+    for k, plain in zip(chosen, _balanced_one_by_one(members(systems, chosen)), strict=True):
+        found[k] = plain
+    return found
+
+
+def _balanced_one_by_one(systems: RealSystems) -> Iterator[Balanced]:
+    if not len(systems.A):
+        return
     for index, (seen, reached) in enumerate(zip(*factors(systems), strict=True)):
         kept = states(systems, index)
         yield balance(
             realized(systems, index),
             squared_up(_real_parts(systems, index, seen)[kept]),
             squared_up(_real_parts(systems, index, reached)[kept]),
+        )
+
+
+def _balanced_together(systems: RealSystems) -> Iterator[Balanced]:
+    """Those of one input and one output, where F_Q^T F_P is symmetric."""
+    seen, reached = real_factors(systems)
+    U, sigma, V = symmetric_svds(np.swapaxes(seen, -1, -2) @ reached)
+    n = systems.A.shape[-1]
+    kept = (np.arange(2 * n) < systems.order[:, None]) & (sigma > _LEAST)
+    root = np.where(kept, np.sqrt(np.maximum(sigma, _LEAST)), np.inf)
+    left = np.swapaxes(seen @ U / root[:, None], -1, -2)
+    right = reached @ V / root[:, None]
+    moved = real_rows(systems.A[..., None] * (right[:, :n] + 1j * right[:, n:]))
+    single = np.where(systems.pairs, math.sqrt(2), 1.0)
+    B = left @ real_rows(systems.B * single[..., None])
+    C = real_rows(np.swapaxes(systems.C * single[:, None], -1, -2).conj())
+    C = np.swapaxes(C, -1, -2) @ right
+    A = left @ moved
+    used = systems.used
+    given = np.concatenate([used, used & systems.pairs], axis=-1)
+    for k, order in enumerate(np.sum(kept, axis=-1)):
+        yield Balanced(
+            A=A[k, :order, :order],
+            B=B[k, :order],
+            C=C[k, :, :order],
+            sigma=sigma[k, :order],
+            from_given=left[k, :order] if np.all(given[k]) else left[k, :order][:, given[k]],
         )
 
 
@@ -119,24 +164,36 @@ def conditioning(systems: RealSystems) -> Real:
     Infinite where modes cannot be told apart, for one of them has no balanced state of its own.
     """
     found = np.ones(len(systems.A))
-    for index in np.flatnonzero(systems.order):
-        one = members(systems, [index])
-        (plain,) = balanced_members(one)
-        V = _eigenvectors(one, plain.from_given)
+    some = np.flatnonzero(systems.order)
+    if not len(some):
+        return found
+    left = members(systems, some)
+    bases: dict[int, list[tuple[int, Complex]]] = {}
+    used = left.used
+    pairs = left.pairs
+    for index, plain in enumerate(balanced_members(left)):
+        V = _eigenvectors(pairs[index][used[index]], plain.from_given)
         lengths = np.linalg.norm(V, axis=0)
         minimal = V.shape[0] == V.shape[1] and bool(np.all(lengths > 0))
-        found[index] = condition(V / lengths) if minimal else math.inf
+        if minimal:
+            bases.setdefault(len(V), []).append((some[index], V / lengths))
+        else:
+            found[some[index]] = math.inf
+    for alike in bases.values():
+        chosen, V = zip(*alike, strict=True)
+        s = np.linalg.svd(np.stack(V), compute_uv=False)
+        regular = s[:, -1] > s.shape[1] * EPS * s[:, 0]
+        found[list(chosen)] = np.where(regular, s[:, 0] / np.maximum(s[:, -1], TINY), math.inf)
     return found
 
 
-def _eigenvectors(one: RealSystems, from_given: Real) -> Complex:
+def _eigenvectors(pairs: np.ndarray, from_given: Real) -> Complex:
     """The modes of one system, their conjugates last, as vectors of balanced coordinates."""
-    used = one.used[0]
-    pairs = one.pairs[0][used]
     count = len(pairs)
     V = from_given[:, :count] + 0j
     V[:, pairs] -= 1j * from_given[:, count:]
     return np.concatenate([V, V[:, pairs].conj()], axis=1)
 
 
+_TOGETHER = 1 << 17  # numbers of matrices that are held at once: they fit a cache
 _LEAST = 1e-290  # below it square roots of sigma have no digits left

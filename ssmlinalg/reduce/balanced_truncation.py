@@ -41,13 +41,13 @@ def balanced(
     Raises:
         TypeError: for `NPLR`, which has no output; what `forms.check` and `goal` raise.
         ValueError: for a system that is not stable, unless order or error is given, for an order
-            beyond the states there are or between Hankel values that rounding cannot tell apart,
-            for an error that the model loses as it is rounded to the precision of the form; what
-            `forms.check` raises.
+            beyond the states there are or, in every member, between Hankel values that rounding
+            cannot tell apart, for an error that the model loses as it is rounded to the precision
+            of the form; what `forms.check` raises.
 
     Accuracy:
-        Of modes with one input and output that of `singular_values`. A matrix loses states below
-        N eps sigma_1.
+        Of modes with one input and output that of `singular_values`, and N eps sigma_1 where all
+        values lie within four decades. A matrix loses states below N eps sigma_1.
 
     Cost:
         O(N^3) for each channel, and for each order that is tried a norm: O(N^2) for H-infinity of

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ground.backend import Real
 from ..ground.formats import EPS
+from ..matrices.graded_svd import WITHIN
 from .balanced_systems import Balanced, Realized, balanced_members
 from .goals import goal
 from .matrix_models import (
@@ -40,12 +41,15 @@ def reduced(form: Any, order: Any, error: Any, norm: str, relative: Any, cut: Cu
         return _of_matrices(form, order, error, norm, relative, cut)
     systems = modes_of(form)
     asked = goal(order, error, norm, relative=relative, most=most_states(form))
-    plain = list(balanced_members(systems))
+    plain = balanced_members(systems)
 
-    def propose(member: int, order: int) -> Poles | None:
-        model = cut(plain[member], order, systems.discrete)
-        modes = nearby_poles(model) if model else None
-        return modes if modes and stable(modes[0], discrete=systems.discrete) else None
+    def propose(chosen: np.ndarray, orders: np.ndarray) -> list[Poles | None]:
+        pairs = zip(chosen, orders, strict=True)
+        models = [cut(plain[k], int(order), systems.discrete) for k, order in pairs]
+        return [
+            modes if modes and stable(modes[0], discrete=systems.discrete) else None
+            for modes in nearby_poles(models)
+        ]
 
     method = method_for(systems, _spread(plain), asked, propose)
     return reduction(form, systems, method, asked, found(method, asked))
@@ -69,9 +73,10 @@ def _of_matrices(
 
 
 def _spread(plain: Sequence[Balanced]) -> Real:
-    """The Hankel singular values of all members (m, N), those of smaller ones followed by 0."""
+    """Lower bounds (m, N) on the Hankel singular values, those of smaller members followed by 0."""
     count = max(1, *(len(each.sigma) for each in plain))
-    return np.stack([np.pad(each.sigma, (0, count - len(each.sigma))) for each in plain])
+    sigma = np.stack([np.pad(each.sigma, (0, count - len(each.sigma))) for each in plain])
+    return sigma * (1 - 4 * count * EPS / WITHIN)
 
 
 def equal_to(sigma: Real, index: int) -> np.ndarray:

@@ -70,6 +70,8 @@ def _nearest(plain: Balanced, order: int, discrete: bool) -> Realized | None:
     system = Realized(*plain[:3])
     if order == len(plain.sigma):
         return system
+    if not order:
+        return Realized(system.A[:0, :0], system.B[:0], system.C[:, :0])
     if discrete:
         system = _continued(system)
     A, B, C = every_pole(_extension(system, plain.sigma, order))

@@ -18,7 +18,7 @@ import numpy as np
 from ..forms import PairedRecurrence, Recurrence
 from ..ground import gate, require
 from ..ground.backend import Array, Real
-from ..ground.formats import EPS
+from ..ground.formats import EPS, TINY
 from ..kernels import kernel as samples_of
 from ..matrices.scaling import times_power
 from .balanced_systems import conditioning
@@ -307,6 +307,8 @@ def _certified(
 ) -> Reduction:
     """The form of all channels, and its errors."""
     form = _written(rows, found)
+    scaled = form._replace(C=times_power(form.C, units[:, None]), D=np.ldexp(form.D, units))
+    form = scaled._replace(C=times_power(scaled.C, -units[:, None]), D=np.ldexp(scaled.D, -units))
     upper = _measured(form, rows, asked.norm)
     sizes = np.array([channel.size for channel in channels])
     orders = np.array([one.samples.order(sums) for one, sums in zip(channels, found, strict=True)])
@@ -316,14 +318,13 @@ def _certified(
     reached = upper if asked.error is None else np.array([one.allowed for one in channels])
     least = np.array([one.least(far) for one, far in zip(channels, reached, strict=True)])
     used = np.array([len(sums.rates) for sums in found])
-    form = form._replace(C=times_power(form.C, units[:, None]), D=np.ldexp(form.D, units))
     if asked.relative:
         per = np.where(sizes > 0, sizes, 1.0)
         lower = lower / per
         upper = upper / per
     else:
         lower = np.ldexp(lower, units)
-        upper = np.ldexp(upper, units)
+        upper = _rounded_up(upper, units)
     _refuse_missed(asked, upper)
     figures = {
         "order": orders,
@@ -335,8 +336,14 @@ def _certified(
         "padding": form.A.shape[-1] - used,
     }
     figures = {name: shaped(figure, batch) for name, figure in figures.items()}
-    fields = [field.reshape(batch + field.shape[1:]) for field in form]
+    fields = [field.reshape(batch + field.shape[1:]) for field in scaled]
     return Reduction(form=type(form)(*fields), **figures)
+
+
+def _rounded_up(values: Real, exponents: np.ndarray) -> Real:
+    """values 2^exponents, not less where that has fewer digits."""
+    scaled = np.ldexp(values, exponents)
+    return np.where(scaled < TINY, np.nextafter(scaled, np.inf), scaled) * (values > 0)
 
 
 def _written(rows: np.ndarray, found: list[Sums]) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..ground.backend import Real
 from ..ground.formats import TINY
-from .modal_gramians import hankel_values
+from .modal_gramians import hankel_values_from_below
 from .real_systems import RealSystems
 
 _SHIFTS = 5  # values of alpha that are tried
@@ -55,6 +55,6 @@ def _by_energy(systems: RealSystems, share: float) -> Real:
     else:
         moved = systems._replace(A=A - alpha)
         most = 1 / (2 * math.e * alpha)
-    squares = np.pad(hankel_values(moved) ** 2, ((0, 0), (0, 1)))
+    squares = np.pad(hankel_values_from_below(moved) ** 2, ((0, 0), (0, 1)))
     tails = np.cumsum(squares[:, ::-1], axis=-1)[:, ::-1]
     return np.sqrt(tails / most)

@@ -25,7 +25,7 @@ from ..systems.realization import (
 )
 from .balanced_systems import Balanced, Realized, balance
 from .goals import Goal
-from .order_search import Found, Method, keep, least_orders
+from .order_search import Found, Method, all_missed, keep, least_orders
 from .reduction import Reduction, shaped
 from .written import beside
 
@@ -104,10 +104,11 @@ def method_for_matrices(
     orders = orders_of(members)
     norms = [_size(each, goal.norm) for each in members]
 
-    def propose(member: int, order: int) -> Realized | None:
-        if order == orders[member]:
-            return members[member].real
-        return cut(members[member], order)
+    def propose(chosen: np.ndarray, wanted: np.ndarray) -> list[Realized | None]:
+        return [
+            members[k].real if order == orders[k] else cut(members[k], int(order))
+            for k, order in zip(chosen, wanted, strict=True)
+        ]
 
     def error(chosen: np.ndarray, models: Sequence[Realized]) -> Real:
         pairs = zip(chosen, models, strict=True)
@@ -115,6 +116,7 @@ def method_for_matrices(
 
     return Method(
         orders=orders,
+        most=np.array([len(each.plain.sigma) for each in members]),
         lower=_lower_bounds(members, goal.norm),
         size=np.array(norms),
         propose=propose,
@@ -205,6 +207,7 @@ def matrix_reduction(
         form = _written(answer.models, form)
         pairs = zip(members, _realizations(form), strict=True)
         upper = np.array([_measure(each, goal.norm, read) for each, read in pairs])
+        upper = all_missed(goal, orders, method.size, upper)
     keep(goal, method.size, upper)
     lower = np.take_along_axis(method.lower, orders[:, None], -1)[:, 0]
     least = answer.least if goal.order is None else least_orders(method.lower, upper)

@@ -20,7 +20,7 @@ maximum are halved until the bounds meet. For several inputs the same holds of u
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,10 @@ from ..ground.formats import EPS
 from .real_systems import RealSystems
 
 _TOGETHER = 1 << 20  # numbers in one table of frequencies and modes
-_FIRST = 4  # first samples for each pole and half turn of phase
+_IN_CACHE = 1 << 15  # numbers in a table of real ones
+_MODERATE = 1e100  # sizes of modes whose squares are far from the ends of double precision
+_LEAST_IN_DISC = 1e-6  # of 1 - |z|, from which on 1 - |z|^2 has digits enough for a phase
+_FIRST = 1  # first samples for each pole and half turn of phase
 _NOISE = 8  # roundings of one term
 
 
@@ -146,12 +149,79 @@ def _middle(x: Real) -> Real:
 def _measured(systems: RealSystems, member: np.ndarray, x: Real) -> tuple[Real, Real, Real]:
     """The phase, |G| and its rounding at frequencies (S,) of the systems `member` (S,)."""
     found = np.empty((3, len(x)))
-    count = max(1, _TOGETHER // systems.A.shape[1])
+    alone = _alone(systems)
+    together = _TOGETHER if alone is None else _IN_CACHE
+    count = max(1, together // systems.A.shape[1])
     for start in range(0, len(x), count):
         part = slice(start, start + count)
-        found[:, part] = _sampled(systems, member[part], x[part])
+        if alone is None:
+            found[:, part] = _sampled(systems, member[part], x[part])
+        else:
+            fields: Any = (field[member[part]] for field in alone)
+            some = _Alone(*fields)
+            found[:, part] = _sampled_alone(some, x[part], discrete=systems.discrete)
     phase, size, noise = found
     return phase, size, noise
+
+
+class _Alone(NamedTuple):
+    """Modes (m, n) of one input and one output whose squares neither overflow nor lose digits.
+
+    Attributes:
+        A: Im A >= 0.
+        weight: c b, half of it for a real mode, which stands for itself and its conjugate here.
+        share: of the phase of a mode and its conjugate: 1, 1/2 for a real mode, 0 without weight.
+    """
+
+    A: Complex
+    weight: Complex
+    share: Real
+
+
+def _alone(systems: RealSystems) -> _Alone | None:
+    """The modes, if squares are fit for them."""
+    if not systems.B.shape[-1] == systems.C.shape[-2] == 1:
+        return None
+    damping = 1 - np.abs(systems.A) if systems.discrete else -systems.A.real
+    least = _LEAST_IN_DISC if systems.discrete else 1 / _MODERATE
+    if np.min(damping) < least or np.max(np.abs(systems.A)) > _MODERATE:
+        return None
+    share = systems.used * (1 + systems.pairs) / 2
+    return _Alone(systems.A, systems.B[..., 0] * systems.C[:, 0] * share, share)
+
+
+def _sampled_alone(modes: _Alone, x: Real, *, discrete: bool) -> Real:
+    """Phase, |G| and its rounding (3, S) in real numbers, a mode and its conjugate together."""
+    A, weight, share = modes
+    far = np.isinf(x)
+    x = np.where(far, 0, x)[:, None]
+    if discrete:
+        away = np.cos(x) - A.real
+        above = np.sin(x) - A.imag
+        below = np.sin(x) + A.imag
+        square = A.real**2 + A.imag**2
+        phase = np.arctan2((1 - square) * np.sin(x), (1 + square) * np.cos(x) - 2 * A.real)
+    else:
+        away = -A.real
+        above = x - A.imag
+        below = x + A.imag
+        phase = np.arctan2(2 * x * away, away**2 - above * below)
+    phase = np.where(far[:, None], np.pi, phase)
+    up = 1 / (away**2 + above**2)
+    down = 1 / (away**2 + below**2)
+    above *= up
+    below *= down
+    real = _sum(weight.real, away * (up + down)) + _sum(weight.imag, above - below)
+    imag = _sum(weight.imag, away * (up - down)) - _sum(weight.real, above + below)
+    terms = np.sqrt(up) + np.sqrt(down)
+    if discrete:
+        terms += up + down
+    noise = EPS * (_NOISE + np.sqrt(A.shape[-1])) * _sum(np.abs(weight), terms)
+    return np.stack([2 * _sum(share, phase), np.hypot(real, imag) * ~far, noise * ~far])
+
+
+def _sum(weights: Real, values: Real) -> Real:
+    return np.einsum("sn,sn->s", weights, values)
 
 
 def _sampled(systems: RealSystems, member: np.ndarray, x: Real) -> tuple[Real, Real, Real]:

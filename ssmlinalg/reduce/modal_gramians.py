@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..ground import require
 from ..ground.backend import Complex, Real
+from ..ground.formats import EPS
 from ..matrices.graded_svd import graded_singular_values
 from ..matrices.scaling import times_power
-from ..products.cauchy_factor import denominators, gramian_factor, joined_factor
+from ..products.cauchy_factor import (
+    denominators,
+    gramian_factor,
+    joined_factor,
+    real_gramian_factor,
+)
 from .real_systems import RealSystems, has_modes, modes_of, readable, whole
 
 
@@ -130,15 +137,76 @@ def singular_values(form: Any) -> Real:
 def hankel_values(modes: RealSystems) -> Real:
     """The Hankel singular values (m, N) of the systems, in the units of `RealSystems.exponents`."""
     order = max(1, int(np.max(modes.order)))
-    each = [_singular_values(*factors) for factors in zip(*factors(modes), strict=True)]
-    return np.stack(each)[:, :order]
+    apart = has_one_port(modes) and np.all(off_the_axis(modes)) and not _several_real(modes)
+    product = _real_product if apart else _product
+    return np.stack([graded_singular_values(X) for X in product(modes)])[:, :order]
+
+
+def hankel_values_from_below(modes: RealSystems) -> Real:
+    """`hankel_values` up to N eps of the largest, and never above them."""
+    if not (has_one_port(modes) and np.all(off_the_axis(modes))):
+        return hankel_values(modes)
+    order = max(1, int(np.max(modes.order)))
+    X = _real_product(modes)
+    values = np.abs(np.linalg.eigvalsh((X + np.swapaxes(X, -1, -2)) / 2))
+    sigma = np.sort(values, axis=-1)[:, ::-1][:, :order]
+    return np.maximum(sigma - 4 * X.shape[-1] * EPS * sigma[:, :1], 0)
+
+
+def _several_real(modes: RealSystems) -> bool:
+    """Whether a member has several real modes, for which conjugates cost least and tell most."""
+    return bool(np.any(np.sum(modes.used & ~modes.pairs, axis=-1) > 1))
+
+
+def _product(modes: RealSystems) -> Complex:
+    """F_Q^* F_P (m, 2n, 2n) of all modes."""
+    seen, reached = factors(modes)
+    return np.conj(np.swapaxes(seen, -1, -2)) @ reached
+
+
+def _real_product(modes: RealSystems) -> Real:
+    seen, reached = real_factors(modes)
+    return np.swapaxes(seen, -1, -2) @ reached
+
+
+def off_the_axis(modes: RealSystems) -> np.ndarray:
+    """The mask (m,) of members without a pair of modes that is almost real.
+
+    What tells such a pair from its conjugate has few digits of its own in (Re x, Im x).
+    """
+    apart = np.abs(denominators(modes.A, modes.A.conj(), discrete=modes.discrete))
+    near = modes.used & modes.pairs & (2 * modes.A.imag < _NEAR_THE_AXIS * apart)
+    return ~np.any(near, axis=-1)
+
+
+def has_one_port(modes: RealSystems) -> bool:
+    """Whether there is one input and one output."""
+    return modes.B.shape[-1] == modes.C.shape[-2] == 1
+
+
+def real_factors(modes: RealSystems) -> tuple[Real, Real]:
+    """F_Q and F_P (m, 2n, 2n) of the Gramians of sqrt(2) (Re x, Im x), for real modes (x, 0).
+
+    Of systems with one input and one output. F_Q^T F_P is symmetric: conj(A) driven by conj(C) is A
+    driven by B but for conjugates and phases.
+    """
+    size = modes.B[..., 0].real
+    F = real_gramian_factor(modes.A, size, discrete=modes.discrete)
+    F = F * np.where(modes.pairs, math.sqrt(2), 1.0)[..., None]
+    phase = modes.C[:, 0] / np.where(size > 0, size, 1.0)
+    return real_rows((phase[..., None] * F).conj()), real_rows(F)
+
+
+def real_rows(X: Complex) -> Real:
+    """(Re X, Im X) (m, 2n, K)."""
+    return np.concatenate([X.real, X.imag], axis=1)
 
 
 def factors(modes: RealSystems) -> tuple[Complex, Complex]:
     """F_Q and F_P (m, N, N) of the Gramians of all modes of the real systems, Q = F_Q F_Q^*."""
     every = whole(modes)
     A = every.A
-    if every.B.shape[-1] == every.C.shape[-2] == 1:
+    if has_one_port(every):
         b = every.B[..., 0]
         size = np.abs(b)  # conj(A) driven by conj(C) is A driven by B but for conjugates and phases
         F = gramian_factor(A, size + 0j, discrete=every.discrete)
@@ -163,5 +231,4 @@ def eigenvalues_of(form: Any) -> RealSystems:
     return modes_of(form)
 
 
-def _singular_values(seen: Complex, reached: Complex) -> Real:
-    return graded_singular_values(np.conj(seen.T) @ reached)
+_NEAR_THE_AXIS = 0.02  # distance of a mode from its conjugate, of that from its mirror image

@@ -14,21 +14,25 @@ from .balanced_systems import conditioning
 from .error_norms import norm_of
 from .goals import Goal
 from .lower_bounds import lower_bounds
-from .order_search import Found, Method, keep, least_orders
+from .order_search import Found, Method, all_missed, keep, least_orders
 from .poles import Poles
 from .real_systems import RealSystems, difference, members, modes_of
 from .reduction import Reduction, shaped
 from .written import gathered, written
 
-Propose = Callable[[int, int], Poles | None]
+Propose = Callable[[np.ndarray, np.ndarray], list[Poles | None]]
 
 
 def method_for(systems: RealSystems, sigma: Real, goal: Goal, propose: Propose) -> Method:
-    """A method that proposes modes of a member (index) and an order below that of the member."""
+    """A method that proposes modes of members (index) at orders below that of each member."""
 
-    def proposed(member: int, order: int) -> Poles | None:
-        whole = order == systems.order[member]
-        return kept_whole(systems, member) if whole else propose(member, order)
+    def proposed(chosen: np.ndarray, orders: np.ndarray) -> list[Poles | None]:
+        whole = orders == systems.order[chosen]
+        models = iter(propose(chosen[~whole], orders[~whole]))
+        return [
+            kept_whole(systems, k) if all_of_it else next(models)
+            for k, all_of_it in zip(chosen, whole, strict=True)
+        ]
 
     def error(chosen: np.ndarray, models: Sequence[Poles]) -> Real:
         some = members(systems, chosen)
@@ -37,6 +41,7 @@ def method_for(systems: RealSystems, sigma: Real, goal: Goal, propose: Propose) 
     units = systems.exponents(goal.norm)
     return Method(
         orders=systems.order,
+        most=systems.order,
         lower=np.ldexp(lower_bounds(systems, sigma, goal.norm), units[:, None]),
         size=np.ldexp(norm_of(systems, goal.norm).lower, units),
         propose=proposed,
@@ -66,6 +71,7 @@ def reduction(
     if np.any(orders < systems.order):
         form = written(models, form)
         upper = distances(systems, modes_of(form), goal.norm)
+        upper = all_missed(goal, orders, method.size, upper)
     keep(goal, method.size, upper)
     lower = np.take_along_axis(method.lower, orders[:, None], -1)[:, 0]
     least = answer.least if goal.order is None else least_orders(method.lower, upper)

@@ -64,12 +64,17 @@ def modal(
     asked = goal(order, error, norm, relative=relative, most=most_states(form))
     shares = _shares(systems, norm)
 
-    def propose(member: int, order: int) -> Poles:
-        kept = largest(shares[member], 1 + systems.pairs[member], order)
-        return systems.A[member, kept], systems.B[member, kept], systems.C[member][:, kept]
+    def propose(chosen: np.ndarray, orders: np.ndarray) -> list[Poles | None]:
+        return [_kept(systems, k, shares[k], r) for k, r in zip(chosen, orders, strict=True)]
 
     method = method_for(systems, hankel_values(systems), asked, propose)
     return reduction(form, systems, method, asked, found(method, asked))
+
+
+def _kept(systems: RealSystems, member: int, shares: np.ndarray, order: int) -> Poles:
+    """The modes of a member with the largest shares."""
+    kept = largest(shares, 1 + systems.pairs[member], order)
+    return systems.A[member, kept], systems.B[member, kept], systems.C[member][:, kept]
 
 
 def _shares(systems: RealSystems, norm: str) -> np.ndarray:

@@ -16,16 +16,18 @@ class Method(NamedTuple):
 
     Attributes:
         orders: (m,), the states of each member.
+        most: (m,), the most states of a model that is not the member itself.
         lower: (m, N + 1), the error that no model of each order gets below, falling.
         size: (m,), the norm of each member, from below.
-        propose: the model of a member and an order, None where the method has none.
+        propose: models (k,) of members (k,) and orders (k,), None where the method has none.
         error: bounds (k,) from above on the errors of models of the members (k,).
     """
 
     orders: np.ndarray
+    most: np.ndarray
     lower: Real
     size: Real
-    propose: Callable[[int, int], Any]
+    propose: Callable[[np.ndarray, np.ndarray], list[Any]]
     error: Callable[[np.ndarray, Sequence[Any]], Real]
 
 
@@ -45,7 +47,7 @@ def found(method: Method, goal: Goal) -> Found:
     if goal.order is not None:
         return _of_order(method, goal.order)
     allowed = np.full(len(method.size), goal.error)
-    return _within(method, allowed * method.size if goal.relative else allowed)
+    return _within(method, goal, allowed * method.size if goal.relative else allowed)
 
 
 def keep(goal: Goal, size: Real, upper: Real) -> None:
@@ -65,24 +67,39 @@ def keep(goal: Goal, size: Real, upper: Real) -> None:
     raise ValueError(f"{rule}; got {got}. Allow more, or move the form to float64.")
 
 
+def all_missed(goal: Goal, orders: np.ndarray, size: Real, error: Real) -> Real:
+    """Errors (k,), those of no states at all relative to what they are: the whole, so 1."""
+    return np.where((orders == 0) & goal.relative, size, error)
+
+
 def least_orders(lower: Real, error: Real) -> np.ndarray:
     """The least order (m,) whose error is not bound to exceed `error` (m,)."""
     return np.argmax(lower <= error[:, None], axis=-1)
 
 
 def _of_order(method: Method, order: int) -> Found:
-    orders = np.minimum(order, method.orders)
-    models = [method.propose(k, int(r)) for k, r in enumerate(orders)]
-    for k, model in enumerate(models):
-        if model is None:
-            raise ValueError(_between_equals(method, k, int(orders[k])))
+    """The models of an order; of many members, those that have none take the next one below."""
+    orders = np.minimum(order, method.most)
+    orders = np.where(order >= method.orders, method.orders, orders)
+    everyone = np.arange(len(orders))
+    models = method.propose(everyone, orders)
+    lacking = np.array([model is None for model in models])
+    if np.all(lacking):
+        raise ValueError(_between_equals(method, 0, int(orders[0])))
+    while np.any(lacking):
+        orders[lacking] -= 1
+        found = method.propose(everyone[lacking], orders[lacking])
+        for k, model in zip(everyone[lacking], found, strict=True):
+            models[k] = model
+            lacking[k] = model is None
     return Found(models, orders, orders)
 
 
 def _between_equals(method: Method, member: int, order: int) -> str:
     """The sentence that refuses an order, with the nearest that are possible."""
-    most = int(method.orders[member])
-    possible = [r for r in range(most + 1) if method.propose(member, r) is not None]
+    every = np.arange(method.orders[member] + 1)
+    models = method.propose(np.full(len(every), member), every)
+    possible = [r for r, model in enumerate(models) if model is not None]
     near = [max(r for r in possible if r < order), min(r for r in possible if r > order)]
     where = f" in member {member}" if len(method.orders) > 1 else ""
     rule = "`order` must not cut between Hankel singular values that rounding cannot tell apart"
@@ -112,7 +129,7 @@ class _Search(NamedTuple):
         return np.flatnonzero((self.high < 0) | (self.high - self.low > 1))
 
 
-def _within(method: Method, allowed: Real) -> Found:
+def _within(method: Method, goal: Goal, allowed: Real) -> Found:
     """The first models within their errors, from the least order on."""
     least = least_orders(method.lower, allowed)
     search = _Search(least - 1, np.full(len(least), -1), np.ones(len(least), int))
@@ -120,9 +137,9 @@ def _within(method: Method, allowed: Real) -> Found:
     orders = method.orders.copy()
     while len(active := search.active()):
         wanted = search.wanted(method.orders)
-        tried = [_next(method, int(k), int(wanted[k])) for k in active]
-        errors = method.error(active, [model for _, model in tried])
-        for k, (order, model), error in zip(active, tried, errors, strict=True):
+        tried, proposed = _next(method, active, wanted[active])
+        errors = all_missed(goal, tried, method.size[active], method.error(active, proposed))
+        for k, order, model, error in zip(active, tried, proposed, errors, strict=True):
             if error <= allowed[k] or order == method.orders[k]:
                 search.high[k] = wanted[k]
                 if models[k] is None or order < orders[k]:
@@ -134,10 +151,13 @@ def _within(method: Method, allowed: Real) -> Found:
     return Found(models, orders, least)
 
 
-def _next(method: Method, member: int, order: int) -> tuple[int, Any]:
-    """The first model of at least `order` states."""
-    while True:
-        model = method.propose(member, order)
-        if model is not None:
-            return order, model
-        order += 1
+def _next(method: Method, members: np.ndarray, orders: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+    """The first models of at least these orders, and their orders."""
+    orders = orders.copy()
+    models = method.propose(members, orders)
+    while len(lacking := np.flatnonzero([model is None for model in models])):
+        orders[lacking] += 1
+        found = method.propose(members[lacking], orders[lacking])
+        for k, model in zip(lacking, found, strict=True):
+            models[k] = model
+    return orders, models

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .. import perturb
@@ -15,35 +17,53 @@ Poles = tuple[Complex, Complex, Complex]  # A (k,), B (k, M) and C (P, k) of mod
 
 def every_pole(system: Realized) -> Poles:
     """The modes of a real system; y = 2 Re(C x) above the axis, C x of real modes."""
-    return _poles(system, np.inf) or _none(system)
+    (found,) = _poles([system], np.inf)
+    return found or _none(system)
 
 
-def nearby_poles(system: Realized) -> Poles | None:
-    """The modes of a real system, or of one nearby if their conditioning exceeds `_CONDITION`.
+def nearby_poles(systems: Sequence[Realized | None]) -> list[Poles | None]:
+    """The modes of real systems, or of ones nearby if their conditioning exceeds `_CONDITION`.
 
     The perturbation of A is Gaussian, and ten times as large as the one before until that holds.
-    None if none does.
+    None if none does, and for no system.
     """
-    found = _poles(system, _CONDITION)
+    found: list[Poles | None] = [None] * len(systems)
+    orders = np.array([-1 if each is None else len(each.A) for each in systems])
+    for order in np.unique(orders[orders >= 0]):
+        alike = np.flatnonzero(orders == order)
+        some = [each for each in systems if each is not None and len(each.A) == order]
+        for k, system, modes in zip(alike, some, _poles(some, _CONDITION), strict=True):
+            found[k] = modes or _perturbed(system)
+    return found
+
+
+def _perturbed(system: Realized) -> Poles | None:
+    """The modes of a system nearby; None if none is well-conditioned."""
+    found = None
     size = EPS
     while found is None and size < _LARGEST:
         size *= 10
         near = perturb.gaussian(system.A, size=size, tries=4)
-        found = _poles(system._replace(A=system.A + near.E), _CONDITION)
+        (found,) = _poles([system._replace(A=system.A + near.E)], _CONDITION)
     return found
 
 
-def _poles(system: Realized, most: float) -> Poles | None:
-    """The modes, None if kappa(V) exceeds `most`."""
-    if not len(system.A):
-        return _none(system)
-    A, V = map(backend.as_complex, np.linalg.eig(system.A))
-    if np.linalg.cond(V) > most:
-        return None
-    B = np.linalg.solve(V, system.B)
-    C = system.C @ V
+def _poles(systems: Sequence[Realized], most: float) -> list[Poles | None]:
+    """The modes of systems of one order, None where kappa(V) exceeds `most`."""
+    if not len(systems[0].A):
+        return [_none(system) for system in systems]
+    A, V = map(backend.as_complex, np.linalg.eig(np.stack([each.A for each in systems])))
+    well = np.linalg.cond(V) <= most
     kept = A.imag >= 0
-    return A[kept], B[kept], C[:, kept]
+    C = np.stack([each.C for each in systems]) @ V
+    unit = np.eye(V.shape[-1])
+    B = np.linalg.solve(
+        np.where(well[:, None, None], V, unit), np.stack([each.B for each in systems])
+    )
+    return [
+        (A[k, kept[k]], B[k, kept[k]], C[k][:, kept[k]]) if well[k] else None
+        for k in range(len(systems))
+    ]
 
 
 def _none(system: Realized) -> Poles:

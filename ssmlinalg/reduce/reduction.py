@@ -21,7 +21,8 @@ class Reduction(NamedTuple):
         least: (...), the order below which no model is as near as was asked; as near as `upper`
             where an order was given.
         lower: (...), no model of `order` states with this direct path has a smaller error.
-        upper: (...), the error of `form` is at most this. Infinite where it cannot be bounded.
+        upper: (...), the error of `form` is at most this; relative, exactly 1 without states.
+            Infinite where it cannot be bounded.
         conditioning: (...), kappa(V) of the new modes, of unit vectors in balanced coordinates.
         size: (...), the norm of the whole model without its direct path, from below: by 0.1 per
             cent at most, so that an error relative to it is one relative to the norm.
