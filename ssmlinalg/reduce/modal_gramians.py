@@ -172,7 +172,7 @@ def _real_product(modes: RealSystems) -> Real:
 def off_the_axis(modes: RealSystems) -> np.ndarray:
     """The mask (m,) of members without a pair of modes that is almost real.
 
-    What tells such a pair from its conjugate has few digits of its own in (Re x, Im x).
+    In (Re x, Im x) the difference of such a pair has few digits of its own.
     """
     apart = np.abs(denominators(modes.A, modes.A.conj(), discrete=modes.discrete))
     near = modes.used & modes.pairs & (2 * modes.A.imag < _NEAR_THE_AXIS * apart)
