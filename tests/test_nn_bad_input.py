@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ssmlinalg import forms, inits
+from ssmlinalg.inits.memory_door import in_memory
 
 torch = pytest.importorskip("torch")
 from ssmlinalg import nn  # noqa: E402
@@ -137,6 +138,38 @@ BUILT: dict[str, tuple[Any, type[Exception], str]] = {
     ),
     "a decay in words": (lambda: nn.SGConv(2, 9, decay=cast("Any", "a")), TypeError, "decay"),
     "a kernel of no memory": (lambda: nn.SGConv(2, 10**14), ValueError, "GiB"),
+    "weights of no memory": (lambda: nn.SGConv(2, 9, dimension=10**13), ValueError, "GiB"),
+    "parameters of no memory": (lambda: nn.Hankel(2, 10**13), ValueError, "GiB"),
+    "a matrix of no memory": (lambda: nn.Hankel(2, 10**6).recurrence(), ValueError, "GiB"),
+    "a model of no memory": (lambda: nn.Sequence(10**13, 1, 4, 1), ValueError, "GiB"),
+    "a model without end": (lambda: nn.Sequence(1, 1, 4, 10**13), ValueError, "GiB"),
+    "a block of no memory": (
+        lambda: nn.Block(nn.SSM(10**6, 2, init="s4d-lin")),
+        ValueError,
+        "GiB",
+    ),
+    "a signal of no memory": (
+        lambda: nn.FixedLength(nn.SSM(2, 4, init="s4d-lin"), 10**13),
+        ValueError,
+        "GiB",
+    ),
+    "states of no memory": (lambda: nn.SSM(2, 4).initial_state(10**13), ValueError, "GiB"),
+    "real states of no memory": (
+        lambda: nn.RealStep(nn.SSM(2, 4)).initial_state(10**13),
+        ValueError,
+        "GiB",
+    ),
+    "channels beside the width": (lambda: nn.SSM(2, 4, channels=5), TypeError, "channels=5"),
+    "a scale that is NaN": (
+        lambda: nn.SSM(2, 4)(torch.zeros(1, 3, 2), step_scale=torch.tensor(torch.nan)),
+        ValueError,
+        "nan",
+    ),
+    "a negative decay of weights": (
+        lambda: nn.param_groups(nn.SSM(2, 4), lr=1.0, weight_decay=-1.0),
+        ValueError,
+        "at least 0",
+    ),
 }
 
 
@@ -154,7 +187,87 @@ def test_a_form_of_any_library_starts_a_layer_of_two_directions(library: str) ->
     assert nn.SSM.from_form(nn.SSM(2, 8).form(), bidirectional=True).width == 2
 
 
+STEPS: dict[str, tuple[Any, type[Exception], str]] = {
+    "axes swapped": (lambda z: (z(WIDTH, 2), z(2, WIDTH, 8)), ValueError, "width = 3"),
+    "one channel": (lambda z: (z(2, 1), z(2, WIDTH, 8)), ValueError, "width = 3"),
+    "a signal": (lambda z: (z(2, 9, WIDTH), z(2, WIDTH, 8)), ValueError, "state"),
+    "integers": (lambda z: (z(2, WIDTH).long(), z(2, WIDTH, 8)), TypeError, "real numbers"),
+    "NumPy": (lambda z: (np.zeros((2, WIDTH)), z(2, WIDTH, 8)), TypeError, "as_tensor"),
+    "elsewhere": (lambda z: (z(2, WIDTH, device="meta"), z(2, WIDTH, 8)), ValueError, "meta"),
+    "no state": (lambda z: (z(2, WIDTH), None), TypeError, "state"),
+    "half a state": (lambda z: (z(2, WIDTH), z(2, WIDTH, 4)), ValueError, r"\(2, 3, 8\)"),
+    "another batch": (lambda z: (z(2, WIDTH), z(5, WIDTH, 8)), ValueError, r"\(2, 3, 8\)"),
+    "a complex state": (lambda z: (z(2, WIDTH), z(2, WIDTH, 8) + 0j), TypeError, "real"),
+}
+
+
+@pytest.mark.parametrize("call", STEPS)
+def test_a_step_in_real_arithmetic_refuses_what_does_not_fit(call: str) -> None:
+    given, error, words = STEPS[call]
+    with pytest.raises(error, match=words):
+        nn.RealStep(nn.SSM(WIDTH, 8, init="s4d-lin"))(*given(torch.zeros))
+
+
+LARGE: tuple[dict[str, int], ...] = (
+    {"order": 10**12},
+    {"order": 10**9, "channels": 1000},
+    {"order": 4, "channels": 10**12},
+    {"order": 4, "modes": 10**12},
+)
+
+
+@pytest.mark.parametrize("sizes", LARGE, ids=str)
+@pytest.mark.parametrize("name", inits.INITS)
+def test_no_initialization_is_built_that_no_memory_holds(name: str, sizes: dict[str, int]) -> None:
+    if "modes" in sizes and "modes" not in inits.options(name):
+        return
+    for make in (inits.INITS[name], lambda **given: inits.built(name, **given)):
+        with pytest.raises(ValueError, match=r"^the model must fit in .* GiB of memory; got "):
+            make(**sizes)
+
+
+def test_what_an_initialization_is_made_of_fits_in_memory() -> None:
+    """Of what is found too large on the way, NumPy's bytes are told."""
+
+    @in_memory
+    def make(order: int) -> Any:
+        return np.empty((order,) * 6)
+
+    with pytest.raises(ValueError, match=r"^a model must fit in memory.* got .*[TPE]iB.* Lower"):
+        make(10**3)
+
+
 FUNCTIONS: dict[str, tuple[Any, type[Exception], str]] = {
+    **{
+        f"no {name}": (
+            lambda z, p, L, name=name: L.apply(
+                {"Paired": {key: one for key, one in p["Paired"].items() if key != name}},
+                z((2, 9, WIDTH)),
+            ),
+            ValueError,
+            f"got none of .*{name}",
+        )
+        for name in ("log_decay", "B", "C", "D", "log_step")
+    },
+    "an array by another name": (
+        lambda z, p, L: L.apply({"Paired": p["Paired"] | {"c": z(1)}}, z((9, WIDTH))),
+        ValueError,
+        "'c'",
+    ),
+    "an array of integers": (
+        lambda z, p, L: L.apply({"Paired": p["Paired"] | {"D": z(WIDTH, int)}}, z((9, WIDTH))),
+        TypeError,
+        "real numbers",
+    ),
+    "arrays of two widths": (
+        lambda z, p, L: L.apply(
+            {"Paired": p["Paired"] | {"log_step": z(2, "float32")}}, z((9, WIDTH))
+        ),
+        ValueError,
+        "leading axes",
+    ),
+    "a number for a key": (lambda z, p, L: L.init(3, WIDTH, 8), TypeError, "jax.random.key"),
+    "a key of zeros": (lambda z, p, L: L.init(z(2), WIDTH, 8), TypeError, "jax.random.key"),
     "axes swapped": (lambda z, p, L: L.apply(p, z((2, WIDTH, 9))), ValueError, "width = 3 last"),
     "another width": (lambda z, p, L: L.apply(p, z((2, 9, 5))), ValueError, "width = 3"),
     "one channel for all": (lambda z, p, L: L.apply(p, z((2, 9, 1))), ValueError, "width = 3"),
@@ -238,3 +351,6 @@ def test_modules_of_jax_refuse_what_the_functions_refuse() -> None:
             module(WIDTH, 8, **drawn, rule="zho")
         with pytest.raises(TypeError, match="window"):
             module(WIDTH, 8, **drawn, init="dss", window=9)
+        for wrong in (3, nnx.Rngs(dropout=0), jax.numpy.zeros(2)):
+            with pytest.raises(TypeError, match=r"rngs|key"):
+                cast("Any", module)(WIDTH, 8, **{next(iter(drawn)): wrong})

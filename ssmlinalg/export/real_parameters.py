@@ -247,6 +247,34 @@ def _written_modes(A: Complex, decay: Decay, form: type) -> dict[str, np.ndarray
     return arrays
 
 
+def check_names(name: str, arrays: Mapping[str, Array]) -> None:
+    """Refuse arrays that are not those of every field of a form.
+
+    Args:
+        name: the name of the form.
+        arrays: arrays by the names of `real_parameters`.
+
+    Raises:
+        TypeError: for what is no mapping, and for arrays of other than real numbers.
+        ValueError: for a field that no array holds, and an array that holds none.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> check_names("Paired", real_parameters(s4d_lin_init(4)))
+    """
+    require.instance("arrays", arrays, Mapping, "Give arrays by name.")
+    form = NAMES[name]
+    known = {field: arrays_of(field, form) for field in KINDS[form].axes}
+    needed = known if form is DPLR else known | {"A": tuple(one.array for one in DECAYS.values())}
+    for field, names in needed.items():
+        if not arrays.keys() & set(names):
+            got = f"none of {', '.join(names)}"
+            raise ValueError(f"arrays must hold {field} of a {name}; got {got}. Add them.")
+    for key, array in arrays.items():
+        require.known("array", key, [one for names in known.values() for one in names])
+        require.numbers(key, array, ("real numbers",), "Give what real_parameters returned.")
+
+
 def form_of(name: str, arrays: Mapping[str, Array]) -> Any:
     """The form that real parameters stand for, in their library and differentiable there.
 
@@ -331,13 +359,12 @@ def back(arrays: Mapping[str, Array]) -> Any:
     """
     form = form_in_names(arrays, NAMES)
     name = form.__name__
-    said = {what: [f"{name}.{array}" for array in arrays_of(what, form)] for what in ("A", "D")}
-    found = read(arrays, _layout(form), optional=(*said["A"], *said["D"]))
-    for what, names in said.items():
-        if not any(array in found for array in names):
-            raise ValueError(f"arrays must hold {what}; got none of {', '.join(names)}. Add them.")
+    several = [f"{name}.{array}" for field in ("A", "D") for array in arrays_of(field, form)]
+    found = read(arrays, _layout(form), optional=tuple(several))
+    found = {key.partition(".")[2]: array for key, array in found.items()}
+    check_names(name, found)
     with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
-        model = form_of(name, {key.partition(".")[2]: array for key, array in found.items()})
+        model = form_of(name, found)
     return check(model)
 
 

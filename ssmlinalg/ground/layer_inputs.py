@@ -55,6 +55,35 @@ def signal(u: Array, width: int, axes: tuple[str, ...], like: Array) -> None:
         require.room("the outputs", size, host=backend.readable(u))
 
 
+def sample(
+    u: Array, width: int, like: Array, state: Array | None = None, rest: tuple[int, ...] = ()
+) -> None:
+    """Refuse what is no sample of a layer, and a state that does not go with it.
+
+    Args:
+        u: anything.
+        width: H, the channels of the layer.
+        like: an array of the layer.
+        state: anything; None is a system at rest.
+        rest: the shape of the state of one signal.
+
+    Raises:
+        TypeError: for a sample of other than real numbers, and for another library.
+        ValueError: for another shape, and another device.
+
+    Example:
+        >>> sample(np.ones((2, 3)), 3, np.ones(1), np.zeros((2, 3, 8)), (3, 8))
+    """
+    real_numbers("u", u, like)
+    shape = tuple(u.shape)
+    require.shape("u", shape, f"(..., width) with width = {width}", shape[-1:] == (width,))
+    if state is not None:
+        of_library("state", state, like)
+        got = tuple(state.shape)
+        wanted = (*shape[:-1], *rest)
+        require.shape("state", got, f"{wanted} beside this `u`", got == wanted)
+
+
 def real_numbers(name: str, value: Array, like: Array) -> None:
     """Refuse what holds no real numbers, in the library and on the device of a layer.
 
@@ -157,6 +186,6 @@ def _within(name: str, values: Array, interval: tuple[float, float], remedy: str
     low, high = interval
     least = values.min().item()
     most = values.max().item()
-    if least < low or most > high:
+    if not low <= least <= most <= high:  # NaN is refused
         rule = f"`{name}` must lie from {low} to {high}"
         raise ValueError(f"{rule}; got {least:g} to {most:g}. {remedy}")

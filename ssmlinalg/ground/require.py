@@ -61,12 +61,20 @@ def integer(name: str, value: Any, *, least: int = 1) -> int:
     return number
 
 
-def real(name: str, value: Any, *, above: float = -math.inf, below: float = math.inf) -> float:
-    """A finite real number strictly between two others.
+def real(
+    name: str,
+    value: Any,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """A finite real number of at least one, or strictly between two others.
 
     Args:
         name: the name of the value in errors.
         value: anything.
+        least: the smallest that is allowed.
         above: the number below it.
         below: the number above it.
 
@@ -81,7 +89,7 @@ def real(name: str, value: Any, *, above: float = -math.inf, below: float = math
         >>> real("tau", 0.5, above=0, below=1)
         0.5
     """
-    rule = f"`{name}` must be a finite number{_interval(above, below)}"
+    rule = f"`{name}` must be a finite number{_interval(least, above, below)}"
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise TypeError(f"{rule}; got {value!r}. Give a float.")
     try:
@@ -90,12 +98,14 @@ def real(name: str, value: Any, *, above: float = -math.inf, below: float = math
         number = math.inf
     except (TypeError, ValueError, RuntimeError):  # the last of tensors without numbers
         raise TypeError(f"{rule}; got {said(value)}. Give a float.") from None
-    if not (math.isfinite(number) and above < number < below):
+    if not (math.isfinite(number) and number >= least and above < number < below):
         raise ValueError(f"{rule}; got {number:g}. Choose a value inside.")
     return number
 
 
-def _interval(above: float, below: float) -> str:
+def _interval(least: float, above: float, below: float) -> str:
+    if math.isfinite(least):
+        return f" of at least {least:g}{_interval(-math.inf, above, below)}"
     if math.isinf(above) and math.isinf(below):
         return ""
     if math.isinf(below):

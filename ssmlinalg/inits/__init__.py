@@ -42,6 +42,7 @@ from .fourier_grids import (
     s4d_token_init,
 )
 from .hippo_models import perturbed, ptd_init, reading, s4_init
+from .memory_door import in_memory
 from .mimo_models import lru_init, s5_init, s5_ptd_init
 from .random_parameters import STEP, Step
 from .s4d_models import (
@@ -209,6 +210,13 @@ def built(
             raise TypeError(f"{rule}; got {option}. It takes {', '.join(takes)}.")
     if name not in _CERTIFIED:
         return Built(INITS[name](order, **given), None, {})
+    return _with_certificate(order, name=name, progress=progress, **given)
+
+
+@in_memory
+def _with_certificate(
+    order: int, *, name: str, progress: Callable[..., object] | None, **given: Any
+) -> Built:
     certify, read = _CERTIFIED[name]
     found = certify(order, progress=progress, **hippo_models.accepted(certify, given))
     return Built(read(found, **hippo_models.accepted(read, given)), found, found.figures())

@@ -9,9 +9,11 @@ import numpy as np
 from .. import decompose, hippo
 from ..forms import Paired, Recurrence
 from ..ground import require
+from .memory_door import in_memory
 from .random_parameters import STEP, Step, draw, log_uniform, modal, refuse_edge
 
 
+@in_memory
 def dss_init(
     order: int,
     *,
@@ -53,6 +55,7 @@ def dss_init(
     return form._replace(C=math.sqrt(2) * form.C)
 
 
+@in_memory
 def dss_softmax_init(
     order: int,
     *,
@@ -98,6 +101,7 @@ def dss_softmax_init(
     return Recurrence(A, B, form.C / form.A, form.D)
 
 
+@in_memory
 def dlr_init(
     order: int,
     *,

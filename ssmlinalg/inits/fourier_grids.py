@@ -9,9 +9,11 @@ import numpy as np
 from ..forms import PairedRecurrence, Recurrence
 from ..ground import require
 from ..ground.backend import Complex, Real
+from .memory_door import in_memory
 from .random_parameters import STEP, Draws, Step, complex_normal, draw, refuse_edge, repeat, stream
 
 
+@in_memory
 def s4d_dfout_init(
     order: int,
     *,
@@ -55,6 +57,7 @@ def s4d_dfout_init(
     return _ring(turns, drawn)
 
 
+@in_memory
 def s4d_dfout_half_init(
     order: int,
     *,
@@ -98,6 +101,7 @@ def s4d_dfout_half_init(
     )
 
 
+@in_memory
 def s4d_token_init(
     order: int,
     *,
@@ -134,6 +138,7 @@ def s4d_token_init(
     return _ring(repeat(1 / np.arange(1, order + 1), drawn.shape), drawn)
 
 
+@in_memory
 def s4d_rndimag_init(
     order: int,
     *,

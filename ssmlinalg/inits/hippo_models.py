@@ -12,9 +12,11 @@ from .. import decompose, hippo, perturb
 from ..forms import DPLR, NPLR, Paired
 from ..ground import require
 from ..ground.backend import Complex
+from .memory_door import in_memory
 from .random_parameters import STEP, Step, draw, repeat
 
 
+@in_memory
 def ptd_init(
     order: int,
     *,
@@ -212,6 +214,7 @@ def refuse_growth(found: perturb.Diagonalization) -> None:
         raise ValueError(f"{rule}; got {got}. {remedy}")
 
 
+@in_memory
 def s4_init(
     order: int,
     *,

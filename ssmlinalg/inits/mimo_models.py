@@ -13,6 +13,7 @@ from ..forms import MIMO, MIMORecurrence
 from ..ground import require
 from ..ground.backend import Array, Complex
 from .hippo_models import perturbed, refuse_growth
+from .memory_door import in_memory
 from .random_parameters import (
     STEP,
     Step,
@@ -25,6 +26,7 @@ from .random_parameters import (
 )
 
 
+@in_memory
 def lru_init(
     order: int,
     *,
@@ -85,6 +87,7 @@ def lru_init(
     return MIMORecurrence(A, b * np.sqrt(1 - square)[:, None], C / 2, D)
 
 
+@in_memory
 def s5_init(
     order: int,
     *,
@@ -127,6 +130,7 @@ def s5_init(
     return _s5(block, blocks, channels, step, seed)
 
 
+@in_memory
 def s5_ptd_init(
     order: int,
     *,

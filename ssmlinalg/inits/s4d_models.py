@@ -10,12 +10,14 @@ from .. import decompose, hippo
 from ..forms import Paired
 from ..ground import require
 from ..ground.backend import Real
+from .memory_door import in_memory
 from .random_parameters import STEP, Draws, Step, draw, modal, stream, upper_half
 
 _LEAST_MAMBA_STEP = 1e-4  # `dt_init_floor` of the published code
 _CLIP = 2.0  # of Im B in state-spaces/s4
 
 
+@in_memory
 def s4d_lin_init(
     order: int,
     *,
@@ -55,6 +57,7 @@ def s4d_lin_init(
     return _damped_half(math.pi * n, order, draw(channels, step, seed))
 
 
+@in_memory
 def s4d_inv_init(
     order: int,
     *,
@@ -92,6 +95,7 @@ def s4d_inv_init(
     return _damped_half(frequency, order, draw(channels, step, seed))
 
 
+@in_memory
 def s4d_inv2_init(
     order: int,
     *,
@@ -129,6 +133,7 @@ def s4d_inv2_init(
     return _damped_half(frequency, order, draw(channels, step, seed))
 
 
+@in_memory
 def s4d_quad_init(
     order: int,
     *,
@@ -165,6 +170,7 @@ def s4d_quad_init(
     return _damped_half(frequency, order, draw(channels, step, seed))
 
 
+@in_memory
 def s4d_rand_init(
     order: int,
     *,
@@ -204,6 +210,7 @@ def s4d_rand_init(
     return _damped_half(frequency, order, draw(channels, step, seed))
 
 
+@in_memory
 def s4d_real_init(
     order: int,
     *,
@@ -242,6 +249,7 @@ def s4d_real_init(
     return modal(poles + 0j, np.full(order, 0.5), draw(channels, step, seed))
 
 
+@in_memory
 def s4d_legs_init(
     order: int,
     *,
@@ -281,6 +289,7 @@ def s4d_legs_init(
     return upper_half(normal.Lambda, normal.B / 2, draw(channels, step, seed))
 
 
+@in_memory
 def s4d_legs_clipped_init(
     order: int,
     *,
@@ -324,6 +333,7 @@ def s4d_legs_clipped_init(
     return upper_half(basis.Lambda, clipped, draw(channels, step, seed))
 
 
+@in_memory
 def mamba_init(
     order: int = 16,
     *,

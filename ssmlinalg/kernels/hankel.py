@@ -114,6 +114,9 @@ def hope_recurrence(h: Array, step: Array) -> Delayed:
     """
     h, step = _checked(h, step)
     xp = backend.library(h)
+    matrices = math.prod(np.broadcast_shapes(h.shape[:-1], step.shape)) + 2
+    size = 8 * matrices * h.shape[-1] ** 2
+    require.room("the matrix", size, host=backend.readable(h))
     rho = (1 - step) / (1 + step)
     gamma = (2 * xp.sqrt(step) / (1 + step))[..., None]
     p = powers(-rho, h.shape[-1])

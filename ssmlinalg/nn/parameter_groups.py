@@ -59,7 +59,7 @@ def param_groups(
         "model": require.real("lr", lr, above=0),
         "ssm": require.real("ssm_lr", ssm_lr, above=0),
     }
-    decays = {"model": require.real("weight_decay", weight_decay)}
+    decays = {"model": require.real("weight_decay", weight_decay, least=0)}
     published = None if recipe is None else published_recipe(recipe)
     own = {id(p): rule for module in model.modules() for p, rule in _rules(module, published)}
     own_rate = own_group()

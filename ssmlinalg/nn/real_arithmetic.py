@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,14 +10,14 @@ from torch import Tensor
 
 from ..discretize import sampled
 from ..forms import Delayed, batch, kind, view
-from ..ground import layer_inputs, require
+from ..ground import backend, layer_inputs, require
 from ..ground.backend import matvec
 from ..kernels import kernel
-from .signals import AXES
+from .signals import AXES, SinglePrecision, ambient
 from .state_space_layer import SSM
 
 
-class RealStep(torch.nn.Module):
+class RealStep(SinglePrecision):
     """One sample of an `SSM` as it is now: real numbers, products and sums only.
 
     Args:
@@ -51,6 +52,7 @@ class RealStep(torch.nn.Module):
         self.late = isinstance(system, Delayed)
         self.matrix = kind(system).matrix
         self.ports = kind(system).ports
+        self.width = layer.width
         self.rest = (*batch(system), 2 * A.shape[-1])
 
     def initial_state(self, batch_size: int) -> Tensor:
@@ -66,7 +68,9 @@ class RealStep(torch.nn.Module):
             >>> RealStep(SSM(4, order=8)).initial_state(2).shape
             torch.Size([2, 4, 8])
         """
-        return torch.zeros(require.integer("batch_size", batch_size), *self.rest)
+        shape = (require.integer("batch_size", batch_size), *self.rest)
+        require.room("the state", math.prod(shape) * self.D.element_size(), host=self.D.is_cpu)
+        return torch.zeros(shape, dtype=self.D.dtype, device=self.D.device)
 
     def forward(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The output and the state after a sample.
@@ -76,22 +80,30 @@ class RealStep(torch.nn.Module):
             state: as returned last, or `initial_state`.
 
         Returns:
-            y (batch, H), and the state, real parts before imaginary ones.
+            y (batch, H) in the type of u, or in that of autocast, and the state, real parts before
+            imaginary ones.
+
+        Raises:
+            TypeError: for what holds no real numbers.
+            ValueError: for another shape or device.
         """
-        re, im = state.chunk(2, dim=-1)
+        layer_inputs.sample(u, self.width, self.D, state, self.rest)
+        layer_inputs.real_numbers("state", state, self.D)
+        x = u.to(self.D.dtype)
+        re, im = state.to(self.D.dtype).chunk(2, dim=-1)
         real = self._times(self.A_re, re) - self._times(self.A_im, im)
         imaginary = self._times(self.A_im, re) + self._times(self.A_re, im)
-        inputs = u if self.ports else u[..., None]
+        inputs = x if self.ports else x[..., None]
         after = torch.cat([real, imaginary], dim=-1) + matvec(self.B, inputs)
         read = state if self.late else after
         y = matvec(self.C, read) + matvec(self.D, inputs)
-        return y if self.ports else y[..., 0], after
+        return ambient(y if self.ports else y[..., 0], u), after
 
     def _times(self, A: Tensor, x: Tensor) -> Tensor:
         return matvec(A, x) if self.matrix else A * x
 
 
-class FixedLength(torch.nn.Module):
+class FixedLength(SinglePrecision):
     """An `SSM` as it is now for signals of one length: a convolution with its kernel, kept.
 
     Args:
@@ -128,5 +140,7 @@ class FixedLength(torch.nn.Module):
         layer_inputs.signal(u, self.width, AXES, self.weight)
         most = self.weight.shape[-1]
         require.shape("u", tuple(u.shape), f"(batch, L, H) with L <= {most}", u.shape[1] <= most)
-        past = torch.nn.functional.pad(u.mT, (self.weight.shape[-1] - 1, 0))
-        return torch.nn.functional.conv1d(past, self.weight, groups=self.groups).mT
+        past = torch.nn.functional.pad(u.to(self.weight.dtype).mT, (most - 1, 0))
+        with backend.exactly(u):
+            y = torch.nn.functional.conv1d(past, self.weight, groups=self.groups)
+        return ambient(y.mT, u)

@@ -37,12 +37,9 @@ class Block(torch.nn.Module):
     def __init__(self, layer: Any, *, norm: str = "layer", dropout: float = 0.0) -> None:
         super().__init__()
         require.instance("layer", layer, torch.nn.Module, "Give a layer, such as nn.SSM(width).")
-        if not 0 <= require.real("dropout", dropout) < 1:
-            raise ValueError(f"`dropout` must lie in [0, 1); got {dropout}. Give 0 for none.")
-        rule = "`layer` must say its `width`"
-        if not isinstance(getattr(layer, "width", None), int):
-            raise TypeError(f"{rule}; got a {type(layer).__name__}. Set layer.width.")
-        self.width = layer.width
+        require.real("dropout", dropout, least=0, below=1)
+        self.width = require.integer("layer.width", getattr(layer, "width", None))
+        require.room("the block", 8 * self.width**2, host=True)
         self.norm = NORMS[require.known("norm", norm, NORMS)](layer.width)
         self.layer = layer
         self.mix = torch.nn.Linear(layer.width, 2 * layer.width)
@@ -149,11 +146,13 @@ class Sequence(torch.nn.Module):
         width = require.integer("width", width)
         first = require.integer("seed", seed, least=0)
         seeds = range(first, first + require.integer("depth", depth))
+        ends = self.d_input + require.integer("d_output", d_output)
+        require.room("the model", 4 * width * (ends + 2 * width * depth), host=True)
         layers = [SSM(width, seed=seed, **options) for seed in seeds]
         self.encoder = torch.nn.Linear(d_input, width)
         self.blocks = torch.nn.ModuleList(Block(x, norm=norm, dropout=dropout) for x in layers)
         self.norm = torch.nn.LayerNorm(width)
-        self.decoder = torch.nn.Linear(width, require.integer("d_output", d_output))
+        self.decoder = torch.nn.Linear(width, d_output)
 
     def forward(self, u: Tensor, *, lengths: Tensor | None = None, **options: Any) -> Tensor:
         """The outputs for sequences.

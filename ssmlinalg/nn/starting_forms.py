@@ -45,6 +45,9 @@ def starting_form(
         (3, 4)
     """
     options = options if step is None else {"step": step, **options}
+    if "channels" in options:
+        got = f"channels={require.said(options['channels'])}"
+        raise TypeError(f"a layer must have `width` channels; got {got} besides. Leave it out.")
     if is_form(init):
         return _given(init, width, options)
     require.known("init", init, inits.INITS)

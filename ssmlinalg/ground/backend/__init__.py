@@ -47,6 +47,7 @@ from .transformations import analytic as analytic
 from .transformations import compiling as compiling
 from .transformations import constant as constant
 from .transformations import differentiated as differentiated
+from .transformations import exactly as exactly
 from .transformations import fold as fold
 from .transformations import iterate as iterate
 from .transformations import quietly as quietly

@@ -95,6 +95,28 @@ def quietly(array: Array) -> AbstractContextManager[Any]:
     return np.errstate(all="ignore")
 
 
+def exactly(array: Array) -> AbstractContextManager[Any]:
+    """A context in which torch.autocast rounds no product; none at all where it is off.
+
+    Args:
+        array: an array.
+
+    Returns:
+        A context manager.
+
+    Example:
+        >>> with exactly(np.ones(1)):
+        ...     pass
+    """
+    if kind(array) == "torch":
+        import torch
+
+        where = array.device.type
+        if torch.amp.is_autocast_available(where) and torch.is_autocast_enabled(where):
+            return torch.autocast(where, enabled=False)
+    return contextlib.nullcontext()
+
+
 def constant(array: Array) -> Array:
     """The same values, through which no derivative passes.
 

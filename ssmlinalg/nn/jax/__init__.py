@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from ...discretize import RULES, Rule
-from ...export.real_parameters import NAMES, form_of, real_parameters
-from ...forms import batch, kind
+from ...export.real_parameters import NAMES, check_names, form_of, real_parameters
+from ...forms import batch, check, kind
 from ...ground import backend, layer_inputs, require
 from ...inits import Step
 from ...kernels import convolve, kernel, scan, stepper
@@ -65,7 +65,11 @@ def init(
     for name in options.keys() & {"bidirectional", "window", "seed"}:
         got = "no option of a layer in JAX" if name != "seed" else "the key in its place"
         raise TypeError(f"`{name}` must be given to nn.SSM of PyTorch; got {got}. Leave it out.")
-    seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
+    try:
+        seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
+    except (TypeError, ValueError):
+        rule = "`key` must be one key of jax.random, known outside of jit"
+        raise TypeError(f"{rule}; got {require.said(key)}. Call jax.random.key(0).") from None
     start = starting_form(init, width, order, step=step, seed=seed, **options)
     arrays = real_parameters(start, decay=decay)
     held = {name: jnp.asarray(array, jnp.float32) for name, array in arrays.items()}
@@ -81,6 +85,10 @@ def form(params: Parameters) -> Any:
     Returns:
         A form of the type that it started from.
 
+    Raises:
+        TypeError: for what is no parameters, and for arrays of other than real numbers.
+        ValueError: for arrays that are missing, unknown, or of shapes that do not fit.
+
     Example:
         >>> params = init(jax.random.key(0), 4, 16, init="s4d-lin")
         >>> form(params).A.shape
@@ -90,7 +98,9 @@ def form(params: Parameters) -> Any:
         rule = "`params` must be what `init` returned, arrays below the name of a form"
         raise TypeError(f"{rule}; got {require.said(params)}. Give all of it.")
     ((name, arrays),) = params.items()
-    return form_of(name, {key: backend.widened(array) for key, array in arrays.items()})
+    check_names(name, arrays)
+    wide = {key: jnp.asarray(backend.widened(array)) for key, array in arrays.items()}
+    return check(form_of(name, wide))
 
 
 def apply(
@@ -161,14 +171,8 @@ def step(
     """
     require.known("rule", rule, RULES)
     system = form(params)
-    layer_inputs.real_numbers("u", u, system.D)
-    width = _width(system)
-    fits = u.ndim > 0 and u.shape[-1] == width
-    require.shape("u", u.shape, f"(..., width) with width = {width}", fits)
-    if state is not None:
-        layer_inputs.of_library("state", state, system.D)
-        rest = (*u.shape[:-1], *batch(system), system[0].shape[-1])
-        require.shape("state", state.shape, f"{rest} beside this `u`", state.shape == rest)
+    rest = (*batch(system), system[0].shape[-1])
+    layer_inputs.sample(u, _width(system), system.D, state, rest)
     y, after = stepper(system, rule=rule)(jnp.asarray(u, system.D.dtype), state)
     return y.astype(u.dtype), after
 

@@ -31,6 +31,7 @@ class FlaxSSM(nnx.Module):
     def __init__(
         self, width: int, order: int = 64, *, rngs: nnx.Rngs, rule: str = "zoh", **options: Any
     ) -> None:
+        require.function("rngs.params", getattr(rngs, "params", None), "Give nnx.Rngs(0).")
         ((self.form_name, arrays),) = init(rngs.params(), width, order, **options).items()
         self.arrays = nnx.Dict({name: nnx.Param(array) for name, array in arrays.items()})
         self.rule = require.known("rule", rule, RULES)
