@@ -19,32 +19,47 @@ from docutils.utils.math import latex2mathml
 from sphinx.util import logging
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import typer
+from typer.cli import get_docs_for_click
+
 import ssmlinalg
+from ssmlinalg.cli.application import application
 
 project = "ssmlinalg"
 author = "The ssmlinalg authors"
 copyright = "The ssmlinalg authors"
 version = release = ssmlinalg.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "matplotlib.sphinxext.plot_directive",
+]
+plot_include_source = True
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = ["svg"]
+plot_rcparams = {"figure.figsize": (8, 4), "figure.constrained_layout.use": True}
+plot_apply_rcparams = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 napoleon_custom_sections = ["Accuracy", "Cost", "Source"]
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 2
 default_role = "literal"  # `name` in a docstring is code, not a reference to be resolved
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 autodoc_member_order = "bysource"
 python_maximum_signature_line_length = 80
 add_module_names = False
 autodoc_mock_imports = [
-    name
-    for name in ("torch", "jax", "cupy", "typer", "rich", "plotly")
-    if not importlib.util.find_spec(name)
+    name for name in ("torch", "jax", "cupy") if not importlib.util.find_spec(name)
 ]
 nitpick_ignore_regex = [
     (
@@ -78,6 +93,17 @@ def api_pages(app):
     for path, page in pages.items():
         if not path.exists() or path.read_text() != page:  # an untouched page is not read again
             path.write_text(page)
+
+
+def command_page(app):
+    """Write the page of the command line from the commands themselves."""
+    command = typer.main.get_command(application())
+    context = command.context_class(command, info_name="ssmlinalg")
+    text = get_docs_for_click(obj=command, ctx=context, name="ssmlinalg")
+    text = text.replace("# `ssmlinalg`\n", "# Command line\n", 1)
+    path = Path(app.srcdir) / "api" / "command_line.md"
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
 
 
 def listed(entries, header):
@@ -195,7 +221,7 @@ def mathml(translator, node, block):
         logging.getLogger(__name__).warning("formula not understood: %s", error, location=node)
     if block:
         formula = formula.replace("<math ", '<math display="block" ', 1)
-        formula = f'<div style="overflow: auto hidden">{formula}</div>'
+        formula = f'<div class="math-block" style="overflow: auto hidden">{formula}</div>'
     translator.body.append(formula)
     raise nodes.SkipNode
 
@@ -209,5 +235,6 @@ def setup(app):
     app.add_directive("catalogue", Catalogue)
     app.add_directive("room", Room)
     app.connect("builder-inited", api_pages)
+    app.connect("builder-inited", command_page)
     app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("autodoc-skip-member", skip_aliases)

@@ -10,9 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from test_report import CHROMIUM
 
 from ssmlinalg import discretize, forms, hippo, inits, perturb
 
@@ -91,6 +93,53 @@ def test_the_pages_ask_nothing_of_the_network(site: Path) -> None:
     assert [
         page.name for page in site.rglob("*.html") if asks.search(page.read_text(encoding="utf-8"))
     ] == []
+
+
+def test_every_link_leads_somewhere(site: Path) -> None:
+    pages = {page: page.read_text(encoding="utf-8") for page in site.rglob("*.html")}
+    anchors = {page: set(re.findall(r'\sid="([^"]+)"', text)) for page, text in pages.items()}
+    broken = []
+    for page, text in pages.items():
+        for link in set(re.findall(r'<a [^>]*href="([^":]+)"', text)):
+            path, _, anchor = unquote(link).partition("#")
+            target = (page.parent / path).resolve() if path else page
+            known = anchors.get(target, set())
+            if not target.exists() or (anchor and target in pages and anchor not in known):
+                broken.append(f"{link} of {page.relative_to(site)}")
+    assert broken == []
+
+
+# What reaches beyond the screen, and has no box around it that scrolls.
+CUT_OFF = """() => [...document.querySelectorAll("article :is(math, pre, table, img, code, p, h1)")]
+  .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .filter(one => {
+    for (let box = one; box !== document.body; box = box.parentElement)
+      if (/auto|scroll/.test(getComputedStyle(box).overflowX)) return false;
+    return true;
+  }).map(one => one.textContent.slice(0, 60))"""
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_every_page_of_the_menu_fits_the_screen_and_says_nothing_to_the_console(
+    site: Path, width: int
+) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium to open the pages in")
+    from playwright.sync_api import sync_playwright
+
+    said: list[str] = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM)
+        page = chromium.new_page(viewport={"width": width, "height": 900})
+        page.on("console", lambda message: said.append(f"{page.url}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
+        for path in (path for path in sorted(site.rglob("*.html")) if "modules" not in path.parts):
+            page.goto(path.as_uri())
+            cut = page.evaluate(CUT_OFF)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert (cut, wide) == ([], width), path.name
+        chromium.close()
+    assert said == []
 
 
 def test_every_entry_of_the_tables_is_documented(site: Path) -> None:

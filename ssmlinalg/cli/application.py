@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else _words(arguments)
     try:
         # Outside its standalone mode Typer returns the status of an Exit, and a command's own None.
-        status = _application()(args=words or ["--help"], prog_name=_NAME, standalone_mode=False)
+        status = application()(args=words or ["--help"], prog_name=_NAME, standalone_mode=False)
     except typer.exceptions.TyperException as error:
         return _refuse(_with_help(error))
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -59,6 +59,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status == _INTERRUPTED:
         PROGRESS.print("ssmlinalg: interrupted; nothing half-written was left.", highlight=False)
     return (status or 0) if words else _REFUSED
+
+
+def application() -> typer.Typer:
+    """All commands, as one application of Typer.
+
+    Returns:
+        A new one.
+
+    Example:
+        >>> len(application().registered_commands) == len(COMMANDS)
+        True
+    """
+    found = typer.Typer(
+        help="Initializations of state space models, with proof.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+    )
+    found.callback()(_root)
+    for name, command in COMMANDS.items():
+        # Typer keeps the ends of lines after the first paragraph.
+        said = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(command) or "")
+        found.command(name, cls=StepCommand, help=said)(with_groups(command))
+    return found
 
 
 def _words(arguments: Sequence[str]) -> list[str]:
@@ -71,20 +94,6 @@ def _words(arguments: Sequence[str]) -> list[str]:
     for word in arguments:
         require.instance("arguments", word, str, "Give a list of words.")
     return [*arguments]
-
-
-def _application() -> typer.Typer:
-    application = typer.Typer(
-        help="Initializations of state space models, with proof.",
-        context_settings={"help_option_names": ["-h", "--help"]},
-        pretty_exceptions_enable=False,
-    )
-    application.callback()(_root)
-    for name, command in COMMANDS.items():
-        # Typer keeps the ends of lines after the first paragraph.
-        said = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(command) or "")
-        application.command(name, cls=StepCommand, help=said)(with_groups(command))
-    return application
 
 
 def _print_version(asked: bool) -> None:
