@@ -16,6 +16,7 @@ from ssmlinalg import checkpoints, discretize, export, forms, inits, kernel, red
 from ssmlinalg.cli import main
 from ssmlinalg.conversion import Shrunk
 from ssmlinalg.export import TARGETS
+from ssmlinalg.export.real_parameters import DECAYS, real_parameters
 
 torch = pytest.importorskip("torch")
 LENGTH = 64
@@ -268,6 +269,67 @@ def test_kernels_of_a_file_are_fitted_and_written(tmp_path: Path, capsys: Any) -
     assert main(call.split()) == 2  # it exists
     assert main(f"fit {tmp_path}/h.npy --error 0".split()) == 2
     assert main(f"fit {tmp_path}/h.npy --key a --error 0.1".split()) == 2
+
+
+def test_a_checkpoint_in_shards_is_read_as_one_and_written_as_one(tmp_path: Path) -> None:
+    """A layer may lie in two of them."""
+    from safetensors.numpy import save_file
+
+    arrays = {f"net.{name}": array for name, array in arrays_of("s4d").items()}
+    arrays["head"] = np.ones((2, 3), np.float32)
+    names = list(arrays)
+    shards = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
+    for shard, held in shards.items():
+        save_file({name: arrays[name] for name in held}, tmp_path / shard)
+    where = {name: shard for shard, held in shards.items() for name in held}
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": where}))
+    (tmp_path / "out").mkdir()
+    output = tmp_path / "out" / "small.safetensors"
+    found = shrink(index, error=0.05, output=output)
+    alone = shrink(arrays, error=0.05)
+    written = {name: entry.read() for name, entry in checkpoints.read(output).entries.items()}
+    assert set(written) == set(arrays)
+    assert all(np.array_equal(written[name], alone.arrays[name]) for name in written)
+    assert found.layers[0].upper == alone.layers[0].upper
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["small.safetensors"]
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, at: int) -> None:
+    arrays = {f"{k}.{name}": X for k in "ab" for name, X in arrays_of("s4d").items()}
+
+    def interrupt(**figures: Any) -> None:
+        if figures["done"] == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shrink(arrays, error=0.05, output=tmp_path / "b.npz", progress=interrupt)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("decay", sorted(DECAYS))
+@pytest.mark.parametrize("order", [0, 1, 6])
+def test_a_layer_is_written_with_the_decay_that_it_has(decay: str, order: int) -> None:
+    arrays = real_parameters(paired(), decay=decay)
+    before = {f"net.Paired.{name}": array.astype(np.float32) for name, array in arrays.items()}
+    found = shrink(before, order=order)
+    assert set(found.arrays) == set(before)
+    (layer,) = found.layers
+    assert order - 1 <= layer.order <= order  # a real mode has the room of 2
+    assert found.arrays[f"net.Paired.{DECAYS[decay].array}"].shape == (CHANNELS, max(order // 2, 1))
+    back = TARGETS["ssm"].back({n.removeprefix("net."): X for n, X in found.arrays.items()})
+    assert all(np.array_equal(x, y) for x, y in zip(back, layer.form, strict=True))
+
+
+def test_a_layer_of_ports_keeps_the_whole_matrix_of_its_direct_path() -> None:
+    arrays = TARGETS["ssm"].to(trained(inits.s5_init(16, channels=2)))
+    diagonal = next(name for name in arrays if name.endswith("diagonal_D"))
+    D = np.diag(arrays.pop(diagonal))
+    before = arrays | {diagonal.replace("diagonal_D", "D"): D}
+    found = shrink(before, error=0.05)
+    assert set(found.arrays) == set(before)
+    assert found.layers[0].states < found.layers[0].states_before
 
 
 @pytest.mark.parametrize("order", [0, 1])

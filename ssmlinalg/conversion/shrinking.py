@@ -225,7 +225,11 @@ def _reread(form: Any, place: _Place) -> Any:
 def _arrays(form: Any, place: _Place) -> dict[str, np.ndarray]:
     """The arrays of a layer, by the names of its layout, in the types of the file."""
     target = place.layer.target
-    arrays = TARGETS[target].to(form, **sized(target, place.held.length))
+    alike = TARGETS[target].alike
+    if alike is not None:
+        arrays = alike(form, place.layer.names)
+    else:
+        arrays = TARGETS[target].to(form, **sized(target, place.held.length))
     for name in arrays:
         if name in place.layer.names:
             dtype = place.entry(name).dtype

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,6 +64,8 @@ class Target(NamedTuple):
         published: the function from the config.json of a model, {} for none, to such laws, of each
             published layer that may be meant. None: those of `declared` alone.
         model_types: the values of "model_type" in a config.json that name the layer.
+        alike: the function from a form and the names of the arrays of a layer to arrays of such
+            names, where a form may be written in several ways. None: `to` knows one.
     """
 
     about: str
@@ -81,6 +83,7 @@ class Target(NamedTuple):
     declared: Mapping[str, Declared] = {}
     published: Callable[[Mapping[str, Any]], tuple[Laws, ...]] | None = None
     model_types: tuple[str, ...] = ()
+    alike: Callable[[Any, Collection[str]], dict[str, np.ndarray]] | None = None
 
     def laws(self, config: Mapping[str, Any]) -> tuple[Laws, ...]:
         """The laws of each published layer that may be meant, of a model with this config.json."""

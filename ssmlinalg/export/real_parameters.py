@@ -20,7 +20,7 @@ such array and Re Lambda is 0: then P P^H alone makes it stable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -333,7 +333,39 @@ def to(form: Any) -> dict[str, np.ndarray]:
         >>> list(to(s4d_lin_init(4)))[:2]
         ['Paired.log_decay', 'Paired.frequency']
     """
-    arrays = real_parameters(form)
+    return _named(real_parameters(form), form)
+
+
+def alike(form: Any, names: Collection[str]) -> dict[str, np.ndarray]:
+    """The arrays of `nn.SSM`, written as those of a layer are: its decay, its direct path.
+
+    Args:
+        form: a form of modes, or `DPLR`.
+        names: the names of the arrays of the layer.
+
+    Returns:
+        The arrays, float32.
+
+    Raises:
+        TypeError: what `to` raises.
+        ValueError: what `to` raises.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> list(alike(s4d_lin_init(4), ["Paired.root_decay"]))[:2]
+        ['Paired.root_decay', 'Paired.frequency']
+    """
+    held = {name.partition(".")[2] for name in names}
+    decay = next((name for name, known in DECAYS.items() if known.array in held), "exp")
+    arrays = real_parameters(form, decay=decay)
+    if "D" in held and _DIAGONAL in arrays:
+        diagonal = arrays.pop(_DIAGONAL)
+        arrays["D"] = diagonal[..., None, :] * np.eye(diagonal.shape[-1])
+    return _named(arrays, form)
+
+
+def _named(arrays: Mapping[str, np.ndarray], form: Any) -> dict[str, np.ndarray]:
+    """The arrays under the names of the layout, in its numbers."""
     named = {f"{type(form).__name__}.{name}": array for name, array in arrays.items()}
     return stored(named, LAYOUT)
 
@@ -378,4 +410,5 @@ TARGET = Target(
     training=TRAINING,
     moved="A into its decay rate and frequency, and complex numbers into a last axis of 2",
     optional=tuple(LAYOUT),  # a file holds the names of one form
+    alike=alike,
 )
