@@ -95,6 +95,18 @@ def _heads(order: int, channels: int | None, seed: int) -> Given:
     return form, form
 
 
+def _decays(order: int, channels: int | None, seed: int) -> Given:
+    """The heads of Gated DeltaNet, whose values start whole."""
+    form = inits.mamba2_init(1, channels=channels, seed=seed)
+    form = form._replace(C=1 / form.step[..., None] + 0j, D=np.zeros_like(form.D))
+    return form, form
+
+
+def _lossless_oscillators(order: int, channels: int | None, seed: int) -> Given:
+    form = inits.linoss_init(order, channels=channels, scheme="imex", seed=seed)
+    return form, form
+
+
 def _sources() -> dict[str, Source]:
     """All there is to export."""
     made = {name: _initialized(make) for name, make in inits.INITS.items()}
@@ -106,7 +118,12 @@ def _sources() -> dict[str, Source]:
     measures = hippo.MEASURES.items()
     made |= {f"{name}, dense": _dense(make) for name, make in measures}
     made |= {f"{name}, dense, sampled": _dense(make, discretize.zoh) for name, make in measures}
-    return made | {"mamba, one mode": _heads, "lossless": _perturbed}
+    return made | {
+        "mamba, one mode": _heads,
+        "gated decays": _decays,
+        "linoss, imex": _lossless_oscillators,
+        "lossless": _perturbed,
+    }
 
 
 SOURCES = _sources()

@@ -60,7 +60,7 @@ def test_every_initialization_is_sound_stable_and_repeatable(
     for one, other in zip(form, again, strict=True):
         np.testing.assert_array_equal(one, other)
     other: Any = inits.INITS[name](order, channels=channels, seed=seed + 1)
-    assert not np.array_equal(form.C, other.C) or name == "mamba"
+    assert not np.array_equal(form.C, other.C) or name in ("mamba", "mamba2", "rg-lru")
 
 
 CORRECTED = [name for name, make in hippo.MEASURES.items() if isinstance(make(2), forms.NPLR)]
@@ -126,7 +126,7 @@ def test_channels_lead_every_field(name: str, order: int) -> None:
         assert np.shape(several) == (3, *np.shape(single))
 
 
-@pytest.mark.parametrize("name", sorted(set(HALF) - {"dss", "s4d-real", "mamba"}))
+@pytest.mark.parametrize("name", sorted(set(HALF) - {"dss", "s4d-real", "mamba", "mamba2"}))
 @pytest.mark.parametrize("order", [1, 2, 5, 8, 9])
 def test_a_half_spectrum_stands_for_a_state_of_its_order(name: str, order: int) -> None:
     form: Any = inits.INITS[name](order)

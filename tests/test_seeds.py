@@ -33,6 +33,10 @@ GOLDEN: dict[str, tuple[complex, float | None]] = {
     "s5": (-0.6681894830534021 - 0.3385360149092217j, 0.0012769907943704522),
     "s5-ptd": (-0.34886631468563234 - 0.057966160788807224j, 0.0012769907943704522),
     "mamba": (1 + 0j, 0.0012769907943704522),
+    "mamba2": (0.25 + 0j, 0.0012769907943704522),
+    "rg-lru": (0.25 + 0j, None),
+    "linoss": (-0.04251186231857896 + 0.15658300735303846j, None),
+    "d-linoss": (0.011553866925102484 + 0.008385157401275921j, None),
 }
 
 
@@ -84,7 +88,7 @@ def test_c_comes_from_the_stream_of_the_seed(name: str) -> None:
 def test_two_seeds_differ_and_one_does_not(name: str) -> None:
     make: Any = inits.INITS[name]
     drawn = {"C"} if "step" not in make(4)._fields else {"C", "step"}
-    drawn -= {"C"} if name == "mamba" else set()
+    drawn -= {"C"} if name in ("mamba", "mamba2", "rg-lru") else set()
     assert "seed" in inspect.signature(make).parameters
     for field in drawn:
         one, again, other = (getattr(make(4, channels=2, seed=s), field) for s in (3, 3, 4))

@@ -30,7 +30,7 @@ def identify_drawn(form: Any, rows: np.ndarray, allowed: np.ndarray) -> Identifi
     if not fitting:
         return None
     order = rows.shape[-1]
-    if kind(form).half and not kind(form).ports:
+    if kind(form).half and not kind(form).ports and np.any(np.imag(own)):
         order = 2 * (order - 1) if fitting[0] == "s4d-dfout-half" else 2 * order
     return NOTHING._replace(
         names=(fitting[0],),
@@ -112,7 +112,7 @@ def _ring(own: np.ndarray, ports: bool, rounding: float) -> dict[str, float]:
     angle = np.angle(own) % _TURN
     if _off_grid(angle) <= 4 * rounding + _ROUNDING:
         return {"dlr": _within(np.log(-2 * np.log(modulus)))}
-    if not ports:
+    if not ports or 2 * np.unique(own).size == own.size:  # oscillators have every mode twice
         return {}
     return {"lru": min(_within(modulus**2), _within(angle, low=0.0))}
 

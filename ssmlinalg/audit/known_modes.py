@@ -103,6 +103,10 @@ DRAWN = (
     "s4d-dfout-half",
     "s4d-token",
     "s4d-rndimag",
+    "mamba2",
+    "rg-lru",
+    "linoss",
+    "d-linoss",
 )
 SLOW = ("ptd", "s5-ptd")
 # Initializations that share their A with another one.

@@ -12,7 +12,7 @@ from ..discretize import zoh
 from ..export import TARGETS
 from ..export.targets import sized
 from ..forms import DPLR, kind, unpair
-from ..ground.formats import SINGLE
+from ..ground.formats import EPS, SINGLE
 from .identification import MOST
 from .layer_forms import is_matrix, spectra
 from .records import Faults, Observation
@@ -37,6 +37,8 @@ def unstable(layer: Observation) -> Faults:
     if is_matrix(layer.form):
         eps = max(layer.precision.values())
         growth = growth - _COMPUTED * rows.shape[-1] * eps * np.max(np.abs(rows)) - _LEAST
+    elif TARGETS[layer.target].lossless:
+        growth = growth - _COMPUTED * EPS
     if np.any(growth >= 0):
         first = tuple(int(i) for i in np.argwhere(growth >= 0)[0])
         rule = "Re A < 0" if continuous else "|A| < 1"

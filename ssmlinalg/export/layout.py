@@ -59,6 +59,7 @@ class Target(NamedTuple):
         unread: those of them that no form holds; a layer of the same names takes them as they are.
         projected: what a trained projection makes of the input, with as many numbers as there are
             modes: their number is fixed. "" where there is none.
+        lossless: whether the modes of the layer lie on the edge of stability and are meant to.
         sized: whether the arrays are those of one length of sequences.
         declared: by quantity, the law that the published layer draws it from.
         published: the function from the config.json of a model, {} for none, to such laws, of each
@@ -79,6 +80,7 @@ class Target(NamedTuple):
     optional: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     projected: str = ""
+    lossless: bool = False
     sized: bool = False
     declared: Mapping[str, Declared] = {}
     published: Callable[[Mapping[str, Any]], tuple[Laws, ...]] | None = None

@@ -40,10 +40,11 @@ import numpy as np
 from ..forms import Paired, check
 from ..ground import require
 from ..ground.backend import Array
+from ..ground.formats import EPS
 from . import mamba_laws
 from .channels import channels, weights
 from .layout import Layout, Target, expect, read, stored
-from .parametrization import exponential, first_index
+from .parametrization import exponential, first_index, inverse_softplus
 from .published import MODEL, trains
 
 LAYOUT: Layout = {
@@ -96,7 +97,7 @@ def to(form: Paired) -> dict[str, np.ndarray]:
         {'A_log': (3, 16), 'D': (3,), 'dt_proj.bias': (3,)}
     """
     A, D, step = _constant_input(form, "mamba")
-    return stored({"A_log": np.log(-A), "D": D, "dt_proj.bias": _bias(step)}, LAYOUT)
+    return stored({"A_log": np.log(-A), "D": D, "dt_proj.bias": inverse_softplus(step)}, LAYOUT)
 
 
 def back(arrays: Mapping[str, Array]) -> Paired:
@@ -125,7 +126,8 @@ def to_heads(form: Paired) -> dict[str, np.ndarray]:
     """The arrays of a Mamba-2 mixer, one channel with one real mode for each of its heads.
 
     Args:
-        form: n = 1, A < 0 and B C = 1/2, with one leading axis of heads or none (H = 1).
+        form: as `mamba2_init` makes it, A < 0 the same in all modes of a head, whose B C add up to
+            1/2, with one leading axis of heads or none (H = 1).
 
     Returns:
         The arrays of the table above that are written, float32.
@@ -139,11 +141,14 @@ def to_heads(form: Paired) -> dict[str, np.ndarray]:
         >>> {name: array.shape for name, array in to_heads(mamba_init(1, channels=3)).items()}
         {'A_log': (3,), 'D': (3,), 'dt_bias': (3,)}
     """
-    A, D, step = _constant_input(form, "mamba2")
-    if A.shape[1] > 1:
-        rule = "`A` must have one mode, for a head has one"
-        raise ValueError(f"{rule}; got {A.shape[1]}. Make a channel of each, or use 'mamba'.")
-    return stored({"A_log": np.log(-A[:, 0]), "D": D, "dt_bias": _bias(step)}, LAYOUT_HEADS)
+    A, D, step = _constant_input(form, "mamba2", shared=True)
+    if np.any(A[:, :1] != A):
+        rule = "`A` must be the same in all modes of a head"
+        got = f"{A.shape[1]} that differ"
+        raise ValueError(f"{rule}; got {got}. Make a channel of each, or use 'mamba'.")
+    return stored(
+        {"A_log": np.log(-A[:, 0]), "D": D, "dt_bias": inverse_softplus(step)}, LAYOUT_HEADS
+    )
 
 
 def back_heads(arrays: Mapping[str, Array]) -> Paired:
@@ -175,14 +180,23 @@ def back_heads(arrays: Mapping[str, Array]) -> Paired:
     return _form(A_log[:, None], found["D"], bias)
 
 
-def _constant_input(form: Paired, target: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A (H, n), real, D and step (H,), where B C is that of the layers at constant input."""
+def _constant_input(
+    form: Paired, target: str, *, shared: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A (H, n), real, D and step (H,), where B C is that of the layers at constant input.
+
+    It is 1/2 in each mode, or in all together where they are `shared` by a head.
+    """
     expect(form, TAKES, target, "Halve a Diagonal with forms.pair, and start from mamba_init.")
     A, B, C, D, step = channels(form)
     W = weights(B, C)
+    room = 0.0
+    if shared:
+        W = np.sum(W, axis=-1, keepdims=True)
+        room = 16 * EPS * A.shape[-1]
     _check("A must be real, as the layer is", A.imag != 0, A)
     _check("A must be negative, for the layer stores log(-A)", A.real >= 0, A)
-    _check("B C must be 1/2, for the layer takes both from its input", W != 0.5, W)
+    _check("B C must be 1/2, for the layer takes both from its input", abs(W - 0.5) > room, W)
     return A.real, D, step
 
 
@@ -196,11 +210,6 @@ def _check(rule: str, wrong: np.ndarray, values: np.ndarray) -> None:
 def _form(A_log: np.ndarray, D: np.ndarray, bias: np.ndarray) -> Paired:
     A = -exponential(A_log) + 0j
     return check(Paired(A, np.full_like(A, 0.5), np.ones_like(A), D, np.logaddexp(0, bias)))
-
-
-def _bias(step: np.ndarray) -> np.ndarray:
-    """log(e^step - 1), the inverse of softplus, written so that nothing overflows or cancels."""
-    return step + np.log(-np.expm1(-step))
 
 
 _ABOUT = "the mixer of {} in transformers, for constant B and C"

@@ -1,4 +1,4 @@
-"""The laws that mixers of Mamba and Mamba-2 are drawn from, by the config.json of their model.
+"""The laws that Mamba, Mamba-2 and Gated DeltaNet are drawn from, by the config.json of a model.
 
 transformers states one for each architecture, state-spaces/mamba its own for the same arrays. A
 model that a config.json names has the laws of its code, with the numbers of that file.
@@ -20,6 +20,7 @@ Config = Mapping[str, Any]
 # Their mixers are those of Mamba-2, and so are the laws that their trained models started from.
 HEADS = ("mamba2", "bamba", "falcon_h1", "granitemoehybrid", "zamba2", "nemotron_h")
 _FLOORED = 1e-3  # beside its floor a step is the floor itself, in any precision of 16 bits or more
+_DELTA = {"min": 0.0, "max": 16.0}
 _OWN = {"min": "dt_min", "max": "dt_max", "floor": "dt_init_floor"}  # in state-spaces/mamba
 
 
@@ -56,6 +57,26 @@ def heads(config: Config) -> tuple[Laws, ...]:
         "D": constant(itemgetter("D"), source, value=1.0),
     }
     return _one_of(config, ours, theirs)
+
+
+def gated_delta(config: Config) -> tuple[Laws, ...]:
+    """The laws of Gated DeltaNet: of flash-linear-attention, and of Qwen3-Next in transformers."""
+    kind = config.get("model_type")
+    source = "fla-org/flash-linear-attention, fla/layers/gated_deltanet.py"
+    names = {end: f"linear_{name}" for end, name in _OWN.items()}
+    low, high = (config.get(f"linear_a_log_{end}", value) for end, value in _DELTA.items())
+    theirs = {
+        "log step": _log_step(config, source, names),
+        "-A": uniform(_rates, source, low=low, width=high - low),
+    }
+    source = _source("qwen3_next")
+    qwen = {
+        "dt_bias": constant(itemgetter("dt_bias"), source, value=1.0),
+        "-A": uniform(_rates, source, low=0.01, width=15.99),
+    }
+    if kind == "olmo_hybrid":
+        return (theirs,)
+    return (theirs, qwen) if kind is None else (qwen,)
 
 
 def _one_of(config: Config, ours: Laws, theirs: Laws) -> tuple[Laws, ...]:

@@ -24,6 +24,11 @@ def exponential(values: np.ndarray) -> np.ndarray:
         return np.exp(values)
 
 
+def inverse_softplus(values: np.ndarray) -> np.ndarray:
+    """log(e^x - 1), written so that nothing overflows or cancels."""
+    return values + np.log(-np.expm1(-values))
+
+
 def logarithm(A: Complex) -> tuple[np.ndarray, np.ndarray]:
     """log|A|, -inf at A = 0, and the phase of A in [0, 2 pi).
 

@@ -30,7 +30,7 @@ from ..ground import backend, require
 from ..ground.backend import Array, Complex
 from .channels import on_host
 from .layout import Layout, Target, expect, form_in_names, read, stored
-from .parametrization import as_parts, first_index
+from .parametrization import as_parts, first_index, inverse_softplus
 from .published import MODEL, own_group
 
 
@@ -62,17 +62,13 @@ def _square(x: Array) -> Array:
     return x * x
 
 
-def _softplus_inverse(rate: np.ndarray) -> np.ndarray:
-    return rate + np.log(-np.expm1(-rate))
-
-
 def _itself(x: Array) -> Array:
     return x
 
 
 DECAYS: dict[str, Decay] = {
     "exp": Decay("log_decay", _exp, np.log),
-    "softplus": Decay("softplus_decay", _softplus, _softplus_inverse),
+    "softplus": Decay("softplus_decay", _softplus, inverse_softplus),
     "square": Decay("root_decay", _square, np.sqrt),
     "none": Decay("decay", _itself, _itself),  # the one that does not keep the model stable
 }

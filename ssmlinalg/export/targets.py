@@ -11,6 +11,9 @@ from . import (
     annotated_s4,
     dlr,
     dss,
+    gated_delta,
+    griffin,
+    linoss,
     lmu,
     lru,
     mamba,
@@ -44,6 +47,12 @@ TARGETS: dict[str, Target] = {
     "falcon-mamba": mamba.TARGET_FALCON,
     "jamba": mamba.TARGET_JAMBA,
     "mamba2": mamba.TARGET_MAMBA2,
+    "gated-deltanet": gated_delta.TARGET,
+    "griffin": griffin.TARGET,
+    "recurrent-gemma": griffin.TARGET_TRANSFORMERS,
+    "linoss": linoss.TARGET,
+    "linoss-imex": linoss.TARGET_IMEX,
+    "d-linoss": linoss.TARGET_DAMPED,
     "keras-lmu": lmu.TARGET,
     "statespace": statespace.TARGET,
     "real": real.TARGET,
@@ -61,6 +70,10 @@ HOMES: dict[str, str] = dict.fromkeys(INITS, "s4d") | {
     "s5": "s5",
     "s5-ptd": "s5",
     "mamba": "mamba",
+    "mamba2": "mamba2",
+    "rg-lru": "griffin",
+    "linoss": "linoss",
+    "d-linoss": "d-linoss",
     "s4d-dfout": "ssm",
     "s4d-dfout-half": "ssm",
     "s4d-token": "ssm",
@@ -70,12 +83,12 @@ HOMES: dict[str, str] = dict.fromkeys(INITS, "s4d") | {
 
 # How published layers begin the names of the arrays that hold a field.
 _HOLD = {
-    "A": ("Lam", "A_", "nu_", "theta_"),
+    "A": ("Lam", "A_", "G_", "nu_", "theta_", "a_param", "recurrent_param"),
     "B": ("B", "gamma_"),
     "C": ("C", "W"),
     "D": ("D",),
     "P": ("P",),
-    "step": ("log_dt", "inv_dt", "log_step", "dt_"),
+    "step": ("log_dt", "inv_dt", "log_step", "dt_", "steps"),
 }
 
 

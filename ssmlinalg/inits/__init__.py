@@ -12,8 +12,8 @@ channels  H gives every field a leading axis H; None gives none. Models with sev
 step      a number, or an interval from which each channel draws log-uniformly, in the time of the
           measure. The steps have a stream of their own, so that no change of C moves them.
 seed      of C and the steps, see the page of conventions. A and B are the same for every seed, but
-          for s4d-rand, s4d-rndimag, dlr, lru, s5, s5-ptd and, by their decays, s4d-dfout,
-          s4d-dfout-half and s4d-token.
+          for s4d-rand, s4d-rndimag, dlr, lru, s5, s5-ptd, mamba2, rg-lru, linoss, d-linoss and, by
+          their decays, s4d-dfout, s4d-dfout-half and s4d-token.
 C         normal with E|C|^2 = 1, in the coordinates it is drawn in, unless said.
 stable    no mode grows: what does is refused, with the remedy. ptd and s5-ptd take it if
           `unstable` says so.
@@ -41,9 +41,11 @@ from .fourier_grids import (
     s4d_rndimag_init,
     s4d_token_init,
 )
+from .gated_models import mamba2_init, rg_lru_init
 from .hippo_models import perturbed, ptd_init, reading, s4_init
 from .memory_door import in_memory
 from .mimo_models import lru_init, s5_init, s5_ptd_init
+from .oscillators import d_linoss_init, linoss_init
 from .random_parameters import STEP, Step
 from .s4d_models import (
     mamba_init,
@@ -64,15 +66,19 @@ __all__ = [
     "Step",
     "built",
     "certified",
+    "d_linoss_init",
     "dlr_init",
     "dss_init",
     "dss_softmax_init",
+    "linoss_init",
     "lru_init",
+    "mamba2_init",
     "mamba_init",
     "options",
     "perturbed",
     "ptd_init",
     "reading",
+    "rg_lru_init",
     "s4_init",
     "s4d_dfout_half_init",
     "s4d_dfout_init",
@@ -117,6 +123,10 @@ INITS: dict[str, Callable[..., Continuous | Discrete]] = {
     "s5": s5_init,
     "s5-ptd": s5_ptd_init,
     "mamba": mamba_init,
+    "mamba2": mamba2_init,
+    "rg-lru": rg_lru_init,
+    "linoss": linoss_init,
+    "d-linoss": d_linoss_init,
 }
 
 

@@ -13,7 +13,7 @@ from ..ground.backend import Real
 from .memory_door import in_memory
 from .random_parameters import STEP, Draws, Step, draw, modal, stream, upper_half
 
-_LEAST_MAMBA_STEP = 1e-4  # `dt_init_floor` of the published code
+LEAST_MAMBA_STEP = 1e-4  # `dt_init_floor` of the published code
 _CLIP = 2.0  # of Im B in state-spaces/s4
 
 
@@ -369,7 +369,7 @@ def mamba_init(
         array(1.)
     """
     form = s4d_real_init(order, channels=channels, step=step, seed=seed)
-    steps = np.maximum(form.step, _LEAST_MAMBA_STEP)
+    steps = np.maximum(form.step, LEAST_MAMBA_STEP)
     return form._replace(C=np.ones_like(form.C), D=np.ones_like(form.D), step=steps)
 
 
