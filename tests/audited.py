@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from strategies import SOURCES
 
+from ssmlinalg import inits
 from ssmlinalg.audit import audit
 from ssmlinalg.audit.spectrum_checks import stores_halves
 from ssmlinalg.export import TARGETS

@@ -14,6 +14,7 @@ from .records import NOTHING, Identified
 
 _TURN = 2 * math.pi
 _ROUNDING = 1e-12  # beside what the precision of the arrays allows
+_LEAST = 3  # modes of a channel that make a grid
 _GAP = 1e-3  # below the distance of neighbours on a grid, times their number
 
 
@@ -79,9 +80,10 @@ def _grids(own: np.ndarray, half: bool, rounding: float, place: _Place) -> dict[
     near = 4 * rounding + _ROUNDING
     if np.any(np.ptp(modulus, axis=-1) > near) or not np.all((modulus > 0) & (modulus < 1)):
         return {}
-    if len(own) < place.channels:  # each channel has a grid, or a decay, of its own
-        return {}
     n = own.shape[-1]
+    # Each channel has a grid, or a decay, of its own.
+    if len(own) < place.channels or n < _LEAST:
+        return {}
     decays = np.log(-2 * np.log(np.mean(modulus, axis=-1)))
     p = _within(decays) if len(decays) >= FEW else 1.0
     angle = np.angle(own) % _TURN
@@ -110,7 +112,7 @@ def _ring(own: np.ndarray, ports: bool, rounding: float) -> dict[str, float]:
     if not np.all((modulus > 0) & (modulus < 1)):
         return {}
     angle = np.angle(own) % _TURN
-    if _off_grid(angle) <= 4 * rounding + _ROUNDING:
+    if own.shape[-1] >= _LEAST and _off_grid(angle) <= 4 * rounding + _ROUNDING:
         return {"dlr": _within(np.log(-2 * np.log(modulus)))}
     if not ports or 2 * np.unique(own).size == own.size:  # oscillators have every mode twice
         return {}
