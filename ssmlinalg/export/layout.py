@@ -94,11 +94,12 @@ class Target(NamedTuple):
 
 def form_in_names(arrays: Mapping[str, Any], forms: Mapping[str, type]) -> type:
     """The one type of form that names such as "Paired.A" begin with; ValueError for others."""
-    named = {name.partition(".")[0] for name in arrays}
+    require.instance("arrays", arrays, Mapping, "Give arrays by name.")
+    named = {str(name).partition(".")[0] for name in arrays}
     form = next((each for name, each in forms.items() if named == {name}), None)
     if form is None:
         rule = f"arrays must be named <Form>.<array> with one Form of {', '.join(forms)}"
-        got = ", ".join(arrays) or "no arrays"
+        got = ", ".join(map(str, arrays)) or "no arrays"
         raise ValueError(f"{rule}; got {got}. Rename them, or choose another target.")
     return form
 

@@ -22,6 +22,7 @@ D         zero where the published layer adds a skip connection of its own.
 
 `INITS` lists them all. Where reference code departs from its paper, it has a name of its own
 (`s4d_legs_clipped_init`), and is never the default. `built` returns a model with its certificate.
+`scale_frequencies`, `normalized` and `combine` change models, of any library.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ from .s4d_models import (
     s4d_rand_init,
     s4d_real_init,
 )
+from .transforms import combine, normalized, scale_frequencies
 
 __all__ = [
     "INITS",
@@ -66,6 +68,7 @@ __all__ = [
     "Step",
     "built",
     "certified",
+    "combine",
     "d_linoss_init",
     "dlr_init",
     "dss_init",
@@ -74,6 +77,7 @@ __all__ = [
     "lru_init",
     "mamba2_init",
     "mamba_init",
+    "normalized",
     "options",
     "perturbed",
     "ptd_init",
@@ -94,6 +98,7 @@ __all__ = [
     "s4d_token_init",
     "s5_init",
     "s5_ptd_init",
+    "scale_frequencies",
 ]
 
 

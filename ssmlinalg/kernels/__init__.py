@@ -19,6 +19,7 @@ zero-state response                   `forced_response`
 zero-input response                   `free_response`
 other times                           `kernel_at`, `scan_irregular`, `resample`, `band_limit`
 convolution                           `convolve`, `stream`
+frequencies weighed                   `sobolev_filter`
 both directions                       `bidirectional`, `scan_bidirectional`
 kernels with parameters of their own  `dss_softmax`, `sgconv`, `sgconv_sum`, `hope`
 ====================================  ===========================================================
@@ -27,6 +28,7 @@ kernels with parameters of their own  `dss_softmax`, `sgconv`, `sgconv_sum`, `ho
 from .band import band_limit
 from .convolution import bidirectional, convolve, forced_response, stream
 from .episodes import scan_episodes
+from .frequency_weights import sobolev_filter
 from .hankel import hope, hope_recurrence
 from .irregular import kernel_at, resample, scan_irregular
 from .multiscale import sgconv, sgconv_norm, sgconv_scales, sgconv_sum
@@ -56,6 +58,7 @@ __all__ = [
     "sgconv_norm",
     "sgconv_scales",
     "sgconv_sum",
+    "sobolev_filter",
     "states",
     "step",
     "stepper",
