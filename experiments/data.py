@@ -5,7 +5,7 @@ name       what                                                      samples  tr
 =========  ========================================================  =======  ===================
 digits     handwritten digits of scikit-learn, pixel by pixel             64  1257, 180, 360
 mnist1d    one-dimensional digits, resampled (Greydanus & Kobak)         256  3500, 500, 1000
-acsf1      power consumption of appliances, of the package aeon         1460  80, 20, 100
+acsf1      power consumption of appliances, of aeon before 1.7           1460  80, 20, 100
 delays     which of eight delays an echo in white noise has             4096  1024, 256, 512
 =========  ========================================================  =======  ===================
 
@@ -92,7 +92,7 @@ def acsf1() -> Data:
     try:
         from aeon.datasets import load_acsf1  # pyright: ignore[reportMissingImports]
     except ImportError:
-        rule = "acsf1 is part of the package aeon, which is not installed"
+        rule = "acsf1 is part of the package aeon before 1.7, which is not installed"
         remedy = "It asks for an older NumPy: install it in an environment of its own."
         raise SystemExit(f"{rule}. {remedy}") from None
     u, y = load_acsf1(split="train")

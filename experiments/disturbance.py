@@ -22,11 +22,15 @@ PLACES = ("layers", "input")
 
 
 class Noise(NamedTuple):
-    """A noise of amplitude a: a wave w, "top" for that of the highest mode, or None: white."""
+    """A noise of amplitude a: a wave w, "top" for that of the highest mode, or white.
+
+    `angle`, in place of w, is that between two samples, alike in all channels.
+    """
 
     where: str
     amplitude: float
-    w: float | str | None
+    w: float | str | None = None
+    angle: float | None = None
 
 
 def steps(layer: Any, nominal: float) -> Tensor:
@@ -57,11 +61,13 @@ def top(layer: Any) -> Tensor:
     return torch.minimum(whole, angle.expand(layer.width))
 
 
-def angles(layer: Any, w: float | str, nominal: float) -> Tensor:
-    """The angle between two samples of a wave in each channel (width,)."""
-    if isinstance(w, str):
-        return top(layer)
-    return w * steps(layer, nominal)
+def angles(layer: Any, noise: Noise, nominal: float) -> Tensor | None:
+    """The angle between two samples of a wave in each channel (width,); None for white noise."""
+    if noise.angle is not None:
+        return torch.full((layer.width,), noise.angle)
+    if noise.w is None:
+        return None
+    return top(layer) if isinstance(noise.w, str) else noise.w * steps(layer, nominal)
 
 
 def drawn(u: Tensor, noise: Noise, angle: Tensor | None, random: torch.Generator) -> Tensor:
@@ -90,11 +96,10 @@ def disturbed(model: Network, noise: Noise, nominal: float) -> Iterator[None]:
     blocks: Any = model.blocks
     layers = [block.layer for block in blocks]
     if noise.where == "layers":
-        w = noise.w
-        heard = [(layer, None if w is None else angles(layer, w, nominal)) for layer in layers]
+        heard = [(layer, angles(layer, noise, nominal)) for layer in layers]
     else:
-        angle = None if noise.w is None else angles(layers[0], noise.w, nominal).median()[None]
-        heard = [(model.encoder, angle)]
+        angle = angles(layers[0], noise, nominal)
+        heard = [(model.encoder, None if angle is None else angle.median()[None])]
     hooks = [
         module.register_forward_pre_hook(listening(noise, angle, random)) for module, angle in heard
     ]
@@ -126,10 +131,10 @@ def amplification(model: Network, u: Tensor, waves: list[float], nominal: float)
     for layer, inputs in heard:
         at_data = layer(inputs).norm() / inputs.norm()
         random = torch.Generator().manual_seed(0)
-        unit = Noise("layers", 1.0, None)
         gains = []
         for w in waves:
-            wave = drawn(inputs[:16], unit, angles(layer, w, nominal), random)
+            unit = Noise("layers", 1.0, w)
+            wave = drawn(inputs[:16], unit, angles(layer, unit, nominal), random)
             gains.append(layer(wave).norm() / wave.norm())
         found = torch.maximum(found, torch.stack(gains) / at_data)
     return found.tolist()
