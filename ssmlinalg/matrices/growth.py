@@ -189,8 +189,8 @@ def bounds_between(
     """A number that the norm of e^{tA} does not exceed from one time to the next (T - 1,).
 
     Args:
-        k: the constant of Sturm's comparison, see `transient_growth`.
-        omega: the numerical abscissa.
+        k: the constant of Sturm's comparison, see `transient_growth`, as `curvature` gives it.
+        omega: the numerical abscissa, or 0 if that is larger.
         time: rising times, the first of them 0, (T,).
         norm: |e^{tA}|_2 at these times, (T,).
 
@@ -224,6 +224,25 @@ def bounds_between(
             repeated = max(norm[j], norm[j] * growth)
             bound[j] = min(bound[j], repeated)
     return bound
+
+
+def curvature(A: np.ndarray) -> float:
+    """The constant k of Sturm's comparison, see `transient_growth`.
+
+    Args:
+        A: a square matrix, (N, N).
+
+    Returns:
+        k, in the units of A.
+
+    Example:
+        >>> curvature(np.diag([-1.0, -2.0]))  # e^{-2t} is convex
+        0.0
+    """
+    H = hermitian_part(A)
+    bend = H @ A + A.conj().T @ H
+    least = float(np.linalg.eigvalsh(bend)[0])
+    return math.sqrt(max(0.0, -2 * least))
 
 
 def _spectrum(A: np.ndarray) -> _Spectrum:
@@ -363,10 +382,7 @@ def _filled(
     tolerance: float,
 ) -> tuple[_Flow, float]:
     """As many times between as it takes, and a number that no norm until the last exceeds."""
-    H = hermitian_part(A)
-    curvature = H @ A + A.conj().T @ H
-    bend = float(np.linalg.eigvalsh(curvature)[0])
-    k = math.sqrt(max(0.0, -2 * bend))
+    k = curvature(A)
     while True:
         time, norm = flow
         bound = bounds_between(k, omega, time, norm)

@@ -18,6 +18,10 @@ method              of                what it is
 `gaussian`          any matrix        random, real for a real matrix
 `complex_gaussian`  any matrix        random, complex
 ==================  ================  ==========================================================
+
+Any function of A + E is then one product, `Diagonalization.apply`. How far exponentials, resolvents
+and powers are from those of A is bounded by `exponential_bound`, `resolvent_bound`, `power_bound`
+and `fractional_power_bound`.
 """
 
 import inspect
@@ -26,6 +30,13 @@ from collections.abc import Callable
 from ..ground import require
 from .columns import column, last_column
 from .diagonalization import Diagonalization, Factors
+from .function_bounds import (
+    FunctionBound,
+    exponential_bound,
+    fractional_power_bound,
+    power_bound,
+    resolvent_bound,
+)
 from .kept_results import kept
 from .law_certificate import ProvedLaw, proved_law, proved_unit_columns
 from .least_transfer_error import optimal
@@ -38,19 +49,24 @@ __all__ = [
     "PERTURBATIONS",
     "Diagonalization",
     "Factors",
+    "FunctionBound",
     "Lossless",
     "ProvedLaw",
     "column",
     "complex_gaussian",
     "error_floor",
+    "exponential_bound",
+    "fractional_power_bound",
     "gaussian",
     "kept",
     "last_column",
     "lossless",
     "minimize",
     "optimal",
+    "power_bound",
     "proved_law",
     "proved_unit_columns",
+    "resolvent_bound",
     "sized_by",
 ]
 

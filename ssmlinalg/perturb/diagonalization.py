@@ -18,6 +18,12 @@ from ..ground.formats import EPS
 from ..matrices import eigen, h_infinity, proved_abscissa, shifted
 from ..matrices.frequency_supremum import supremum
 from ..matrices.refined_solves import extended_product, refined
+from .matrix_functions import (
+    commutes_with_conjugation,
+    function_times,
+    matrix_function,
+    values_at,
+)
 from .modal_coordinates import (
     ModalSystem,
     conjugate_rows,
@@ -354,6 +360,96 @@ class Diagonalization:
     def drive(self, b: Array) -> Array:
         """V^{-1} b of columns b (N, k) in those coordinates, by a solve with one refinement."""
         return refined(self.V, self.V_inv, b)
+
+    def apply(self, f: Callable[[Complex], Array], x: Array | None = None) -> Array:
+        r"""A function of A + E, or of A + E times vectors: any function, once diagonalized.
+
+        .. math::  f(A + E) = V f(\Lambda) V^{-1}.
+
+        How far it is from f(A) is bounded by `exponential_bound`, `resolvent_bound`, `power_bound`
+        and `fractional_power_bound`, rounding apart from E.
+
+        Args:
+            f: a function of the eigenvalues, called once with all of them, (N,). It may return
+                several functions at once, as rows (..., N).
+            x: a vector (N,) or columns (N, k); None: the matrix itself.
+
+        Returns:
+            f(A + E), (..., N, N), or f(A + E) x, (..., N) or (..., N, k). Real where A + E and x
+            are and f(conj z) = conj f(z), as of exp; complex else, as the logarithm of a matrix
+            with a negative eigenvalue is.
+
+        Raises:
+            TypeError: if f is no function, and for values or an x that are no numbers.
+            ValueError: for values of another shape, and where f is not finite; for an x of another
+                order, NaN and infinities; with more modes than states, for then f(A + E) is
+                another matrix; if no memory holds the result.
+
+        Accuracy:
+            N eps kappa(V) max |f(Lambda)|, and what the condition of f makes of
+            `factorization_error`.
+
+        Cost:
+            O(N^3) a matrix, O(N^2) a vector.
+
+        Source:
+            Davies 2007 (SIAM J. Matrix Anal. Appl. 29).
+
+        Example:
+            >>> from ssmlinalg import perturb
+            >>> found = perturb.gaussian(np.eye(3, k=1), size=1e-6)
+            >>> bool(np.allclose(found.apply(np.exp)[0], [1, 1, 1 / 2], atol=1e-5))
+            True
+        """
+        if self.wide:
+            rule = "f(A + E) needs as many modes as states"
+            got = f"{len(self.Lambda)} modes of {self.order} states"
+            raise ValueError(f"{rule}; got {got}. Perturb without `modes`.")
+        values = values_at(f, np.asarray(self.Lambda))
+        real = not (np.iscomplexobj(self.E) or np.iscomplexobj(self.A))
+        real = real and commutes_with_conjugation(values, self.Lambda)
+        if x is None:
+            found = matrix_function(self.V, self.V_inv, values)
+            return found.real.copy() if real else found
+        x = gate.numbers("x", x)
+        shape = x.shape
+        fits = len(shape) in (1, 2) and shape[0] == self.order
+        require.shape("x", shape, f"({self.order},) or ({self.order}, k)", fits)
+        found = function_times(self.V, self.V_inv, values, x)
+        return found.real.copy() if real and not np.iscomplexobj(x) else found
+
+    def exponential(self, t: Array, x: Array | None = None) -> Array:
+        """The exponential e^{t (A + E)}, or that times vectors, at many times at once.
+
+        Args:
+            t: times, a number or (T,) in any order.
+            x: a vector (N,) or columns (N, k); None: the matrix itself.
+
+        Returns:
+            An array (N, N), (N,) or (N, k), after an axis (T,) of several times; real where A + E
+            and x are.
+
+        Raises:
+            TypeError: what `apply` raises, and for times that are no real numbers.
+            ValueError: what `apply` raises, for times of another shape, and where e^{t lambda}
+                overflows.
+
+        Accuracy:
+            That of `apply`, and t eps |lambda| of the exponent.
+
+        Cost:
+            O(T N^2 k) with x, in one product.
+
+        Example:
+            >>> from ssmlinalg import perturb
+            >>> found = perturb.gaussian([[-1, 30], [0, -2]], size=1e-9)
+            >>> x = found.exponential([0.5, 1, 2], [0, 1])
+            >>> x[:, 0].round(3)
+            array([7.16 , 6.976, 3.511])
+        """
+        times = gate.real_numbers("t", t)
+        require.shape("t", times.shape, "() or (T,)", times.ndim <= 1)
+        return self.apply(lambda Lambda: np.exp(times[..., None] * Lambda), x)
 
     def paired(self, C: np.ndarray, step: np.ndarray | float = 1.0) -> Paired:
         """The model with a half spectrum that reads the state in the coordinates of A.
