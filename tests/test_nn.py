@@ -509,7 +509,16 @@ def test_a_window_makes_dss_the_softmax_kernel_of_its_paper_while_it_trains(tmp_
     assert record["length"] == LENGTH
     assert np.abs(kernel(again, LENGTH) - found).max() <= 64 * SINGLE * scale
     layer.save(tmp_path / "own.npz")
-    assert_alike(nn.SSM.from_checkpoint(tmp_path / "own.npz")(u), layer(u))
+    assert np.abs(kernel(export.load(tmp_path / "own.npz")[0], LENGTH) - found).max() <= (
+        64 * SINGLE * scale
+    )
+    same = nn.SSM.from_checkpoint(tmp_path / "own.npz")
+    assert torch.equal(same(u), layer(u))
+    assert same.state_dict().keys() == layer.state_dict().keys()
+    with torch.no_grad():  # what is learnt from then on is normalized as well
+        for each in (layer, same):
+            dict(each.named_parameters())["Paired.log_decay"].add_(1)
+    assert torch.equal(same(u), layer(u))
 
 
 def test_the_channels_of_dss_share_their_spectrum_and_leave_as_the_published_layer(
@@ -521,6 +530,38 @@ def test_the_channels_of_dss_share_their_spectrum_and_leave_as_the_published_lay
     again, _ = export.load(tmp_path / "layer.npz")
     found = kernel(forms.move(layer.form(), "numpy", dtype="float64"), LENGTH)
     assert np.abs(kernel(again, LENGTH) - found).max() <= 64 * SINGLE * np.abs(found).max()
+
+
+def test_a_model_with_a_window_is_read_from_the_file_that_training_wrote(tmp_path: Any) -> None:
+    from safetensors.torch import save_file
+
+    import ssmlinalg as ssm
+
+    model: Any = nn.Sequence(1, 10, 4, 2, order=8, init="dss", window=LENGTH)
+    path = tmp_path / "model.safetensors"
+    save_file(model.state_dict(), path)
+    again = nn.SSM.from_checkpoint(path, layer="blocks.0.layer")
+    u = signals(width=4)
+    expected = model.blocks[0].layer(u)
+    assert torch.equal(again(u), expected)
+    arrays = ssm.convert(path, "s4d", layer="blocks.0.layer").arrays
+    form = export.TARGETS["s4d"].back(
+        {name.removeprefix("blocks.0.layer."): array for name, array in arrays.items()}
+    )
+    assert_alike(nn.SSM.from_form(form)(u), expected, factor=4)
+    assert [layer.target for layer in ssm.audit.audit(path).layers] == ["ssm", "ssm"]
+    other: Any = nn.Sequence(1, 10, 4, 2, order=8, init="dss", window=7)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.blocks[0].layer(u), expected)
+
+
+@pytest.mark.parametrize("decay", sorted(DECAYS))
+def test_a_file_says_how_its_decay_is_written(decay: str, tmp_path: Any) -> None:
+    layer = nn.SSM(WIDTH, order=8, decay=decay)
+    layer.save(tmp_path / "layer.npz")
+    again = nn.SSM.from_checkpoint(tmp_path / "layer.npz")
+    assert again.state_dict().keys() == layer.state_dict().keys()
+    assert_alike(again(signals()), layer(signals()))
 
 
 @pytest.mark.parametrize("target", ["ssm", "s4d", "plain", "s4-diag"])

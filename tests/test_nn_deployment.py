@@ -45,6 +45,28 @@ def test_real_arithmetic_gives_the_same(name: str, rule: str) -> None:
     assert_alike(nn.FixedLength(layer, LENGTH)(u), layer(u))
 
 
+@every_form
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_and_sixteen_bits_change_the_output_only(name: str, dtype: Any) -> None:
+    layer = nn.SSM(WIDTH, order=8, init=name)
+    u = signals()
+    for module, given in (
+        (nn.FixedLength(layer, LENGTH), (u,)),
+        (step := nn.RealStep(layer), (u[:, 0], step.initial_state(2))),
+    ):
+        exact: Any = module(*given)
+        with torch.autocast("cpu", dtype=dtype):
+            got: Any = module(*given)
+        narrow: Any = module.to(dtype)(given[0], *given[1:])
+        assert all(buffer.dtype == torch.float32 for buffer in module.buffers())
+        for found in (got, narrow):
+            if isinstance(exact, tuple):
+                assert torch.equal(found[1], exact[1])
+        got, narrow, exact = (x[0] if isinstance(x, tuple) else x for x in (got, narrow, exact))
+        assert torch.equal(got, exact.to(dtype))
+        assert torch.equal(narrow, exact)
+
+
 def in_onnx(module: Any, inputs: tuple[Any, ...], path: Path) -> list[Any]:
     """The outputs of ONNX Runtime."""
     runtime = pytest.importorskip("onnxruntime")

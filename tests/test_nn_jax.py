@@ -9,6 +9,7 @@ import pytest
 
 from ssmlinalg import forms, kernel
 from ssmlinalg.ground.formats import SINGLE
+from ssmlinalg.kernels import dss_softmax
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
@@ -71,6 +72,28 @@ def test_jit_grad_and_vmap_take_the_parameters(name: str) -> None:
     assert loss(trained) < loss(params)
     two = jax.tree.map(lambda one, other: jnp.stack([one, other]), params, trained)
     assert_alike(jax.vmap(loss)(two), jnp.stack([loss(params), loss(trained)]))
+
+
+def test_a_window_makes_dss_the_softmax_layer() -> None:
+    """Outputs, steps and pieces are those of the form that `kernels.dss_softmax` describes."""
+    params = layers.init(KEY, WIDTH, 8, init="dss")
+    whole = jax.jit(lambda u: layers.apply(params, u, window=LENGTH))(U)
+    form = forms.move(layers.form(params), "numpy", dtype="float64")
+    weights = 2 * form.C * form.B / form.A
+    K = dss_softmax(form.A, weights, form.step, LENGTH)
+    expected = np.zeros((LENGTH, WIDTH))
+    for channel in range(WIDTH):
+        expected[:, channel] = np.convolve(np.asarray(U[0, :, channel]), K[channel])[:LENGTH]
+    assert_alike(whole[0], expected + np.asarray(U[0]) * form.D)
+    state = None
+    for at in range(4):
+        y, state = layers.step(params, U[:, at], state, window=LENGTH)
+        assert_alike(y, whole[:, at])
+    for wrong in ({"rule": "foh"}, {"window": 0}):
+        with pytest.raises(ValueError, match="window"):
+            layers.apply(params, U, **({"window": LENGTH} | wrong))
+    with pytest.raises(TypeError, match="window"):
+        layers.apply(layers.init(KEY, WIDTH, 8, init="s5"), U, window=LENGTH)
 
 
 def test_the_key_draws_c_and_the_steps() -> None:

@@ -15,6 +15,7 @@ from ..ground.backend import Array
 from .bare_fields import as_plain
 from .layer_search import Layer, layers
 from .perturbation_file import spelled_out
+from .real_parameters import layer_of
 from .targets import TARGETS, named_by, sized
 
 _DEPTH = 32  # of dicts in dicts
@@ -131,15 +132,15 @@ def form_in(held: Contents, place: Layer) -> Any:
     return TARGETS[place.target].back(arrays, **sized(place.target, held.length))
 
 
-def one_form(source: Source, *, layer: str | None = None) -> tuple[Any, str | None]:
-    """The form of a source with one layer, and the rule by which that layer samples it.
+def one_form(source: Source, *, layer: str | None = None) -> tuple[Any, dict[str, Any]]:
+    """The form from which an `nn.SSM` starts as the layer of a source, and its options.
 
     Args:
         source: a file or folder that `checkpoints` reads, or arrays by name.
         layer: the start of the names of its arrays; None for a source with one layer.
 
     Returns:
-        The form that the layer computes with, and its rule, None where the layer does not say.
+        The form, and what the layer says of `rule`, `decay` and `window`.
 
     Raises:
         TypeError: what `contents` raises.
@@ -148,9 +149,9 @@ def one_form(source: Source, *, layer: str | None = None) -> tuple[Any, str | No
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
-        >>> form, rule = one_form(TARGETS["s4d"].to(s4d_lin_init(4, channels=3)))
-        >>> form.A.shape, rule
-        ((3, 2), 'zoh')
+        >>> form, options = one_form(TARGETS["s4d"].to(s4d_lin_init(4, channels=3)))
+        >>> form.A.shape, options
+        ((3, 2), {'rule': 'zoh'})
     """
     held = contents(source, layer=layer)
     if len(held.layers) != 1:
@@ -158,7 +159,10 @@ def one_form(source: Source, *, layer: str | None = None) -> tuple[Any, str | No
         rule = "`layer` must be the start of the names of one layer"
         raise ValueError(f"{rule}; got {layer!r}, where there are {got}. Choose one of them.")
     (place,) = held.layers
-    return form_in(held, place), TARGETS[place.target].rule
+    if place.target == "ssm":
+        return layer_of({name: held.entries[key].read() for name, key in place.names.items()})
+    rule = TARGETS[place.target].rule
+    return form_in(held, place), {} if rule is None else {"rule": rule}
 
 
 def _opened(source: Any) -> tuple[Mapping[str, Entry], Mapping[str, str]]:

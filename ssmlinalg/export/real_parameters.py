@@ -9,13 +9,14 @@ name                     shape           holds
 <Form>.D                 (...)           D
 <Form>.diagonal_D        (..., M)        D, in place of it where only its diagonal is not 0
 <Form>.log_step          (...)           log step, in continuous forms
+<Form>.window            ()              samples over which each mode is normalized: DSS (softmax)
 =======================  ==============  =========================================================
 
-All float32; <Form> is the name of the form, such as "Paired.log_decay", with all leading axes. No
-array is complex, so optimizers, data parallel training and every file format take them. A decays
-whatever the numbers are. `DECAYS` lists how the decay rate r = -Re A may be written; the name of
-the array says which it is. Where no mode of a `DPLR` decays by itself (s4 of "legt"), there is no
-such array and Re Lambda is 0: then P P^H alone makes it stable.
+All float32 but the window, an integer; <Form> is the name of the form, such as "Paired.log_decay",
+with all leading axes. No array is complex, so optimizers, data parallel training and every file
+format take them. A decays whatever the numbers are. `DECAYS` lists how the decay rate r = -Re A may
+be written; the name of the array says which it is. Where no mode of a `DPLR` decays by itself (s4
+of "legt"), there is no such array and Re Lambda is 0: then P P^H alone makes it stable.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ import numpy as np
 from ..forms import DPLR, KINDS, batch, check
 from ..ground import backend, require
 from ..ground.backend import Array, Complex
+from ..kernels.softmax import WINDOWED, normalized
 from .channels import on_host
 from .layout import Layout, Target, expect, form_in_names, read, stored
 from .parametrization import as_parts, first_index, inverse_softplus
-from .published import MODEL, own_group
+from .published import FIXED, MODEL, own_group
 
 
 class Decay(NamedTuple):
@@ -165,6 +167,8 @@ def _layout(form: type) -> Layout:
         for array in arrays_of(field, form):
             axes = core[1:] if array == _DIAGONAL else core
             names[f"{form.__name__}.{array}"] = ("f", ("...", *axes, *parts))
+    if form in WINDOWED:
+        names[f"{form.__name__}.window"] = ("i", ())
     return names
 
 
@@ -174,6 +178,8 @@ LAYOUT: Layout = {name: entry for form in TAKES for name, entry in _layout(form)
 def _training(name: str) -> dict[str, Any]:
     """A, P and the step at a rate of their own and without decay, as most published layers."""
     array = name.partition(".")[2]
+    if array == "window":
+        return FIXED
     return MODEL if array in ("C", "D", _DIAGONAL) else own_group()
 
 
@@ -385,15 +391,40 @@ def back(arrays: Mapping[str, Array]) -> Any:
         >>> back(to(s4d_lin_init(4))).B
         array([1.+0.j, 1.+0.j])
     """
+    form, options = layer_of(arrays)
+    return normalized(form, options["window"]) if "window" in options else form
+
+
+def layer_of(arrays: Mapping[str, Array]) -> tuple[Any, dict[str, Any]]:
+    """The form from which an `nn.SSM` with these arrays starts, and the options that it has.
+
+    Args:
+        arrays: as for `back`.
+
+    Returns:
+        The form, not normalized over a window, and `decay` and `window`, where there is one.
+
+    Raises:
+        TypeError: what `back` raises.
+        ValueError: what `back` raises.
+
+    Example:
+        >>> from ssmlinalg import s4d_lin_init
+        >>> layer_of(to(s4d_lin_init(4)))[1]
+        {'decay': 'exp'}
+    """
     form = form_in_names(arrays, NAMES)
     name = form.__name__
-    several = [f"{name}.{array}" for field in ("A", "D") for array in arrays_of(field, form)]
-    found = read(arrays, _layout(form), optional=tuple(several))
+    optional = [f"{name}.{array}" for field in ("A", "D") for array in arrays_of(field, form)]
+    found = read(arrays, _layout(form), optional=(*optional, f"{name}.window"))
     found = {key.partition(".")[2]: array for key, array in found.items()}
+    window = found.pop("window", None)
     check_names(name, found)
     with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
-        model = form_of(name, found)
-    return check(model)
+        model = check(form_of(name, found))
+    written = (known for known, decay in DECAYS.items() if decay.array in found)
+    options: dict[str, Any] = {"decay": next(written, "exp")}
+    return model, options if window is None else options | {"window": int(window)}
 
 
 TARGET = Target(

@@ -18,9 +18,11 @@ import numpy as np
 
 from .. import __version__, checkpoints
 from ..forms import Form
-from ..ground import require
+from ..ground import backend, require
+from ..ground.backend import Array
 from ..ground.files import refuse_existing
 from .layer_search import layers
+from .layout import stored
 from .targets import TARGETS, sized
 
 _TEXTS = ("target", "form", "ssmlinalg", "numpy", "moved")  # plain in the file; the rest is JSON
@@ -30,7 +32,7 @@ _OWN = (*_TEXTS, "training", "length", _DIGEST)
 
 def save(
     path: str | os.PathLike[str],
-    form: Form,
+    form: Form | Mapping[str, Array],
     target: str,
     *,
     length: int | None = None,
@@ -46,7 +48,7 @@ def save(
 
     Args:
         path: a file that ends in .safetensors, .npz or .mat.
-        form: any form that the target takes.
+        form: any form that the target takes, or the arrays of such a layer by name.
         target: a name in `TARGETS`.
         length: the samples of a sequence, for a layer whose arrays depend on it.
         metadata: whatever JSON can say of the origin of the form, by custom `built`, `seed` and
@@ -78,7 +80,13 @@ def save(
     there = TARGETS[require.known("target", target, TARGETS)]
     length = None if length is None else require.integer("length", length)
     texts = _texts_of({} if metadata is None else metadata)
-    arrays = there.to(form, **sized(target, length))
+    if isinstance(form, Mapping):
+        given = form
+        form = there.back(given, **sized(target, length))
+        held = {name: backend.host_values(array) for name, array in given.items()}
+        arrays = stored(held, there.layout)
+    else:
+        arrays = there.to(form, **sized(target, length))
     record = recorded(texts, target, list(arrays), form=type(form).__name__, length=length)
     return put(path, arrays, record, force=force)
 

@@ -28,6 +28,7 @@ from . import (
     statespace,
 )
 from .layout import Target
+from .published import FIXED
 
 TARGETS: dict[str, Target] = {
     "s4": s4.TARGET,
@@ -117,6 +118,29 @@ def recipe(name: str) -> dict[str, dict[str, Any]]:
             if any(part.startswith(starts) for part in parts):
                 found.setdefault(field, rule)
     return found
+
+
+def trained(array: str, published: str | None = None) -> dict[str, Any]:
+    """How an array of `nn.SSM` is trained.
+
+    Args:
+        array: its name, as "Paired.log_decay".
+        published: a name that `recipe` takes, for how that layer trains the field that the array
+            holds. None: as most layers do, A, B and the step at a rate of their own.
+
+    Returns:
+        What `published.trains` returns.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> trained("Paired.C")["lr"], trained("Paired.C", "dss")["lr"]
+        ('model', 'ssm')
+    """
+    if published is None:
+        return real_parameters.TRAINING[array]
+    return recipe(published).get(real_parameters.field_of(array), FIXED)
 
 
 def sized(target: str, length: int | None) -> dict[str, int]:

@@ -13,6 +13,8 @@ from ..ground import backend, require
 from ..ground.backend import Array
 from .response import impulse_response
 
+WINDOWED = (Diagonal, Paired)  # forms whose modes may be normalized over a window
+
 
 def dss_softmax(A: Array, C: Array, step: Array, length: int) -> Array:
     r"""The DSS kernel (softmax): each mode divided by its sum over the `length` samples.
@@ -71,14 +73,14 @@ def dss_softmax(A: Array, C: Array, step: Array, length: int) -> Array:
         return backend.fitting(K + xp.flip(backwards, axis=-1))
 
 
-def normalized(form: Any, window: int, *, rule: Rule = "zoh") -> Any:
+def normalized(form: Any, window: int | Array, *, rule: Rule = "zoh") -> Any:
     r"""The form whose kernel under zero-order hold is that of DSS (softmax), with W = C B.
 
     .. math::  B'_n = \frac{B_n}{e^{L z_n} - 1}
 
     Args:
         form: modes in continuous time with one input, none of which grows.
-        window: L, the samples over which every mode is normalized.
+        window: L, the samples over which every mode is normalized, or an array () of it.
         rule: how the form will be sampled, "zoh".
 
     Returns:
@@ -95,13 +97,16 @@ def normalized(form: Any, window: int, *, rule: Rule = "zoh") -> Any:
         >>> bool(np.allclose(K, kernel(dss_softmax_init(4, length=16), 16)))
         True
     """
-    if type(form) not in (Diagonal, Paired):
+    if type(form) not in WINDOWED:
         said = "`window` must go with modes in continuous time and one input"
         raise TypeError(f"{said}; got a {type(form).__name__}. Take init='dss', or no window.")
     if named(rule) != "zoh":
         said = "`window` must go with rule 'zoh', as DSS (softmax) has it"
         raise ValueError(f"{said}; got {require.said(rule)}. Leave one of them out.")
-    window = require.integer("window", window)
+    if hasattr(window, "shape"):
+        require.numbers("window", window, ("integers",), "Give a number of samples.")
+    else:
+        window = require.integer("window", window)
     return form._replace(B=form.B / (form.A * _sums(form, window)))
 
 
@@ -109,7 +114,7 @@ def _kernel(form: Diagonal, length: int) -> Array:
     return impulse_response(*sampled_with_base(form, rule="zoh"), length)
 
 
-def _sums(form: Any, length: int) -> Array:
+def _sums(form: Any, length: int | Array) -> Array:
     """The zero-order hold over the whole window, refused on the host where it is 0."""
     unit = backend.library(form.A).ones_like(form.A)
     window = sampled(form._replace(B=unit, step=length * form.step), rule="zoh").B

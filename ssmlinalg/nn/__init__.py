@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from .residual_stack import Block, Sequence
     from .state_space_layer import SSM
 
+_NAMES = {
+    "state_space_layer": ("SSM",),
+    "long_convolutions": ("SGConv", "Hankel"),
+    "residual_stack": ("Block", "Sequence"),
+    "parameter_groups": ("param_groups",),
+    "real_arithmetic": ("RealStep", "FixedLength"),
+}
+_FILES = {name: file for file, names in _NAMES.items() for name in names}
 __all__ = [
     "SSM",
     "Block",
@@ -38,16 +46,6 @@ __all__ = [
     "Sequence",
     "param_groups",
 ]
-_FILES = {
-    "SSM": "state_space_layer",
-    "SGConv": "long_convolutions",
-    "Hankel": "long_convolutions",
-    "Block": "residual_stack",
-    "Sequence": "residual_stack",
-    "param_groups": "parameter_groups",
-    "RealStep": "real_arithmetic",
-    "FixedLength": "real_arithmetic",
-}
 
 
 def __getattr__(name: str) -> Any:

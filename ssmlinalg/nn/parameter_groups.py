@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from ..export.published import FIXED, MODEL, own_group
-from ..export.real_parameters import TRAINING, field_of
+from ..export.published import MODEL, own_group
 from ..export.targets import recipe as published_recipe
+from ..export.targets import trained
 from ..ground import require
 from .long_convolutions import Hankel
 from .state_space_layer import SSM
@@ -52,18 +52,16 @@ def param_groups(
         >>> [(group["lr"], group["weight_decay"]) for group in groups]
         [(0.004, 0.01), (0.001, 0.0)]
     """
-    if not isinstance(model, torch.nn.Module):
-        rule = "`model` must be a torch.nn.Module"
-        raise TypeError(f"{rule}; got {type(model).__name__}. Pass the model itself.")
+    require.instance("model", model, torch.nn.Module, "Pass a torch.nn.Module.")
     rates = {
         "model": require.real("lr", lr, above=0),
         "ssm": require.real("ssm_lr", ssm_lr, above=0),
     }
     decays = {"model": require.real("weight_decay", weight_decay, least=0)}
-    published = None if recipe is None else published_recipe(recipe)
-    own = {id(p): rule for module in model.modules() for p, rule in _rules(module, published)}
-    own_rate = own_group()
-    groups = {(rule["lr"], rule["weight_decay"]): [] for rule in (MODEL, own_rate)}
+    if recipe is not None:
+        published_recipe(recipe)  # which refuses unknown names
+    own = {id(p): rule for module in model.modules() for p, rule in _rules(module, recipe)}
+    groups = {(rule["lr"], rule["weight_decay"]): [] for rule in (MODEL, own_group())}
     for parameter in model.parameters():
         rule = own.get(id(parameter), MODEL)
         if parameter.requires_grad and rule["trainable"]:
@@ -75,14 +73,11 @@ def param_groups(
 
 
 def _rules(
-    module: torch.nn.Module, published: Mapping[str, Mapping[str, Any]] | None
+    module: torch.nn.Module, recipe: str | None
 ) -> list[tuple[torch.nn.Parameter, Mapping[str, Any]]]:
     """The parameters of one layer with how each is trained."""
     if isinstance(module, Hankel):
         return [(module.log_step, own_group())]
     if not isinstance(module, SSM):
         return []
-    named = module.named_parameters()
-    if published is None:
-        return [(parameter, TRAINING[name]) for name, parameter in named]
-    return [(parameter, published.get(field_of(name), FIXED)) for name, parameter in named]
+    return [(parameter, trained(name, recipe)) for name, parameter in module.named_parameters()]

@@ -31,10 +31,6 @@ class RealStep(SinglePrecision):
         >>> y, state = step(torch.zeros(2, 4), step.initial_state(2))
     """
 
-    A_re: Tensor
-    A_im: Tensor
-    B: Tensor
-    C: Tensor
     D: Tensor
 
     def __init__(self, layer: SSM) -> None:
@@ -89,14 +85,15 @@ class RealStep(SinglePrecision):
         """
         layer_inputs.sample(u, self.width, self.D, state, self.rest)
         layer_inputs.real_numbers("state", state, self.D)
-        x = u.to(self.D.dtype)
-        re, im = state.to(self.D.dtype).chunk(2, dim=-1)
-        real = self._times(self.A_re, re) - self._times(self.A_im, im)
-        imaginary = self._times(self.A_im, re) + self._times(self.A_re, im)
+        A_re, A_im, B, C, D = self.buffers()
+        x = u.to(D.dtype)
+        re, im = state.to(D.dtype).chunk(2, dim=-1)
+        real = self._times(A_re, re) - self._times(A_im, im)
+        imaginary = self._times(A_im, re) + self._times(A_re, im)
         inputs = x if self.ports else x[..., None]
-        after = torch.cat([real, imaginary], dim=-1) + matvec(self.B, inputs)
+        after = torch.cat([real, imaginary], dim=-1) + matvec(B, inputs)
         read = state if self.late else after
-        y = matvec(self.C, read) + matvec(self.D, inputs)
+        y = matvec(C, read) + matvec(D, inputs)
         return ambient(y if self.ports else y[..., 0], u), after
 
     def _times(self, A: Tensor, x: Tensor) -> Tensor:

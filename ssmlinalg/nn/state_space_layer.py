@@ -83,7 +83,6 @@ class SSM(SinglePrecision):
         if bidirectional:
             other = starting_form(init, width, order, step=step, seed=seed + 1, **options)
             form = form._replace(C=np.stack([form.C, other.C]))
-        self.window = window
         if window is not None:
             normalized(form, window, rule=rule)
         self.form_name = type(form).__name__
@@ -91,6 +90,8 @@ class SSM(SinglePrecision):
         arrays = real_parameters(form, decay=decay)
         held = {name: torch.nn.Parameter(_single(array)) for name, array in arrays.items()}
         self.add_module(self.form_name, torch.nn.ParameterDict(held))
+        kept = None if window is None else torch.tensor(window)
+        self._arrays.register_buffer("window", kept)  # so that every file has it
         self._train_only(train)
         self._kept: tuple[list[Tensor], Tensor] | None = None  # of what, and the kernel
 
@@ -125,8 +126,8 @@ class SSM(SinglePrecision):
         Args:
             path: a file or folder that `checkpoints` reads.
             layer: the start of the names of its arrays; None for a file with one layer.
-            **options: `rule`, `train` and `decay` of the layer. The rule is that of the file, where
-                it has one.
+            **options: of the layer, such as `train`. What the file says is taken: the rule of its
+                target, and `decay` and `window` of a layer of this library.
 
         Returns:
             The layer.
@@ -137,8 +138,8 @@ class SSM(SinglePrecision):
         Example:
             >>> SSM.from_checkpoint("model.safetensors", layer="blocks.0.ssm.")  # doctest: +SKIP
         """
-        form, rule = one_form(path, layer=layer)
-        return cls.from_form(form, **(options if rule is None else {"rule": rule, **options}))
+        form, found = one_form(path, layer=layer)
+        return cls.from_form(form, **(found | options))
 
     def form(self) -> Any:
         """The form that the layer computes with, on its device and differentiable.
@@ -151,7 +152,8 @@ class SSM(SinglePrecision):
             tensor([0.0000, 3.1416], grad_fn=<SelectBackward0>)
         """
         form = form_of(self.form_name, dict(self._arrays.items()))
-        return form if self.window is None else normalized(form, self.window)
+        window: Any = self._arrays.window
+        return form if window is None else normalized(form, window, rule=self.rule)
 
     def forward(
         self,
@@ -258,9 +260,9 @@ class SSM(SinglePrecision):
             >>> SSM(4, order=8).save("layer.safetensors", target="s4d")  # doctest: +SKIP
         """
         self.one_direction("save")
-        if export.TARGETS[require.known("target", target, export.TARGETS)].sized:
+        if self.window is not None:
             options = {"length": self.window, **options}
-        export.save(path, self.form(), target, **options)
+        export.save(path, self.state_dict() if target == "ssm" else self.form(), target, **options)
 
     def one_direction(self, what: str) -> None:
         """Raise TypeError if the layer is bidirectional, which `what` cannot be.
@@ -287,6 +289,12 @@ class SSM(SinglePrecision):
     @property
     def _arrays(self) -> torch.nn.ParameterDict:
         return getattr(self, self.form_name)
+
+    @property
+    def window(self) -> int | None:
+        """The samples over which every mode is normalized."""
+        held: Any = self._arrays.window
+        return None if held is None else int(held)
 
     def _train_only(self, fields: Sequence[str]) -> None:
         """Freeze the parameters of the fields that are not named."""
@@ -327,7 +335,7 @@ class SSM(SinglePrecision):
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return kernels.kernel(form, length, rule=self.rule)
         # Values tell and nothing else does: fused optimizers do not count their writes.
-        given = [*self.parameters(), getattr(form, "step", form.D)]
+        given = [*self.parameters(), *self.buffers(), getattr(form, "step", form.D)]
         kept = self._kept
         if kept is None or kept[1].shape[-1] != length or not _same(kept[0], given):
             found = kernels.kernel(form, length, rule=self.rule)

@@ -17,6 +17,7 @@ from ...forms import batch, check, kind
 from ...ground import backend, layer_inputs, require
 from ...inits import Step
 from ...kernels import convolve, kernel, scan, stepper
+from ...kernels.softmax import normalized
 from ..starting_forms import starting_form
 
 __all__ = ["apply", "form", "init", "step"]
@@ -63,8 +64,9 @@ def init(
     """
     width = require.integer("width", width)
     for name in options.keys() & {"bidirectional", "window", "seed"}:
-        got = "no option of a layer in JAX" if name != "seed" else "the key in its place"
-        raise TypeError(f"`{name}` must be given to nn.SSM of PyTorch; got {got}. Leave it out.")
+        rule = f"`{name}` must be no option of parameters in JAX"
+        remedy = "The key is the seed, `apply` takes the window, and nn.SSM has two directions."
+        raise TypeError(f"{rule}; got one. {remedy}")
     try:
         seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
     except (TypeError, ValueError):
@@ -76,11 +78,13 @@ def init(
     return {type(start).__name__: held}
 
 
-def form(params: Parameters) -> Any:
+def form(params: Parameters, *, rule: Rule = "zoh", window: int | None = None) -> Any:
     """The form that the layer computes with.
 
     Args:
         params: those of `init`, or what was learnt since.
+        rule: how it will be sampled.
+        window: the samples over which every mode is normalized, which makes "dss" DSS (softmax).
 
     Returns:
         A form of the type that it started from.
@@ -99,8 +103,10 @@ def form(params: Parameters) -> Any:
         raise TypeError(f"{rule}; got {require.said(params)}. Give all of it.")
     ((name, arrays),) = params.items()
     check_names(name, arrays)
+    require.known("rule", rule, RULES)
     wide = {key: jnp.asarray(backend.widened(array)) for key, array in arrays.items()}
-    return check(form_of(name, wide))
+    found = check(form_of(name, wide))
+    return found if window is None else normalized(found, window, rule=rule)
 
 
 def apply(
@@ -109,6 +115,7 @@ def apply(
     state: jax.Array | None = None,
     *,
     rule: Rule = "zoh",
+    window: int | None = None,
     return_state: bool = False,
 ) -> Any:
     """The outputs for signals.
@@ -118,6 +125,7 @@ def apply(
         u: real signals (..., L, H).
         state: the state before the first sample, as returned; None is a system at rest.
         rule: how a continuous form is sampled.
+        window: the samples over which every mode is normalized.
         return_state: whether the state after the last sample is returned as well.
 
     Returns:
@@ -132,9 +140,8 @@ def apply(
         >>> apply(params, jnp.zeros((2, 100, 4))).shape
         (2, 100, 4)
     """
-    require.known("rule", rule, RULES)
     require.switch("return_state", return_state)
-    system = form(params)
+    system = form(params, rule=rule, window=window)
     layer_inputs.signal(u, _width(system), ("...", "length", "width"), system.D)
     x = jnp.swapaxes(u, -1, -2).astype(system.D.dtype)
     if return_state or state is not None or kind(system).ports:
@@ -146,7 +153,12 @@ def apply(
 
 
 def step(
-    params: Parameters, u: jax.Array, state: jax.Array | None = None, *, rule: Rule = "zoh"
+    params: Parameters,
+    u: jax.Array,
+    state: jax.Array | None = None,
+    *,
+    rule: Rule = "zoh",
+    window: int | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """One sample of the layer as a recurrence.
 
@@ -157,6 +169,7 @@ def step(
         u: (..., H).
         state: as returned last; None is a system at rest.
         rule: how a continuous form is sampled.
+        window: the samples over which every mode is normalized.
 
     Returns:
         The output (..., H), and the state after the sample.
@@ -169,8 +182,7 @@ def step(
         >>> params = init(jax.random.key(0), 4, 16)
         >>> y, state = step(params, jnp.zeros((2, 4)))
     """
-    require.known("rule", rule, RULES)
-    system = form(params)
+    system = form(params, rule=rule, window=window)
     rest = (*batch(system), system[0].shape[-1])
     layer_inputs.sample(u, _width(system), system.D, state, rest)
     y, after = stepper(system, rule=rule)(jnp.asarray(u, system.D.dtype), state)
