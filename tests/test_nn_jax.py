@@ -89,9 +89,9 @@ def test_a_window_makes_dss_the_softmax_layer() -> None:
     for at in range(4):
         y, state = layers.step(params, U[:, at], state, window=LENGTH)
         assert_alike(y, whole[:, at])
-    for wrong in ({"rule": "foh"}, {"window": 0}):
+    for rule, window in (("foh", LENGTH), ("zoh", 0)):
         with pytest.raises(ValueError, match="window"):
-            layers.apply(params, U, **({"window": LENGTH} | wrong))
+            layers.apply(params, U, rule=rule, window=window)
     with pytest.raises(TypeError, match="window"):
         layers.apply(layers.init(KEY, WIDTH, 8, init="s5"), U, window=LENGTH)
 

@@ -126,8 +126,8 @@ class SSM(SinglePrecision):
         Args:
             path: a file or folder that `checkpoints` reads.
             layer: the start of the names of its arrays; None for a file with one layer.
-            **options: of the layer, such as `train`. What the file says is taken: the rule of its
-                target, and `decay` and `window` of a layer of this library.
+            **options: of the layer, such as `train`. The file itself says the rule of its target,
+                and `decay` and `window` of a layer of this library.
 
         Returns:
             The layer.
