@@ -441,7 +441,16 @@ def test_wrong_goals_are_refused_in_a_sentence(wrong: dict[str, Any], words: str
     assert SENTENCE.fullmatch(str(caught.value))
 
 
-@pytest.mark.parametrize("h", [np.array([1.0, np.nan]), np.zeros((3, 0)), np.array(1.0)])
+@pytest.mark.parametrize(
+    "h",
+    [
+        np.array([1.0, np.nan]),
+        np.zeros((3, 0)),
+        np.array(1.0),
+        np.full(9, 1e308),
+        np.full(4, 1e308j),
+    ],
+)
 def test_what_is_no_window_is_refused_in_a_sentence(h: np.ndarray) -> None:
     with pytest.raises(ValueError, match="`kernel`") as caught:
         reduce.fit(h, error=1e-3)

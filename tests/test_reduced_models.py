@@ -117,6 +117,7 @@ def test_matrices_of_fewer_states_than_rows_have_no_more(method):
     two = none._replace(B=np.array([1.0, 1.0, 0.0]))
     small = method(two, order=2)
     assert small.order == 2
+    assert small.upper <= 1e-9  # level sets of close neighbours know half of the digits
     w = 1j * np.logspace(-2, 2, 9)
     apart = systems.transfer(small.form, w) - systems.transfer(two, w)
     assert np.abs(apart).max() <= 64 * EPS * small.size
@@ -215,6 +216,10 @@ UNDAMPED = {
     "undamped": Paired(np.array([1j, -1.0]), np.ones(2), np.ones(2), ZERO, UNIT),
     "unstable": Diagonal(np.array([1.0]), np.ones(1), np.ones(1), ZERO, UNIT),
     "on the circle": PairedRecurrence(np.array([1j]), np.ones(1), np.ones(1), ZERO),
+    "norm that overflows": Paired(
+        -1 + 0j * np.ones(1), np.full(1, 1e300), np.full(1, 1e300), ZERO, UNIT
+    ),
+    "damping that underflows": Paired(np.array([-5e-324 + 1j]), np.ones(1), np.ones(1), ZERO, UNIT),
     "matrix": Dense(np.zeros((2, 2)), np.ones(2), np.ones(2), ZERO, UNIT),
     "no output": hippo.legs(4),
     "no system": Paired(np.ones((0, 2)), np.ones(2), np.ones(2), ZERO, UNIT),
@@ -237,6 +242,9 @@ def modes(A: Any, C: Any) -> Paired:
 AT_THE_ENDS: dict[str, Any] = {
     "almost real pairs": modes(-1 - 1e-3 * np.arange(8) + 1e-8j * signal(0, 8), weights(1, 8)),
     "hardly damped": modes(-1e-12 * np.arange(1, 9) + 1j * np.arange(1, 9), weights(2, 8)),
+    "damped below the rounding of its frequency": modes(
+        -1e-100 + 1j * np.pi * np.arange(4), weights(12, 4)
+    ),
     "equally damped": modes(-1e-9 + 1j * np.arange(1, 9), np.ones(8)),
     "fast": modes(1e200 * (-1 + 1j * np.arange(6)), weights(3, 6)),
     "slow": modes(1e-200 * (-1 + 1j * np.arange(6)), weights(4, 6)),

@@ -217,6 +217,11 @@ def test_what_cannot_be_is_refused(options: dict[str, Any], sentence: str) -> No
         shrink(arrays, **options)
 
 
+def test_no_states_miss_by_the_whole() -> None:
+    layer = shrink(arrays_of("s4d"), order=0, error=1.0).layers[0]
+    assert (layer.order, layer.upper) == (0, 1.0)
+
+
 def test_a_trained_projection_fixes_the_order() -> None:
     arrays = {f"m.{k}": x for k, x in TARGETS["mamba"].to(inits.mamba_init(8, channels=4)).items()}
     with pytest.raises(ValueError, match="what makes B and C of the input"):

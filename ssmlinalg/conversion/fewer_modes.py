@@ -122,8 +122,10 @@ def relative_errors(form: Any, other: Any, rule: str, norm: str) -> Real:
         size = np.ravel(getattr(size, "lower", size))
     else:
         before = modes_of(first)
-        apart = distances(before, modes_of(second), norm)
+        after = modes_of(second)
+        apart = distances(before, after, norm)
         size = np.ldexp(norm_of(before, norm).lower, before.exponents(norm))
+        apart = np.where(after.order == 0, size, apart)  # all of it, however well it is known
     return np.divide(apart, size, out=np.where(apart > 0, np.inf, 0.0), where=size > 0)
 
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ground.backend import Complex
-from ..ground.formats import EPS
+from ..ground.formats import EPS, TINY
 from ..products.cauchy_factor import joined_factor
 from .balanced_systems import Balanced, Realized, as_matrices
 from .error_norms import norm_of
@@ -220,7 +220,8 @@ def _damped(modes: Poles, discrete: bool) -> Poles:
     if discrete:
         p = np.where(np.abs(p) > 1, 1 / p.conj(), p)
         return np.where(np.abs(p) == 1, p / 2, p), b, c
-    return -np.abs(p.real) + 1j * p.imag, b, c
+    rate = np.where(p.real == 0, np.maximum(EPS * np.abs(p), TINY), np.abs(p.real))
+    return -rate + 1j * p.imag, b, c
 
 
 def _movement(first: Poles, second: Poles) -> float:
@@ -234,7 +235,7 @@ def _movement(first: Poles, second: Poles) -> float:
 
 def _nearest_of(plain: Balanced, models: list[Poles], discrete: bool) -> Poles:
     """The model whose difference from the whole has the least energy."""
-    A, B, C = every_pole(Realized(*plain[:3]))
+    A, B, C = _damped(every_pole(Realized(*plain[:3])), discrete)
     m = len(models)
     unit = np.zeros(1, int)
     one = RealSystems(A[None], B[None], C[None], discrete, unit, unit, (1,))

@@ -307,10 +307,15 @@ def _certified(
 ) -> Reduction:
     """The form of all channels, and its errors."""
     form = _written(rows, found)
-    scaled = form._replace(C=times_power(form.C, units[:, None]), D=np.ldexp(form.D, units))
+    sizes = np.array([channel.size for channel in channels])
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = form._replace(C=times_power(form.C, units[:, None]), D=np.ldexp(form.D, units))
+        whole = np.ldexp(sizes, units)
+    if not all(require.all_finite(x) for x in (whole, scaled.C, scaled.D)):
+        rule = "`kernel` must have a norm and weights within double precision"
+        raise ValueError(f"{rule}; got some that overflow. Scale it down.")
     form = scaled._replace(C=times_power(scaled.C, -units[:, None]), D=np.ldexp(scaled.D, -units))
     upper = _measured(form, rows, asked.norm)
-    sizes = np.array([channel.size for channel in channels])
     orders = np.array([one.samples.order(sums) for one, sums in zip(channels, found, strict=True)])
     ends = [min(order, len(one.lower) - 1) for order, one in zip(orders, channels, strict=True)]
     lower = np.array([one.lower[end] for one, end in zip(channels, ends, strict=True)])
@@ -332,7 +337,7 @@ def _certified(
         "lower": lower,
         "upper": upper,
         "conditioning": _conditioning(form),
-        "size": np.ldexp(sizes, units),
+        "size": whole,
         "padding": form.A.shape[-1] - used,
     }
     figures = {name: shaped(figure, batch) for name, figure in figures.items()}

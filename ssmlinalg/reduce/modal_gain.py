@@ -76,7 +76,8 @@ def gain(systems: RealSystems, tolerance: float) -> GainBounds:
         enough = bound <= (1 + tolerance) * lower[active.member]
         spread = np.max(active.gain + active.noise, axis=1)
         rounded = bound <= (1 + tolerance) * spread  # the rest is rounding
-        narrow = active.x[:, 0] >= _middle(active.x)
+        middle = _middle(active.x)
+        narrow = (middle <= active.x[:, 0]) | (middle >= active.x[:, 1])  # neighbours in rounding
         settled = enough | rounded | narrow
         np.maximum.at(done, active.member[settled], bound[settled])
         if np.all(settled):

@@ -39,11 +39,16 @@ def method_for(systems: RealSystems, sigma: Real, goal: Goal, propose: Propose) 
         return distances(some, gathered(models, some), goal.norm)
 
     units = systems.exponents(goal.norm)
+    size = norm_of(systems, goal.norm)
+    with np.errstate(over="ignore"):
+        if not np.all(np.isfinite(8 * np.ldexp(size.upper, units))):
+            rule = "norms must fit double precision; got one that overflows"
+            raise ValueError(f"{rule}. Scale B and C down.")
     return Method(
         orders=systems.order,
         most=systems.order,
         lower=np.ldexp(lower_bounds(systems, sigma, goal.norm), units[:, None]),
-        size=np.ldexp(norm_of(systems, goal.norm).lower, units),
+        size=np.ldexp(size.lower, units),
         propose=proposed,
         error=error,
     )

@@ -46,8 +46,14 @@ def found(method: Method, goal: Goal) -> Found:
     """
     if goal.order is not None:
         return _of_order(method, goal.order)
-    allowed = np.full(len(method.size), goal.error)
-    return _within(method, goal, allowed * method.size if goal.relative else allowed)
+    return _within(method, goal, allowed(goal, method.size))
+
+
+def allowed(goal: Goal, size: Real) -> Real:
+    """The absolute error (m,) that each member may have."""
+    error = np.full(len(size), goal.error, float)
+    with np.errstate(over="ignore"):  # any error then
+        return error * size if goal.relative else error
 
 
 def keep(goal: Goal, size: Real, upper: Real) -> None:
@@ -57,10 +63,10 @@ def keep(goal: Goal, size: Real, upper: Real) -> None:
     """
     if goal.error is None:
         return
-    allowed = goal.error * size if goal.relative else np.full(len(size), goal.error)
-    if np.all(upper <= allowed):
+    most = allowed(goal, size)
+    if np.all(upper <= most):
         return
-    worst = int(np.argmax(upper - allowed))
+    worst = int(np.argmax(upper - most))
     reached = upper[worst] / size[worst] if goal.relative else upper[worst]
     rule = "`error` must be within reach of the precision of the form"
     got = f"{goal.error:g}, where rounding leaves {reached:.3g}"
@@ -129,9 +135,9 @@ class _Search(NamedTuple):
         return np.flatnonzero((self.high < 0) | (self.high - self.low > 1))
 
 
-def _within(method: Method, goal: Goal, allowed: Real) -> Found:
+def _within(method: Method, goal: Goal, most: Real) -> Found:
     """The first models within their errors, from the least order on."""
-    least = least_orders(method.lower, allowed)
+    least = least_orders(method.lower, most)
     search = _Search(least - 1, np.full(len(least), -1), np.ones(len(least), int))
     models: list[Any] = [None] * len(least)
     orders = method.orders.copy()
@@ -140,7 +146,7 @@ def _within(method: Method, goal: Goal, allowed: Real) -> Found:
         tried, proposed = _next(method, active, wanted[active])
         errors = all_missed(goal, tried, method.size[active], method.error(active, proposed))
         for k, order, model, error in zip(active, tried, proposed, errors, strict=True):
-            if error <= allowed[k] or order == method.orders[k]:
+            if error <= most[k] or order == method.orders[k]:
                 search.high[k] = wanted[k]
                 if models[k] is None or order < orders[k]:
                     models[k] = model

@@ -257,7 +257,7 @@ def members(systems: RealSystems, chosen: Any) -> RealSystems:
 def _damped(modes: RealSystems) -> RealSystems:
     """The modes, once they are known to be damped."""
     A = modes.A
-    undamped = (np.abs(A) >= 1) if modes.discrete else (A.real >= 0)
+    undamped = (np.abs(A) >= 1) if modes.discrete else (A.real >= -_LEAST_DAMPING)
     if not np.any(undamped):
         return modes
     member, mode = np.argwhere(undamped)[0]
@@ -269,3 +269,6 @@ def _damped(modes: RealSystems) -> RealSystems:
         got = f"{got} in member {member}"
     rule = "every mode must be damped for its norms and Gramians to exist; got a mode with"
     raise ValueError(f"{rule} {got}. Move it into the stable region, or set its C to 0.")
+
+
+_LEAST_DAMPING = 2.0**-480  # half way to the fastest mode: beyond, quotients overflow
