@@ -153,6 +153,11 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "forms.move": {"library": lambda: "numpy"},
     "forms.pair": {"form": lambda: DIAGONAL},
     "forms.unsampled": {"recurrence": lambda: forms.PairedRecurrence},
+    "hippo.delay": {"basis": lambda: hippo.legs_basis(3, [0.5])},
+    "hippo.reconstruct": {
+        "basis": lambda: hippo.legs_basis(3, [0.5]),
+        "state": lambda: np.ones(3),
+    },
     "inits.combine": {"forms": lambda: [PAIRED, PAIRED]},
     "inits.scale_frequencies": {"alpha": lambda: 2.0},
     "kernels.sobolev_filter": {"beta": lambda: 0.5},

@@ -17,6 +17,7 @@ translated_legendre    `legt`, `lmu`
 laguerre               `lagt`, `tlagt`, `glagt`
 trigonometric          `fout`, `fourier2`, `foud`, `fourier_decay`
 chebyshev              `chebt`
+online_memory          read-outs, and LegS in its time-varying form
 =====================  ==========================================
 
 Time scale. Windows default to 2 where state-spaces/s4 halves its matrices: the mean age of what is
@@ -36,6 +37,14 @@ from ..forms import NPLR, Dense
 from .basis import Basis
 from .chebyshev import chebt, chebt_basis
 from .laguerre import glagt, glagt_basis, lagt, lagt_basis, tlagt, tlagt_basis
+from .online_memory import (
+    delay,
+    fourier_delay,
+    log_steps,
+    online_bilinear,
+    online_legs,
+    reconstruct,
+)
 from .scaled_legendre import legs, legs_basis, legs_condition, legs_state
 from .translated_legendre import legt, legt_basis, lmu, lmu_basis
 from .trigonometric import (
@@ -55,12 +64,14 @@ __all__ = [
     "Basis",
     "chebt",
     "chebt_basis",
+    "delay",
     "foud",
     "foud_basis",
     "fourier2",
     "fourier2_basis",
     "fourier_decay",
     "fourier_decay_basis",
+    "fourier_delay",
     "fout",
     "fout_basis",
     "glagt",
@@ -75,6 +86,10 @@ __all__ = [
     "legt_basis",
     "lmu",
     "lmu_basis",
+    "log_steps",
+    "online_bilinear",
+    "online_legs",
+    "reconstruct",
     "tlagt",
     "tlagt_basis",
 ]

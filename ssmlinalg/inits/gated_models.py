@@ -68,7 +68,7 @@ def rg_lru_init(
     r"""RG-LRU (Griffin): a real mode for each channel, with the gates that a zero input opens.
 
     .. math::  x_l = a^{c r} x_{l-1} + \sqrt{1 - a^{2 c r}}\; i\, u_l, \qquad
-               a^c \sim U[0.9, 0.999], \quad r = i = \sigma(0) = \tfrac12 .
+               a^c \sim U[0.9, 0.999], \quad r = i = \sigma(0) = \tfrac{1}{2} .
 
     The gates r and i depend on the input; this is the layer linearized at rest. The published code
     draws a^2 uniformly instead, and a^c is a^8: see the target "griffin".

@@ -21,7 +21,7 @@ def scale_frequencies(form: AnyForm, alpha: float) -> AnyForm:
     or, of a recurrence, arg A likewise. Where all Re A are one r, as in S4D, the kernel is
     stretched under its envelope: K'(t) = e^{r (1 - alpha) t} K(alpha t). The transfer function is
 
-    .. math::  G'(s) = \frac1\alpha\, G\left(\frac{s - r (1 - \alpha)}{\alpha}\right).
+    .. math::  G'(s) = \frac{1}{\alpha}\, G\left(\frac{s - r (1 - \alpha)}{\alpha}\right).
 
     Args:
         form: a form of modes, or a `DPLR`, in any library.
@@ -59,7 +59,8 @@ def scale_frequencies(form: AnyForm, alpha: float) -> AnyForm:
         radius = xp.abs(A)
         phase = alpha * xp.atan2(imag, real)
         scaled = backend.complex_of(radius * xp.cos(phase), radius * xp.sin(phase))
-    return checked._replace(**{name: scaled})
+    found: Any = checked._replace(**{name: scaled})
+    return found
 
 
 def normalized(form: AnyForm) -> AnyForm:
@@ -104,7 +105,8 @@ def normalized(form: AnyForm) -> AnyForm:
         rest = checked.B / (checked.A if known.continuous else 1 - checked.A)
         share = 2.0 if known.half else 0.5
     variance = share * xp.sum(xp.abs(rest) ** 2, axis=-1, keepdims=True)
-    return checked._replace(B=checked.B / xp.sqrt(variance))
+    found: Any = checked._replace(B=checked.B / xp.sqrt(variance))
+    return found
 
 
 def combine(forms: Sequence[AnyForm]) -> AnyForm:
