@@ -18,8 +18,8 @@ delays 64 to 512, 5 seeds.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,7 @@ def point(start: str, seed: int, form: str, **setting: Any) -> Point:
 
 def points(form: str) -> list[Point]:
     """White noise by every start and interval, A frozen and trained; smooth noise by some."""
-    made = partial(point, form=form)
+    made = functools.partial(point, form=form)
     if form == "smoke":
         return [made("ptd", 0), made("s4d-legs", 0, smooth=SMOOTH, step="1/d")]
     settings: list[dict[str, Any]] = [{"start": start, "step": "1/d"} for start in STARTS]
@@ -160,11 +160,12 @@ def best(start: str, interval: tuple[float, float], angle: np.ndarray) -> np.nda
     return memory(eigenvalues(start), step, angle).max(axis=0)
 
 
+@functools.cache
 def remembered(start: str, interval: tuple[float, float], longest: int) -> tuple[float, float]:
     """The part of the band that some channel remembers for the longest delay, and that a rough
     reader does.
     """
-    angle = np.pi * np.arange(1, 257) / 256
+    angle = np.pi * np.arange(1, 129) / 128
     rough = [read_roughly(start, step, angle, ROUGH) for step in np.geomspace(*interval, 6)]
     exact = best(start, interval, angle)
     return float(np.mean(exact >= longest)), float(np.mean(np.max(rough, axis=0) >= longest))

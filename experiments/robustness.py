@@ -8,8 +8,8 @@ eigenvalue of the normal part of HiPPO-LegS or at the model's own, and white noi
 or at the input alone), with a wave of amplitude 0.3 at each of some 30 frequencies, how loudly the
 layers answer each of these before and after training, and the modes after every epoch.
 
---quick: digits, order 16, 3 seeds, about 5 minutes of one core. Full: digits, mnist1d, acsf1 and
-delays, order 32, 5 seeds, everything trained and A frozen, with and without residual.
+--quick: digits, order 16, 3 seeds, about 5 minutes of one core. Full: digits, mnist1d, delays and
+acsf1, order 32, 5 seeds, everything trained and A frozen, with and without residual.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def settings(form: str, models: tuple[str, ...]) -> list[dict[str, Any]]:
     trained = [{"model": name, "parts": TRAINED} for name in models]
     return [
         one | {"data": data, "order": 16 if data == "digits" else 32, "step": step}
-        for data in ("digits", "mnist1d", "acsf1", "delays")
+        for data in ("digits", "mnist1d", "delays", "acsf1")
         for step in (None, (1e-3, 1e-1))
         for one in (*frozen, *trained, *bare)
     ]
@@ -230,7 +230,19 @@ def report(found: list[Record]) -> None:
                 clean = [one["clean"] for one in same]
                 rows.append([model, *map(spread, (clean, *noisy, low))])
         table(("model", "clean", *NOISE, "low .3"), rows)
+    quotients([one for one in found if setting(one) == setting(found[0])])
     loudness(found)
+
+
+def quotients(found: list[Record]) -> None:
+    """The gain for the wave at the top over that for data, of the loudest layer, in per cent."""
+    rows = []
+    for model in dict.fromkeys(one["point"]["model"] for one in found):
+        same = [one["result"] for one in matching(found, model=model)]
+        top = top_of_legs(matching(found, model=model)[0]["point"]["shape"]["order"])
+        at = int(np.argmin(np.abs(np.array(same[0]["waves"]) - top)))
+        rows.append([model, *(spread([x[when][at] for x in same]) for when in ("before", "after"))])
+    table(("gain at the top over gain for data, %", "before training", "after"), rows)
 
 
 def loudness(found: list[Record]) -> None:
