@@ -73,7 +73,7 @@ def flops(A: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, floa
 
     shifted.substitute = counted
     try:
-        sigma = pseudospectra.pseudospectrum(A, x, y)
+        sigma = pseudospectra.pseudospectrum(A, x, y).sigma
     finally:
         shifted.substitute = substitute
     each = (4 if np.any(shifted.triangular(A)[0].imag) else 2) * len(A) ** 2

@@ -117,7 +117,7 @@ def pseudospectra(path: Path) -> None:
         (panels[0], A, -np.arange(1.0, 33) + 0j, "HiPPO-LegS"),
         (panels[1], A + np.asarray(found.E), found.Lambda, f"PTD, κ(V) = {found.condition:.1f}"),
     ):
-        size = np.log10(matrices.pseudospectrum(M, x, y) + 1e-300)
+        size = np.log10(matrices.pseudospectrum(M, x, y).sigma + 1e-300)
         shown = axes.contour(x, y, size, levels, cmap="viridis", linewidths=0.9)
         computed = np.linalg.eigvals(rotation @ M @ rotation.T)
         axes.plot(true.real, true.imag, ".", color=INK, markersize=4, label="eigenvalues")

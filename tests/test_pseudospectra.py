@@ -104,7 +104,7 @@ def assert_smallest(
 def test_values_are_the_smallest_singular_values(kind: str, seed: int, order: int) -> None:
     A = matrix(kind, seed, order)
     x, y = grid(A, seed)
-    found = pseudospectrum(A, x, y)
+    found = pseudospectrum(A, x, y).sigma
     assert found.shape == (5, 7)
     assert_smallest(found, singular_values(A, x, y), 16 * EPS * order * np.linalg.norm(A))
 
@@ -114,7 +114,9 @@ def test_values_are_right_for_every_measure(measure: str, order: int, seed: int)
     A = np.asarray(hippo.MEASURES[measure](order).A)
     x, y = grid(A, seed)
     assert_smallest(
-        pseudospectrum(A, x, y), singular_values(A, x, y), 16 * EPS * order * np.linalg.norm(A)
+        pseudospectrum(A, x, y).sigma,
+        singular_values(A, x, y),
+        16 * EPS * order * np.linalg.norm(A),
     )
 
 
@@ -122,7 +124,7 @@ def test_values_are_right_for_every_measure(measure: str, order: int, seed: int)
 def test_a_smaller_tolerance_gives_more_digits(kind: str, seed: int, order: int) -> None:
     A = matrix(kind, seed, order)
     x, y = grid(A, seed)
-    found = pseudospectrum(A, x, y, tolerance=1e-10)
+    found = pseudospectrum(A, x, y, tolerance=1e-10).sigma
     assert_smallest(found, singular_values(A, x, y), 16 * EPS * order * np.linalg.norm(A), 1e-10)
 
 
@@ -134,7 +136,7 @@ def test_triangular_matrices_keep_relative_accuracy_where_values_are_below_round
     A = hippo.legs(order).A
     x = np.array([-0.6 * order, -1.5])
     y = np.array([0.25])
-    found = pseudospectrum(A, x, y, tolerance=1e-12)
+    found = pseudospectrum(A, x, y, tolerance=1e-12).sigma
     for value, real in zip(found[0], x, strict=True):
         with mpmath.workdps(60):
             M = mpmath.mpc(float(real), 0.25) * mpmath.eye(order) - mpmath.matrix(A.tolist())
@@ -146,7 +148,7 @@ def test_triangular_matrices_keep_relative_accuracy_where_values_are_below_round
 @pytest.mark.parametrize(("order", "z"), [(40, 1e-3), (60, 0.01), (100, 0.01), (140, 0.006)])
 def test_a_jordan_block_has_the_law_of_its_powers(order: int, z: float) -> None:
     """sigma_min = |z|^N (1 - |z|^2), up to a relative |z|^(2N): 1e-311 is 0."""
-    sigma = pseudospectrum(np.eye(order, k=1), np.array([-z, z]), np.array([0.0]))
+    sigma = pseudospectrum(np.eye(order, k=1), np.array([-z, z]), np.array([0.0])).sigma
     exact = z**order * (1 - z**2)
     np.testing.assert_allclose(sigma, exact if exact > 1e-300 else 0, rtol=TOLERANCE)
 
@@ -155,7 +157,7 @@ def test_a_jordan_block_has_the_law_of_its_powers(order: int, z: float) -> None:
 def test_the_value_is_0_where_z_is_an_eigenvalue(order: int) -> None:
     sigma = pseudospectrum(
         hippo.legs(order).A, -np.arange(order + 1.0)[::-1], np.array([-0.5, 0, 0.5])
-    )
+    ).sigma
     assert np.all(sigma[1, :-1] == 0)
     assert np.all(sigma[[0, 2]] > 0)
     assert sigma[1, -1] > 0  # at the origin, which is none
@@ -170,7 +172,7 @@ def test_of_a_normal_matrix_the_value_is_the_distance_to_the_spectrum(
     x = np.linspace(-3, 3, 9)
     y = np.linspace(-2.5, 3, 8)
     distance = np.sort(np.abs((x + 1j * y[:, None])[..., None] - spectrum), axis=-1)
-    assert_smallest(pseudospectrum(np.diag(spectrum), x, y), distance, 16 * EPS * order)
+    assert_smallest(pseudospectrum(np.diag(spectrum), x, y).sigma, distance, 16 * EPS * order)
 
 
 def test_ties_in_all_directions_are_found() -> None:
@@ -183,7 +185,7 @@ def test_ties_in_all_directions_are_found() -> None:
     y = np.linspace(-1.5, 1.5, 13)
     distance = np.min(np.abs((x + 1j * y[:, None])[..., None] - roots), axis=-1)
     np.testing.assert_allclose(
-        pseudospectrum(C, x, y), distance, rtol=TOLERANCE, atol=64 * EPS * 48
+        pseudospectrum(C, x, y).sigma, distance, rtol=TOLERANCE, atol=64 * EPS * 48
     )
 
 
@@ -191,7 +193,7 @@ def test_ties_in_all_directions_are_found() -> None:
 def test_values_change_no_faster_than_z(kind: str, seed: int, order: int) -> None:
     A = matrix(kind, seed, order)
     x, y = grid(A, seed)
-    sigma = pseudospectrum(A, x, y)
+    sigma = pseudospectrum(A, x, y).sigma
     z = (x + 1j * y[:, None]).ravel()
     change = np.abs(sigma.ravel()[:, None] - sigma.ravel())
     rounding = 16 * EPS * order * np.linalg.norm(A)
@@ -203,7 +205,9 @@ def test_the_unit_of_time_is_a_factor(seed: int, order: int, power: int) -> None
     A = matrix("complex", seed, order)
     c = 2.0**power
     x, y = grid(A, seed)
-    np.testing.assert_array_equal(pseudospectrum(c * A, c * x, c * y), c * pseudospectrum(A, x, y))
+    np.testing.assert_array_equal(
+        pseudospectrum(c * A, c * x, c * y).sigma, c * pseudospectrum(A, x, y).sigma
+    )
 
 
 @given(seeds, st.integers(1, 40), st.integers(1, 9))
@@ -213,7 +217,7 @@ def test_conjugate_points_of_a_real_matrix_share_a_value(
     A = matrix("real", seed, order)
     x = np.linspace(-2, 2, 5)
     y = np.linspace(-3, 3, height) if height > 1 else np.zeros(1)
-    found = pseudospectrum(A, x, y)
+    found = pseudospectrum(A, x, y).sigma
     np.testing.assert_array_equal(found, found[::-1])
     assert_smallest(found, singular_values(A, x, y), 16 * EPS * order * np.linalg.norm(A))
 
@@ -316,7 +320,7 @@ def test_an_interrupted_grid_goes_on_where_it_stopped(
     x = np.linspace(-4, 4, 60)
     y = np.linspace(-4, 4, 40)
     sizes = counting(monkeypatch)
-    whole = pseudospectrum(A, x, y)
+    whole = pseudospectrum(A, x, y).sigma
     points = 60 * (20 if real else 40)
     assert sum(sizes) == points
     sizes.clear()
@@ -327,7 +331,7 @@ def test_an_interrupted_grid_goes_on_where_it_stopped(
     done = int(np.sum(~np.isnan(out)))
     assert 0 < done < 40 * 60
     np.testing.assert_array_equal(out[~np.isnan(out)], whole[~np.isnan(out)])
-    assert pseudospectrum(A, x, y, out=out) is out
+    assert pseudospectrum(A, x, y, out=out).sigma is out
     assert sum(sizes) == points  # none twice
     np.testing.assert_array_equal(out, whole)
     sizes.clear()
@@ -341,12 +345,12 @@ def test_what_is_in_the_array_is_kept() -> None:
     y = np.array([-1.0, 1.0])
     out = np.full((2, 4), np.nan)
     out[0, 2] = 7.0
-    found = pseudospectrum(A, x, y, out=out)
+    found = pseudospectrum(A, x, y, out=out).sigma
     assert found[0, 2] == 7.0
     assert found[1, 2] < 7.0
     out = np.full((2, 4), np.nan)
     np.testing.assert_array_equal(
-        np.delete(found.ravel(), 2), np.delete(pseudospectrum(A, x, y, out=out).ravel(), 2)
+        np.delete(found.ravel(), 2), np.delete(pseudospectrum(A, x, y, out=out).sigma.ravel(), 2)
     )
 
 
@@ -508,6 +512,8 @@ REFUSED: list[tuple[type[Exception], dict[str, Any]]] = [
     (ValueError, {"x": X2[::-1]}),
     (ValueError, {"y": np.array([1.0, 1.0])}),
     (ValueError, {"y": np.array([np.nan])}),
+    (ValueError, {"y": None}),
+    (ValueError, {"x": None, "y": None, "points": 1}),
     (ValueError, {"tolerance": 0.0}),
     (ValueError, {"tolerance": 1.0}),
     (TypeError, {"tolerance": "fine"}),
@@ -548,9 +554,41 @@ def test_the_largest_and_the_smallest_numbers_give_no_nan() -> None:
     tiny = 5e-324 * np.array([[1.0, 2.0], [0.0, 1.0]])
     for A in (huge, tiny, huge * 1j, np.zeros((2, 2)), np.diag([1e-300, 1e300])):
         for points in (np.array([-1.0, 0.0, 1.0]), np.array([-1e308, 1e-308, 1e308])):
-            sigma = pseudospectrum(A, points, points)
+            sigma = pseudospectrum(A, points, points).sigma
             assert not np.any(np.isnan(sigma))
             assert np.all(sigma >= 0)
+
+
+def test_without_a_grid_it_takes_the_window() -> None:
+    A = grcar(12)
+    x, y = window(A, 20)
+    found = pseudospectrum(A, points=20)
+    given = pseudospectrum(A, x, y)
+    for ours, theirs in zip(found, given, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert found.sigma.shape == (20, 20)
+
+
+@given(seeds, small)
+def test_it_knows_the_eigenvalues(seed: int, order: int) -> None:
+    A = random(seed, order)
+    found = pseudospectrum(A, [0.0], [0.0]).Lambda
+    true = np.linalg.eigvals(A)
+    np.testing.assert_allclose(np.sort_complex(found), np.sort_complex(true), atol=1e-9)
+
+
+@pytest.mark.parametrize("A", [grcar(16), np.eye(3), np.zeros((2, 2)), jordan(30), 1e300 * ring(4)])
+def test_it_draws_itself(A: np.ndarray) -> None:
+    """Every contour is a power of ten, at most a dozen of them, and every number is finite."""
+    found = pseudospectrum(A, points=12)
+    drawn: Any = found.figure()
+    contour, points = drawn.data
+    np.testing.assert_array_equal(points.x, found.Lambda.real)
+    levels = contour.contours
+    assert np.all(np.isfinite(contour.z))
+    assert levels.start <= levels.end <= contour.z.max()
+    assert (levels.end - levels.start) / levels.size <= 12
+    assert levels.size == 0.25 or levels.size == int(levels.size)
 
 
 LONG = np.arange(10**6 + 0.0)
@@ -582,5 +620,5 @@ def test_progress_that_is_no_function_is_refused_before_any_work() -> None:
 
 def test_a_grid_across_the_range_of_doubles_and_any_tolerance_are_legal() -> None:
     far = np.array([-1.7e308, 1.7e308])
-    sigma = pseudospectrum(-A2, far, Y2, tolerance=1e-300)
+    sigma = pseudospectrum(-A2, far, Y2, tolerance=1e-300).sigma
     np.testing.assert_allclose(sigma, np.abs(far)[None], rtol=64 * EPS)

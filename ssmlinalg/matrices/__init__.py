@@ -21,7 +21,7 @@ from .enclosures import Enclosure, discs, enclose, proved_abscissa, proved_below
 from .growth import kreiss, transient_growth
 from .h_infinity import hinf, hinf_distance
 from .nonnormality import Departure, NumericalRange, departure, numerical_abscissa, numerical_range
-from .pseudospectra import pseudospectral_abscissa, pseudospectrum, window
+from .pseudospectra import Pseudospectrum, pseudospectral_abscissa, pseudospectrum, window
 
 __all__ = [
     "Bounds",
@@ -29,6 +29,7 @@ __all__ = [
     "Departure",
     "Enclosure",
     "NumericalRange",
+    "Pseudospectrum",
     "condeig",
     "condition",
     "condition_numbers",

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -27,34 +27,74 @@ from ..ground.bounds import Bounds
 from ..ground.formats import EPS, TINY
 from ..ground.gate import real_numbers, square, summable
 from . import shifted
+from .contour_picture import contours
 from .eigen import eigenvalue_rounding
 from .inverse_lanczos import smallest_singular_values
 from .nonnormality import rightmost_of_field
 from .scaling import exponent_of, in_units, scaled, scaled_point, times_power
 from .vertical_search import candidates, hamiltonian_rounding, least_singular_values, poles
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_POINTS = 100  # of a grid that was not given, each way
 _TILE = 2**17  # entries of an array (N, points) of one tile, 2 MiB, but where N is large:
 _NARROW = 128  # points are enough for matrix products
 _LEAST_EXPONENT = -1000  # of a unit, whose inverse would overflow
 
 
+class Pseudospectrum(NamedTuple):
+    """The least singular value of z I - A on a grid: the pseudospectra, and how to draw them.
+
+    Attributes:
+        x: real parts of the grid, (X,).
+        y: imaginary parts, (Y,).
+        sigma: sigma_min(z I - A) at z = x + i y, (Y, X): the least |E|_2 that makes z an
+            eigenvalue of A + E.
+        Lambda: the eigenvalues as LAPACK finds them, (N,).
+    """
+
+    x: Real
+    y: Real
+    sigma: Real
+    Lambda: Complex
+
+    def figure(self) -> go.Figure:
+        """Filled contours of log10 sigma with the eigenvalues on top.
+
+        Returns:
+            A plotly figure.
+
+        Raises:
+            ImportError: without plotly, which the extra `cli` installs.
+
+        Example:
+            >>> drawn = pseudospectrum([[0, 1], [0, 0]], points=8).figure()
+            >>> [trace.name for trace in drawn.data]
+            ['pseudospectra', 'eigenvalues']
+        """
+        return contours(*self)
+
+
 def pseudospectrum(
     A: Array,
-    x: Array,
-    y: Array,
+    x: Array | None = None,
+    y: Array | None = None,
     *,
+    points: int = _POINTS,
     tolerance: float = 1e-3,
     progress: Callable[..., object] | None = None,
     out: np.ndarray | None = None,
-) -> Real:
+) -> Pseudospectrum:
     r"""The smallest singular value of z I - A on the grid z = x + i y.
 
     .. math::  \sigma_{\min}(z I - A) = |(z I - A)^{-1}|_2^{-1}.
 
     Args:
         A: a square matrix, (N, N).
-        x: real parts, rising, (X,).
+        x: real parts, rising, (X,). None, as y: those of the `window`.
         y: imaginary parts, rising, (Y,).
+        points: of that window in each direction, at least 2.
         tolerance: relative, between 0 and 1.
         progress: called as progress(fraction=0.5) after each tile of the grid. An exception that it
             raises goes through, as a KeyboardInterrupt does.
@@ -63,13 +103,14 @@ def pseudospectrum(
             second call with the same `out`. Without one an interrupt loses what was done.
 
     Returns:
-        An array (Y, X), `out` if it was given.
+        A `Pseudospectrum`, whose `sigma` (Y, X) is `out` if it was given.
 
     Raises:
         TypeError: if `A`, `x` or `y` hold no numbers of at most double precision, if `x` or `y` are
             complex, and for an `out` or `progress` of another type.
-        ValueError: if `A` is not square, if `x` or `y` are empty or do not rise, for NaN and
-            infinities, for an `out` of another shape or read-only, and a tolerance outside.
+        ValueError: if `A` is not square, if `x` or `y` are empty or do not rise or one is given
+            without the other, for NaN and infinities, what `window` raises of its points, for an
+            `out` of another shape or read-only, and a tolerance outside.
 
     Accuracy:
         Lanczos' method gives an upper bound of sigma_min. A point is finished when the residual
@@ -102,12 +143,11 @@ def pseudospectrum(
         from random start vectors).
 
     Example:
-        >>> pseudospectrum([[0, 1], [0, 0]], [0, 1], [0]).round(3)
+        >>> pseudospectrum([[0, 1], [0, 0]], [0, 1], [0]).sigma.round(3)
         array([[0.   , 0.618]])
     """
     A = square("A", A)
-    x = _axis("x", x)
-    y = _axis("y", y)
+    x, y = _grid(A, x, y, points)
     tolerance = require.real("tolerance", tolerance, above=0, below=1)
     require.progress(progress)
     sigma = _to_be_filled(out, (len(y), len(x)))
@@ -126,7 +166,9 @@ def pseudospectrum(
         done += len(tile)
         if progress:
             progress(fraction=done / total)
-    return sigma
+    with np.errstate(over="ignore"):
+        Lambda = np.diag(T).real * unit + 1j * (np.diag(T).imag * unit)
+    return Pseudospectrum(x, y, sigma, Lambda)
 
 
 def window(
@@ -383,6 +425,17 @@ def _unit(*arrays: np.ndarray) -> float:
     exponent = max(exponent_of(array) for array in arrays)
     anything = any(np.any(array) for array in arrays)
     return 2.0 ** max(exponent - 1, _LEAST_EXPONENT) if anything else 1.0
+
+
+def _grid(A: np.ndarray, x: Any, y: Any, points: Any) -> tuple[Real, Real]:
+    """The axes that are given, or those of the window."""
+    if x is None and y is None:
+        return window(A, points)
+    if x is None or y is None:
+        missing = "x" if x is None else "y"
+        rule = "`x` and `y` must be given together"
+        raise ValueError(f"{rule}; got no `{missing}`. Take both from window(A), or give neither.")
+    return _axis("x", x), _axis("y", y)
 
 
 def _axis(name: str, values: Any) -> Real:
