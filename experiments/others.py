@@ -43,7 +43,7 @@ def point(model: str, data: str, seed: int, recipe: Recipe) -> Point:
 
 def points(form: str) -> list[Point]:
     """All models on the data of a form."""
-    recipe = Recipe(epochs={"smoke": 1, "quick": 16, "full": 30}[form])
+    recipe = Recipe(epochs={"smoke": 1, "quick": 8, "full": 30}[form])
     models = MODELS[:2] if form == "smoke" else MODELS
     sets = {
         "smoke": ("few",),
