@@ -12,6 +12,7 @@ import pytest
 
 from ssmlinalg import export, forms, hippo, inits, kernel, kernels, perturb
 from ssmlinalg.export.real_parameters import DECAYS, form_of, real_parameters
+from ssmlinalg.export.targets import rates
 from ssmlinalg.ground.formats import EPS, SINGLE
 from ssmlinalg.products.conjugate_pairs import conjugate_pairs
 
@@ -476,6 +477,25 @@ def test_a_recipe_is_that_of_the_published_layer() -> None:
         assert [(group["lr"], group["weight_decay"]) for group in found] == rates[: len(found)]
     with pytest.raises(ValueError, match="s4d"):
         nn.param_groups(nn.SSM(2, order=8), lr=1.0, recipe="s4dd")
+
+
+def test_published_rates_are_those_of_groups_with_a_rate_of_their_own() -> None:
+    """Every target that states rates trains some array at each of them."""
+    known = {name for name in export.TARGETS if rates(name) is not None}
+    assert known >= {"s4", "s4d", "s5", "minimal-lru"}
+    for name in known:
+        found: Any = rates(name)
+        trained = {rule["lr"] for rule in export.TARGETS[name].training.values()}
+        assert trained == {"model", "ssm"}
+        assert 0 < found.ssm_lr < found.lr
+        assert "/" in found.source
+        model = nn.SSM(2, order=8)
+        groups = nn.param_groups(
+            model, lr=found.lr, ssm_lr=found.ssm_lr, weight_decay=found.weight_decay, recipe=name
+        )
+        assert [group["lr"] for group in groups[:2]] == [found.lr, found.ssm_lr]
+    with pytest.raises(ValueError, match="s4d"):
+        rates("s4dd")
 
 
 def softmax_kernel(A: Any, W: Any, step: Any, length: int) -> Any:

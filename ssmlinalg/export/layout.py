@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ground import backend, require
 from ..ground.backend import Array
-from .published import Declared, Laws
+from .published import Declared, Laws, Rates
 
 
 class Numbers(NamedTuple):
@@ -64,6 +64,7 @@ class Target(NamedTuple):
         declared: by quantity, the law that the published layer draws it from.
         published: the function from the config.json of a model, {} for none, to such laws, of each
             published layer that may be meant. None: those of `declared` alone.
+        rates: with which a published model of such layers was trained; None where none is known.
         model_types: the values of "model_type" in a config.json that name the layer.
         alike: the function from a form and the names of the arrays of a layer to arrays of such
             names, where a form may be written in several ways. None: `to` knows one.
@@ -84,6 +85,7 @@ class Target(NamedTuple):
     sized: bool = False
     declared: Mapping[str, Declared] = {}
     published: Callable[[Mapping[str, Any]], tuple[Laws, ...]] | None = None
+    rates: Rates | None = None
     model_types: tuple[str, ...] = ()
     alike: Callable[[Any, Collection[str]], dict[str, np.ndarray]] | None = None
 

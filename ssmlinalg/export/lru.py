@@ -35,7 +35,7 @@ from ..ground.formats import FORMATS
 from .channels import square
 from .layout import Layout, Target, expect, read, stored
 from .parametrization import check_modulus, logarithm
-from .published import MODEL, normal, own_group, uniform
+from .published import MODEL, Rates, normal, own_group, uniform
 
 LAYOUT: Layout = {
     "theta_log": ("f", ("N",)),
@@ -166,6 +166,13 @@ TARGET = Target(
     takes=TAKES,
     rule=None,
     training=TRAINING,
+    rates=Rates(
+        lr=0.001,
+        ssm_lr=0.0005,
+        weight_decay=0.05,
+        task="any, by default",
+        source="NicolasZucchet/minimal-LRU, run_train.py",
+    ),
     moved="the factor 2 of a half spectrum into C, and sqrt(1 - |A|^2) out of B into gamma",
     declared=DECLARED,
 )

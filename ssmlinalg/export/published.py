@@ -30,6 +30,24 @@ class Declared(NamedTuple):
     source: str
 
 
+class Rates(NamedTuple):
+    """The learning rates with which one published model was trained.
+
+    Attributes:
+        lr: of the model.
+        ssm_lr: of the arrays with a rate of their own.
+        weight_decay: of the model.
+        task: the task.
+        source: the file of the published code that states them.
+    """
+
+    lr: float
+    ssm_lr: float
+    weight_decay: float
+    task: str
+    source: str
+
+
 Laws = Mapping[str, Declared]  # by quantity, of one published layer
 
 

@@ -60,7 +60,7 @@ from ..ground.formats import EPS
 from .channels import channels
 from .layout import Layout, Target, expect, read, stored
 from .parametrization import as_parts, check_left, exponential, from_parts
-from .published import MODEL, log_step, normal, own_group, trains
+from .published import MODEL, Rates, log_step, normal, own_group, trains
 from .truncated_kernel import undone
 
 LAYOUT_DIAGONAL: Layout = {
@@ -358,6 +358,13 @@ TARGET = Target(
     takes=TAKES,
     rule="bilinear",
     training=TRAINING,
+    rates=Rates(
+        lr=0.01,
+        ssm_lr=0.001,
+        weight_decay=0.05,
+        task="LRA Image",
+        source="state-spaces/s4, configs/experiment/lra/s4-cifar.yaml",
+    ),
     moved=f"{MOVED_DIAGONAL}; the weight of a real mode to two halves",
     optional=OPTIONAL,
     declared=DECLARED,

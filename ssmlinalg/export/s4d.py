@@ -33,7 +33,7 @@ from ..ground.backend import Array
 from .channels import channels, weights
 from .layout import Layout, Target, expect, read, stored
 from .parametrization import as_parts, check_left, exponential, from_parts
-from .published import MODEL, log_step, normal, own_group
+from .published import MODEL, Rates, log_step, normal, own_group
 
 LAYOUT: Layout = {
     "C": ("f", ("H", "n", 2)),
@@ -127,6 +127,13 @@ TARGET = Target(
     takes=TAKES,
     rule="zoh",
     training=TRAINING,
+    rates=Rates(
+        lr=0.01,
+        ssm_lr=0.001,
+        weight_decay=0.01,
+        task="sequential CIFAR-10",
+        source="state-spaces/s4, configs/experiment/cifar/s4d-minimal-cifar.yaml",
+    ),
     moved="B into C: the layer has B = 1, its C is our C B",
     optional=OPTIONAL,
     declared=DECLARED,

@@ -47,7 +47,7 @@ from .conjugates import MOVED as MOVED_FULL
 from .conjugates import FullSpectrum, both_halves, upper_half
 from .layout import Layout, Target, expect, read, stored
 from .parametrization import as_parts, check_not_zero, exponential, from_parts
-from .published import MODEL, log_step, normal, own_group
+from .published import MODEL, Rates, log_step, normal, own_group
 
 LAYOUT: Layout = {
     "Lambda_re": ("f", ("P",)),
@@ -209,6 +209,13 @@ TARGET = Target(
     takes=TAKES,
     rule="zoh",
     training=TRAINING,
+    rates=Rates(
+        lr=0.0045,
+        ssm_lr=0.0009,
+        weight_decay=0.03,
+        task="LRA Pathfinder",
+        source="lindermanlab/S5, bin/run_experiments/run_lra_pathfinder.sh",
+    ),
     moved="nothing; a Paired form becomes one block of the state for each channel",
     declared=DECLARED,
 )

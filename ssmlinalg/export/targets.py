@@ -28,7 +28,7 @@ from . import (
     statespace,
 )
 from .layout import Target
-from .published import FIXED
+from .published import FIXED, Rates
 
 TARGETS: dict[str, Target] = {
     "s4": s4.TARGET,
@@ -118,6 +118,26 @@ def recipe(name: str) -> dict[str, dict[str, Any]]:
             if any(part.startswith(starts) for part in parts):
                 found.setdefault(field, rule)
     return found
+
+
+def rates(name: str) -> Rates | None:
+    """The learning rates and the weight decay with which a published model was trained.
+
+    Args:
+        name: one of `INITS`, for the layer that it was published with, or one of `TARGETS`.
+
+    Returns:
+        The numbers and the file that states them; None where no such file is known.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> rates("s4").ssm_lr, rates("s4").task
+        (0.001, 'LRA Image')
+    """
+    name = require.known("recipe", name, TARGETS | HOMES)
+    return TARGETS[HOMES.get(name, name)].rates
 
 
 def trained(array: str, published: str | None = None) -> dict[str, Any]:
