@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from . import reduce as reduce
     from . import reference as reference
     from . import report as report
+    from . import studies as studies
     from . import systems as systems
     from . import testing as testing
     from . import verification as verification
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .kernels import scan as scan
     from .kernels import step as step
     from .kernels import stepper as stepper
+    from .studies import sweep as sweep
     from .systems import transfer as transfer
     from .verification import verify as verify
 
@@ -68,6 +70,7 @@ _ROOMS = (
     "reduce",
     "reference",
     "report",
+    "studies",
     "systems",
     "testing",
     "verification",
@@ -83,6 +86,7 @@ _DOORS = {
     "shrink": "conversion",
     "step": "kernels",
     "stepper": "kernels",
+    "sweep": "studies",
     "transfer": "systems",
     "verify": "verification",
 }

@@ -15,7 +15,9 @@ import re
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -113,6 +115,16 @@ RIGHT: dict[str, Callable[[], Any]] = {
 
 def run(u: Any) -> Any:
     return np.cumsum(u)
+
+
+ROW = {"point": {"order": 4}, "figures": {"modes": 2}, "error": None, "seconds": 0.1} | {
+    "version": "1"
+}
+
+
+def study_file() -> str:
+    Path("study.toml").write_text('measure = ["modes"]\n[over]\norder = [4]\n')
+    return "study.toml"
 
 
 CALLS: dict[str, dict[str, Callable[[], Any]]] = {
@@ -233,6 +245,24 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "report.response": {"shown": lambda: report().curves(found())},
     "report.robustness": {"sweeps": lambda: sweeps()},
     "report.verification": {"found": lambda: verification.verify(PAIRED, 32)},
+    "report.study": {"rows": lambda: [ROW]},
+    "studies.flat": {"row": lambda: ROW},
+    "studies.key": {"point": lambda: {"order": 4}, "measure": lambda: ["modes"]},
+    "studies.points": {"over": lambda: {"order": [4]}},
+    "studies.read_study": {"path": lambda: study_file()},
+    "studies.rows": {"out": lambda: "."},
+    "studies.Subject": {"point": lambda: {"order": 4}},
+    "studies.sweep": {
+        "over": lambda: {"init": ["s4d-lin"], "order": [4]},
+        "measure": lambda: ["modes"],
+        "out": lambda: "out",
+        "executor": lambda: ThreadPoolExecutor(1),
+    },
+    "studies.write_table": {
+        "found": lambda: [ROW],
+        "path": lambda: "new.csv",
+        "force": lambda: True,
+    },
     "testing.assert_causal": {"run": lambda: run, "at": lambda: 3},
     "testing.assert_close": {"got": lambda: U, "expected": lambda: U},
     "testing.assert_kernel": {"kernel": lambda: ssmlinalg.kernel},

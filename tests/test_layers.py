@@ -25,6 +25,7 @@ FLOORS = (
     "verification comparison reduce",
     "export doctor testing",
     "conversion audit nn",
+    "studies",
     "report",
     "cli",
     "__main__",

@@ -24,6 +24,7 @@ from .list_command import list_
 from .options import StepCommand, with_groups
 from .printing import PROGRESS
 from .reduce_command import reduce
+from .sweep_command import sweep
 from .verify_command import verify
 
 _NAME = "ssmlinalg"  # `python -m ssmlinalg` is called so too
@@ -138,5 +139,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "audit": audit,
     "reduce": reduce,
     "fit": fit,
+    "sweep": sweep,
     "doctor": doctor,
 }

@@ -11,10 +11,10 @@ from ..ground import require
 _BYTES = 24  # of each state and channel at least: half as many complex A, B and C
 
 Options = ParamSpec("Options")
-Built = TypeVar("Built")
+AnyBuilt = TypeVar("AnyBuilt")
 
 
-def in_memory(make: Callable[Options, Built]) -> Callable[Options, Built]:
+def in_memory(make: Callable[Options, AnyBuilt]) -> Callable[Options, AnyBuilt]:
     """The initialization, refusing a model that memory cannot hold.
 
     Args:
@@ -36,7 +36,7 @@ def in_memory(make: Callable[Options, Built]) -> Callable[Options, Built]:
     """
 
     @functools.wraps(make)
-    def bounded(*args: Options.args, **options: Options.kwargs) -> Built:
+    def bounded(*args: Options.args, **options: Options.kwargs) -> AnyBuilt:
         _refuse(dict(zip(("order",), args, strict=False)) | options)
         try:
             return make(*args, **options)

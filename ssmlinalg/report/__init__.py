@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .repeated_findings import findings
     from .shared_script import Shared, shared
     from .shrinking_page import shrinking
+    from .study_page import study
     from .time_table import timetable
     from .verification_page import verification
 
@@ -72,6 +73,7 @@ __all__ = [
     "shared",
     "shrinking",
     "spectrum",
+    "study",
     "timetable",
     "verification",
 ]
@@ -88,6 +90,7 @@ _FILES = {
     "repeated_findings": "findings",
     "shared_script": "Shared shared",
     "shrinking_page": "shrinking",
+    "study_page": "study",
     "time_table": "timetable",
     "verification_page": "verification",
 }

@@ -1,0 +1,151 @@
+"""Rows of a study: a file of JSON each, and all of them as one table."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..ground import require
+from ..ground.files import write_atomically
+
+Row = dict[str, Any]
+
+
+def place(out: Path, name: str) -> Path:
+    """The file of a row; 256 folders keep each of them small."""
+    return out / "rows" / name[:2] / f"{name}.json"
+
+
+def write_row(out: Path, name: str, row: Mapping[str, Any]) -> None:
+    """Write a row, whole or not at all."""
+    path = place(out, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(row) + "\n").encode(), force=True)
+
+
+def read_row(out: Path, name: str) -> Row | None:
+    """The row of that name; None where there is none."""
+    try:
+        return json.loads(place(out, name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def rows(out: str | os.PathLike[str]) -> list[Row]:
+    """The rows of a folder, of all studies and versions that wrote there.
+
+    Args:
+        out: the folder.
+
+    Returns:
+        A dictionary for each point: `point`, `figures`, `error` (None where all went well),
+        `seconds`, `version`, `key`; in the order of their keys.
+
+    Raises:
+        FileNotFoundError: where there is no folder.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rows(folder)
+        []
+    """
+    folder = require.path("out", out)
+    if not folder.is_dir():
+        rule = "`out` must be a folder of rows"
+        raise FileNotFoundError(f"{rule}; got {folder}, which is none. Run the study first.")
+    files = sorted(folder.glob("rows/*/*.json"))
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def flat(row: Mapping[str, Any]) -> Row:
+    """A row as a line of a table: choices, figures, then error, seconds and version.
+
+    Args:
+        row: one of `rows`.
+
+    Returns:
+        A dictionary without tables inside.
+
+    Raises:
+        TypeError: for what is no row.
+
+    Example:
+        >>> row = {"point": {"order": 8}, "figures": {"modes": 4}}
+        >>> flat(row | {"error": None, "seconds": 0.1, "version": "1"})["modes"]
+        4
+    """
+    require.instance("row", row, Mapping, "Take one of `rows`.")
+    rest = {name: row[name] for name in ("error", "seconds", "version")}
+    return {**row["point"], **(row["figures"] or {}), **rest}
+
+
+def write_table(
+    found: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], *, force: bool = False
+) -> None:
+    """Write rows as one table, a column for each choice and each figure.
+
+    Args:
+        found: what `rows` or `sweep` returned.
+        path: the file, .csv, or .parquet where pyarrow is installed.
+        force: whether an existing file is replaced.
+
+    Raises:
+        FileExistsError: if the file exists, and not `force`.
+        ImportError: for .parquet without pyarrow.
+        ValueError: for another ending.
+
+    Example:
+        >>> import tempfile
+        >>> row = {"point": {"order": 8}, "figures": {"modes": 4}}
+        >>> row |= {"error": None, "seconds": 0.1, "version": "1"}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "table.csv"
+        ...     write_table([row], path)
+        ...     print(path.read_text().splitlines()[1])
+        8,4,,0.1,1
+    """
+    require.listed("found", found, Mapping, "Take what `rows` returned.")
+    path = require.path("path", path)
+    require.switch("force", force)
+    table = [flat(row) for row in found]
+    columns = list(dict.fromkeys(name for row in table for name in row))
+    if path.suffix == ".csv":
+        data = _csv(columns, table)
+    elif path.suffix == ".parquet":
+        data = _parquet(columns, table)
+    else:
+        rule = "the table must end in .csv or .parquet"
+        raise ValueError(f"{rule}; got {path}. Choose one of them.")
+    write_atomically(path, data, force=force)
+
+
+def _csv(columns: Sequence[str], table: Sequence[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, (list, dict)) else value
+
+
+def _parquet(columns: Sequence[str], table: Sequence[Row]) -> bytes:
+    if not importlib.util.find_spec("pyarrow"):
+        rule = "a table in Parquet must have pyarrow to write it"
+        raise ImportError(f"{rule}; it is not installed. Run pip install pyarrow, or take .csv.")
+    import pyarrow
+    import pyarrow.parquet
+
+    held = {name: [_cell(row.get(name)) for row in table] for name in columns}
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(held), sink)
+    return sink.getvalue()
