@@ -29,6 +29,7 @@ import numpy as np
 from ..forms import DPLR, KINDS, batch, check
 from ..ground import backend, require
 from ..ground.backend import Array, Complex
+from ..ground.formats import SINGLE
 from ..kernels.softmax import WINDOWED, normalized
 from .channels import on_host
 from .layout import Layout, Target, expect, form_in_names, read, stored
@@ -228,12 +229,18 @@ def _only_diagonal(field: str, array: np.ndarray) -> bool:
     return not np.any(array * (1 - np.eye(array.shape[-1])))
 
 
+def _phase(A: Complex) -> np.ndarray:
+    """The phase; that of -1 is pi, also where single precision rounded pi up: it reads as -pi."""
+    phase = np.angle(A)
+    return np.where(phase < 4 * SINGLE - np.pi, phase + 2 * np.pi, phase)
+
+
 def _written_modes(A: Complex, decay: Decay, form: type) -> dict[str, np.ndarray]:
     """The rates and the frequencies of modes."""
     continuous = KINDS[form].continuous
     with np.errstate(divide="ignore"):
         rate = -(A.real if continuous else np.log(np.abs(A)))
-    frequency = A.imag if continuous else np.angle(A)
+    frequency = A.imag if continuous else _phase(A)
     arrays = {}
     if np.any(rate) or form is not DPLR:
         with np.errstate(divide="ignore", invalid="ignore"):
