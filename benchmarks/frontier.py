@@ -2,8 +2,9 @@
 orders 8 to 256.
 
     python benchmarks/frontier.py [--orders 8 16 32 64 128 256] [--published FOLDER] [--picture
-    FILE.svg] [--wide FILE.svg] [--fresh]
+    FILE.svg] [--wide FILE.svg] [--fresh] [--rows FOLDER]
 
+A study: each perturbation of each order is a row of FOLDER; what is there is not computed again.
 Columns: kappa_2(V) with unit columns; the sum of the condition numbers of the eigenvalues over N;
 |E|_2/|A|_2; the transfer error sup_w |x~(iw) - x^(iw)| as attained and as certified by level sets
 or proved (the state of HiPPO-LegS is at most 1); the abscissa; seconds for the perturbation alone,
@@ -23,12 +24,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.io
 
-from ssmlinalg import forms, hippo, perturb
+from ssmlinalg import forms, hippo, perturb, studies
 from ssmlinalg.matrices import h_infinity
 from ssmlinalg.perturb.least_transfer_error import searched
 
@@ -97,6 +98,30 @@ def measured(order: int, method: str, make: Callable[[], perturb.Diagonalization
     return Point(
         order, method, *figures, found.transfer_error, found.transfer_bound, found.abscissa, seconds
     )
+
+
+def figures(order: int, method: str, fresh: bool) -> dict[str, Any]:
+    """The figures of one point of the study."""
+    found = measured(order, method, methods(order, fresh=fresh)[method])
+    return {name: value for name, value in found._asdict().items() if isinstance(value, float)}
+
+
+def studied(orders: list[int], rows: Path, *, fresh: bool) -> list[Point]:
+    """All perturbations of all orders."""
+    over = {"order": orders, "method": [*methods(8, fresh=fresh)], "fresh": [fresh]}
+    found = studies.sweep(over, figures, rows)
+    for row in found:
+        if row["error"]:
+            print(f"{row['point']}: {row['error']}")
+    good = [row for row in found if row["figures"]]
+    return [
+        Point(
+            row["point"]["order"],
+            row["point"]["method"],
+            *(float(row["figures"][name]) for name in Point._fields[2:]),
+        )
+        for row in good
+    ]
 
 
 def published(folder: Path, order: int) -> Iterator[Point]:
@@ -250,19 +275,18 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--wide", type=Path)
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--rows", type=Path, default=Path(__file__).parent / "results/frontier")
     arguments = parser.parse_args()
     if arguments.wide:
         wide_picture(arguments.wide)
         return
     points: list[Point] = []
+    made = studied(arguments.orders, arguments.rows, fresh=arguments.fresh)
     print(HEAD)
     for order in arguments.orders:
-        made = (
-            measured(order, method, make)
-            for method, make in methods(order, fresh=arguments.fresh).items()
-        )
         files = list(published(arguments.published, order)) if arguments.published else []
-        for point in chain(made, files, *(at_their_own(file) for file in files)):
+        ours = [point for point in made if point.order == order]
+        for point in chain(ours, files, *(at_their_own(file) for file in files)):
             points.append(point)
             print(line(point), flush=True)
     if arguments.picture:

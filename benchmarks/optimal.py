@@ -1,8 +1,9 @@
 """Search again for the perturbations of HiPPO-LegS that the package keeps, and write them.
 
     python benchmarks/optimal.py [--orders 4 6 8 16 ...] [--budgets 4 8 16] [--iterations
-    2000] [--output FILE]
+    2000] [--output FILE] [--rows FOLDER]
 
+A study: each search is a row of FOLDER, and one that is there is not made again.
 Prints a line for each: kappa_2(V) as delivered, the transfer error and its certified bound,
 seconds. A result that OUTPUT already holds is searched on from, by higher norms over frequencies,
 and replaced where the new one is better, so the file only improves; a new one with more real poles,
@@ -15,12 +16,13 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
 import ssmlinalg
-from ssmlinalg import hippo, perturb
+from ssmlinalg import hippo, perturb, studies
 from ssmlinalg.perturb.kept_results import KEPT, packed, unpacked
 from ssmlinalg.perturb.least_transfer_error import certified, searched
 from ssmlinalg.perturb.modal_coordinates import ModalSystem
@@ -39,18 +41,26 @@ def main() -> None:
     parser.add_argument("--budgets", type=float, nargs="+", default=[4.0, 8.0, 16.0])
     parser.add_argument("--iterations", type=int, default=2000)
     parser.add_argument("--output", type=Path, default=Path(str(KEPT)))
+    parser.add_argument("--rows", type=Path, default=Path(__file__).parent / "results/optimal")
     arguments = parser.parse_args()
-    for order in arguments.orders:
-        for budget in arguments.budgets:
-            improve(order, budget, arguments.iterations, arguments.output)
+    over = {
+        "order": arguments.orders,
+        "budget": arguments.budgets,
+        "iterations": [arguments.iterations],
+        "output": [str(arguments.output)],
+    }
+    for row in studies.sweep(over, improved, arguments.rows):
+        print(row["error"] or row["figures"]["said"], flush=True)
+        if row["figures"] and row["figures"]["fields"]:
+            keep(row["figures"]["name"], row["figures"]["fields"], arguments.output)
 
 
-def improve(order: int, budget: float, iterations: int, output: Path) -> None:
-    """Search for one result, on from what is kept of it too, and keep the best."""
+def improved(order: int, budget: float, iterations: int, output: str) -> dict[str, Any]:
+    """Search for one result, on from what is kept of it too; its fields if it is better."""
     legs = hippo.legs(order)
     start = time.perf_counter()
     found = [searched(legs, conditioning=budget, iterations=iterations)]
-    kept = load_file(output) if output.exists() else {}
+    kept = load_file(output) if Path(output).exists() else {}
     name = f"{order}/{budget:g}"
     before = None
     if f"{name}/Lambda" in kept:
@@ -69,17 +79,22 @@ def improve(order: int, budget: float, iterations: int, output: Path) -> None:
     error = f"error {best.transfer_error:.5f} <= {best.transfer_bound:.5f}"
     remark = "" if better else ", not better"
     figures = f"kappa {best.condition:.6f} {error} in {seconds:.1f} s{remark}"
-    print(f"N {order} K {budget:g}: {figures}", flush=True)
-    if better:
-        fields = packed(ModalSystem(best.Lambda, best.V, best.B))
-        for field, array in fields.items():
-            kept[f"{name}/{field}"] = np.ascontiguousarray(array)
-        made = {
-            "made by": "benchmarks/optimal.py",
-            "ssmlinalg": ssmlinalg.__version__,
-            "of": "hippo.legs",
-        }
-        save_file(kept, output, metadata=made)
+    fields = packed(ModalSystem(best.Lambda, best.V, best.B)) if better else {}
+    held = {field: np.asarray(array).tolist() for field, array in fields.items()}
+    return {"name": name, "said": f"N {order} K {budget:g}: {figures}", "fields": held}
+
+
+def keep(name: str, fields: dict[str, Any], output: Path) -> None:
+    """Put a result among those that are kept."""
+    kept = load_file(output) if output.exists() else {}
+    for field, values in fields.items():
+        kept[f"{name}/{field}"] = np.array(values)
+    made = {
+        "made by": "benchmarks/optimal.py",
+        "ssmlinalg": ssmlinalg.__version__,
+        "of": "hippo.legs",
+    }
+    save_file(kept, output, metadata=made)
 
 
 def real_poles(found: perturb.Diagonalization) -> int:

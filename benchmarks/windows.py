@@ -3,6 +3,7 @@
 
     python benchmarks/windows.py [FIGURE]
 
+A study: each order is a row of benchmarks/results/windows, and what is there is not computed again.
 For each order every tau from 1e-6 to 1 at which two eigenvalues of A + tau P P^T coincide (an
 exceptional point), and the window around it where kappa(V) > c. With a_n = P_n^2 the eigenvalues
 -1/2 + z solve Phi(z) = -c, where Phi(z) is the product of (z - a_n)/(z + a_n), and double ones are
@@ -19,7 +20,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 
@@ -29,7 +30,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import digamma, gamma
 
-from ssmlinalg import decompose, hippo
+from ssmlinalg import decompose, hippo, studies
 
 EPS = float(np.finfo(np.float64).eps)
 ORDERS = (*range(2, 65), 80, 96, 128, 129, 192, 256, 257, 384, 512)
@@ -179,6 +180,23 @@ def windows(order: int) -> list[Window]:
     ]
 
 
+def figures(order: int) -> dict[str, Any]:
+    """The windows of one order, as a point of the study."""
+    return {"windows": windows(order)}
+
+
+def studied() -> dict[int, list[Window]]:
+    """The windows of all orders."""
+    found = studies.sweep({"order": ORDERS}, figures, Path(__file__).parent / "results/windows")
+    return {
+        row["point"]["order"]: [
+            Window(low, [(c, k) for c, k in met], high)
+            for low, met, high in row["figures"]["windows"]
+        ]
+        for row in found
+    }
+
+
 def draw(found: dict[int, list[Window]], path: Path) -> None:
     """Windows as bars, exceptional points as dots, the law for the first and second as lines."""
     figure, axes = plt.subplots(figsize=(9, 4.6), layout="constrained")
@@ -224,7 +242,7 @@ def main(path: Path) -> None:
     """Print the table and draw the picture."""
     print("| N | window of tau | exceptional points: k, tau | c | law | width in log c |")
     print("|---|---|---|---|---|---|")
-    found = {order: windows(order) for order in ORDERS}
+    found = studied()
     for order, bars in found.items():
         for low, met, high in bars:
             points = "; ".join(f"{k}, {to_tau(c):.5g}" for c, k in met)
