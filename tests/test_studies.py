@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -258,6 +260,22 @@ def test_a_study_that_is_wrong_is_refused_in_a_sentence(
     assert main(["sweep", str(file), "-o", str(tmp_path / "out")]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_command_keeps_its_rows_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(STUDY.replace("[8, 16]", f"{[*range(8, 200)]}"))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ssmlinalg", "sweep", str(file), "-o", str(out)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not list(out.rglob("*.json")):
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C in a terminal does: to the workers as well
+    said = running.communicate(timeout=60)[1]
+    assert (running.returncode, said.count("interrupted")) == (130, 1), said
+    assert "Traceback" not in said
+    assert all(row["error"] is None for row in studies.rows(out))
+    assert [path for path in out.rglob("*") if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("shard", [(0, 2), (3, 2), (1, 0)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,7 +68,7 @@ def sweep(
                 shard=part,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
-    endings = [".csv", *([".parquet"] if _has_pyarrow() else [])]
+    endings = [".csv", *([".parquet"] if importlib.util.find_spec("pyarrow") else [])]
     tables = [output / f"table{ending}" for ending in endings]
     for table in tables:
         ssmlinalg.studies.write_table(rows, table, force=True)
@@ -96,16 +97,14 @@ def _executor(scheduler: str | None) -> Iterator[Any]:
     if scheduler is None:
         yield None
         return
+    if not importlib.util.find_spec("distributed"):
+        rule = "`--scheduler` must have dask[distributed] to reach it"
+        remedy = "Run pip install 'ssmlinalg[sweep]', or leave it out."
+        raise ImportError(f"{rule}; it is not installed. {remedy}")
     from dask.distributed import Client
 
     with Client(scheduler) as client:
         yield client
-
-
-def _has_pyarrow() -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec("pyarrow") is not None
 
 
 def _print(rows: list[dict[str, Any]], tables: list[Path]) -> None:

@@ -54,6 +54,9 @@ def read_study(path: str | os.PathLike[str]) -> Study:
         {'init': ['ptd'], 'order': [8, 16]}
     """
     path = require.path("path", path)
+    if not path.is_file():
+        rule = "a study must be a file of TOML"
+        raise FileNotFoundError(f"{rule}; got {path}, which is none. Correct the path.")
     text = path.read_text(encoding="utf-8")
     try:
         held = tomllib.loads(text)

@@ -63,6 +63,7 @@ def sweep(
         The rows of this shard in the order of its points, as `rows` has them.
 
     Raises:
+        NotADirectoryError: where `out` is a file.
         TypeError: for what is no mapping of lists, and a function that cannot be imported.
         ValueError: for empty lists, unknown figures, and a shard out of range.
 
@@ -85,6 +86,8 @@ def sweep(
     chosen = points(over)[i - 1 :: n]
     measure = _importable(measure) if callable(measure) else checked_measure(measure)
     folder = require.path("out", out)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"`out` must be a folder; got {folder}, a file. Name another.")
     named = [(key(point, measure), point) for point in chosen]
     missing = [task for task in dict(named).items() if read_row(folder, task[0]) is None]
     done = len(named) - len(missing)
