@@ -150,11 +150,45 @@ def _gate(name: str, found: Mapping[str, np.ndarray], count: int) -> np.ndarray:
     return np.exp(-np.logaddexp(0, -bias.ravel()))
 
 
-def _to_transformers(form: Recurrence) -> dict[str, np.ndarray]:
+def to_transformers(form: Recurrence) -> dict[str, np.ndarray]:
+    """The arrays of the layer under the names of transformers.
+
+    Args:
+        form: what `to` takes.
+
+    Returns:
+        The arrays of the table above that are written, float32.
+
+    Raises:
+        TypeError: for other forms.
+        ValueError: for values that `to` refuses.
+
+    Example:
+        >>> from ssmlinalg import rg_lru_init
+        >>> to_transformers(rg_lru_init(channels=3))["recurrent_param"].shape
+        (3,)
+    """
     return {_NAMES[name]: array for name, array in to(form).items()}
 
 
-def _back_transformers(arrays: Mapping[str, Array]) -> Recurrence:
+def back_transformers(arrays: Mapping[str, Array]) -> Recurrence:
+    """The recurrence of the layer of transformers at rest.
+
+    Args:
+        arrays: those of the table above, of any library. The weights are checked and not read.
+
+    Returns:
+        The recurrence in float64.
+
+    Raises:
+        TypeError: for what is no dense array.
+        ValueError: for other names, types or shapes, and for values that are not finite.
+
+    Example:
+        >>> from ssmlinalg import rg_lru_init
+        >>> back_transformers(to_transformers(rg_lru_init(channels=3))).A.shape
+        (3, 1)
+    """
     read(arrays, _LAYOUT_TRANSFORMERS, optional=tuple(_NAMES[name] for name in _UNREAD))
     return back({name: arrays[there] for name, there in _NAMES.items() if there in arrays})
 
@@ -177,8 +211,8 @@ TARGET = Target(
 )
 TARGET_TRANSFORMERS = TARGET._replace(
     about="the RG-LRU of RecurrentGemma in transformers, at rest",
-    to=_to_transformers,
-    back=_back_transformers,
+    to=to_transformers,
+    back=back_transformers,
     layout=_LAYOUT_TRANSFORMERS,
     training={_NAMES[name]: rule for name, rule in TRAINING.items()},
     optional=tuple(_NAMES[name] for name in _UNREAD),

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from operator import itemgetter
 
 import numpy as np
@@ -83,12 +82,11 @@ DECLARED = {"A": uniform(itemgetter("A_diag"), _SOURCE, low=0.0, width=1.0)} | _
 DECLARED_DAMPED = {"|z|^2": uniform(_squared_modulus, _SOURCE, low=0.81, width=0.19)} | _PORTS
 
 
-def to(form: MIMORecurrence, scheme: str) -> dict[str, np.ndarray]:
-    """The arrays of the layer, of a recurrence of oscillators.
+def to(form: MIMORecurrence) -> dict[str, np.ndarray]:
+    """The arrays of the layer "linoss", of a recurrence of oscillators.
 
     Args:
-        form: as `linoss_init` or `d_linoss_init` make it, or with real B and C on every oscillator.
-        scheme: "im", "imex" or "damped".
+        form: as `linoss_init` makes it, or with real B and C on every oscillator.
 
     Returns:
         The arrays of the table above, float32.
@@ -100,10 +98,58 @@ def to(form: MIMORecurrence, scheme: str) -> dict[str, np.ndarray]:
 
     Example:
         >>> from ssmlinalg import linoss_init
-        >>> arrays = to(linoss_init(4, channels=2), "im")
-        >>> {name: array.shape for name, array in arrays.items()}
-        {'A_diag': (4,), 'B': (4, 2, 2), 'C': (2, 4, 2), 'D': (2,), 'steps': (4,)}
+        >>> to(linoss_init(4, channels=2))["C"].shape
+        (2, 4, 2)
     """
+    return _arrays(form, "im")
+
+
+def to_imex(form: MIMORecurrence) -> dict[str, np.ndarray]:
+    """The arrays of the layer "linoss-imex", of a recurrence of oscillators.
+
+    Args:
+        form: as `linoss_init` makes it, or with real B and C on every oscillator.
+
+    Returns:
+        The arrays of the table above, float32.
+
+    Raises:
+        TypeError: for other forms.
+        ValueError: for modes that the scheme does not have, for outputs that do not start as an
+            oscillator at rest does, for leading axes, and for numbers beyond float32.
+
+    Example:
+        >>> from ssmlinalg import linoss_init
+        >>> to_imex(linoss_init(4, channels=2, scheme="imex"))["C"].shape
+        (2, 4, 2)
+    """
+    return _arrays(form, "imex")
+
+
+def to_damped(form: MIMORecurrence) -> dict[str, np.ndarray]:
+    """The arrays of the layer "d-linoss", of a recurrence of oscillators.
+
+    Args:
+        form: as `d_linoss_init` makes it, or with real B and C on every oscillator.
+
+    Returns:
+        The arrays of the table above, float32.
+
+    Raises:
+        TypeError: for other forms.
+        ValueError: for modes that the scheme does not have, for outputs that do not start as an
+            oscillator at rest does, for leading axes, and for numbers beyond float32.
+
+    Example:
+        >>> from ssmlinalg import d_linoss_init
+        >>> to_damped(d_linoss_init(4, channels=2))["C"].shape
+        (2, 4, 2)
+    """
+    return _arrays(form, "damped")
+
+
+def _arrays(form: MIMORecurrence, scheme: str) -> dict[str, np.ndarray]:
+    """The arrays of the layer of a scheme."""
     target = {"im": "linoss", "imex": "linoss-imex", "damped": "d-linoss"}[scheme]
     expect(form, TAKES, target, "Start from linoss_init or d_linoss_init.")
     A, B, C, D = square(form)
@@ -159,12 +205,11 @@ def _refuse(rule: str, wrong: np.ndarray, A: Complex) -> None:
         raise ValueError(f"{rule}; got {A[where]:.6g} at index {where}. {remedy}")
 
 
-def back(arrays: Mapping[str, Array], scheme: str) -> MIMORecurrence:
-    """The recurrence that the layer computes.
+def back(arrays: Mapping[str, Array]) -> MIMORecurrence:
+    """The recurrence that the layer "linoss" computes.
 
     Args:
         arrays: those of the table above, of any library.
-        scheme: "im", "imex" or "damped".
 
     Returns:
         The recurrence in float64.
@@ -176,9 +221,58 @@ def back(arrays: Mapping[str, Array], scheme: str) -> MIMORecurrence:
 
     Example:
         >>> from ssmlinalg import linoss_init
-        >>> back(to(linoss_init(4, channels=2), "im"), "im").A.shape
+        >>> back(to(linoss_init(4))).A.shape
         (8,)
     """
+    return _recurrence(arrays, "im")
+
+
+def back_imex(arrays: Mapping[str, Array]) -> MIMORecurrence:
+    """The recurrence that the layer "linoss-imex" computes.
+
+    Args:
+        arrays: those of the table above, of any library.
+
+    Returns:
+        The recurrence in float64.
+
+    Raises:
+        TypeError: for what is no dense array.
+        ValueError: for other names, types or shapes, for values that are not finite, and for
+            oscillators without two different complex modes.
+
+    Example:
+        >>> from ssmlinalg import linoss_init
+        >>> back_imex(to_imex(linoss_init(4, scheme="imex"))).A.shape
+        (8,)
+    """
+    return _recurrence(arrays, "imex")
+
+
+def back_damped(arrays: Mapping[str, Array]) -> MIMORecurrence:
+    """The recurrence that the layer "d-linoss" computes.
+
+    Args:
+        arrays: those of the table above, of any library.
+
+    Returns:
+        The recurrence in float64.
+
+    Raises:
+        TypeError: for what is no dense array.
+        ValueError: for other names, types or shapes, for values that are not finite, and for
+            oscillators without two different complex modes.
+
+    Example:
+        >>> from ssmlinalg import d_linoss_init
+        >>> back_damped(to_damped(d_linoss_init(4))).A.shape
+        (8,)
+    """
+    return _recurrence(arrays, "damped")
+
+
+def _recurrence(arrays: Mapping[str, Array], scheme: str) -> MIMORecurrence:
+    """The recurrence of the layer of a scheme."""
     held = read(arrays, LAYOUT_DAMPED if scheme == "damped" else LAYOUT)
     step = np.exp(-np.logaddexp(0, -held["steps"]))
     A = np.maximum(0, held["A_diag"])
@@ -201,8 +295,8 @@ def back(arrays: Mapping[str, Array], scheme: str) -> MIMORecurrence:
 _MOVED = "the step into A and C: the layer has steps = 1/4, and the gain of an oscillator out of C"
 TARGET = Target(
     about="LinOSSSequenceMixer of discretax, discretization IM without damping",
-    to=partial(to, scheme="im"),
-    back=partial(back, scheme="im"),
+    to=to,
+    back=back,
     layout=LAYOUT,
     takes=TAKES,
     rule=None,
@@ -212,15 +306,15 @@ TARGET = Target(
 )
 TARGET_IMEX = TARGET._replace(
     about="LinOSSSequenceMixer of discretax, discretization IMEX without damping",
-    to=partial(to, scheme="imex"),
-    back=partial(back, scheme="imex"),
+    to=to_imex,
+    back=back_imex,
     lossless=True,
     declared={name: _PORTS[name] for name in ("sqrt(H) B", "D")},
 )
 TARGET_DAMPED = TARGET._replace(
     about="LinOSSSequenceMixer of discretax, discretization IMEX with damping",
-    to=partial(to, scheme="damped"),
-    back=partial(back, scheme="damped"),
+    to=to_damped,
+    back=back_damped,
     layout=LAYOUT_DAMPED,
     training=TRAINING_DAMPED,
     declared=DECLARED_DAMPED,

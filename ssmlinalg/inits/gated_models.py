@@ -6,6 +6,7 @@ import numpy as np
 
 from ..forms import Paired, Recurrence
 from ..ground import require
+from .memory_door import in_memory
 from .random_parameters import STEP, Step, draw, stream
 from .s4d_models import LEAST_MAMBA_STEP
 
@@ -14,6 +15,7 @@ _RADII = (0.9, 0.999)  # of RG-LRU, at an open gate
 _GATE = 0.5  # the sigmoid of 0
 
 
+@in_memory
 def mamba2_init(
     order: int = 1,
     *,
@@ -59,6 +61,7 @@ def mamba2_init(
     return Paired(A, one / 2, one / order, np.ones(drawn.shape), steps)
 
 
+@in_memory
 def rg_lru_init(
     order: int = 1,
     *,

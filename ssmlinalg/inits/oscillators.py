@@ -32,6 +32,7 @@ import numpy as np
 from ..forms import MIMORecurrence
 from ..ground import require
 from ..ground.backend import Complex, Real
+from .memory_door import in_memory
 from .random_parameters import refuse_edge, width_of
 
 SCHEMES = ("im", "imex", "damped")
@@ -118,6 +119,7 @@ def oscillating(found: Oscillators, B: Complex, C: Complex, D: Real) -> MIMORecu
     )
 
 
+@in_memory
 def linoss_init(
     order: int,
     *,
@@ -166,6 +168,7 @@ def linoss_init(
     return oscillating(found, *_ports(rng, order, width))
 
 
+@in_memory
 def d_linoss_init(
     order: int,
     *,

@@ -20,6 +20,7 @@ picture                                     of
 `spectrum`, `response`, `deviation`         a perturbation
 `frontier`, `robustness`                    many initializations
 `impulse`, `gain`, `modes`                  any model
+`steps`                                     the steps that suit a data set
 ==========================================  =================================
 
 One colour for each system throughout: grey is HiPPO, orange is S4D (the normal part with half the
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .repeated_findings import findings
     from .shared_script import Shared, shared
     from .shrinking_page import shrinking
+    from .step_pictures import steps
     from .study_page import study
     from .time_table import timetable
     from .verification_page import verification
@@ -73,6 +75,7 @@ __all__ = [
     "shared",
     "shrinking",
     "spectrum",
+    "steps",
     "study",
     "timetable",
     "verification",
@@ -90,6 +93,7 @@ _FILES = {
     "repeated_findings": "findings",
     "shared_script": "Shared shared",
     "shrinking_page": "shrinking",
+    "step_pictures": "steps",
     "study_page": "study",
     "time_table": "timetable",
     "verification_page": "verification",
