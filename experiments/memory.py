@@ -482,10 +482,10 @@ def picture_of_measures(path: Path) -> None:
     for axes, name in zip(panels.flat, names, strict=False):
         one = seen(name, FUNCTION_ORDER)
         weight = one.weight / one.weight.max()
-        lags = one.lags[::8]
-        axes.fill_between(lags, -1.4, -1.4 + weight[::8], color=pictures.colours.GRID)
-        axes.plot(lags, one.signal[::8], color=pictures.colours.HIPPO, linewidth=1.6)
-        axes.plot(lags, one.rebuilt[::8], color=pictures.colours.PTD, linewidth=1)
+        lags = one.lags[::20]
+        axes.fill_between(lags, -1.4, -1.4 + weight[::20], color=pictures.colours.GRID)
+        axes.plot(lags, one.signal[::20], color=pictures.colours.HIPPO, linewidth=1.6)
+        axes.plot(lags, one.rebuilt[::20], color=pictures.colours.PTD, linewidth=1)
         pictures.dress(axes, title=f"{name}: {one.error:.3f}", ylim=(-1.5, 2), xlim=(0, 4))
     for axes in panels.flat[len(names) :]:
         axes.set_axis_off()

@@ -8,8 +8,8 @@ less the squared error over the variance of what was wanted, on samples that wer
 for the two tasks of classes the accuracy, beside the share of the commonest class. The rate of each
 model is the best of three by two of the tasks, on samples and a seed of their own.
 
---quick: L = 64, 3 seeds, about 25 minutes of one core. Full: L = 256, width 64, four times as many
-steps, 3 seeds. The long task of the paper, a shift of 0.5M samples, is `long_shift.py`.
+--quick: L = 64, 3 seeds, about 20 minutes of one core. Full: L = 256, width 64, ten times as many
+steps, 3 seeds: hours. The long task of the paper, a shift of 0.5M samples, is `long_shift.py`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from training import Recipe, outputs, schedule
 
 STUDY = "tasks"
 MODELS = ("dlr", "s4d-lin", "ptd", "s5", "lstm", "attention")
+LARGE = ("s4d-lin (N = L)", "ptd (N = L)")  # with the order of DLR, for tasks that it does
+DONE_BY_DLR = ("shift", "reverse", "masked-select-fixed", "solve-fixed")
 RATES = (3e-3, 1e-2, 3e-2)
 CHOSEN_BY = ("shift", "sort")
 SEED_OF_CHOICE = 1000
@@ -67,7 +69,8 @@ def shape(task: str, model: str, size: Size) -> Shape:
     """The network for a task: one block, or two of both directions for the paths."""
     length = wide(task, sized(task, size.length))
     options: dict[str, Any] = {}
-    order = size.order
+    model, large, _ = model.partition(" (")
+    order = length if large else size.order
     if model == "dlr":  # published: as many modes as samples, a discrete Fourier basis
         order = length
         options["step"] = 1e-5
@@ -216,11 +219,18 @@ def points(options: argparse.Namespace) -> list[Point]:
     size = SIZES[options.form]
     chosen = rates(options)
     smoke = options.form == "smoke"
-    return [
+    seeds = range(size.seeds)
+    found = [
         point(task, model, seed, chosen[model], size)
-        for seed in range(size.seeds)
+        for seed in seeds
         for task in TASKS
         for model in (("dlr", "lstm") if smoke and task != "shift" else MODELS)
+    ]
+    return found + [
+        point(task, model, seed, chosen[model.partition(" (")[0]], size)
+        for seed in seeds
+        for task in DONE_BY_DLR[: 1 if smoke else None]
+        for model in LARGE
     ]
 
 
@@ -241,8 +251,12 @@ def report(found: list[Record]) -> None:
         name = f"{task} (commonest {100 * common:.0f})" if common else task
         rows.append([name, *(spread(scores(found, task, model)) for model in MODELS)])
     table(("task", *MODELS), rows)
+    rows = [
+        [task, *(spread(scores(found, task, model)) for model in LARGE)] for task in DONE_BY_DLR
+    ]
+    table(("task", *LARGE), rows)
     rows = []
-    for model in MODELS:
+    for model in (*MODELS, *LARGE):
         same = matching(found, model=model)
         if same:
             counts = [one["result"]["parameters"] for one in same]
