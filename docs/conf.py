@@ -115,9 +115,7 @@ def listed(entries, header):
 
 
 def link(thing):
-    """A link to where a function or a class is documented; of a private one its module."""
-    if thing.__qualname__.startswith("_"):
-        return f"``{thing.__module__}``"
+    """A link to where a function or a class is documented."""
     role = "class" if isinstance(thing, type) else "func"
     return f":py:{role}:`~{thing.__module__}.{thing.__qualname__}`"
 
@@ -165,7 +163,6 @@ class Catalogue(Directive):
         rows = []
         for name, entry in getattr(importlib.import_module(room), table).items():
             place = entry.to if hasattr(entry, "about") else entry
-            place = getattr(place, "func", place)  # of a function with one argument given
             about = entry.about if hasattr(entry, "about") else entry.__doc__ or ""
             rows.append((f"``{name}``", link(place), escaped(about.strip().partition("\n")[0])))
         return parsed(self, listed(rows, ("name", "object", "purpose")))
