@@ -26,7 +26,7 @@ import pytest
 import torch
 
 import ssmlinalg
-from ssmlinalg import comparison, export, forms, hippo, inits, perturb, verification
+from ssmlinalg import comparison, export, forms, hippo, inits, matrices, perturb, verification
 
 SENTENCE = re.compile(r"[^\n]+; got [^\n]+\. [A-Z0-9-][^\n]*[.?]")
 SECONDS = 20
@@ -85,6 +85,16 @@ def found() -> perturb.Diagonalization:
 @cache
 def layer() -> dict[str, np.ndarray]:
     return export.TARGETS["s4d"].to(inits.s4d_lin_init(4, channels=2))
+
+
+@cache
+def spectra() -> matrices.Pseudospectrum:
+    return matrices.pseudospectrum(A, points=4)
+
+
+@cache
+def profiled() -> matrices.Profile:
+    return matrices.profile(A, points=4)
 
 
 RIGHT: dict[str, Callable[[], Any]] = {
@@ -200,6 +210,8 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
         "first": lambda: (A, np.ones(2), np.ones(2)),
         "second": lambda: (A, np.ones(2), np.zeros(2)),
     },
+    "matrices.flow_norms": {"until": lambda: 1.0, "steps": lambda: 4},
+    "matrices.profile": {"points": lambda: 4},
     "matrices.numerical_range": {"points": lambda: 4},
     "matrices.pseudospectral_abscissa": {"eps": lambda: 0.1},
     "matrices.pseudospectrum": {"x": lambda: np.array([0.0, 1.0]), "y": lambda: np.array([1.0])},
@@ -215,6 +227,7 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "perturb.fractional_power_bound": {"p": lambda: 0.5},
     "perturb.power_bound": {"k": lambda: 2},
     "perturb.resolvent_bound": {"z": lambda: 1j},
+    "perturb.buying_curves": {"system": lambda: A},
     "perturb.error_floor": {"conditioning": lambda: 8.0},
     "perturb.kept": {},
     "perturb.minimize": {"iterations": lambda: 2},
@@ -233,6 +246,13 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "reduce.h2": {"order": lambda: 1},
     "reduce.hankel": {"order": lambda: 1},
     "reduce.modal": {"order": lambda: 1},
+    "report.bought": {"curves": lambda: perturb.buying_curves(A)},
+    "report.diagonalized_matrix": {"before": spectra, "after": spectra},
+    "report.eigenvalue_conditions": {"found": profiled},
+    "report.figures_of": {"found": profiled},
+    "report.matrix": {"found": profiled, "curves": list},
+    "report.pseudospectra": {"found": profiled},
+    "report.transient": {"found": profiled},
     "report.findings": {"found": list},
     "report.shared": {"page": lambda: report().comparison(rows(), title="a title")},
     "report.audit": {"found": lambda: importlib.import_module("ssmlinalg.audit").audit(layer())},

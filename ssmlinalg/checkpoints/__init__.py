@@ -18,6 +18,7 @@ PyTorch (.pt, .pth, .bin)    zip files of plain tensors in dicts, by torch.load 
                              alone "array"; all other values are left out
 MATLAB (.mat)                version 5, as `save` writes it but for -v7.3; metadata as `write`
                              keeps them
+Matrix Market (.mtx)         one matrix, sparse or dense, named "array"; read, it is dense
 ===========================  ===============================================================
 
 An entry that is no array of plain numbers (objects, text, records, cells, sparse matrices, types of
@@ -39,7 +40,7 @@ import numpy as np
 
 from ..ground import require
 from ..ground.files import refuse_existing, write_atomically
-from . import index, mat, npz, safetensors
+from . import index, mat, matrix_market, npz, safetensors
 from .entry import AGAIN, Checkpoint, Entry, File, check_regular
 
 __all__ = ["SUFFIXES", "Checkpoint", "Entry", "config", "read", "write"]
@@ -61,6 +62,7 @@ _KINDS = {
     ".bin": "PyTorch",
     ".json": "index",
     ".mat": "MATLAB 5",
+    ".mtx": "Matrix Market",
 }
 
 # The first bytes of a file, and where they begin.
@@ -241,6 +243,8 @@ def _single(path: Path) -> Checkpoint:
         return npz.read_array(path)
     if head[124:128] in _MATLAB:
         return mat.read(path)
+    if head.startswith(matrix_market.BANNER):
+        return matrix_market.read(path)
     raise ValueError(_foreign(path, head))
 
 

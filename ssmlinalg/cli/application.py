@@ -17,10 +17,12 @@ from .audit_command import audit
 from .claims_command import claims
 from .compare_command import compare
 from .convert_command import convert
+from .diagonalize_command import diagonalize
 from .doctor_command import doctor
 from .fit_command import fit
 from .init_command import init
 from .list_command import list_
+from .matrix_command import matrix
 from .options import StepCommand, with_groups
 from .printing import PROGRESS
 from .reduce_command import reduce
@@ -140,5 +142,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reduce": reduce,
     "fit": fit,
     "sweep": sweep,
+    "matrix": matrix,
+    "diagonalize": diagonalize,
     "doctor": doctor,
 }

@@ -82,6 +82,20 @@ Init = Annotated[
 ]
 
 
+MatrixFile = Annotated[
+    Path,
+    typer.Argument(
+        help="A file that holds a square matrix: .npy, .npz, .mat, .mtx, .safetensors, a PyTorch"
+        " state dict.",
+        show_default=False,
+    ),
+]
+MatrixKey = Annotated[
+    str | None,
+    typer.Option(help="The name of the matrix in the file; unset: the one square matrix there."),
+]
+
+
 class ModelOptions(NamedTuple):
     """The options of initializations; each initialization refuses those that it does not take."""
 
@@ -168,7 +182,9 @@ class Outputs(NamedTuple):
     figure: Annotated[
         Path | None,
         typer.Option(
-            help="Pictures for papers, .svg, .pdf or .png; x.svg makes x-kernels.svg and so on."
+            "--figure",
+            "--svg",
+            help="Pictures for papers, .svg, .pdf or .png; x.svg makes x-kernels.svg and so on.",
         ),
     ] = None
     force: Force = False

@@ -9,6 +9,7 @@ how far from normal              `departure`, `numerical_abscissa`, `numerical_r
 where a perturbation moves them  `pseudospectrum`, `window`, `pseudospectral_abscissa`
 how large before it decays       `kreiss`, `transient_growth`
 how large, how far apart         `hinf`, `hinf_distance`; `proved_below`
+all of a matrix at once          `profile`; `flow_norms`
 ===============================  ================================================================
 
 A matrix may be a NumPy array, an array of any other library on any device, or a nested list, of
@@ -20,6 +21,7 @@ from .eigen import Condeig, condeig, condition, condition_numbers, scaled_condit
 from .enclosures import Enclosure, discs, enclose, proved_abscissa, proved_below
 from .growth import kreiss, transient_growth
 from .h_infinity import hinf, hinf_distance
+from .matrix_profile import EpsilonAbscissa, Profile, flow_norms, profile
 from .nonnormality import Departure, NumericalRange, departure, numerical_abscissa, numerical_range
 from .pseudospectra import Pseudospectrum, pseudospectral_abscissa, pseudospectrum, window
 
@@ -28,7 +30,9 @@ __all__ = [
     "Condeig",
     "Departure",
     "Enclosure",
+    "EpsilonAbscissa",
     "NumericalRange",
+    "Profile",
     "Pseudospectrum",
     "condeig",
     "condition",
@@ -36,11 +40,13 @@ __all__ = [
     "departure",
     "discs",
     "enclose",
+    "flow_norms",
     "hinf",
     "hinf_distance",
     "kreiss",
     "numerical_abscissa",
     "numerical_range",
+    "profile",
     "proved_abscissa",
     "proved_below",
     "pseudospectral_abscissa",

@@ -19,6 +19,8 @@ method              of                what it is
 `complex_gaussian`  any matrix        random, complex
 ==================  ================  ==========================================================
 
+`buying_curves` has kappa(V) against |E| for those that take any matrix.
+
 Any function of A + E is then one product, `Diagonalization.apply`. How far exponentials, resolvents
 and powers are from those of A is bounded by `exponential_bound`, `resolvent_bound`, `power_bound`
 and `fractional_power_bound`.
@@ -28,6 +30,7 @@ import inspect
 from collections.abc import Callable
 
 from ..ground import require
+from .bought_conditioning import BuyingCurve, buying_curves
 from .columns import column, last_column
 from .diagonalization import Diagonalization, Factors
 from .function_bounds import (
@@ -47,11 +50,13 @@ from .random_matrices import complex_gaussian, gaussian
 
 __all__ = [
     "PERTURBATIONS",
+    "BuyingCurve",
     "Diagonalization",
     "Factors",
     "FunctionBound",
     "Lossless",
     "ProvedLaw",
+    "buying_curves",
     "column",
     "complex_gaussian",
     "error_floor",

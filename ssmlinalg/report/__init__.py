@@ -1,14 +1,16 @@
 """Results on one page to look at before reading: self-contained HTML that opens anywhere, offline.
 
-================  ===========================================================
-page              shows
-================  ===========================================================
-`ptd`             the certificate of one perturbed-then-diagonalized model
-`comparison`      all initializations of one order side by side
-`verification`    a model against the laws that every model keeps
-`audit`           the layers of a checkpoint and their faults
-`shrinking`       the layers of a checkpoint with fewer modes
-================  ===========================================================
+======================  =====================================================
+page                    shows
+======================  =====================================================
+`ptd`                   the certificate of one perturbed-then-diagonalized model
+`comparison`            all initializations of one order side by side
+`verification`          a model against the laws that every model keeps
+`audit`                 the layers of a checkpoint and their faults
+`shrinking`             the layers of a checkpoint with fewer modes
+`matrix`                a matrix of any origin
+`diagonalized_matrix`   the same, perturbed and diagonalized
+======================  =====================================================
 
 All return the text of a page with plotly.js inside; `shared` takes it out, for folders of pages.
 The pictures are plotly figures, made by functions of their own for notebooks; `images` makes SVG,
@@ -21,6 +23,8 @@ picture                                     of
 `frontier`, `robustness`                    many initializations
 `impulse`, `gain`, `modes`                  any model
 `steps`                                     the steps that suit a data set
+`pseudospectra`, `transient`,               a matrix
+`eigenvalue_conditions`, `bought`
 ==========================================  =================================
 
 One colour for each system throughout: grey is HiPPO, orange is S4D (the normal part with half the
@@ -41,6 +45,15 @@ if TYPE_CHECKING:
     from .comparison_pictures import frontier, robustness
     from .figure_meanings import MEANINGS
     from .image_files import FORMATS, images
+    from .matrix_page import (
+        bought,
+        diagonalized_matrix,
+        eigenvalue_conditions,
+        figures_of,
+        matrix,
+        pseudospectra,
+        transient,
+    )
     from .model_pictures import gain, impulse, modes
     from .perturbation_pictures import Curves, curves, deviation, response, spectrum
     from .repeated_findings import findings
@@ -60,15 +73,21 @@ __all__ = [
     "Curves",
     "Shared",
     "audit",
+    "bought",
     "comparison",
     "curves",
     "deviation",
+    "diagonalized_matrix",
+    "eigenvalue_conditions",
+    "figures_of",
     "findings",
     "frontier",
     "gain",
     "images",
     "impulse",
+    "matrix",
     "modes",
+    "pseudospectra",
     "ptd",
     "response",
     "robustness",
@@ -78,6 +97,7 @@ __all__ = [
     "steps",
     "study",
     "timetable",
+    "transient",
     "verification",
 ]
 _FILES = {
@@ -88,6 +108,9 @@ _FILES = {
     "comparison_pictures": "frontier robustness",
     "figure_meanings": "MEANINGS",
     "image_files": "FORMATS images",
+    "matrix_page": (
+        "bought diagonalized_matrix eigenvalue_conditions figures_of matrix pseudospectra transient"
+    ),
     "model_pictures": "gain impulse modes",
     "perturbation_pictures": "Curves curves deviation response spectrum",
     "repeated_findings": "findings",
