@@ -26,6 +26,7 @@ from . import (
     s5,
     s5_pytorch,
     statespace,
+    striped_hyena,
 )
 from .layout import Target
 from .published import FIXED, Rates
@@ -54,6 +55,7 @@ TARGETS: dict[str, Target] = {
     "linoss": linoss.TARGET,
     "linoss-imex": linoss.TARGET_IMEX,
     "d-linoss": linoss.TARGET_DAMPED,
+    "striped-hyena": striped_hyena.TARGET,
     "keras-lmu": lmu.TARGET,
     "statespace": statespace.TARGET,
     "real": real.TARGET,
