@@ -56,6 +56,7 @@ TARGETS: dict[str, Target] = {
     "linoss-imex": linoss.TARGET_IMEX,
     "d-linoss": linoss.TARGET_DAMPED,
     "striped-hyena": striped_hyena.TARGET,
+    "evo2": striped_hyena.TARGET_EVO2,
     "keras-lmu": lmu.TARGET,
     "statespace": statespace.TARGET,
     "real": real.TARGET,
