@@ -47,13 +47,30 @@ MODELS: dict[str, Any] = {
     "dss": lambda: trained(inits.dss_init(16, channels=2, step=0.1)),
     "dlr": lambda: trained(inits.dlr_init(16, channels=2)),
     "minimal-lru": lambda: trained(inits.lru_init(16, channels=2)),
+    "striped-hyena": lambda: trained(inits.dlr_init(16, channels=2)),
     "statespace": lambda: inits.ptd_init(12),
     "real": lambda: discretize.discretize(paired(), rule="zoh"),
     "ssm": paired,
     "plain": paired,
 }
-# No model of theirs has another order, or their channels do not share one.
-FIXED = ("mamba", "falcon-mamba", "jamba", "mamba2", "ptd-mat", "keras-lmu", "dss-softmax")
+# No model of theirs has another order, or their channels do not share one; or their modes are real,
+# or those of oscillators, which reduced models have not.
+FIXED = (
+    "mamba",
+    "falcon-mamba",
+    "jamba",
+    "mamba2",
+    "gated-deltanet",
+    "griffin",
+    "recurrent-gemma",
+    "linoss",
+    "linoss-imex",
+    "d-linoss",
+    "evo2",
+    "ptd-mat",
+    "keras-lmu",
+    "dss-softmax",
+)
 
 
 def arrays_of(target: str) -> dict[str, np.ndarray]:
