@@ -6,8 +6,8 @@ After the ablations of S4D (Gu et al. 2022), at small scale. Every change is mad
 with the same seeds, so that a difference is taken seed by seed; it counts as more than the spread
 where it has one sign at every seed and its mean is above twice its standard error.
 
---quick: digits, order 16, 3 seeds, about 4 minutes of one core. Full: digits, mnist1d and delays,
-all combinations, 5 seeds.
+--quick: digits, order 16, 3 seeds, about 3 minutes of one core. Full: digits, mnist1d and delays,
+all combinations, 5 seeds: 4320 runs, days of one core. `--only data=digits rule=zoh` takes some.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "decay": ("exp", "softplus", "square"),
 }
 BASE = {name: values[0] for name, values in FACTORS.items()}
+LONGER = ("s4d-lin", "ptd", "s4")
 SEEDS = {"smoke": 1, "quick": 3, "full": 5}
+EPOCHS = {"smoke": 1, "quick": 8, "full": 30}
+SETS = {"smoke": ("few",), "quick": ("digits",), "full": ("digits", "mnist1d", "delays")}
 
 
 def point(seed: int, recipe: Recipe, data: str, **chosen: str) -> Point:
@@ -48,18 +51,20 @@ def point(seed: int, recipe: Recipe, data: str, **chosen: str) -> Point:
 
 
 def points(form: str) -> list[Point]:
-    """One change at a time, or all combinations."""
-    recipe = Recipe(epochs={"smoke": 1, "quick": 8, "full": 30}[form])
+    """One change at a time, and some starts for longer; or all combinations."""
+    recipe = Recipe(epochs=EPOCHS[form])
+    changes = [BASE, *({n: x} for n, values in FACTORS.items() for x in values[1:])]
+    runs = [(recipe, change) for change in changes[: 2 if form == "smoke" else None]]
+    if form == "quick":
+        longer = recipe._replace(epochs=3 * recipe.epochs)
+        runs += [(longer, {"init": name}) for name in LONGER]
     if form == "full":
-        changes = [dict(zip(FACTORS, c, strict=True)) for c in itertools.product(*FACTORS.values())]
-    else:
-        changes = [BASE, *({n: x} for n, values in FACTORS.items() for x in values[1:])]
-    changes = changes[:2] if form == "smoke" else changes
-    sets = {"smoke": ("few",), "quick": ("digits",), "full": ("digits", "mnist1d", "delays")}
+        every = itertools.product(*FACTORS.values())
+        runs = [(recipe, dict(zip(FACTORS, chosen, strict=True))) for chosen in every]
     return [
-        point(seed, recipe, data, **change)
-        for data in sets[form]
-        for change in changes
+        point(seed, how, data, **change)
+        for data in SETS[form]
+        for how, change in runs
         for seed in range(SEEDS[form])
     ]
 
@@ -74,11 +79,11 @@ def measure(
     return {"validation": found, "test": scored(made, known.test)}
 
 
-def differences(found: list[Record], data: str, factor: str, value: str) -> np.ndarray:
+def differences(found: list[Record], factor: str, value: str) -> np.ndarray:
     """The accuracy with a change less that without, seed by seed."""
-    changed = matching(found, data=data, **(BASE | {factor: value}))
-    plain = told(matching(found, data=data, **BASE))
-    return np.array([x - plain[seed] for seed, x in told(changed).items() if seed in plain])
+    changed = told(matching(found, **(BASE | {factor: value})))
+    plain = told(matching(found, **BASE))
+    return np.array([x - plain[seed] for seed, x in changed.items() if seed in plain])
 
 
 def told(found: list[Record]) -> dict[int, float]:
@@ -97,32 +102,44 @@ def counts(difference: np.ndarray) -> bool:
 
 def report(found: list[Record]) -> None:
     """Every change with its accuracy, and whether it exceeds the spread."""
-    for data in dict.fromkeys(one["point"]["data"] for one in found):
-        print(f"\n{data}")
-        rows = []
-        for factor, values in FACTORS.items():
-            for value in values:
-                same = matching(found, data=data, **(BASE | {factor: value}))
-                if not same:
-                    continue
-                early = [
-                    one["result"]["validation"][min(2, len(one["result"]["validation"]) - 1)]
-                    for one in same
-                ]
-                by = differences(found, data, factor, value)
-                mark = "base" if value == BASE[factor] else "yes" if counts(by) else "no"
-                test = spread([*told(same).values()])
-                rows.append([factor, value, spread(early), test, f"{100 * by.mean():+.1f}", mark])
+    for data, epochs in dict.fromkeys(map(group, found)):
+        print(f"\n{data}, {epochs} epochs")
+        same = [one for one in found if group(one) == (data, epochs)]
+        changes = [(name, value) for name, values in FACTORS.items() for value in values]
+        rows = [row(same, *change) for change in changes if runs(same, *change)]
         table(("", "", "after 3 epochs", "test", "difference", "more than the spread"), rows)
+
+
+def group(record: Record) -> tuple[str, int]:
+    """What the runs of one table have in common."""
+    return record["point"]["data"], record["point"]["recipe"]["epochs"]
+
+
+def runs(found: list[Record], factor: str, value: str) -> list[Record]:
+    """Those with a change; those without only beside others of their factor."""
+    same = matching(found, **(BASE | {factor: value}))
+    others = {one["point"][factor] for one in found}
+    return same if value != BASE[factor] or len(others) > 1 else []
+
+
+def row(found: list[Record], factor: str, value: str) -> list[object]:
+    """The cells of one change."""
+    same = runs(found, factor, value)
+    early = spread([one["result"]["validation"][:3][-1] for one in same])
+    by = differences(found, factor, value)
+    mark = "base" if value == BASE[factor] else "yes" if counts(by) else "no"
+    difference = f"{100 * by.mean():+.1f}" if len(by) else "-"
+    return [factor, value, early, spread([*told(same).values()]), difference, mark]
 
 
 def picture(found: list[Record], path: Path) -> None:
     """The difference of every change, seed by seed."""
-    data = found[0]["point"]["data"]
+    data, _ = group(found[0])
+    same = [one for one in found if group(one) == group(found[0])]
     changes = [(name, x) for name, values in FACTORS.items() for x in values[1:]]
     figure, axes = pictures.panels(1, 1, (7, 4.2))
     for place, (factor, value) in enumerate(changes):
-        by = 100 * differences(found, data, factor, value)
+        by = 100 * differences(same, factor, value)
         if not len(by):
             continue
         colour = pictures.colours.PTD if counts(by) else pictures.colours.FAINT
