@@ -210,3 +210,9 @@ def test_a_compiler_takes_the_exponential_whole(compiler: str) -> None:
         alone = Z.clone().requires_grad_()
         backend.expm(alone).sum().backward()
         np.testing.assert_array_equal(whole.grad, alone.grad)
+
+
+def test_a_unit_of_what_is_not_finite_is_no_index(carry: Callable[[Any], Any]) -> None:
+    """Infinities of a matrix that overflowed ended in an index of a table (PyTorch)."""
+    scaled, _ = backend.in_unit(carry(np.array([[np.nan, 1.0], [2.0, 3.0]])))
+    assert np.isnan(backend.to_numpy(scaled)).any()

@@ -89,6 +89,7 @@ def _power_of_two(exponent: Array, like: Array) -> Array:
     name = precision(like)
     largest = np.finfo(name).maxexp - 1
     table = np.exp2(np.arange(-largest + 1, largest + 1)).astype(name)
+    exponent = xp.where(xp.isnan(exponent), xp.zeros_like(exponent), exponent)  # NaN X stays NaN
     places = xp.clip(exponent, min=1.0 - largest, max=float(largest)) + (largest - 1)
     flat = xp.reshape(xp.astype(places, xp.int32), (-1,))
     values = xp.take(xp.asarray(table, device=device(like)), flat, axis=0)
