@@ -41,6 +41,22 @@ def counted(place: str, at: int, deadly: str = "") -> dict[str, Any]:
     return {"double": 2 * at}
 
 
+RETURNED = {
+    "complex": {"z": 1 + 2j},
+    "sets": {"z": {1}},
+    "a list": [1],
+    "None": None,
+    "an array": {"z": np.array([1.0, np.nan])},
+}
+
+
+def returned(what: str) -> Any:
+    """A function that returns what has no JSON, or leaves."""
+    if what == "leaves":
+        sys.exit(3)
+    return RETURNED[what]
+
+
 def marks(place: Path) -> dict[int, int]:
     return {int(file.name): len(file.read_text().split()) for file in place.iterdir()}
 
@@ -79,6 +95,18 @@ def test_what_goes_wrong_at_a_point_is_its_row(place: Path, tmp_path: Path) -> N
             over(place, 3, deadly="wrong"), counted, tmp_path / "out", executor=threads
         )
     assert [row["error"] for row in found] == [None, "ValueError: at one", None]
+
+
+def test_figures_without_json_and_functions_that_leave_are_rows(tmp_path: Path) -> None:
+    lists = {"what": [*RETURNED, "leaves"]}
+    found = studies.sweep(lists, returned, tmp_path)
+    said = {row["point"]["what"]: row["error"] for row in found}
+    assert said.pop("an array") is None
+    assert found[4]["figures"] == {"z": [1.0, "nan"]}
+    assert said.pop("leaves") == "SystemExit: 3"
+    assert all(words.startswith("TypeError: ") for words in said.values())
+    assert "the figure z" in said["complex"]
+    assert "figures" in said["a list"]
 
 
 @pytest.mark.parametrize("deadly", ["once", "always"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
@@ -129,26 +130,38 @@ def measured(name: str, point: Point, measure: Measure, out: Path) -> str:
     figures = None
     said = None
     try:
-        figures = _finite(measure(**point) if callable(measure) else _figures(measure, point))
-    except Exception as error:  # whatever goes wrong at one point, the others go on
+        figures = _figures(measure, point)
+    except (Exception, SystemExit) as error:  # whatever goes wrong at one point, the others go on
         said = f"{type(error).__name__}: {error}"
     seconds = round(time.perf_counter() - start, 6)
     _write(out, name, point, figures=figures, error=said, seconds=seconds)
     return name
 
 
-def _figures(names: Sequence[str], point: Point) -> dict[str, Any]:
-    subject = Subject(point)
-    return {name: FIGURES[name](subject) for name in names}
+def _figures(measure: Measure, point: Point) -> dict[str, Any]:
+    """What is measured at a point, with JSON."""
+    if not callable(measure):
+        subject = Subject(point)
+        return {name: _finite(FIGURES[name](subject)) for name in measure}
+    found = measure(**point)
+    require.instance("figures", found, Mapping, "Let `measure` return them by name.")
+    figures = {str(name): _finite(value) for name, value in found.items()}
+    for name, value in figures.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError):
+            rule = f"the figure {name} must be numbers, texts, lists or tables of them"
+            raise TypeError(f"{rule}; got {require.said(value)}. Convert it.") from None
+    return figures
 
 
 def _finite(value: Any) -> Any:
-    """A value with JSON: infinities and NaN become words."""
+    """A value with JSON: infinities and NaN become words, arrays become lists."""
     if isinstance(value, Mapping):
         return {str(name): _finite(one) for name, one in value.items()}
+    value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, (list, tuple)):
         return [_finite(one) for one in value]
-    value = value.item() if hasattr(value, "item") else value
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
