@@ -1,7 +1,7 @@
 """Draw pictures of docs/_static: python docs/figures.py
 
 ptd.svg, of the README; growth.svg, what kernels cost; pseudospectra.svg, why HiPPO cannot be
-diagonalized.
+diagonalized; matrices.svg and perturbing.svg, of the page of matrices.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy.linalg
 import scipy.stats
 
 from ssmlinalg import hippo, matrices, perturb, report
@@ -146,6 +147,87 @@ def pseudospectra(path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def grcar(order: int) -> np.ndarray:
+    """-1 beneath the diagonal, 1 on it and on three above it."""
+    return np.triu(np.tril(np.ones((order, order)), 3)) - np.eye(order, k=-1)
+
+
+def kahan(order: int) -> np.ndarray:
+    """A triangle much nearer to singular than its diagonal shows."""
+    unit = np.eye(order) - np.cos(1.2) * np.triu(np.ones((order, order)), 1)
+    return np.sin(1.2) ** np.arange(order)[:, None] * unit
+
+
+def frank(order: int) -> np.ndarray:
+    """Hessenberg, of integers, its eigenvalues in reciprocal pairs."""
+    i = np.arange(order)
+    return np.triu(order - np.maximum.outer(i, i), -1).astype(float)
+
+
+def tridiagonal(order: int, below: float, centre: float, above: float) -> np.ndarray:
+    """A tridiagonal Toeplitz matrix."""
+    bands = ((below, -1), (centre, 0), (above, 1))
+    return sum((value * np.eye(order, k=k) for value, k in bands), np.zeros((order, order)))
+
+
+GALLERY = {
+    "Grcar, 64": grcar(64),
+    "Kahan, 32": kahan(32),
+    "Frank, 12": frank(12),
+    "convection-diffusion, 64": tridiagonal(64, 0.1, -2, 1.9),
+    "Toeplitz, 100": tridiagonal(100, 0.25, -1, 4),
+    "Jordan block, 20": np.eye(20, k=1),
+}
+
+
+def gallery(path: Path) -> None:
+    """Pseudospectra of six matrices, eigenvalues and numerical range on top."""
+    figure, panels = plt.subplots(2, 3, figsize=(9, 6.4), layout="constrained")
+    levels = np.arange(-10, 1)
+    for axes, (name, A) in zip(panels.flat, GALLERY.items(), strict=True):
+        found = matrices.profile(A, points=61).spectra
+        field = matrices.numerical_range(A).boundary
+        power = np.log10(np.maximum(found.sigma, 1e-300))
+        shown = axes.contourf(found.x, found.y, power, levels, cmap="Blues_r", extend="both")
+        axes.plot(found.Lambda.real, found.Lambda.imag, ".", color=report.S4D, markersize=3)
+        closed = np.append(field, field[:1])
+        axes.plot(closed.real, closed.imag, "--", color=INK, linewidth=0.9)
+        axes.set_aspect("equal")
+        axes.set_title(name, fontsize=10, color=FAINT)
+        axes.tick_params(color=RULE, labelcolor=FAINT, labelsize=8)
+        axes.spines[:].set_color(RULE)
+    figure.colorbar(shown, ax=panels, label="log₁₀ ε", ticks=levels[::2])
+    figure.savefig(path, metadata={"Date": None})
+
+
+def perturbing(path: Path) -> None:
+    """What perturbations buy on Grcar's matrix, and what the exponential of a Jordan block pays."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    colours = (FAINT, RULE, report.S4D, report.PTD)
+    for one, colour in zip(perturb.buying_curves(grcar(64)), colours, strict=True):
+        left.loglog(one.size, one.condition, "o-", color=colour, markersize=3, label=one.method)
+    left.set(xlabel="|E| / |A|", ylabel="κ(V)", title="Grcar, 64")
+    J = np.eye(20, k=1)
+    sizes = np.geomspace(1e-13, 1e-2, 23)
+    exact = scipy.linalg.expm(J)
+    found = [perturb.gaussian(J, size=size) for size in sizes]
+    errors = [np.linalg.norm(one.apply(np.exp) - exact, 2) for one in found]
+    bounds = np.array([perturb.exponential_bound(one, 1.0) for one in found])
+    right.loglog(sizes, errors, "o-", color=report.PTD, markersize=3, label="error of V e^Λ V⁻¹")
+    right.loglog(sizes, bounds[:, 0], "--", color=INK, linewidth=1, label="bound: E")
+    right.loglog(sizes, bounds[:, 1], ":", color=INK, linewidth=1, label="bound: rounding")
+    right.set(xlabel="|E| / |A|", ylabel="error", title="exponential of a Jordan block, 20")
+    for axes in (left, right):
+        axes.title.set(fontsize=10, color=FAINT)
+        axes.legend(frameon=False, fontsize=8)
+        axes.tick_params(color=RULE, labelcolor=FAINT, labelsize=8)
+        axes.minorticks_off()
+        axes.grid(color="#e8ebef", linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(RULE)
+    figure.savefig(path, metadata={"Date": None})
+
+
 if __name__ == "__main__":
     # No date and no random identifiers, so that the file changes only when the picture does.
     plt.rcParams |= {
@@ -157,3 +239,5 @@ if __name__ == "__main__":
     ptd(PAGES / "_static" / "ptd.svg")
     growth(PAGES / "_static" / "growth.svg")
     pseudospectra(PAGES / "_static" / "pseudospectra.svg")
+    gallery(PAGES / "_static" / "matrices.svg")
+    perturbing(PAGES / "_static" / "perturbing.svg")
