@@ -139,7 +139,7 @@ def measured(name: str, point: Point, measure: Measure, out: Path) -> str:
 
 
 def _figures(measure: Measure, point: Point) -> dict[str, Any]:
-    """What is measured at a point, with JSON."""
+    """The figures of a point, with JSON."""
     if not callable(measure):
         subject = Subject(point)
         return {name: _finite(FIGURES[name](subject)) for name in measure}
