@@ -242,6 +242,23 @@ def test_the_table_has_a_column_for_each_choice_and_figure(tmp_path: Path) -> No
     assert "nonsense" in held["error"][1]
 
 
+def test_no_column_takes_the_place_of_another(tmp_path: Path) -> None:
+    row = {"point": {"order": 8, "error": 1e-3}, "figures": {"order": 4, "seconds": 9, "modes": 4}}
+    row |= {"error": "ValueError: x", "seconds": 0.1, "version": "1"}
+    studies.write_table([row], tmp_path / "a.csv")
+    head, line = csv.reader((tmp_path / "a.csv").read_text().splitlines())
+    assert dict(zip(head, line, strict=True)) == {
+        "order": "8",
+        "point.error": "0.001",
+        "figures.order": "4",
+        "figures.seconds": "9",
+        "modes": "4",
+        "error": "ValueError: x",
+        "seconds": "0.1",
+        "version": "1",
+    }
+
+
 STUDY = """
 measure = ["condition", "transfer_error"]
 [over]

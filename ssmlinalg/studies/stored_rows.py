@@ -67,6 +67,9 @@ def rows(out: str | os.PathLike[str]) -> list[Row]:
 def flat(row: Mapping[str, Any]) -> Row:
     """A row as a line of a table: choices, figures, then error, seconds and version.
 
+    A choice `error`, `seconds` or `version` is called `point.error` here, and a figure that has
+    the name of any of these or of a choice is called `figures.` and its name.
+
     Args:
         row: one of `rows`.
 
@@ -83,7 +86,13 @@ def flat(row: Mapping[str, Any]) -> Row:
     """
     require.instance("row", row, Mapping, "Take one of `rows`.")
     rest = {name: row[name] for name in ("error", "seconds", "version")}
-    return {**row["point"], **(row["figures"] or {}), **rest}
+    choices = {
+        f"point.{name}" if name in rest else name: row["point"][name] for name in row["point"]
+    }
+    taken = {*choices, *rest}
+    figures = row["figures"] or {}
+    found = {f"figures.{name}" if name in taken else name: figures[name] for name in figures}
+    return {**choices, **found, **rest}
 
 
 def write_table(
