@@ -24,7 +24,8 @@ _SHOWN = 40  # rows of the table on a screen; the file has all
 _Study = Annotated[
     Path,
     typer.Argument(
-        help="A file of TOML: measure = [figures], and lists below [over].", show_default=False
+        help="A file of TOML: a list `measure` of figures, and lists in a table `over`.",
+        show_default=False,
     ),
 ]
 _Folder = Annotated[
