@@ -323,6 +323,31 @@ def test_an_interrupted_command_keeps_its_rows_and_leaves_nothing_behind(tmp_pat
     assert [path for path in out.rglob("*") if path.name.startswith(".")] == []
 
 
+def test_an_interrupt_finds_idle_processes_silent(tmp_path: Path) -> None:
+    lines = "import time\ndef slow(at):\n    time.sleep(60 * at)\n    return {}\n"
+    (tmp_path / "measures.py").write_text(lines)
+    code = "import measures; from ssmlinalg import studies; import sys\n"
+    code += "if __name__ == '__main__': studies.sweep({'at': [0, 1]}, measures.slow, 'out')"
+    (tmp_path / "main.py").write_text(code)
+    held = {**os.environ, "PYTHONPATH": f"{Path(ssmlinalg.__file__).parents[1]}"}
+    running = subprocess.Popen(
+        [sys.executable, "main.py"],
+        cwd=tmp_path,
+        env=held,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not list(tmp_path.rglob("*.json")):
+        time.sleep(0.05)
+    time.sleep(0.2)
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.communicate(timeout=30)[1]
+    assert running.returncode != 0
+    assert "SpawnProcess" not in said, said
+    assert len(studies.rows(tmp_path / "out")) == 1
+
+
 @pytest.mark.parametrize("shard", [(0, 2), (3, 2), (1, 0)])
 def test_shards_are_counted_from_one(tmp_path: Path, shard: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="shard"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -202,7 +203,7 @@ def _by_processes(tasks: Sequence[Task], run: Run, out: Path) -> Iterator[str]:
         try:
             for _ in range(2):
                 try:
-                    return pool.submit(run, name, point).result()
+                    return pool.submit(_interruptible, run, name, point).result()
                 except BrokenProcessPool:
                     pool.shutdown()
                     pool = _process()
@@ -211,7 +212,7 @@ def _by_processes(tasks: Sequence[Task], run: Run, out: Path) -> Iterator[str]:
         finally:
             idle.put(pool)
 
-    with ThreadPoolExecutor(workers) as threads:
+    with ThreadPoolExecutor(workers, initializer=_hold_interrupts) as threads:
         try:
             for task, future in _in_line(tasks, in_a_process, threads):
                 future.result()
@@ -219,6 +220,23 @@ def _by_processes(tasks: Sequence[Task], run: Run, out: Path) -> Iterator[str]:
         finally:
             for _ in range(workers):
                 idle.get().shutdown()
+
+
+def _hold_interrupts() -> None:
+    """Keep Ctrl-C from this thread and, until they are at a point, from the processes it starts."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _interruptible(run: Run, name: str, point: Point) -> str:
+    """Run in a process that Ctrl-C reaches at a point only: idle, it would die of it aloud."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return run(name, point)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        return run(name, point)
+    finally:
+        _hold_interrupts()
 
 
 def _process() -> ProcessPoolExecutor:
