@@ -5,7 +5,7 @@
 Accuracy without noise and with a wave of amplitude 0.3 in every layer, at the worst of 24
 frequencies up to Nyquist and at their mean.
 
---quick: digits, 3 seeds, about 2 minutes of one core. Full: digits, mnist1d, delays and acsf1, 5
+--quick: digits, 3 seeds, about a minute of one core. Full: digits, mnist1d, delays and acsf1, 5
 seeds.
 """
 

@@ -26,7 +26,7 @@ COLOURS = {
     "s5-ptd": "#6aa6dd",
     "dss": "#8661c5",
     "dlr": "#3a3a3a",
-    "lstm": "#98a2ae",
+    "lstm": "#107c41",
     "attention": "#c239b3",
     "sgconv": "#107c41",
     "hope": "#c19c00",

@@ -6,7 +6,7 @@ After the ablations of S4D (Gu et al. 2022), at small scale. Every change is mad
 with the same seeds, so that a difference is taken seed by seed; it counts as more than the spread
 where it has one sign at every seed and its mean is above twice its standard error.
 
---quick: digits, order 16, 3 seeds, about 3 minutes of one core. Full: digits, mnist1d and delays,
+--quick: digits, order 16, 3 seeds, about 5 minutes of one core. Full: digits, mnist1d and delays,
 all combinations, 5 seeds: 4320 runs, days of one core. `--only data=digits rule=zoh` takes some.
 """
 
