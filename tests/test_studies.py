@@ -109,6 +109,20 @@ def test_figures_without_json_and_functions_that_leave_are_rows(tmp_path: Path) 
     assert "figures" in said["a list"]
 
 
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff", b"null", b"[]", b'{"point": {}}'])
+def test_a_damaged_row_is_measured_again(place: Path, tmp_path: Path, damage: bytes) -> None:
+    out = tmp_path / "out"
+    with ThreadPoolExecutor(1) as threads:
+        found = studies.sweep(over(place, 2), counted, out, executor=threads)
+        next(out.rglob(f"{found[1]['key']}.json")).write_bytes(damage)
+        with pytest.raises(ValueError, match="damaged"):
+            studies.rows(out)
+        again = studies.sweep(over(place, 2), counted, out, executor=threads)
+    assert [row["figures"] for row in again] == [row["figures"] for row in found]
+    assert marks(place) == {0: 1, 1: 2}
+    assert len(studies.rows(out)) == 2
+
+
 @pytest.mark.parametrize("deadly", ["once", "always"])
 def test_a_killed_process_loses_its_point_at_most(place: Path, tmp_path: Path, deadly: str) -> None:
     found = studies.sweep(over(place, 4, deadly=deadly), counted, tmp_path / "out")

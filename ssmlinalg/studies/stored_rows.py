@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib.util
 import io
@@ -15,6 +16,7 @@ from ..ground import require
 from ..ground.files import write_atomically
 
 Row = dict[str, Any]
+_FACTS = ("error", "seconds", "version")  # of a row, beside its point and its figures
 
 
 def place(out: Path, name: str) -> Path:
@@ -30,11 +32,16 @@ def write_row(out: Path, name: str, row: Mapping[str, Any]) -> None:
 
 
 def read_row(out: Path, name: str) -> Row | None:
-    """The row of that name; None where there is none."""
+    """The row of that name; None where there is none, or a damaged one, to be measured again."""
     try:
-        return json.loads(place(out, name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        row = json.loads(place(out, name).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return None
+    return row if _whole(row) else None
+
+
+def _whole(row: Any) -> bool:
+    return isinstance(row, dict) and row.keys() >= {"point", "figures", *_FACTS}
 
 
 def rows(out: str | os.PathLike[str]) -> list[Row]:
@@ -49,6 +56,7 @@ def rows(out: str | os.PathLike[str]) -> list[Row]:
 
     Raises:
         FileNotFoundError: where there is no folder.
+        ValueError: for a damaged file. `sweep` measures its point again.
 
     Example:
         >>> import tempfile
@@ -61,7 +69,16 @@ def rows(out: str | os.PathLike[str]) -> list[Row]:
         rule = "`out` must be a folder of rows"
         raise FileNotFoundError(f"{rule}; got {folder}, which is none. Run the study first.")
     files = sorted(folder.glob("rows/*/*.json"))
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> Row:
+    with contextlib.suppress(ValueError):
+        row = json.loads(file.read_text(encoding="utf-8"))
+        if _whole(row):
+            return row
+    rule = "a row must be a whole file of JSON"
+    raise ValueError(f"{rule}; got {file}, which is damaged. Run its study again, or remove it.")
 
 
 def flat(row: Mapping[str, Any]) -> Row:
@@ -85,7 +102,7 @@ def flat(row: Mapping[str, Any]) -> Row:
         4
     """
     require.instance("row", row, Mapping, "Take one of `rows`.")
-    rest = {name: row[name] for name in ("error", "seconds", "version")}
+    rest = {name: row[name] for name in _FACTS}
     choices = {
         f"point.{name}" if name in rest else name: row["point"][name] for name in row["point"]
     }
