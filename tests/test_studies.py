@@ -273,6 +273,26 @@ def test_no_column_takes_the_place_of_another(tmp_path: Path) -> None:
     }
 
 
+def test_parquet_takes_columns_of_mixed_values(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {
+        "bound": ["inf", 2.5, None, 3],
+        "step": [0.1, [0.001, 0.1], "rule", True],
+        "large": [2**70, 1, None, 2],
+        "count": [1, 2, None, 2**60 + 1],
+        "words": ["a,b\nc", "inf", None, "d"],
+    }
+    facts = {"error": None, "seconds": 0.1, "version": "1", "figures": {}}
+    points = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values())]
+    studies.write_table([{"point": point} | facts for point in points], tmp_path / "a.parquet")
+    held = parquet.read_table(tmp_path / "a.parquet").to_pydict()
+    assert held["bound"] == [np.inf, 2.5, None, 3.0]
+    assert held["step"] == ["0.1", "[0.001, 0.1]", "rule", "true"]
+    assert held["large"] == [2.0**70, 1.0, None, 2.0]
+    assert held["count"] == columns["count"]
+    assert held["words"] == columns["words"]
+
+
 STUDY = """
 measure = ["condition", "transfer_error"]
 [over]

@@ -16,6 +16,7 @@ from ..ground import require
 from ..ground.files import write_atomically
 
 Row = dict[str, Any]
+_NOT_FINITE = ("inf", "-inf", "nan")  # numbers that are words in JSON
 _FACTS = ("error", "seconds", "version")  # of a row, beside its point and its figures
 
 
@@ -171,7 +172,20 @@ def _parquet(columns: Sequence[str], table: Sequence[Row]) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
-    held = {name: [_cell(row.get(name)) for row in table] for name in columns}
+    held = {name: _column([_cell(row.get(name)) for row in table]) for name in columns}
     sink = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(held), sink)
     return sink.getvalue()
+
+
+def _column(cells: list[Any]) -> list[Any]:
+    """Cells of one type, as Parquet has them: numbers, infinite ones too, or texts."""
+    held = [cell for cell in cells if cell is not None]
+    types = {type(cell) for cell in held}
+    if types == {int} and all(-(2**63) <= cell < 2**63 for cell in held):
+        return cells
+    if all(type(cell) in (int, float) or cell in _NOT_FINITE for cell in held):
+        return [None if cell is None else float(cell) for cell in cells]
+    if len(types) == 1:
+        return cells
+    return [cell if cell is None or type(cell) is str else json.dumps(cell) for cell in cells]
