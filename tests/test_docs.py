@@ -5,9 +5,11 @@ from __future__ import annotations
 import doctest
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -82,6 +84,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return place / "html"
+
+
+def test_every_install_line_is_one_that_pip_takes() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found = 0
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for line in re.findall(r"pip install ([^&`\n]+)", page.read_text()):
+            for word in shlex.split(line):
+                asked = re.fullmatch(r"-e|(\.|[a-z][\w.-]*)(?:\[([a-z0-9,]+)\])?", word)
+                assert asked, f"{page.name}: {line}"
+                if asked[1] in (".", "ssmlinalg") and asked[2]:
+                    assert set(asked[2].split(",")) <= set(project["optional-dependencies"])
+                found += 1
+    assert found > 10
 
 
 def test_the_pages_build_without_a_warning(site: Path) -> None:
