@@ -283,7 +283,9 @@ def test_parquet_takes_columns_of_mixed_values(tmp_path: Path) -> None:
         "words": ["a,b\nc", "inf", None, "d"],
     }
     facts = {"error": None, "seconds": 0.1, "version": "1", "figures": {}}
-    points = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values())]
+    points = [
+        dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)
+    ]
     studies.write_table([{"point": point} | facts for point in points], tmp_path / "a.parquet")
     held = parquet.read_table(tmp_path / "a.parquet").to_pydict()
     assert held["bound"] == [np.inf, 2.5, None, 3.0]
