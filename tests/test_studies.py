@@ -218,8 +218,12 @@ def test_an_address_is_fetched(tmp_path: Path) -> None:
     fsspec = pytest.importorskip("fsspec")
     export.save(tmp_path / "a.npz", inits.s4d_lin_init(8, channels=2), "s4d")
     fsspec.filesystem("memory").put(str(tmp_path / "a.npz"), "/a.npz")
-    layers = studies.FIGURES["layers"](studies.Subject({"checkpoint": "memory://a.npz"}))
-    assert "s4d-lin" in str(layers)
+    lists = {"checkpoint": ["memory://a.npz"]}
+    with ThreadPoolExecutor(1) as threads:
+        (row,) = studies.sweep(lists, CHECKPOINT, tmp_path / "out", executor=threads)
+    assert row["error"] is None
+    assert "s4d-lin" in str(row["figures"]["layers"])
+    assert row["figures"]["bytes"] == os.path.getsize(tmp_path / "a.npz")
 
 
 def test_a_key_is_of_all_that_a_row_depends_on(

@@ -81,14 +81,18 @@ class Subject:
             return audit(_fetched(path, folder))
 
 
-def _fetched(address: str, folder: str) -> str:
+def _filesystem(address: str) -> tuple[Any, str]:
     if not importlib.util.find_spec("fsspec"):
         rule = "an address must have fsspec to fetch it"
         raise ImportError(f"{rule}; it is not installed. Run pip install fsspec, or take a file.")
     import fsspec
 
+    return fsspec.core.url_to_fs(address)
+
+
+def _fetched(address: str, folder: str) -> str:
+    filesystem, path = _filesystem(address)
     place = os.path.join(folder, Path(address).name)
-    filesystem, path = fsspec.core.url_to_fs(address)
     filesystem.get(path, place, recursive=filesystem.isdir(path))
     return place
 
@@ -156,7 +160,11 @@ def size(subject: Subject) -> int:
     """The bytes of a checkpoint, or of the arrays of a model."""
     if "checkpoint" not in subject.point:
         return sum(np.asarray(field).nbytes for field in inner(subject.form))
-    path = Path(subject.point["checkpoint"])
+    address = subject.point["checkpoint"]
+    if "://" in address:
+        filesystem, place = _filesystem(address)
+        return filesystem.du(place)
+    path = Path(address)
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
