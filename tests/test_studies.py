@@ -201,6 +201,13 @@ def test_figures_are_those_of_the_functions_they_name() -> None:
     assert figures["condition"](studies.Subject({"init": "s4d-lin", "order": 8})) is None
 
 
+@pytest.mark.parametrize("order", [8, 64])
+def test_the_abscissa_of_s4_is_that_of_hippo(order: int) -> None:
+    """-1, the first of the eigenvalues -1, ..., -N; its normal part has -1/2."""
+    found = studies.FIGURES["abscissa"](studies.Subject({"init": "s4", "order": order}))
+    assert found == pytest.approx(-1, abs=1e-9)
+
+
 def test_checkpoints_are_audited_by_pattern(tmp_path: Path) -> None:
     for name, init in (("a", "s4d-lin"), ("b", "s4d-inv")):
         export.save(tmp_path / f"{name}.npz", inits.INITS[init](8, channels=2), "s4d")

@@ -15,7 +15,7 @@ import numpy as np
 from .. import inits, reduce, systems
 from ..audit import audit
 from ..discretize import discretize
-from ..forms import inner, kind, move
+from ..forms import inner, kind, move, plain
 from ..kernels import kernel
 from ..verification import verify
 
@@ -103,9 +103,13 @@ def certified(subject: Subject, name: str) -> float | None:
 
 
 def abscissa(subject: Subject) -> float | None:
-    """The largest real part of the modes; None for a recurrence."""
+    """The largest real part of the eigenvalues; None for a recurrence."""
     form = subject.form
-    return float(np.max(np.real(form[0]))) if kind(form).continuous else None
+    if not kind(form).continuous:
+        return None
+    A = plain(form).A
+    modes = np.linalg.eigvals(A) if kind(plain(form)).matrix else A
+    return float(np.max(np.real(modes)))
 
 
 def kernel_error(subject: Subject) -> float:
