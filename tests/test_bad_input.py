@@ -23,6 +23,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 
 import ssmlinalg
@@ -85,6 +86,10 @@ def found() -> perturb.Diagonalization:
 @cache
 def layer() -> dict[str, np.ndarray]:
     return export.TARGETS["s4d"].to(inits.s4d_lin_init(4, channels=2))
+
+
+def sparse() -> Any:
+    return scipy.sparse.csc_array(np.diag([1.0, 2.0, 3.0, 4.0]))
 
 
 @cache
@@ -211,6 +216,13 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
         "second": lambda: (A, np.ones(2), np.zeros(2)),
     },
     "matrices.flow_norms": {"until": lambda: 1.0, "steps": lambda: 4},
+    "matrices.projected_pseudospectrum": {"x": lambda: [0.0, 1.0], "y": lambda: [1.0]},
+    "matrices.sparse_condeig": {"A": sparse, "count": lambda: 1},
+    "matrices.sparse_pseudospectrum": {
+        "A": sparse,
+        "x": lambda: [0.0, 1.0],
+        "y": lambda: [1.0],
+    },
     "matrices.profile": {"points": lambda: 4},
     "matrices.numerical_range": {"points": lambda: 4},
     "matrices.pseudospectral_abscissa": {"eps": lambda: 0.1},

@@ -18,6 +18,7 @@ function        passes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "ui
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _COMPLEX = ("complex32", "complex64", "complex128")
 _NAMES = frozenset(_INTEGERS + _FLOATS + _COMPLEX)
+_DENSE = 1 << 27  # bytes: order 4096 in float64
 _EVERY_INTEGER = 2**53  # double precision holds all integers up to this one
 
 
@@ -232,8 +234,9 @@ def on_the_host(name: str, values: Any) -> np.ndarray:
         An array, which may share memory with `values`; bfloat16 in single precision.
 
     Raises:
-        TypeError: if `values` are no numbers, sparse, or traced by JAX.
-        ValueError: if rows have different lengths.
+        TypeError: if `values` are no numbers, a sparse tensor, or traced by JAX.
+        ValueError: if rows have different lengths, and for a sparse matrix of SciPy that takes more
+            than 128 MiB when it is dense.
 
     Example:
         >>> on_the_host("A", [1, float("inf")])
@@ -245,6 +248,8 @@ def on_the_host(name: str, values: Any) -> np.ndarray:
             return backend.to_numpy(backend.widened(values))
         except TypeError as error:
             raise TypeError(f"`{name}`: {error}") from None
+    if _is_sparse(values):
+        return _made_dense(name, values)
     try:
         array = np.asarray(values)
     except (ValueError, RuntimeError, TypeError):
@@ -253,6 +258,24 @@ def on_the_host(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{rule}; got a {type(values).__name__} of several. {remedy}") from None
     _check_type(name, values, array.dtype.name)
     return array
+
+
+def _is_sparse(values: Any) -> bool:
+    """Whether values are a sparse matrix of SciPy, which is not loaded to find out."""
+    module = type(values).__module__
+    return module.startswith("scipy.sparse") and hasattr(values, "toarray")
+
+
+def _made_dense(name: str, values: Any) -> np.ndarray:
+    """A sparse matrix as an array, unless that is an accident of many bytes."""
+    size = math.prod(values.shape) * values.dtype.itemsize
+    if size > _DENSE:
+        rule = f"`{name}` must be small enough to be made dense, {_DENSE} bytes"
+        got = f"a sparse matrix of shape {values.shape}, {size} bytes when dense"
+        remedy = "Take the functions of ssmlinalg.matrices for sparse ones, or its toarray()."
+        raise ValueError(f"{rule}; got {got}. {remedy}")
+    _check_type(name, values, values.dtype.name)
+    return values.toarray()
 
 
 def _of_another_library(values: Any) -> bool:

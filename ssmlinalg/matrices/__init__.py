@@ -10,6 +10,8 @@ where a perturbation moves them  `pseudospectrum`, `window`, `pseudospectral_abs
 how large before it decays       `kreiss`, `transient_growth`
 how large, how far apart         `hinf`, `hinf_distance`; `proved_below`
 all of a matrix at once          `profile`; `flow_norms`
+of large sparse ones             `sparse_pseudospectrum`, `projected_pseudospectrum`,
+                                 `sparse_condeig`
 ===============================  ================================================================
 
 A matrix may be a NumPy array, an array of any other library on any device, or a nested list, of
@@ -24,6 +26,12 @@ from .h_infinity import hinf, hinf_distance
 from .matrix_profile import EpsilonAbscissa, Profile, flow_norms, profile
 from .nonnormality import Departure, NumericalRange, departure, numerical_abscissa, numerical_range
 from .pseudospectra import Pseudospectrum, pseudospectral_abscissa, pseudospectrum, window
+from .sparse_matrices import (
+    SparseCondeig,
+    projected_pseudospectrum,
+    sparse_condeig,
+    sparse_pseudospectrum,
+)
 
 __all__ = [
     "Bounds",
@@ -34,6 +42,7 @@ __all__ = [
     "NumericalRange",
     "Profile",
     "Pseudospectrum",
+    "SparseCondeig",
     "condeig",
     "condition",
     "condition_numbers",
@@ -47,11 +56,14 @@ __all__ = [
     "numerical_abscissa",
     "numerical_range",
     "profile",
+    "projected_pseudospectrum",
     "proved_abscissa",
     "proved_below",
     "pseudospectral_abscissa",
     "pseudospectrum",
     "scaled_condition",
+    "sparse_condeig",
+    "sparse_pseudospectrum",
     "transient_growth",
     "window",
 ]

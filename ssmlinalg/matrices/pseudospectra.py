@@ -435,6 +435,27 @@ def _grid(A: np.ndarray, x: Any, y: Any, points: Any) -> tuple[Real, Real]:
         missing = "x" if x is None else "y"
         rule = "`x` and `y` must be given together"
         raise ValueError(f"{rule}; got no `{missing}`. Take both from window(A), or give neither.")
+    return grid_axes(x, y)
+
+
+def grid_axes(x: Any, y: Any) -> tuple[Real, Real]:
+    """The axes of a grid, once it is known that they are finite and rise.
+
+    Args:
+        x: real parts, (X,).
+        y: imaginary parts, (Y,).
+
+    Returns:
+        Both in double precision.
+
+    Raises:
+        TypeError: for what is no real numbers.
+        ValueError: for axes that are empty or do not rise, NaN and infinities.
+
+    Example:
+        >>> grid_axes([0, 1], [0])
+        (array([0., 1.]), array([0.]))
+    """
     return _axis("x", x), _axis("y", y)
 
 
