@@ -306,6 +306,19 @@ def test_parquet_takes_columns_of_mixed_values(tmp_path: Path) -> None:
     assert held["words"] == columns["words"]
 
 
+def test_points_take_scalars_of_numpy_and_files_with_brackets(tmp_path: Path) -> None:
+    file = tmp_path / "a[1].npz"
+    file.touch()
+    values = {"order": [np.int64(8)], "error": [np.float32(0.5)], "checkpoint": [file]}
+    (point,) = studies.points(values)
+    assert point == {"order": 8, "error": 0.5, "checkpoint": str(file)}
+    assert type(point["order"]) is int
+    with pytest.raises(ValueError, match="got nan"):
+        studies.points({"error": [1.0, float("nan")]})
+    with pytest.raises(TypeError, match="`checkpoint` must be"):
+        studies.points({"checkpoint": [None]})
+
+
 STUDY = """
 measure = ["condition", "transfer_error"]
 [over]

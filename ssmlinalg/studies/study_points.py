@@ -11,6 +11,8 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .. import __version__
 from ..ground import require
 from .measured_figures import FIGURES
@@ -116,17 +118,23 @@ def _listed(name: str, values: Any) -> list[Any]:
     if not found:
         rule = f"`over` must hold values under {name}"
         raise ValueError(f"{rule}; got none. Leave the name out.")
+    return [_plain(name, value) for value in found]
+
+
+def _plain(name: str, value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
     try:
-        json.dumps(list(found), allow_nan=False)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        rule = f"the values under {name} must be numbers or texts"
-        raise ValueError(f"{rule}; got {require.said(found[0])}. Give names.") from None
-    return list(found)
+        rule = f"the values under {name} must be finite numbers or texts"
+        raise ValueError(f"{rule}; got {require.said(value)}. Give names.") from None
+    return value
 
 
 def _files(value: Any) -> list[str]:
+    require.instance("checkpoint", value, (str, os.PathLike), "Name files, or a pattern.")
     path = os.fspath(value)
-    if not glob.has_magic(path) or "://" in path:
+    if not glob.has_magic(path) or "://" in path or os.path.exists(path):
         return [path]
     found = sorted(glob.glob(path, recursive=True))
     if not found:
