@@ -319,6 +319,14 @@ def test_points_take_scalars_of_numpy_and_files_with_brackets(tmp_path: Path) ->
         studies.points({"checkpoint": [None]})
 
 
+def test_a_function_that_was_typed_in_is_refused_before_work(tmp_path: Path) -> None:
+    code = "from ssmlinalg import studies\ndef f(a): return {}\n"
+    code += f"studies.sweep({{'a': [1]}}, f, {str(tmp_path / 'out')!r})"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    assert "TypeError: `measure` must be a function of a file" in said
+    assert not (tmp_path / "out").exists()
+
+
 STUDY = """
 measure = ["condition", "transfer_error"]
 [over]

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,6 +88,8 @@ def sweep(
     i, n = _checked_shard(shard)
     chosen = points(over)[i - 1 :: n]
     measure = _importable(measure) if callable(measure) else checked_measure(measure)
+    if executor is None and callable(measure):
+        _refuse_typed_in(measure)
     folder = require.path("out", out)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"`out` must be a folder; got {folder}, a file. Name another.")
@@ -121,6 +124,14 @@ def _importable(function: Callable[..., Any]) -> Callable[..., Any]:
         rule = "`measure` must be a function of a module, which workers can import"
         raise TypeError(f"{rule}; got {require.said(function)}. Define it at the top of a file.")
     return function
+
+
+def _refuse_typed_in(function: Callable[..., Any]) -> None:
+    """Refuse a function of a session or of standard input: no process can import it."""
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    if function.__module__ == "__main__" and not (file and os.path.isfile(file)):
+        rule = "`measure` must be a function of a file, which processes can import"
+        raise TypeError(f"{rule}; got {function.__qualname__}, typed in. Write it to a module.")
 
 
 def measured(name: str, point: Point, measure: Measure, out: Path) -> str:
