@@ -100,8 +100,11 @@ def test_what_is_built_is_what_python_builds(ssm: Run) -> None:
         assert ssm("init", name, "-N", "5", "-H", "3", "--seed", "7", "-o", path).status == 0
         got: Any = export.load(path)[0]
         expected: Any = make(5, channels=3, seed=7)
-        np.testing.assert_allclose(got.A, expected.A, rtol=8 * SINGLE)
         weights = expected.C * expected.B
+        if name == "mamba2":  # the layer keeps N equal modes as one, whose weight is their sum
+            expected = expected._replace(A=expected.A[:, :1])
+            weights = weights.sum(axis=-1, keepdims=True)
+        np.testing.assert_allclose(got.A, expected.A, rtol=8 * SINGLE)
         np.testing.assert_allclose(got.C * got.B, weights, atol=8 * SINGLE * np.abs(weights).max())
 
 
