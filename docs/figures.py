@@ -7,6 +7,7 @@ diagonalized; matrices.svg and perturbing.svg, of the page of matrices.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -184,6 +185,7 @@ def gallery(path: Path) -> None:
     """Pseudospectra of six matrices, eigenvalues and numerical range on top."""
     figure, panels = plt.subplots(2, 3, figsize=(9, 6.4), layout="constrained")
     levels = np.arange(-10, 1)
+    shown: Any = None
     for axes, (name, A) in zip(panels.flat, GALLERY.items(), strict=True):
         found = matrices.profile(A, points=61).spectra
         field = matrices.numerical_range(A).boundary

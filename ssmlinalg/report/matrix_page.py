@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -300,8 +301,9 @@ def _in_our_style(found: Pseudospectrum) -> go.Figure:
     figure = empty("Re z", "Im z")
     drawn = found.figure()
     figure.add_traces(drawn.data)
-    figure.update_xaxes(range=drawn.layout.xaxis.range, constrain="domain")
-    figure.update_yaxes(range=drawn.layout.yaxis.range, scaleanchor="x", constrain="domain")
+    layout: Any = drawn.layout
+    figure.update_xaxes(range=layout.xaxis.range, constrain="domain")
+    figure.update_yaxes(range=layout.yaxis.range, scaleanchor="x", constrain="domain")
     return figure
 
 
