@@ -69,8 +69,9 @@ SIGNED = {
 @given(data=st.data())
 @laws
 def test_a_sign_that_was_turned_is_found(target, data):
+    """The A of Mamba-2 is drawn, and all modes of a channel are one: no spectrum shows its sign."""
     name = SIGNED[target]
-    arrays = data.draw(healthy(target, 3))
+    arrays = data.draw(healthy(target, 3, without=("mamba2",)))
     found = look(arrays | {name: -arrays[name]}, target)
     assert accused(found, "sign") == {name}, found
 

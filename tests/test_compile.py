@@ -71,6 +71,9 @@ def with_signals(form: Any, rule: str, B: int) -> dict[str, Call]:
     return {
         "scan": of_form(lambda f, u, x: kernels.scan(f, u, x, rule=rule), form, u, state),
         "forced_response": of_form(lambda f, u: kernels.forced_response(f, u, rule=rule), form, u),
+        "scan_bidirectional": of_form(
+            lambda f, u: kernels.scan_bidirectional(f, f, u, rule=rule), form, u
+        ),
         "final_state": of_form(lambda f, u: kernels.final_state(f, u, rule=rule), form, u),
         "states": of_form(lambda f, u: kernels.states(f, u, [3, 9], rule=rule), form, u),
         "step": of_form(lambda f, u: kernels.step(f, u, rule=rule), form, u[..., 0]),
@@ -112,6 +115,7 @@ def of_arrays(H: int, B: int) -> dict[str, Call]:
     A, _, C, _, dt = forms.move(model("dss", H), "torch")
     return {
         "convolve": Call(kernels.convolve, (u, k)),
+        "sobolev_filter": Call(lambda u: kernels.sobolev_filter(u, 0.5, step=0.1), (u,)),
         "stream": Call(kernels.stream, (u, k)),
         "bidirectional": Call(kernels.bidirectional, (u, k, k.flip(-1))),
         "dss_softmax": Call(lambda A, C, dt: kernels.dss_softmax(A, C, dt, LENGTH), (A, C, dt)),

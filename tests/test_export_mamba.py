@@ -149,12 +149,13 @@ def test_the_channels_of_a_head_stand_side_by_side():
     np.testing.assert_array_equal(form.D, np.arange(6))
 
 
-def test_a_head_with_several_modes_is_refused():
+def test_a_head_with_several_modes_that_differ_is_refused():
+    form = mamba_init(4, channels=2)
     with pytest.raises(
         ValueError,
-        match=r"`A` must have one mode, for a head has one; got 4\. Make a channel of each",
+        match=r"`A` must be the same in all modes of a head; got 4 that differ\. Make a channel",
     ):
-        to("mamba2", mamba_init(4, channels=2))
+        to("mamba2", form._replace(C=form.C / 4))
 
 
 def test_any_split_of_the_constant_between_b_and_c_is_the_same_layer():

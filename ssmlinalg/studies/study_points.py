@@ -47,10 +47,10 @@ def read_study(path: str | os.PathLike[str]) -> Study:
         ValueError: for what is no TOML, other entries than these two, and unknown figures.
 
     Example:
-        >>> import tempfile
+        >>> import pathlib, tempfile
         >>> text = 'measure = ["condition"]\\n[over]\\ninit = "ptd"\\norder = [8, 16]\\n'
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = Path(folder) / "study.toml"
+        ...     path = pathlib.Path(folder) / "study.toml"
         ...     _ = path.write_text(text)
         ...     read_study(path).over
         {'init': ['ptd'], 'order': [8, 16]}
