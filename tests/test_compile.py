@@ -93,9 +93,6 @@ def in_time(form: Any, B: int) -> dict[str, Call]:
     steps = 0.01 + torch.abs(samples(2, *(1,) * ports, LENGTH))
     return {
         "kernel_at": of_form(kernels.kernel_at, form, times),
-        "kernel_at of a matrix": of_form(
-            kernels.kernel_at, model("s4", 3), torch.abs(samples(1, 5))
-        ),
         "resample": of_form(lambda f: kernels.resample(f, 2.0), form),
         "band_limit": of_form(lambda f: kernels.band_limit(f, 1.0), form),
         "scan_irregular": of_form(kernels.scan_irregular, form, u, steps),
@@ -155,6 +152,8 @@ def calls(H: int = 3, B: int = 2) -> dict[str, Call]:
             }
     for name in ("s4d-lin", "s5"):
         found |= {f"{call} {name}": made for call, made in in_time(model(name, H), B).items()}
+    times = torch.abs(samples(1, 5))
+    found["kernel_at of a matrix"] = of_form(kernels.kernel_at, model("s4", 3), times)
     return found
 
 
