@@ -75,7 +75,10 @@ def digits() -> Data:
 @functools.cache
 def mnist1d(length: int = 256) -> Data:
     """One-dimensional digits of 40 samples, joined by straight lines and sampled anew."""
-    from mnist1d.data import get_dataset_args, make_dataset
+    from mnist1d.data import (  # pyright: ignore[reportMissingImports]
+        get_dataset_args,
+        make_dataset,
+    )
 
     made = make_dataset(get_dataset_args())
     time = np.linspace(0, 39, length)
