@@ -354,3 +354,8 @@ def test_modules_of_jax_refuse_what_the_functions_refuse() -> None:
         for wrong in (3, nnx.Rngs(dropout=0), jax.numpy.zeros(2)):
             with pytest.raises(TypeError, match=r"rngs|key"):
                 cast("Any", module)(WIDTH, 8, **{next(iter(drawn)): wrong})
+
+
+def test_a_sparse_signal_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"sparse tensor\. Call u\.to_dense"):
+        nn.SSM(4, order=8)(torch.zeros(2, 5, 4).to_sparse())

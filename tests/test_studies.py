@@ -416,6 +416,13 @@ def test_an_interrupt_finds_idle_processes_silent(tmp_path: Path) -> None:
     assert len(studies.rows(tmp_path / "out")) == 1
 
 
+def test_rows_and_names_of_other_kinds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="without point, figures"):
+        studies.write_table([{}], tmp_path / "a.csv")
+    with pytest.raises(TypeError, match="every entry of over"):
+        studies.points({1: [2]})  # pyright: ignore[reportArgumentType]
+
+
 @pytest.mark.parametrize("shard", [(0, 2), (3, 2), (1, 0)])
 def test_shards_are_counted_from_one(tmp_path: Path, shard: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="shard"):

@@ -102,6 +102,9 @@ def real_numbers(name: str, value: Array, like: Array) -> None:
     of_library(name, value, like)
     _, cast = _CALLS[backend.kind(like)]
     require.numbers(name, value, ("real numbers",), f"Call {name}.{cast}.")
+    if getattr(value, "is_sparse", False):
+        rule = f"`{name}` must hold all of its entries"
+        raise TypeError(f"{rule}; got a sparse tensor. Call {name}.to_dense().")
     here = backend.device(value)
     there = backend.device(like)
     known = backend.kind(value) == backend.kind(like) and None not in (here, there)

@@ -74,6 +74,7 @@ class Block(torch.nn.Module):
 
         Returns:
             A function (u, state=None) -> (y, state), u and y (batch, width), without gradients.
+            It checks nothing.
 
         Raises:
             TypeError: what `recurrence` of the layer raises.
@@ -185,7 +186,7 @@ class Sequence(torch.nn.Module):
 
         Returns:
             A function (u, state=None) -> (y, state): u (batch, d_input), y (batch, d_output), the
-            output for all samples up to this one, without gradients.
+            output for all samples up to this one, without gradients. It checks nothing.
 
         Raises:
             TypeError: for bidirectional layers.

@@ -36,7 +36,8 @@ class SSM(SinglePrecision):
 
     Args:
         width: H, the channels of the input and of the output.
-        order: order N of the state, of each channel or of all together (S5, LRU).
+        order: order N of the state, of each channel or of all together (S5, LRU). A form has its
+            own, and this one is not used.
         init: a name in `INITS`, or a form, whose leading axis are the channels.
         rule: how a continuous form is sampled; a discrete one does not use it.
         step: a number, or the interval from which steps are drawn, in units of the time of the

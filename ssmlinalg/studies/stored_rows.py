@@ -96,6 +96,7 @@ def flat(row: Mapping[str, Any]) -> Row:
 
     Raises:
         TypeError: for what is no row.
+        ValueError: for a row that lacks something.
 
     Example:
         >>> row = {"point": {"order": 8}, "figures": {"modes": 4}}
@@ -103,6 +104,9 @@ def flat(row: Mapping[str, Any]) -> Row:
         4
     """
     require.instance("row", row, Mapping, "Take one of `rows`.")
+    if missing := [name for name in ("point", "figures", *_FACTS) if name not in row]:
+        rule = "`row` must be one of `rows`"
+        raise ValueError(f"{rule}; got one without {', '.join(missing)}. Take it from sweep.")
     rest = {name: row[name] for name in _FACTS}
     choices = {
         f"point.{name}" if name in rest else name: row["point"][name] for name in row["point"]

@@ -104,6 +104,7 @@ def points(over: Mapping[str, Sequence[Any]]) -> list[Point]:
         [{'init': 'ptd', 'order': 8}, {'init': 'ptd', 'order': 16}]
     """
     require.instance("over", over, Mapping, "Give lists by name.")
+    require.listed("over", [*over], str, "Names are texts.")
     lists = {name: _listed(name, values) for name, values in over.items()}
     if not lists:
         raise ValueError("`over` must hold lists; got none. Write for example order=[16, 32].")
