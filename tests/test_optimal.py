@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
+import gallery
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import EPS
 
-from ssmlinalg import hippo, perturb, ptd_init
+from ssmlinalg import forms, hippo, perturb, ptd_init
 from ssmlinalg.matrices import h_infinity
 from ssmlinalg.perturb.conditioning_budget import free
 from ssmlinalg.perturb.kept_results import packed, unpacked
@@ -155,14 +158,112 @@ def test_the_search_is_deterministic() -> None:
 
 def test_an_interrupt_and_a_deadline_keep_the_best_so_far() -> None:
     legs = hippo.legs(12)
-    first: list[float] = []
-    searched(legs, conditioning=5, iterations=30, progress=lambda p, error: first.append(p))
-    assert first == sorted(first)
+    told: list[dict[str, float]] = []
+    searched(legs, conditioning=5, iterations=30, progress=lambda **figures: told.append(figures))
+    for name in ("p", "fraction"):
+        assert [one[name] for one in told] == sorted(one[name] for one in told)
+    assert [one["error"] for one in told] == sorted((one["error"] for one in told), reverse=True)
     late = searched(legs, conditioning=5, seconds=1e-3)
     assert np.linalg.cond(late.V) <= 5 * (1 + 64 * EPS * 12)
     assert np.isfinite(late.transfer_error)
     assert late.facts["interrupted"] == 1
     assert searched(legs, conditioning=5, iterations=2).facts["interrupted"] == 0
+
+
+FOREIGN = {
+    "grcar": gallery.grcar(16) - 3 * np.eye(16),
+    "jordan": gallery.jordan(8, -1.5),
+    "kahan": -gallery.kahan(10),
+    "random": gallery.stable(0, 16, imag=False),
+}
+
+
+def dense(A: np.ndarray) -> forms.Dense:
+    order = len(A)
+    return forms.Dense(A, np.ones(order), np.eye(order)[0], np.asarray(0.0), np.asarray(1.0))
+
+
+def within_budget(found: perturb.Diagonalization, budget: float) -> bool:
+    return bool(np.linalg.cond(found.V) <= budget * (1 + 64 * EPS * found.order))
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_of_a_foreign_matrix_something_is_there_before_the_search_begins(name: str) -> None:
+    told: list[dict[str, float]] = []
+    found = perturb.optimal(
+        dense(FOREIGN[name]), progress=lambda **figures: told.append(figures), seconds=60
+    )
+    assert told[0]["fraction"] == 0
+    assert np.isfinite(told[0]["error"])
+    assert 0 < told[0]["seconds_left"] <= 60
+    assert within_budget(found, 8)
+    assert found.facts["interrupted"] == 0
+    errors = [one["error"] for one in told if "error" in one]
+    assert found.transfer_bound <= errors[0]
+    assert found.transfer_error <= (1 + 1e-3) * errors[-1]  # a grid between whose points it may be
+    by_size = perturb.minimize(dense(FOREIGN[name]), conditioning=8)
+    assert found.transfer_bound < by_size.transfer_error
+
+
+@pytest.mark.parametrize("calls", [1, 2, 300, 1100, 1400])
+def test_whenever_it_is_interrupted_the_best_so_far_is_kept_and_it_says_so(calls: int) -> None:
+    """In the first search, in `minimize`, and in the second search."""
+    errors: list[float] = []
+
+    def progress(**figures: float) -> None:
+        errors.append(figures.get("error", errors[-1] if errors else np.inf))
+        if len(errors) == calls:
+            raise KeyboardInterrupt
+
+    found = perturb.optimal(dense(FOREIGN["random"]), progress=progress)
+    assert found.facts["interrupted"] == 1
+    assert len(errors) <= calls + 1  # where it stood
+    assert within_budget(found, 8)
+    assert found.transfer_error <= (1 + 1e-3) * errors[-1]
+
+
+@pytest.mark.parametrize("seconds", [1e-3, 0.05, 0.3])
+def test_a_deadline_is_kept_by_every_part_of_the_search(seconds: float) -> None:
+    begun = time.monotonic()
+    found = perturb.optimal(dense(gallery.grcar(60) - 3 * np.eye(60)), seconds=seconds)
+    assert time.monotonic() - begun < seconds + 5  # a loaded machine is slow
+    assert found.facts["interrupted"] == 1
+    assert within_budget(found, 8)
+
+
+def test_an_interrupt_at_any_moment_keeps_the_best_so_far() -> None:
+    """By the clock: in LAPACK, between stages, while the next start is made."""
+    system = dense(FOREIGN["grcar"])
+    told: list[float] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for after in np.linspace(0.02, 0.8, 6):
+            told.clear()
+            signal.setitimer(signal.ITIMER_REAL, after)
+            try:
+                found = perturb.optimal(system, progress=lambda **figures: told.append(1))
+            except KeyboardInterrupt:
+                assert not told  # nothing was there
+                continue
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert within_budget(found, 8)
+            assert np.isfinite(found.transfer_error)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_minimize_keeps_a_deadline_and_says_so() -> None:
+    found = perturb.minimize(gallery.grcar(40), gamma=10.0, seconds=0.2)
+    assert found.facts["interrupted"] == 1
+    whole = perturb.minimize(gallery.grcar(12), conditioning=20, seconds=60)
+    assert whole.facts["interrupted"] == 0
+    with pytest.raises(ValueError, match=r"must be within reach of 0\.001 seconds; got 1\.5"):
+        perturb.minimize(gallery.grcar(40), conditioning=1.5, seconds=1e-3)
 
 
 def test_what_needs_nothing_is_left_alone() -> None:

@@ -103,6 +103,28 @@ def real(
     return number
 
 
+def seconds(name: str, value: Any) -> float:
+    """A time limit above 0, inf for none.
+
+    Args:
+        name: the name of the value in errors.
+        value: anything.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        TypeError: for what is no real number.
+        ValueError: for 0 and below, and NaN.
+
+    Example:
+        >>> seconds("seconds", math.inf)
+        inf
+    """
+    unlimited = isinstance(value, float) and value == math.inf
+    return math.inf if unlimited else real(name, value, above=0)
+
+
 def _interval(least: float, above: float, below: float) -> str:
     if math.isfinite(least):
         return f" of at least {least:g}{_interval(-math.inf, above, below)}"

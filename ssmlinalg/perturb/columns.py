@@ -191,7 +191,7 @@ def column(
     with search.interruptible():
         for p in _STAGES:
             loss = partial(_loss, problem, search, p)
-            x = search.descend(loss, x, **options)
+            x = search.descend(loss, x, options)
     if search.best is None:
         rule = "u must make A diagonalizable and keep a stable A stable"
         got = f"none of size {size:g} that does, in column {j}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import time
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -26,12 +24,17 @@ from .diagonalization import (
 )
 from .kept_results import recalled
 from .lossless_perturbation import lossless
-from .modal_coordinates import ModalSystem, conjugate_rows, real_columns
+from .modal_coordinates import ModalSystem, conjugate_rows, real_columns, whole
 from .published_objective import minimize
-from .transfer_error_search import fit, reduce_error, transport
+from .search import Search
+from .transfer_error_search import fit, run_stages, transport
+
+# Where a search begins, made when it is its turn; None if there is no such start.
+Start = Callable[[Search], ModalSystem | None]
 
 _SMALL = 8  # order up to which `legs` is searched from several starts
 _DRAWS = 6  # of them at random
+_SECONDS = 300.0  # searches up to order 256 end before
 _LARGE = 30.0  # from here on moved poles are a worse start for `legs` than those of the law
 
 
@@ -40,7 +43,7 @@ def optimal(
     *,
     conditioning: float = 8.0,
     modes: int | None = None,
-    seconds: float = math.inf,
+    seconds: float = _SECONDS,
     progress: Progress | None = None,
 ) -> Diagonalization:
     r"""The smallest transfer error found under a budget for kappa(V).
@@ -53,11 +56,13 @@ def optimal(
     once. E = V Lambda V^{-1} - A is real, and nothing is asked of its size.
 
     The search starts from `lossless` (for `legs` with its poles moved, up to order 8 from both
-    signs of tau and some more), or from `minimize` where the system is not lossless, and ends in a
-    local minimum. For `legs` the deviation is then 0.4 to
-    0.7 of that of `lossless`, and `error_floor` says how much is left to gain at most. For `legs`
-    of order 4, 6, 8, 16, 24, 32, 48, 64, 96, 128 and 256 with K = 4, 8 and 16 results are kept with
-    the package (benchmarks/optimal.py makes them again) and returned at once.
+    signs of tau and some more), and ends in a local minimum. Where the system is not lossless it
+    starts from the poles of A, which gives a model at once, and once more from `minimize`.
+
+    For `legs` the deviation is then 0.4 to 0.7 of that of `lossless`, and `error_floor` says how
+    much is left to gain at most. For `legs` of order 4, 6, 8, 16, 24, 32, 48, 64, 96, 128 and 256
+    with K = 4, 8 and 16 results are kept with the package (benchmarks/optimal.py makes them again)
+    and returned at once.
 
     With `modes` M > N, V is N x M and the search starts from `lossless` with as many. It takes what
     the budget leaves it; `weight_amplification` tells whether modes cancel: for `legs` of order 8,
@@ -67,9 +72,10 @@ def optimal(
         system: a real stable form with A (N, N) and B (N,).
         conditioning: the budget K for kappa_2(V).
         modes: how many modes M the model has, N if it is not given.
-        seconds: after which the search ends with the best so far; so it does at a
+        seconds: after which the search ends with the best so far, inf for no limit; so it does at a
             KeyboardInterrupt.
-        progress: called after each stage of the search with its "p" and the "error" on a grid.
+        progress: called after each step of the search with the least "error" on a grid so far, the
+            "fraction" that is done, were no stage to end early, and "seconds_left" until the limit.
 
     Returns:
         The factors of A + E; `transfer_error` and `transfer_bound` bracket the error over all
@@ -84,7 +90,8 @@ def optimal(
         OSError: if the file of kept results is missing or damaged.
 
     Cost:
-        O(N^3) a step of the search: seconds up to N = 64, a minute at N = 256.
+        O(N^3) a step of the search: seconds up to N = 64, a minute at N = 256. Other systems take
+        three times as long.
 
     Source:
         Derived here; the start is that of `lossless`.
@@ -95,8 +102,7 @@ def optimal(
         (True, True)
     """
     budget = require.real("conditioning", conditioning, above=1)
-    if not (isinstance(seconds, float) and seconds == math.inf):
-        seconds = require.real("seconds", seconds, above=0)
+    seconds = require.seconds("seconds", seconds)
     require.progress(progress)
     A, B = split(system)
     if B is None:
@@ -129,7 +135,7 @@ def searched(
     conditioning: float = 8.0,
     modes: int | None = None,
     iterations: int = 200,
-    seconds: float = math.inf,
+    seconds: float = _SECONDS,
     progress: Progress | None = None,
 ) -> Diagonalization:
     """The search of `optimal`, whether or not a result is kept.
@@ -153,51 +159,53 @@ def searched(
     starts = (
         _starts(system, A, B, conditioning)
         if modes is None
-        else [_wide_start(system, conditioning, modes)]
+        else [_given(_wide_start(system, conditioning, modes))]
     )
-    deadline = time.monotonic() + seconds
-    best: Diagonalization | None = None
-    for start in starts:
-        found, stopped = reduce_error(
-            A,
-            B,
-            start,
-            conditioning,
-            iterations=iterations,
-            seconds=deadline - time.monotonic(),
-            progress=progress,
-        )
-        facts = {"conditioning": conditioning, "kept": 0.0, "interrupted": float(stopped)}
-        candidate = certified(system, A, found, facts)
-        if best is None or candidate.transfer_bound < best.transfer_bound:
-            best = candidate
-        if stopped:
-            best = replace(best, facts=facts)
+    search = Search(seconds=seconds, progress=progress)
+    shares = np.linspace(0, 1, len(starts) + 1)
+    for start, first, last in zip(starts, shares[:-1], shares[1:], strict=True):
+        part = (float(first), float(last))
+        with search.interruptible():
+            begun = start(search)
+            if begun is not None:
+                run_stages(search, A, B, begun, conditioning, iterations=iterations, part=part)
+        if search.expired():
             break
-    assert best is not None  # there is a start
-    return best
+    interrupted = float(search.interrupted)
+    facts = {"conditioning": conditioning, "kept": 0.0, "interrupted": interrupted}
+    return certified(system, A, whole(search.best), facts)
 
 
-def _starts(system: NPLR | Dense, A: Array, B: Array, budget: float) -> list[ModalSystem]:
-    """`lossless` where it is defined, for `legs` with its poles moved; else `minimize`.
+def _starts(system: NPLR | Dense, A: Array, B: Array, budget: float) -> list[Start]:
+    """`lossless` where it is defined, for `legs` with its poles moved; else the poles of A, which
+    are there at once, and `minimize`.
 
     For small `legs` by both signs of tau, which differ in the number of real poles, as they are and
     moved, at random too: the search keeps the number of real poles and ends in a local minimum.
     """
-    found = _nearby(system, budget)
-    own = ModalSystem(found.Lambda, found.V, found.B)
+    found = _lossless(system, budget)
+    if found is None:
+        return [
+            lambda _: fit(A, B, canonical_eig(A, B)[0]),
+            partial(_minimized, system, budget),
+        ]
+    own = _given(ModalSystem(found.Lambda, found.V, found.B))
     order = len(B)
     exact = legs(order)
     if budget >= _LARGE or not np.array_equal(A, exact.A):
         return [own]
     if order > _SMALL or order == 1:
-        return [fit(A, B, transport(found.Lambda, float(order), budget))]
+        return [_given(fit(A, B, transport(found.Lambda, float(order), budget)))]
     c = budget ** (order / (order - 1))
     signs = [lossless(exact, tau=tau).Lambda for tau in (2 / (c + 1), -2 / (c - 1))]
     rng = np.random.default_rng(order)
     moved = [transport(Lambda, float(order), budget) for Lambda in signs]
     drawn = [_shaken(Lambda, rng) for Lambda in signs * (_DRAWS // 2)]
-    return [own, *(fit(A, B, Lambda) for Lambda in (*moved, *drawn))]
+    return [own, *(_given(fit(A, B, Lambda)) for Lambda in (*moved, *drawn))]
+
+
+def _given(start: ModalSystem) -> Start:
+    return lambda _: start
 
 
 def _shaken(Lambda: Complex, rng: np.random.Generator) -> Complex:
@@ -218,13 +226,27 @@ def _wide_start(system: Any, budget: float, modes: int) -> ModalSystem:
     return ModalSystem(found.Lambda, found.V, found.B)
 
 
-def _nearby(system: NPLR | Dense, budget: float) -> Diagonalization:
-    if isinstance(system, NPLR):
-        try:
-            return lossless(system, conditioning=budget)
-        except ValueError:  # not lossless
-            pass
-    return minimize(system, conditioning=budget)
+def _lossless(system: NPLR | Dense, budget: float) -> Diagonalization | None:
+    """A start by `lossless` of a system that is."""
+    if not isinstance(system, NPLR):
+        return None
+    try:
+        return lossless(system, conditioning=budget)
+    except ValueError:
+        return None
+
+
+def _minimized(system: NPLR | Dense, budget: float, search: Search) -> ModalSystem | None:
+    """A start by `minimize` of any system in the time that is left, if one is in the budget."""
+    left = search.seconds_left()
+    if left == 0:
+        return None
+    try:
+        found = minimize(system, conditioning=budget, seconds=left, progress=search.report)
+    except ValueError:  # out of reach
+        return None
+    search.interrupted |= found.facts["interrupted"] == 1
+    return ModalSystem(found.Lambda, found.V, found.B)
 
 
 def certified(

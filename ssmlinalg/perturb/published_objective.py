@@ -88,7 +88,7 @@ class _Descent(NamedTuple):
             return found.value, _flat(found.gradient)
 
         options = {"maxiter": self.iterations, "maxfun": 4 * self.iterations} | _LBFGS
-        x = self.search.descend(loss, _flat(E), **options)
+        x = self.search.descend(loss, _flat(E), options)
         return at(x, math.inf)
 
     def run(self, E: Array, gamma: float, first: int = 0) -> tuple[Array, float]:
@@ -98,6 +98,8 @@ class _Descent(NamedTuple):
             found = self.stage(E, gamma, p)
             E = found.moved
             condition = found.condition
+            if self.search.expired():
+                break
         return E, condition
 
     def balance(self, E: Array, gamma: float) -> float:
@@ -111,7 +113,8 @@ class _Descent(NamedTuple):
         first = 0
         for _ in range(_TRADES):
             E, condition = self.run(E, gamma, first)
-            if _CLOSE * budget <= condition <= budget or high < 1.001 * low:
+            close = _CLOSE * budget <= condition <= budget or high < 1.001 * low
+            if close or self.search.expired():
                 break
             if condition <= budget:
                 low = gamma
@@ -134,6 +137,7 @@ def minimize(
     tries: int = 1,
     seed: int = 0,
     iterations: int = 300,
+    seconds: float = math.inf,
     progress: Progress | None = None,
 ) -> Diagonalization:
     r"""The perturbation of any square matrix that trades conditioning for size best.
@@ -165,19 +169,22 @@ def minimize(
         tries: how many Gaussian perturbations to begin with; the best minimum counts.
         seed: of those perturbations.
         iterations: steps of L-BFGS in each of three stages, at most.
+        seconds: after which the search ends with the best E so far, inf for no limit; so it does at
+            a KeyboardInterrupt.
         progress: called after each evaluation with "evaluations", "condition" = kappa_2(V) and
-            "size" = |E|_F/|A|_F. A KeyboardInterrupt ends the search, and the best E so far is
-            returned if there is one.
+            "size" = |E|_F/|A|_F, and "seconds_left" if there is a limit.
 
     Returns:
         The factors of A + E, with the facts "gamma", "frobenius" = |E|_F/|A|_F, "shift" = tr E/N,
-        the multiple of the identity in E, "evaluations", and "interrupted" = 1 after an interrupt.
+        the multiple of the identity in E, "evaluations", and "interrupted" = 1 for a search that
+        was stopped early.
 
     Raises:
         TypeError: for what is no form with one input and no matrix of numbers, and for a `shift`
             that is no truth value.
         ValueError: for what is no finite square matrix, `gamma` <= 0, `conditioning` <= 1, both
-            given, and for a conditioning out of reach, with the one that was reached.
+            given, and for a conditioning out of reach of the iterations or seconds, with the one
+            that was reached.
         KeyboardInterrupt: if interrupted with nothing to keep.
 
     Cost:
@@ -202,7 +209,7 @@ def minimize(
     budget = require.real("conditioning", 8.0 if conditioning is None else conditioning, above=1)
     tries = require.integer("tries", tries)
     iterations = require.integer("iterations", iterations)
-    shift = None if shift is None else require.switch("shift", shift)
+    seconds = require.seconds("seconds", seconds)
     require.progress(progress)
     if shift is not None:
         shift = require.switch("shift", shift)
@@ -213,12 +220,13 @@ def minimize(
     unit = float(np.linalg.norm(A, 2)) or 1.0
     # The last digits of kappa(V) change when V is computed once more.
     goal = _Goal(gamma, budget * (1 - math.sqrt(EPS)), len(A))
-    descent = _descent(A / unit, goal, shift, iterations, progress)
-    search = descent.search
+    search = Search(seconds=seconds, progress=progress)
+    descent = _descent(A / unit, goal, shift, iterations, search)
     # For a budget: kappa(V) ~ 1/|E| with |E| = 0.3 |A| at kappa(V) = 1.
     trade = _search(descent, gamma or 7 * budget**3, tries, rng)
     if math.isinf(search.merit):
-        rule = f"`conditioning` must be within reach of {iterations} iterations"
+        limit = f"{seconds:g} seconds" if search.interrupted else f"{iterations} iterations"
+        rule = f"`conditioning` must be within reach of {limit}"
         got = f"{budget:g}, and kappa(V) = {search.least['condition']:.6g} at best"
         raise ValueError(f"{rule}; got {got}. Raise it, `iterations` or `tries`.")
     size = float(np.linalg.norm(search.best)) / descent.scale
@@ -233,13 +241,13 @@ def _descent(
     goal: _Goal,
     shift: bool | None,
     iterations: int,
-    progress: Progress | None,
+    search: Search,
 ) -> _Descent:
-    """A search that has met E = 0 only."""
+    """Descents of a search that has met E = 0 only."""
     found = conditioning_of(M)
     zero = np.zeros_like(M)
     merit = goal.merit(found.condition, 0.0)
-    search = Search(best=zero, merit=merit, progress=progress)
+    search.offer(zero, merit)
     search.least["condition"] = found.condition
     stable = found.abscissa < 0
     ceiling = found.abscissa / 2 if stable else found.abscissa
@@ -255,6 +263,8 @@ def _search(descent: _Descent, trade: float, tries: int, rng: np.random.Generato
         return trade
     with descent.search.interruptible():
         for _ in range(tries):
+            if descent.search.expired():
+                break
             G = draw(rng, M.shape, imaginary=np.iscomplexobj(M))
             E = _START * descent.scale * G / np.linalg.norm(G)
             if descent.goal.gamma is not None:

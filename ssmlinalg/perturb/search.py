@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,9 +63,16 @@ class Search:
         self.report(evaluations=self.evaluations, **figures)
 
     def report(self, **figures: float) -> None:
-        """Pass figures on to the caller's `progress`, if there is one."""
-        if self._progress:
-            self._progress(**figures)
+        """Pass figures on to the caller's `progress`, and how many seconds are left at most."""
+        if not self._progress:
+            return
+        left = self.seconds_left()
+        until = {} if math.isinf(left) else {"seconds_left": left}
+        self._progress(**(until | figures))
+
+    def seconds_left(self) -> float:
+        """Until the deadline, inf where there is none."""
+        return max(self._deadline - time.monotonic(), 0.0)
 
     def expired(self) -> bool:
         """Whether the search was interrupted or has outlived its deadline."""
@@ -81,26 +89,37 @@ class Search:
                 raise
             self.interrupted = True
 
-    def descend(self, loss: Loss, x: Real, **options: float) -> Real:
+    def descend(
+        self,
+        loss: Loss,
+        x: Real,
+        options: Mapping[str, float],
+        after_step: Callable[[int], object] | None = None,
+    ) -> Real:
         """The point that L-BFGS reaches from x; `options` are those of scipy's L-BFGS-B.
 
-        Ends early at the deadline. `iterate` holds the last step taken if an interrupt passes.
+        Calls `after_step` with the number of steps. Ends early at the deadline. `iterate` holds the
+        last step taken if an interrupt passes.
         """
+        steps = itertools.count(1)
+
+        def step_taken(x: Real) -> None:
+            self.iterate = x.copy()
+            if after_step:
+                after_step(next(steps))
+            if self.expired():
+                raise StopIteration
+
         self.iterate = x
         scipy.optimize.minimize(
             loss,
             x,
             jac=True,
             method="L-BFGS-B",
-            callback=self._step_taken,
-            options=options,
+            callback=step_taken,
+            options=dict(options),
         )
         return self.iterate
-
-    def _step_taken(self, x: Real) -> None:
-        self.iterate = x.copy()
-        if self.expired():
-            raise StopIteration
 
     def facts(self) -> dict[str, float]:
         """The facts of a perturbation that was searched for."""

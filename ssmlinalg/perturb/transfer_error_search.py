@@ -97,7 +97,7 @@ def reduce_error(
         iterations: steps of L-BFGS in each stage, at most.
         seconds: after which the search stops with the best so far; so it does at a
             KeyboardInterrupt.
-        progress: called after each stage with "p" and the "error" on a grid.
+        progress: called as `run_stages` tells it.
 
     Returns:
         The system, in canonical order with V of unit columns and B~ > 0, and whether the search
@@ -115,32 +115,63 @@ def reduce_error(
         >>> found.V.shape, stopped
         ((4, 4), False)
     """
-    response = frequency_response(A, B)
     search = Search(seconds=seconds, progress=progress)
+    run_stages(search, A, B, start, conditioning, powers=powers, iterations=iterations)
+    return whole(search.best), search.interrupted
+
+
+def run_stages(
+    search: Search,
+    A: Real,
+    B: Real,
+    start: ModalSystem,
+    conditioning: float,
+    *,
+    powers: tuple[float, ...] = _POWERS,
+    iterations: int = 200,
+    part: tuple[float, float] = (0.0, 1.0),
+) -> None:
+    """`reduce_error` as a part of a longer search, which keeps the best `HalfSystem`.
+
+    Args:
+        search: told after the start and after each step of the "fraction" that is done, were no
+            stage to end early, of "p", and of the least "error" on a grid so far.
+        A: real stable matrix (N, N).
+        B: real input (N,).
+        start: as for `reduce_error`.
+        conditioning: budget of kappa_2(V).
+        powers: p of the stages.
+        iterations: steps of L-BFGS in each stage, at most.
+        part: the fractions of the longer search between which this one lies.
+    """
+    response = frequency_response(A, B)
     _offer(search, halve(start), conditioning, response)
     half = free(halve(start), conditioning)
     options = {"maxiter": iterations, "maxfun": 2 * iterations} | _LBFGS
     stage = None
-    for p in powers:
-        stage = prepare(half, response, conditioning, p, after=stage)
-        with search.interruptible():
-            search.descend(partial(loss, stage), variables(stage), **options)
-        half = at(search.iterate, stage)
-        R, _ = clip(half.R, conditioning)
-        error = _offer(search, half._replace(R=R), conditioning, response)
-        search.report(p=p, error=error)
+    begun = np.linspace(*part, len(powers) + 1)
+    for p, first, last in zip(powers, begun[:-1], begun[1:], strict=True):
+        told = partial(_tell, search, p, float(first), float(last - first) / iterations)
+        told(0)
         if search.expired():
             break
-    return whole(search.best), search.interrupted
+        stage = prepare(half, response, conditioning, p, after=stage)
+        with search.interruptible():
+            search.descend(partial(loss, stage), variables(stage), options, told)
+        half = at(search.iterate, stage)
+        R, _ = clip(half.R, conditioning)
+        _offer(search, half._replace(R=R), conditioning, response)
 
 
-def _offer(search: Search, half: HalfSystem, K: float, response: Response) -> float:
-    """The error of the system made feasible, which is kept if none so far has a smaller one."""
+def _tell(search: Search, p: float, begun: float, width: float, steps: int) -> None:
+    search.report(fraction=begun + width * steps, p=p, error=search.merit)
+
+
+def _offer(search: Search, half: HalfSystem, K: float, response: Response) -> None:
+    """Keep the system made feasible if none so far has a smaller error."""
     found = feasible(half, K)
     errors = _error(found, response, _resolving(found))
-    largest = float(np.max(errors))
-    search.offer(found, largest)
-    return largest
+    search.offer(found, float(np.max(errors)))
 
 
 def fit(A: Real, B: Real, Lambda: Complex) -> ModalSystem:
