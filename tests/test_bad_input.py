@@ -109,6 +109,7 @@ RIGHT: dict[str, Callable[[], Any]] = {
     "nplr": lambda: hippo.legs(3),
     "system": lambda: hippo.legs(3),
     "order": lambda: 3,
+    "measure": lambda: "lmu",
     "length": lambda: 6,
     "lags": lambda: np.array([0.5, 1.0]),
     "times": lambda: np.array([0.5, 1.0]),

@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import flint
 import numpy as np
 import pytest
 import scipy.linalg
 import scipy.signal
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import EPS, corrected, measures, nplr, orders
 
 from ssmlinalg import hippo
@@ -76,6 +78,67 @@ def test_legt_is_lossless_of_rank_two(order: int) -> None:
 def test_legs_is_twice_the_correction_in_its_input() -> None:
     _, B, P = hippo.legs(7)
     np.testing.assert_allclose(B, math.sqrt(2) * P[:, 0], rtol=4 * EPS)
+
+
+def commutator_rank(A: list[list[Any]], squares: list[Any]) -> int:
+    """The rank of A A^T - A^T A, A = L^{-1} A' L for rational A' and L^2 = diag(squares), exactly.
+
+    L (A A^T - A^T A) L = A' L^2 A'^T - L^2 A'^T L^{-2} A' L^2 is rational.
+    """
+    order = len(A)
+    square = flint.fmpq_mat(order, order)
+    inverse = flint.fmpq_mat(order, order)
+    for n, value in enumerate(squares):
+        square[n, n] = value
+        inverse[n, n] = 1 / value
+    M = flint.fmpq_mat([[flint.fmpq(entry) for entry in row] for row in A])
+    inward = M * square * M.transpose()
+    outward = square * M.transpose() * inverse * M * square
+    return (inward - outward).rank()
+
+
+@pytest.mark.parametrize("order", [8, 21, 30])
+def test_lmu_is_normal_plus_no_small_rank(order: int) -> None:
+    """[A, A^T] of normal plus rank r has a rank of at most 4 r; here it is N, legt's is 4."""
+    A = hippo.lmu(order).A.astype(int).tolist()
+    rank = commutator_rank(A, [flint.fmpq(1)] * order)
+    assert rank == order >= order / 2 - 6
+    squares = [flint.fmpq(2 * n + 1) for n in range(order)]
+    assert commutator_rank(A, squares) == 4  # that is legt, but for signs
+
+
+@pytest.mark.parametrize("alpha", ["0", "1/2", "-1/3", "9/10"])
+@pytest.mark.parametrize("order", [8, 23])
+def test_glagt_is_normal_plus_no_small_rank_unless_alpha_is_zero(order: int, alpha: str) -> None:
+    power = flint.fmpq(*map(int, (*alpha.split("/"), 1)[:2]))
+    squares = [flint.fmpq(1)]
+    for n in range(1, order):
+        squares.append(squares[-1] * (n + power) / n)
+    strict = [[-1 if n > k else 0 for k in range(order)] for n in range(order)]
+    rank = commutator_rank(strict, squares)
+    assert rank == (2 if alpha == "0" else order)
+
+
+@given(st.sampled_from(sorted(hippo.MEASURES.keys() - {"chebt"})), orders, st.floats(-0.9, 0.9))
+def test_orthonormal_coordinates_scale_to_the_measure(
+    measure: str, order: int, alpha: float
+) -> None:
+    options: dict[str, float] = {"alpha": alpha} if measure == "glagt" else {}
+    system = hippo.MEASURES[measure](order, **options)
+    A, B, _ = hippo.orthonormal(measure, order, **options)
+    scale = hippo.scaling(measure, order, **options)
+    back = scale[:, None] * A / scale
+    np.testing.assert_allclose(back, system.A, rtol=64 * EPS, atol=4 * EPS * norm(A))
+    np.testing.assert_allclose(scale * B, system.B, rtol=64 * EPS)
+
+
+def test_chebt_has_no_coordinates_with_a_correction() -> None:
+    assert set(hippo.CORRECTED) == hippo.MEASURES.keys() - {"chebt"}
+    for refuse in (hippo.orthonormal, hippo.scaling):
+        with pytest.raises(ValueError, match="`measure` must have a low-rank correction"):
+            refuse("chebt", 4)
+        with pytest.raises(TypeError, match="window"):
+            refuse("legs", 4, window=1.0)
 
 
 @pytest.mark.parametrize("order", [1, 4, 9])

@@ -13,7 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, init_names
 
-from ssmlinalg import cli, decompose, export, forms, hippo, inits, kernel, perturb, reference
+from ssmlinalg import (
+    cli,
+    decompose,
+    export,
+    forms,
+    hippo,
+    inits,
+    kernel,
+    perturb,
+    reference,
+    systems,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +74,6 @@ def test_every_initialization_is_sound_stable_and_repeatable(
     assert not np.array_equal(form.C, other.C) or name in ("mamba", "mamba2", "rg-lru")
 
 
-CORRECTED = [name for name, make in hippo.MEASURES.items() if isinstance(make(2), forms.NPLR)]
 SIZES: dict[str, list[dict[str, float]]] = {
     "conditioning": [{"conditioning": 20.0}],
     "tau": [{"tau": 1e-3}, {"tau": 1.0}],
@@ -72,7 +82,7 @@ SIZES: dict[str, list[dict[str, float]]] = {
 
 
 @pytest.mark.parametrize("method", sorted(set(perturb.PERTURBATIONS) - {"optimal"}))  # by search
-@pytest.mark.parametrize("measure", CORRECTED)
+@pytest.mark.parametrize("measure", hippo.CORRECTED)
 @pytest.mark.parametrize("order", [1, 6])
 def test_a_perturbed_initialization_does_not_grow_or_is_refused(
     method: str, measure: str, order: int
@@ -88,6 +98,24 @@ def test_a_perturbed_initialization_does_not_grow_or_is_refused(
                     assert inits.ptd_init(order, **asked, unstable=True).A.real.max() > 0
                 continue
             assert model.A.real.max() <= 0
+
+
+@pytest.mark.parametrize("measure", ["lmu", "glagt"])
+def test_s4_and_ptd_read_the_state_of_a_measure_in_its_own_coordinates(measure: str) -> None:
+    """Their transfer functions are c (s - A)^{-1} B of the dense matrices, ptd within its bound."""
+    order = 12
+    system = hippo.MEASURES[measure](order)
+    c = np.random.default_rng(3).standard_normal(order)
+    s = 1j * np.geomspace(0.1, 100, 7)
+    state = np.stack([np.linalg.solve(z * np.eye(order) - system.A, system.B) for z in s], -1)
+    found = systems.transfer(inits.s4_init(order, measure=measure, seed=3), s)
+    scale = np.linalg.norm(c) * np.linalg.norm(state, axis=0)
+    assert np.all(np.abs(found - c @ state) <= 1e4 * EPS * scale)
+    certified = inits.built("ptd", order, measure=measure, seed=3)
+    size = np.linalg.norm(c * hippo.scaling(measure, order))
+    error = np.abs(systems.transfer(certified.form, s) - c @ state)
+    assert np.all(error <= size * certified.figures["transfer_error"])
+    assert np.max(error) > 1e-4 * size * certified.figures["transfer_error"]
 
 
 def test_what_grows_is_refused_with_a_remedy() -> None:

@@ -15,7 +15,7 @@ from ssmlinalg import forms, hippo, perturb
 from ssmlinalg.ground.ondemand import ORDER, OnDemand
 from ssmlinalg.perturb.diagonalization import FIGURES
 
-CORRECTED = [name for name, make in hippo.MEASURES.items() if isinstance(make(2), forms.NPLR)]
+NPLR = [name for name, make in hippo.MEASURES.items() if isinstance(make(2), forms.NPLR)]
 WAYS: dict[str, Callable[[Any], Any]] = {
     "pickle": lambda thing: pickle.loads(pickle.dumps(thing)),
     "deep copy": copy.deepcopy,
@@ -50,7 +50,7 @@ def test_a_lossless_perturbation_comes_back_for_every_structure(measure: str, wa
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("measure", CORRECTED)
+@pytest.mark.parametrize("measure", NPLR)
 def test_matrices_on_demand_come_back(measure: str, way: str) -> None:
     system: Any = hippo.MEASURES[measure](ORDER + 3)
     other = WAYS[way](system)

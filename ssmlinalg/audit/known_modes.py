@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import decompose, hippo, inits
-from ..forms import DPLR, NPLR, kind
+from ..forms import DPLR, kind
 
 _REAL = 1e-9  # beside the largest mode: the imaginary part of a real mode that was computed
 
@@ -85,9 +85,7 @@ def _half(name: str, order: int) -> np.ndarray:
     """The modes of an initialization in the upper half plane; those of DSS are all there."""
     if name not in LOW_RANK:
         return np.asarray(inits.INITS[name](order, step=1.0)[0])
-    system = hippo.MEASURES[LOW_RANK[name]](order)
-    assert isinstance(system, NPLR), "the table holds no other measures"
-    Lambda = decompose.eigenbasis(system).Lambda
+    Lambda = decompose.eigenbasis(hippo.orthonormal(LOW_RANK[name], order)).Lambda
     upper = Lambda[Lambda.imag >= 0]
     real = upper.imag <= _REAL * np.max(np.abs(Lambda))
     return np.where(real, upper.real, upper)
@@ -117,7 +115,5 @@ FORMULAS = sorted(
 )
 # The measures by the names of the S4 models made of them.
 LOW_RANK = {
-    "s4" if measure == "legs" else f"s4, measure={measure}": measure
-    for measure, make in hippo.MEASURES.items()
-    if hasattr(make(2), "P")
+    "s4" if measure == "legs" else f"s4, measure={measure}": measure for measure in hippo.CORRECTED
 }

@@ -26,17 +26,32 @@ remembered is then 1, as it is for `legs`, and one range of steps suits all meas
 
 `MEASURES` and `BASES` at the foot list all of them. Those with a low-rank correction return `NPLR`,
 whose A beyond order 4096 is a matrix on demand: any block or product of it, never the whole unless
-asked; `lmu`, `glagt` and `chebt` have none and return `Dense`. All matrices are float64.
+asked; `lmu`, `glagt` and `chebt` have none and return `Dense`. `CORRECTED` names those that have
+one in the coordinates of `orthonormal`: all but `chebt`. All matrices are float64.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from ..forms import NPLR, Dense
+from ..ground import require
+from ..ground.backend import Real
 from .basis import Basis
 from .chebyshev import chebt, chebt_basis
-from .laguerre import glagt, glagt_basis, lagt, lagt_basis, tlagt, tlagt_basis
+from .laguerre import (
+    glagt,
+    glagt_basis,
+    glagt_orthonormal,
+    glagt_scaling,
+    lagt,
+    lagt_basis,
+    tlagt,
+    tlagt_basis,
+)
 from .online_memory import (
     delay,
     fourier_delay,
@@ -46,7 +61,14 @@ from .online_memory import (
     reconstruct,
 )
 from .scaled_legendre import legs, legs_basis, legs_condition, legs_state
-from .translated_legendre import legt, legt_basis, lmu, lmu_basis
+from .translated_legendre import (
+    legt,
+    legt_basis,
+    lmu,
+    lmu_basis,
+    lmu_orthonormal,
+    lmu_scaling,
+)
 from .trigonometric import (
     foud,
     foud_basis,
@@ -60,6 +82,7 @@ from .trigonometric import (
 
 __all__ = [
     "BASES",
+    "CORRECTED",
     "MEASURES",
     "Basis",
     "chebt",
@@ -89,7 +112,9 @@ __all__ = [
     "log_steps",
     "online_bilinear",
     "online_legs",
+    "orthonormal",
     "reconstruct",
+    "scaling",
     "tlagt",
     "tlagt_basis",
 ]
@@ -125,3 +150,83 @@ BASES: dict[str, Callable[..., Basis]] = {
     "fourier2": fourier2_basis,
     "chebt": chebt_basis,
 }
+# Measures whose own coordinates have no correction of small rank: in others, and the way back.
+_ORTHONORMAL: dict[str, Callable[..., NPLR]] = {
+    "lmu": lmu_orthonormal,
+    "glagt": glagt_orthonormal,
+}
+_SCALING: dict[str, Callable[..., Real]] = {
+    "lmu": lmu_scaling,
+    "glagt": glagt_scaling,
+}
+CORRECTED = tuple(
+    name for name, make in MEASURES.items() if name in _ORTHONORMAL or isinstance(make(1), NPLR)
+)
+
+
+def orthonormal(measure: str, order: int, **options: Any) -> NPLR:
+    """A measure in orthonormal coordinates, in which it is normal plus low rank.
+
+    A state x' of this system is x = scale x' of the measure, entry by entry, with the scale of
+    `scaling`: A = diag(scale) A' diag(1/scale) and B = scale B'. So lmu is `legt` and glagt is
+    `tlagt` with another B; the others are themselves.
+
+    Args:
+        measure: one of `CORRECTED`.
+        order: N, at least 1.
+        **options: those of the measure.
+
+    Returns:
+        An `NPLR`.
+
+    Raises:
+        TypeError: for numbers of the wrong type, and for options that the measure does not take.
+        ValueError: for an unknown measure, one without a correction, and numbers out of range.
+
+    Cost:
+        O(N^2) up to order 4096; O(N) beyond, where A is a matrix on demand.
+
+    Example:
+        >>> orthonormal("lmu", 4).P.shape
+        (4, 2)
+    """
+    _admitted(measure)
+    found = _ORTHONORMAL.get(measure, MEASURES[measure])(order, **options)
+    assert isinstance(found, NPLR), "what the list above holds"
+    return found
+
+
+def scaling(measure: str, order: int, **options: Any) -> Real:
+    """The scale (N,) that takes the state of `orthonormal` to that of the measure.
+
+    Args:
+        measure: one of `CORRECTED`.
+        order: N, at least 1.
+        **options: those of the measure.
+
+    Returns:
+        Its entries: all 1 but for lmu, and for glagt unless alpha is 0.
+
+    Raises:
+        TypeError: for numbers of the wrong type, and for options that the measure does not take.
+        ValueError: for an unknown measure, one without a correction, and numbers out of range.
+
+    Cost:
+        O(N).
+
+    Example:
+        >>> scaling("lmu", 3).round(6)
+        array([ 1.      , -1.732051,  2.236068])
+    """
+    _admitted(measure)
+    if measure in _SCALING:
+        return _SCALING[measure](order, **options)
+    MEASURES[measure](1, **options)  # which refuses what it does not take
+    return np.ones(require.integer("order", order))
+
+
+def _admitted(measure: str) -> None:
+    if require.known("measure", measure, MEASURES) not in CORRECTED:
+        rule = "`measure` must have a low-rank correction"
+        has = ", ".join(CORRECTED)
+        raise ValueError(f"{rule}; got {measure!r}, which has none. Choose from {has}.")

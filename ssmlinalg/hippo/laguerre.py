@@ -5,7 +5,7 @@ measure    weight                             low-rank correction
 =========  =================================  ============================
 `lagt`     1                                  yes
 `tlagt`    tilt^2 e^{-tilt t}                 yes
-`glagt`    t^{-alpha} e^{-beta t}, mass 1     no: `tlagt` has it at alpha 0
+`glagt`    t^{-alpha} e^{-beta t}, mass 1     by `orthonormal`
 =========  =================================  ============================
 """
 
@@ -185,8 +185,9 @@ def glagt(
                \lambda_n = \sqrt{\Gamma(n+\alpha+1)/n!},\quad B_n = \frac{1}{\lambda_n}
                \binom{n+\alpha}{n} \frac{\beta^{(1-\alpha)/2}}{\sqrt{\Gamma(1-\alpha)}} .
 
-    Lambda is orthogonal only at alpha = 0, where the matrix is that of `tlagt(order, tilt=beta)`,
-    which has the low-rank correction; for other alpha there is none.
+    At alpha = 0 Lambda = I and A is that of `tlagt(order, tilt=beta)`, which has the low-rank
+    correction. At any other alpha A is no sum of a normal matrix and one of rank below (N - 3)/4
+    (proved on the page of theory); `hippo.orthonormal` scales the state to one where it is.
 
     Args:
         order: N, at least 1.
@@ -219,6 +220,23 @@ def glagt(
     A = similar - (1 + weight.beta) / 2 * np.eye(order) + 0.0
     B = weight.gain * weight.binomial / weight.length
     return reads_first(A, B)
+
+
+def glagt_orthonormal(order: int, *, alpha: float = 0.0, beta: float = 0.01) -> NPLR:
+    r"""`glagt` with its state times Lambda: `tlagt(order, tilt=beta)` with another B.
+
+    .. math::  A + P P^T = -\tfrac{\beta}{2} I + \text{skew}, \qquad P_n = \sqrt{1/2}, \qquad
+               B_n = \binom{n+\alpha}{n} \frac{\beta^{(1-\alpha)/2}}{\sqrt{\Gamma(1-\alpha)}} .
+    """
+    order = require.integer("order", order)
+    weight = _power_weight(order, alpha, beta)
+    return tlagt(order, tilt=weight.beta)._replace(B=weight.gain * weight.binomial)
+
+
+def glagt_scaling(order: int, *, alpha: float = 0.0, beta: float = 0.01) -> Real:
+    """The state of `glagt` over that of `glagt_orthonormal`: 1/lambda_n, all 1 at alpha 0."""
+    order = require.integer("order", order)
+    return 1 / _power_weight(order, alpha, beta).length
 
 
 def glagt_basis(

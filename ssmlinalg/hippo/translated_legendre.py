@@ -126,8 +126,8 @@ def lmu(order: int, *, window: float = 1.0) -> Dense:
                \begin{cases} -1 & n < k \\ (-1)^{n-k+1} & n \ge k \end{cases}, \qquad
                B_n = \frac{(2n+1)(-1)^n}{\theta}, \qquad \theta = \text{window}.
 
-    A = W^{-1} A_legt W with W = diag((-1)^n / sqrt(2n+1)). The scaling is not orthogonal, so there
-    is no low-rank correction: decompose `legt`.
+    The scaling is not orthogonal: A is no sum of a normal matrix and one of rank below (N - 12)/8
+    (proved on the page of theory). `hippo.orthonormal` scales it back to `legt`, of rank two.
 
     Args:
         order: N, at least 1.
@@ -161,6 +161,19 @@ def lmu(order: int, *, window: float = 1.0) -> Dense:
     A = (2 * row + 1) * sign / window
     B = (2 * n + 1) * (-1.0) ** n / window
     return reads_first(A, B)
+
+
+def lmu_orthonormal(order: int, *, window: float = 1.0) -> NPLR:
+    """`lmu` with its state over `lmu_scaling`: `legt` of the same window."""
+    return legt(order, window=window)
+
+
+def lmu_scaling(order: int, *, window: float = 1.0) -> Real:
+    """The state of `lmu` over that of `legt`: (-1)^n sqrt(2n + 1), of any window."""
+    order = require.integer("order", order)
+    require.real("window", window, above=0)
+    n = np.arange(order)
+    return (-1.0) ** n * np.sqrt(2 * n + 1)
 
 
 def lmu_basis(

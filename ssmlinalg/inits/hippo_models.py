@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import decompose, hippo, perturb
-from ..forms import DPLR, NPLR, Paired
+from ..forms import DPLR, Paired
 from ..ground import require
 from ..ground.backend import Complex
 from .memory_door import in_memory
@@ -48,7 +48,7 @@ def ptd_init(
 
     Args:
         order: order N of the state.
-        measure: an entry of `hippo.MEASURES` that has a low-rank correction.
+        measure: one of `hippo.CORRECTED`.
         perturbation: an entry of `perturb.PERTURBATIONS`.
         conditioning: budget for kappa_2(V), of perturbations that are sized so.
         tau: size of a lossless perturbation.
@@ -89,7 +89,9 @@ def ptd_init(
         size=size,
         modes=modes,
     )
-    return reading(found, channels=channels, step=step, seed=seed, unstable=unstable)
+    return reading(
+        found, measure=measure, channels=channels, step=step, seed=seed, unstable=unstable
+    )
 
 
 def perturbed(
@@ -107,7 +109,7 @@ def perturbed(
 
     Args:
         order: order N of the state.
-        measure: an entry of `hippo.MEASURES` that has a low-rank correction.
+        measure: one of `hippo.CORRECTED`.
         perturbation: an entry of `perturb.PERTURBATIONS`.
         conditioning: budget for kappa_2(V), of perturbations that are sized so.
         tau: size of a lossless perturbation.
@@ -148,7 +150,7 @@ def perturbed(
             rule = f"a {perturbation} perturbation has as many modes as states"
             raise ValueError(f"{rule}; got `modes`. Leave it out, or take {takes}.")
         told["modes"] = modes
-    nplr = _nplr(measure, order)
+    nplr = hippo.orthonormal(measure, order)
     found = method(nplr, **sizes, **told)
     real = np.count_nonzero(found.Lambda.imag == 0)
     if tau is None and real > len(found.Lambda) % 2 and accepted(method, {"sign": 1}):
@@ -159,6 +161,7 @@ def perturbed(
 def reading(
     found: perturb.Diagonalization,
     *,
+    measure: str = "legs",
     channels: int | None = None,
     step: Step = STEP,
     seed: int = 0,
@@ -168,14 +171,15 @@ def reading(
 
     Args:
         found: a real perturbation of a system with an input.
+        measure: whose state c reads, that of `found`: lmu has coordinates of its own.
         channels: H, a leading axis of every field; None gives none.
         step: a number, or the interval (low, high) of the steps.
         seed: of C and the steps.
         unstable: whether modes that grow are taken.
 
     Returns:
-        A `Paired` form whose C = c V, c normal in orthonormal coordinates of the state, those of
-        `perturb.Diagonalization.readout`.
+        A `Paired` form whose C = c V, c normal times `hippo.scaling`, in the
+        coordinates of `perturb.Diagonalization.readout`.
 
     Raises:
         TypeError: for numbers of the wrong type.
@@ -189,6 +193,7 @@ def reading(
     require.instance("found", found, perturb.Diagonalization, remedy)
     drawn = draw(channels, step, seed)
     c = drawn.rng.standard_normal((*drawn.shape, found.order))
+    c = c * hippo.scaling(measure, found.order)
     model = found.read_by(found.readout(c), drawn.steps)
     if not require.switch("unstable", unstable):
         refuse_growth(found)
@@ -230,8 +235,7 @@ def s4_init(
 
     Args:
         order: order N of the state.
-        measure: an entry of `hippo.MEASURES` that has a low-rank correction; the published ones are
-            legs, legt and fout.
+        measure: one of `hippo.CORRECTED`; the published ones are legs, legt and fout.
         channels: H, a leading axis of every field; None gives none.
         step: a number, or the interval (low, high) of the steps.
         seed: of C and the steps.
@@ -251,11 +255,12 @@ def s4_init(
         (4, 2)
     """
     drawn = draw(channels, step, seed)
-    nplr = _nplr(measure, order)
+    nplr = hippo.orthonormal(measure, order)
     basis = decompose.eigenbasis(nplr)
     Lambda = basis.Lambda
     V = basis.V
-    C = drawn.rng.standard_normal((*drawn.shape, order)) @ V
+    c = drawn.rng.standard_normal((*drawn.shape, order)) * hippo.scaling(measure, order)
+    C = c @ V
     P, B = (_mirrored(x @ V.conj(), Lambda) for x in (nplr.P.T, nplr.B))
     return DPLR(
         Lambda=repeat(Lambda, drawn.shape),
@@ -273,15 +278,6 @@ def _mirrored(x: Complex, Lambda: Complex) -> Complex:
     upper = x[..., :pairs]
     single = x[..., 2 * pairs :].real.astype(x.dtype)
     return np.concatenate([upper, upper.conj(), single], axis=-1)
-
-
-def _nplr(measure: str, order: int) -> NPLR:
-    system = hippo.MEASURES[require.known("measure", measure, hippo.MEASURES)](order)
-    if not isinstance(system, NPLR):
-        has = ", ".join(name for name, make in hippo.MEASURES.items() if isinstance(make(2), NPLR))
-        rule = "`measure` must have a low-rank correction"
-        raise ValueError(f"{rule}; got {measure!r}, which has none. Choose from {has}.")
-    return system
 
 
 def accepted(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
