@@ -15,7 +15,7 @@ from typing import Any
 import array_api_strict
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from ssmlinalg import forms
 
@@ -27,6 +27,7 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
+    phases=set(Phase) - {Phase.explain},  # which traces every line, a minute for a thing just found
 )
 settings.register_profile(
     "long", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -157,7 +157,8 @@ def test_the_kernel_of_a_born_discrete_model_is_a_sum_of_powers(name: str, order
 def test_every_library_gives_the_same_kernel_and_scan(
     carry: Callable[[Any], Any], name: str, rule: str
 ) -> None:
-    for order in (4, 5):
+    compiling = type(carry(np.zeros(1))).__module__.startswith("jax")
+    for order in (5,) if compiling else (4, 5):  # JAX takes seconds for every shape
         form = inits.INITS[name](order, channels=2)
         u = drive(form, 4, 17)
         length = 17

@@ -489,8 +489,9 @@ def forms(largest: int = 6, *, hard: bool = True) -> st.SearchStrategy[AnyForm]:
 
     Example:
         >>> from hypothesis import find
-        >>> type(find(forms(), lambda form: True)).__name__
-        'DenseRecurrence'
+        >>> from ssmlinalg.forms import Dense
+        >>> type(find(forms(), lambda form: isinstance(form, Dense))).__name__
+        'Dense'
     """
     return continuous(largest, hard=hard) | discrete(largest, hard=hard)
 
