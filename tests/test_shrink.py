@@ -39,6 +39,7 @@ MODELS: dict[str, Any] = {
     "s4": lambda: inits.s4_init(12, channels=2),
     "s4-diag": paired,
     "s4d": paired,
+    "discretax-s4d": paired,
     "annotated-s4": lambda: inits.s4_init(12, channels=2),
     "annotated-s4d": paired,
     "s5": lambda: trained(inits.s5_init(16, channels=2)),

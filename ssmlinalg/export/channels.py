@@ -64,11 +64,11 @@ def blocks(form: Paired) -> MIMO:
     )
 
 
-def square(form: Any) -> Any:
-    """The form on the host, for a layer with as many outputs as inputs and a diagonal D.
+def with_ports(form: Any) -> Any:
+    """The form on the host, for a layer with as many outputs as inputs.
 
     The channels of a `Paired` form become `blocks`. Raises ValueError for leading axes and for a D
-    that is not square and diagonal.
+    that is not square.
     """
     form = on_host(form) if kind(form).ports else blocks(form)
     if batch(form):
@@ -79,6 +79,13 @@ def square(form: Any) -> Any:
     if D.shape[0] != D.shape[1]:
         rule = "`form` must have as many outputs as inputs"
         raise ValueError(f"{rule}; got D of shape {D.shape}. Fill up with zeros.")
+    return form
+
+
+def square(form: Any) -> Any:
+    """The form as `with_ports` gives it; ValueError for a D that is not diagonal as well."""
+    form = with_ports(form)
+    D = np.asarray(form.D)
     elsewhere = float(np.max(np.abs(D - np.diag(np.diag(D))), initial=0.0))
     if elsewhere:
         got = f"an entry of size {elsewhere:g} elsewhere"

@@ -1,5 +1,5 @@
 r"""The layer `S5SSM` of lindermanlab/S5, s5/ssm.py: half of its spectrum with `conj_sym=True`, all
-of it without.
+of it without. `S5SequenceMixer` of discretax has the same arrays.
 
 =============  ==========  ==============================================================
 name           shape       holds
@@ -35,8 +35,10 @@ there. Accuracy: the layer forms e^{step A} - 1 in float32, which costs it digit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +49,7 @@ from .conjugates import MOVED as MOVED_FULL
 from .conjugates import FullSpectrum, both_halves, upper_half
 from .layout import Layout, Target, expect, read, stored
 from .parametrization import as_parts, check_not_zero, exponential, from_parts
-from .published import MODEL, Rates, log_step, normal, own_group
+from .published import MODEL, Laws, Rates, log_step, normal, own_group, uniform
 
 LAYOUT: Layout = {
     "Lambda_re": ("f", ("P",)),
@@ -78,6 +80,18 @@ DECLARED = {
     "log step": log_step(itemgetter("log_step"), _SOURCE),
     "D": normal(itemgetter("D"), _SOURCE),
 }
+_SOURCE_DISCRETAX = "discretax 0.3.0, sequence_mixers/s5.py"
+_DECLARED_DISCRETAX = {
+    "log step": uniform(
+        itemgetter("log_step"), _SOURCE_DISCRETAX, low=math.log(1e-3), width=math.log(1e3)
+    ),
+    "D": normal(itemgetter("D"), _SOURCE_DISCRETAX),
+}
+
+
+def _published(config: Mapping[str, Any]) -> tuple[Laws, ...]:
+    """The laws of both packages: no array and no config.json tells which drew a layer."""
+    return (DECLARED, _DECLARED_DISCRETAX)
 
 
 def to(form: MIMO | Paired) -> dict[str, np.ndarray]:
@@ -218,6 +232,7 @@ TARGET = Target(
     ),
     moved="nothing; a Paired form becomes one block of the state for each channel",
     declared=DECLARED,
+    published=_published,
 )
 TARGET_FULL = TARGET._replace(
     about="the layer S5SSM of lindermanlab/S5, conj_sym=False",

@@ -9,6 +9,7 @@ from ..ground import require
 from ..inits import INITS
 from . import (
     annotated_s4,
+    discretax,
     dlr,
     dss,
     gated_delta,
@@ -35,6 +36,7 @@ TARGETS: dict[str, Target] = {
     "s4": s4.TARGET,
     "s4-diag": s4.TARGET_DIAGONAL,
     "s4d": s4d.TARGET,
+    "discretax-s4d": discretax.TARGET,
     "annotated-s4": annotated_s4.TARGET,
     "annotated-s4d": annotated_s4.TARGET_DIAGONAL,
     "s5": s5.TARGET,
