@@ -141,3 +141,5 @@ def test_what_is_no_memory_is_refused() -> None:
         hippo.reconstruct(basis, [1.0])
     with pytest.raises(ValueError, match="N = 4"):
         hippo.delay(hippo.legs(4), basis)
+    with pytest.raises(ValueError, match="the steps must fit in"):
+        hippo.log_steps(10**13)

@@ -86,3 +86,20 @@ def test_what_has_no_step_and_no_lags_is_refused() -> None:
         suggest_step(np.ones(20))
     with pytest.raises(TypeError, match="StepSuggestion"):
         report.steps(3)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-300, 2.0**-700, 2.0**600, 1e305])
+def test_the_size_of_the_data_does_not_matter(scale: float) -> None:
+    u = np.round(np.cumsum(np.random.default_rng(0).standard_normal((4, 200)), axis=-1))
+    expected = suggest_step(u)
+    found = suggest_step(u * scale)
+    assert found.lags == pytest.approx(expected.lags, rel=1e-3)  # few digits in a denormal number
+    assert found.unit_variance == pytest.approx(expected.unit_variance, rel=1e-3)
+
+
+def test_two_samples_are_a_series() -> None:
+    found = suggest_step([1.0, 2.0])
+    assert found.lags == (1.0, 1.0)
+    assert found.unit_variance == pytest.approx(0.5)  # the eigenvalue of one series is L
+    with pytest.raises(ValueError, match="`steps` must be positive; got -1"):
+        coverage("s4d-lin", [0.1, -1.0], 100)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategies import EPS
 
 from ssmlinalg import forms, inits, kernel, transfer
+from ssmlinalg.ground import backend
 from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.inits import combine, normalized, scale_frequencies
 from ssmlinalg.kernels import kernel_at, sobolev_filter
@@ -138,3 +139,25 @@ def test_every_library_transforms_alike(carry: Callable[[Any], Any]) -> None:
     u = np.random.default_rng(0).standard_normal((2, 15))
     got = to_numpy(sobolev_filter(carry(u), 0.5))
     np.testing.assert_allclose(got, sobolev_filter(u, 0.5), rtol=0, atol=64 * EPS)
+
+
+def test_what_overflows_is_refused(carry: Callable[[Any], Any]) -> None:
+    if not backend.readable(carry(np.ones(1))):
+        pytest.skip("values are looked at where they are on the host")
+    with pytest.raises(ValueError, match="`alpha` must keep frequencies within float64"):
+        scale_frequencies(carry(inits.s4d_lin_init(800)), 1e306)
+    u = carry(np.random.default_rng(0).standard_normal(64))
+    with pytest.raises(ValueError, match="weight of the highest frequency must fit float64"):
+        sobolev_filter(u, 1e6)
+    with pytest.raises(ValueError, match="weight of the highest frequency must fit float64"):
+        sobolev_filter(u, -1.0, step=1e-200, unit=1e-200)
+    filtered = to_numpy(sobolev_filter(u, -1e6))  # what is left is the mean
+    np.testing.assert_allclose(filtered, np.mean(to_numpy(u)), rtol=64 * EPS)
+
+
+@pytest.mark.parametrize("field", ["A", "B"])
+def test_a_variance_of_zero_or_infinity_is_refused(field: str) -> None:
+    model = inits.s4d_lin_init(6)
+    nothing = model._replace(**{field: 0 * getattr(model, field)})
+    with pytest.raises(ValueError, match=r"variance that is positive and finite; got (0|inf)"):
+        normalized(nothing)

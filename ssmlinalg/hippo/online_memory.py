@@ -288,7 +288,7 @@ def log_steps(length: int) -> Real:
 
     Raises:
         TypeError: if `length` is no integer.
-        ValueError: if it is below 1.
+        ValueError: if it is below 1, or the steps need more memory than there is.
 
     Accuracy:
         A rounding each.
@@ -298,6 +298,7 @@ def log_steps(length: int) -> Real:
         array([0.693147, 0.405465])
     """
     length = require.integer("length", length)
+    require.room("the steps", 8 * length, host=True)
     return np.log1p(1 / np.arange(1, length))
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..forms import DPLR, AnyForm, batch, check, kind, to_dense
 from ..ground import backend, require
 from ..ground.backend import Array
@@ -32,7 +34,8 @@ def scale_frequencies(form: AnyForm, alpha: float) -> AnyForm:
 
     Raises:
         TypeError: for a form of matrices; what `forms.check` raises.
-        ValueError: for a factor that is not positive; what `forms.check` raises.
+        ValueError: for a factor that is not positive, or at which a frequency overflows; what
+            `forms.check` raises.
 
     Source:
         Yu et al. 2025 (Tuning Frequency Bias of State Space Models, ICLR), the parameter alpha.
@@ -54,6 +57,7 @@ def scale_frequencies(form: AnyForm, alpha: float) -> AnyForm:
     real = xp.real(A)
     imag = xp.imag(A)
     if known.continuous:
+        _refuse_overflow(imag, alpha)
         scaled = backend.complex_of(real, alpha * imag)
     else:
         radius = xp.abs(A)
@@ -61,6 +65,17 @@ def scale_frequencies(form: AnyForm, alpha: float) -> AnyForm:
         scaled = backend.complex_of(radius * xp.cos(phase), radius * xp.sin(phase))
     found: Any = checked._replace(**{name: scaled})
     return found
+
+
+def _refuse_overflow(imag: Array, alpha: float) -> None:
+    """Refuse a factor that takes some frequency beyond the largest number, where it can be seen."""
+    if not backend.readable(imag):
+        return
+    highest = float(np.max(np.abs(backend.to_numpy(imag)), initial=0.0))
+    precision = backend.precision(imag)
+    if highest > float(np.finfo(precision).max) / max(alpha, 1.0):
+        got = f"{alpha:g} times {highest:g}"
+        raise ValueError(f"`alpha` must keep frequencies within {precision}; got {got}. Lower it.")
 
 
 def normalized(form: AnyForm) -> AnyForm:
@@ -80,7 +95,8 @@ def normalized(form: AnyForm) -> AnyForm:
 
     Raises:
         TypeError: for other forms; what `forms.check` raises.
-        ValueError: what `forms.check` raises.
+        ValueError: where the variance is 0 or infinite, for B = 0 and modes that integrate; what
+            `forms.check` raises.
 
     Source:
         Gu et al. 2023 (HTTYH); `normalize` of state-spaces/s4, models/s4/s4.py.
@@ -102,11 +118,24 @@ def normalized(form: AnyForm) -> AnyForm:
         rest = backend.solve(to_dense(checked).A, checked.B[..., None])[..., 0]
         share = 1.0
     else:
-        rest = checked.B / (checked.A if known.continuous else 1 - checked.A)
+        with backend.quietly(checked.B):
+            rest = checked.B / (checked.A if known.continuous else 1 - checked.A)
         share = 2.0 if known.half else 0.5
-    variance = share * xp.sum(xp.abs(rest) ** 2, axis=-1, keepdims=True)
+    with backend.quietly(checked.B):
+        variance = share * xp.sum(xp.abs(rest) ** 2, axis=-1, keepdims=True)
+    _refuse_variance(variance)
     found: Any = checked._replace(B=checked.B / xp.sqrt(variance))
     return found
+
+
+def _refuse_variance(variance: Array) -> None:
+    """Refuse what no factor brings to 1, where it can be seen."""
+    if backend.readable(variance):
+        found = backend.to_numpy(variance)
+        if not np.all((found > 0) & np.isfinite(found)):
+            rule = "the output of a constant input must have a variance that is positive and finite"
+            got = float(found[~((found > 0) & np.isfinite(found))][0])
+            raise ValueError(f"{rule}; got {got:g}. Scale its B by hand.")
 
 
 def combine(forms: Sequence[AnyForm]) -> AnyForm:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..ground import backend, require
 from ..ground.backend import Array
 from .arguments import real_signal
@@ -31,7 +33,7 @@ def sobolev_filter(u: Array, beta: float, *, step: float = 1.0, unit: float = 1.
 
     Raises:
         TypeError: unless u is real and the others are numbers.
-        ValueError: for no sample, and numbers out of range.
+        ValueError: for no sample, numbers out of range, and a weight that overflows.
 
     Accuracy:
         log2(L) eps of the largest weight.
@@ -56,6 +58,18 @@ def sobolev_filter(u: Array, beta: float, *, step: float = 1.0, unit: float = 1.
     xp = backend.namespace(u=u)
     real_signal("u", u)
     length = u.shape[-1]
-    fine = 2 * math.pi / (length * step * unit)
+    fine = 2 * math.pi / length / step / unit
+    _refuse_overflow(beta, fine * (length // 2), backend.precision(u))
     weight = (1 + fine * backend.arange(length // 2 + 1, u)) ** beta
     return xp.fft.irfft(weight * xp.fft.rfft(u), n=length)
+
+
+def _refuse_overflow(beta: float, highest: float, precision: str) -> None:
+    """Refuse a weight (1 + highest)^beta beyond the largest number of a precision."""
+    largest = float(np.finfo(precision).max)
+    if highest >= largest or beta * math.log1p(highest) >= math.log(largest):
+        weight = f"({1 + highest:.4g})^{beta:g}"
+        raise ValueError(
+            f"the weight of the highest frequency must fit {precision}; got {weight}. "
+            "Make `beta` smaller, or `unit` larger."
+        )

@@ -182,8 +182,10 @@ def coverage(init: str, steps: npt.ArrayLike, length: int, *, order: int = 64) -
     """
     steps = np.atleast_1d(real_numbers("steps", steps))
     length = require.integer("length", length)
-    rule = "(S,), positive"
-    require.shape("steps", steps.shape, rule, steps.ndim == 1 and bool(np.all(steps > 0)))
+    require.shape("steps", steps.shape, "(S,)", steps.ndim == 1)
+    if np.any(steps <= 0):
+        got = float(steps.min())
+        raise ValueError(f"`steps` must be positive; got {got:g}. They are times: drop that one.")
     z, doubt = _exponents(init, order)
     found = [scales_of(step * z, step * doubt, length) for step in steps]
     names = ("beyond_nyquist", "dead", "outlives")
@@ -238,7 +240,7 @@ def correlation_lags(u: Real) -> tuple[float, float]:
     shortest = max(1.0, first - 1 + float(part))
     noise = _NOISE * np.sqrt(2 * shortest / (count * overlap))
     showing = np.flatnonzero(np.abs(r) > np.minimum(noise, 1.0))
-    return shortest, max(shortest, float(showing[-1]))
+    return shortest, max(shortest, float(np.max(showing, initial=0)))
 
 
 def _largest_eigenvalue(u: Real) -> float:
@@ -252,7 +254,7 @@ def _series(data: npt.ArrayLike) -> Real:
     u = real_numbers("data", data)
     require.shape("data", u.shape, "(..., L) with L at least 2", u.size > 0 and u.shape[-1] >= 2)
     u = u.reshape(-1, u.shape[-1])
-    if np.ptp(u) == 0:
+    if np.all(u == u[0, 0]):
         rule = "`data` must not be constant"
         raise ValueError(f"{rule}; got {u[0, 0]:g} throughout. Give their length alone.")
-    return u
+    return u / np.max(np.abs(u))  # so that no square overflows or vanishes
