@@ -11,7 +11,7 @@ import pytest
 from ssmlinalg import hippo, inits, perturb
 from ssmlinalg.lossless.normal_part import NormalPart
 from ssmlinalg.lossless.recognition import recognize
-from ssmlinalg.perturb import lossless_perturbation
+from ssmlinalg.perturb import lossless_figures
 
 EXPANSIONS = 1e-6  # of `multipole`, relative to a row of length one
 MEASURES = ["legs", "lagt", "tlagt", "fout", "fourier_decay"]
@@ -57,7 +57,7 @@ def test_the_law_of_a_readout_is_that_of_normal_rows(
     system: Any = hippo.MEASURES[measure](order)
     found = perturb.lossless(system, tau=0.2)
     V = found.V
-    monkeypatch.setattr(lossless_perturbation, "ORDER", 16)
+    monkeypatch.setattr(lossless_figures, "ORDER", 16)
     rows = found.readout(np.eye(order))
     assert not np.allclose(rows, V)  # of another basis
     np.testing.assert_allclose(rows.conj().T @ rows, V.conj().T @ V, rtol=0, atol=EXPANSIONS)

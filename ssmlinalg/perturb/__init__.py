@@ -43,7 +43,8 @@ from .function_bounds import (
 from .kept_results import kept
 from .law_certificate import ProvedLaw, proved_law, proved_unit_columns
 from .least_transfer_error import optimal
-from .lossless_perturbation import Lossless, lossless
+from .lossless_figures import Lossless
+from .lossless_perturbation import lossless
 from .lower_bound import error_floor
 from .published_objective import minimize
 from .random_matrices import complex_gaussian, gaussian
