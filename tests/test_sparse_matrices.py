@@ -1,10 +1,11 @@
 """Sparse matrices of large order beside the dense functions, and what is refused."""
 
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportOptionalSubscript=false
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,12 +86,89 @@ def test_condition_numbers_of_a_sparse_matrix_are_the_dense_ones() -> None:
             assert kappa == pytest.approx(dense.condition[nearest], rel=1e-6)
 
 
-def test_the_rows_done_are_told() -> None:
+def shuffled(order: int) -> scipy.sparse.csc_array:
+    """A permutation and weaker entries anywhere, nothing on the diagonal."""
+    rng = np.random.default_rng(5)
+    row = rng.integers(0, order, 2 * order)
+    column = rng.integers(0, order, 2 * order)
+    entries = 0.3 * rng.standard_normal(2 * order) * (row != column)
+    weaker = scipy.sparse.csc_array((entries, (row, column)), shape=(order, order))
+    weaker.eliminate_zeros()
+    cycle = scipy.sparse.eye_array(order).tocsc()[:, np.roll(np.arange(order), 7)]
+    return scipy.sparse.csc_array(cycle + weaker)
+
+
+def least(A: scipy.sparse.csc_array, z: complex) -> float:
+    dense = A.toarray()
+    return float(np.linalg.svd(z * np.eye(len(dense)) - dense, compute_uv=False)[-1])
+
+
+@pytest.mark.parametrize(
+    ("A", "z"),
+    [
+        (convection_diffusion(30), -3.99 + 0.064j),
+        (convection_diffusion(30), 0.2 + 0.1j),
+        (convection_diffusion(20), -4.0),
+        (convection_diffusion(20), -4 + 1e-8j),
+        (shuffled(300), 0.0),
+        (shuffled(300), 0.01),
+        (shuffled(300), 0.3 + 0.5j),
+        (shuffled(300), 9.0),
+    ],
+)
+def test_weak_diagonals_cost_no_accuracy(A: scipy.sparse.csc_array, z: complex) -> None:
+    true = least(A, z)
+    rounding = A.shape[0] * EPS * scipy.sparse.linalg.norm(A)
+    found = matrices.sparse_pseudospectrum(A, [np.real(z)], [np.imag(z)]).sigma[0, 0]
+    assert true * (1 - 1e-6) - rounding <= found <= (1 + TOLERANCE) * true + rounding
+
+
+@pytest.mark.parametrize("z", [-4.0, -4 + 1e-8j, -4.01, -3.99 + 0.064j, 0.5])
+def test_weak_diagonals_cost_no_sparsity(z: complex, monkeypatch: pytest.MonkeyPatch) -> None:
+    A = convection_diffusion(40)
+    filled: list[int] = []
+    factor = scipy.sparse.linalg.splu
+
+    def counted(*given: Any, **how: Any) -> Any:
+        factors = factor(*given, **how)
+        filled.append(factors.nnz)
+        return factors
+
+    monkeypatch.setattr(scipy.sparse.linalg, "splu", counted)
+    matrices.sparse_pseudospectrum(A, [np.real(z)], [np.imag(z)])
+    assert len(filled) <= 3
+    assert max(filled) < 8 * A.shape[0] * np.log2(A.shape[0])  # as by nested dissection
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("factor", [1.0, 1j])
+def test_an_interrupted_sparse_grid_keeps_its_points_and_goes_on(factor: complex) -> None:
+    A = grcar(40) * factor if factor != 1 else grcar(40)
+    x = np.linspace(-2.0, 3.0, 5)
+    y = np.linspace(-2.2, 2.2, 6)
+    assert not np.array_equal(y, -y[::-1])  # symmetric but for rounding
+    points = 15 if factor == 1 else 30
     told: list[float] = []
-    matrices.sparse_pseudospectrum(
-        SPARSE[1], *GRID, progress=lambda fraction: told.append(fraction)
-    )
-    assert told == [0.5, 1.0]
+
+    def progress(fraction: float) -> None:
+        told.append(fraction)
+        if len(told) == 7:
+            raise Interrupted
+
+    whole = matrices.sparse_pseudospectrum(A, x, y).sigma
+    out = np.full((6, 5), np.nan)
+    with pytest.raises(Interrupted):
+        matrices.sparse_pseudospectrum(A, x, y, out=out, progress=progress)
+    assert np.count_nonzero(~np.isnan(out)) == (14 if factor == 1 else 7)
+    found = matrices.sparse_pseudospectrum(A, x, y, out=out, progress=progress)
+    assert len(told) == points  # none twice
+    assert told[6] == pytest.approx(7 / points)
+    assert told[-1] == 1.0
+    assert found.sigma is out
+    np.testing.assert_array_equal(out, whole)
 
 
 def test_a_grid_on_an_eigenvalue_holds_a_zero() -> None:
@@ -110,6 +188,10 @@ BAD = scipy.sparse.csc_array(np.array([[np.nan, 1.0], [0.0, 1.0]]))
         (lambda: matrices.sparse_pseudospectrum(WIDE, [0], [0]), r"`A` must have shape \(N, N\)"),
         (lambda: matrices.sparse_pseudospectrum(BAD, [0], [0]), "`A.data` must be finite; got nan"),
         (lambda: matrices.sparse_pseudospectrum(SPARSE[0], [1, 0], [0]), "`x` must rise strictly"),
+        (
+            lambda: matrices.sparse_pseudospectrum(SPARSE[0], [0], [0], out=np.zeros((1, 2))),
+            r"`out` must have shape \(Y, X\) = \(1, 1\)",
+        ),
         (
             lambda: matrices.projected_pseudospectrum("A", [0], [0]),
             "`A` must hold integers",

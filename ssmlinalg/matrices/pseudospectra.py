@@ -15,7 +15,7 @@ function                   gives
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,11 +24,12 @@ import scipy
 from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.bounds import Bounds
-from ..ground.formats import EPS, TINY
-from ..ground.gate import real_numbers, square, summable
+from ..ground.formats import TINY
+from ..ground.gate import square, summable
 from . import shifted
 from .contour_picture import contours
 from .eigen import eigenvalue_rounding
+from .grids import empty_grid, fill, grid_axes
 from .inverse_lanczos import smallest_singular_values
 from .nonnormality import rightmost_of_field
 from .scaling import exponent_of, in_units, scaled, scaled_point, times_power
@@ -150,22 +151,17 @@ def pseudospectrum(
     x, y = _grid(A, x, y, points)
     tolerance = require.real("tolerance", tolerance, above=0, below=1)
     require.progress(progress)
-    sigma = _to_be_filled(out, (len(y), len(x)))
+    sigma = empty_grid(out, (len(y), len(x)))
     unit = _unit(A, x, y)
     T = shifted.triangular(A / unit)[0]
-    row = _computed_rows(A, y)
-    tiles = list(_tiles(len(A), row, sigma))
-    total = sum(len(tile) for tile in tiles)
-    done = 0
-    for tile in tiles:
-        i, j = np.divmod(tile, len(x))
+
+    def values(real: Real, imag: Real) -> Real:
         with np.errstate(over="ignore"):
-            z = x[j] / unit + 1j * (y[i] / unit)
-            values = unit * smallest_singular_values(T, z, tolerance)
-        _write(sigma, row, tile, values)
-        done += len(tile)
-        if progress:
-            progress(fraction=done / total)
+            z = real / unit + 1j * (imag / unit)
+            return unit * smallest_singular_values(T, z, tolerance)
+
+    size = max(_NARROW, _TILE // len(A))
+    fill(sigma, x, y, values, real=np.isrealobj(A), size=size, progress=progress)
     with np.errstate(over="ignore"):
         Lambda = np.diag(T).real * unit + 1j * (np.diag(T).imag * unit)
     return Pseudospectrum(x, y, sigma, Lambda)
@@ -371,55 +367,6 @@ def _box(
         margin *= math.sqrt(2)
 
 
-def _computed_rows(A: np.ndarray, y: Real) -> np.ndarray:
-    """For each row of the grid the row that is computed (Y,).
-
-    Conjugate points of a real matrix share a value.
-    """
-    row = np.arange(len(y))
-    height = np.max(np.abs(y))
-    asymmetry = np.max(np.abs(y + y[::-1]))
-    if np.isrealobj(A) and asymmetry <= 4 * EPS * height:
-        return np.maximum(row, row[::-1])
-    return row
-
-
-def _tiles(
-    order: int,
-    row: np.ndarray,
-    sigma: Real,
-) -> Iterator[np.ndarray]:
-    """Points left to be computed, a tile at a time, as indices into the flat grid.
-
-    The tiles are the same whatever is left.
-    """
-    missing = np.zeros(sigma.shape, dtype=bool)
-    np.logical_or.at(missing, row, np.isnan(sigma))
-    index = np.arange(sigma.size).reshape(sigma.shape)
-    every = index[np.unique(row)].ravel()
-    size = max(_NARROW, _TILE // order)
-    for start in range(0, len(every), size):
-        tile = every[start : start + size]
-        tile = tile[missing.flat[tile]]
-        if len(tile):
-            yield tile
-
-
-def _write(
-    sigma: Real,
-    row: np.ndarray,
-    tile: np.ndarray,
-    values: Real,
-) -> None:
-    """Enter the values of a tile wherever they belong and nothing is yet."""
-    i, j = np.divmod(tile, sigma.shape[1])
-    for target in np.flatnonzero(np.isin(row, i)):
-        here = i == row[target]
-        entries = sigma[target, j[here]]
-        vacant = np.isnan(entries)
-        sigma[target, j[here]] = np.where(vacant, values[here], entries)
-
-
 def _unit(*arrays: np.ndarray) -> float:
     """The power of two beneath the largest part of any entry, or the least with an inverse."""
     exponent = max(exponent_of(array) for array in arrays)
@@ -436,55 +383,3 @@ def _grid(A: np.ndarray, x: Any, y: Any, points: Any) -> tuple[Real, Real]:
         rule = "`x` and `y` must be given together"
         raise ValueError(f"{rule}; got no `{missing}`. Take both from window(A), or give neither.")
     return grid_axes(x, y)
-
-
-def grid_axes(x: Any, y: Any) -> tuple[Real, Real]:
-    """The axes of a grid, once it is known that they are finite and rise.
-
-    Args:
-        x: real parts, (X,).
-        y: imaginary parts, (Y,).
-
-    Returns:
-        Both in double precision.
-
-    Raises:
-        TypeError: for what is no real numbers.
-        ValueError: for axes that are empty or do not rise, NaN and infinities.
-
-    Example:
-        >>> grid_axes([0, 1], [0])
-        (array([0., 1.]), array([0.]))
-    """
-    return _axis("x", x), _axis("y", y)
-
-
-def _axis(name: str, values: Any) -> Real:
-    """`values` (X,), once it is known that they are finite and rise."""
-    values = real_numbers(name, values)
-    require.shape(name, values.shape, f"({name.upper()},)", values.ndim == 1)
-    if len(values) == 0:
-        remedy = "Take one from window(A)."
-        raise ValueError(f"`{name}` must hold at least one value; got none. {remedy}")
-    falls = values[1:] <= values[:-1]
-    if np.any(falls):
-        where = int(np.argmax(falls))
-        got = f"{values[where]:g} before {values[where + 1]:g}"
-        raise ValueError(f"`{name}` must rise strictly; got {got}. Sort it with numpy.unique.")
-    return values
-
-
-def _to_be_filled(out: Any, shape: tuple[int, int]) -> Real:
-    """The array for the values: `out`, or a new one of NaN."""
-    if out is None:
-        require.room("the grid", 8 * shape[0] * shape[1], host=True)
-        return np.full(shape, np.nan)
-    if not isinstance(out, np.ndarray) or out.dtype != np.float64:
-        got = f"{out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
-        remedy = "Make it with numpy.full(shape, numpy.nan)."
-        raise TypeError(f"`out` must be a NumPy array of float64; got {got}. {remedy}")
-    require.shape("out", out.shape, f"(Y, X) = {shape} of `y` and `x`", out.shape == shape)
-    if not out.flags.writeable:
-        remedy = "Give a copy, or open the file with mode 'r+'."
-        raise ValueError(f"`out` must be writable; got a read-only array. {remedy}")
-    return out
