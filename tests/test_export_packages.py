@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from targets import SINGLE, back, init, to
 
-from ssmlinalg import convolve, kernel
+from ssmlinalg import convolve, discretize, kernel
 from ssmlinalg.audit import audit
-from ssmlinalg.export import TARGETS
+from ssmlinalg.export import TARGETS, layers
 from ssmlinalg.forms import MIMO, kind
 
 LENGTH = 64
@@ -49,7 +49,7 @@ def size(target: str, arrays: dict[str, np.ndarray], rule: str | None) -> float:
     C = np.abs(form.C)
     gain = np.abs(B)
     if kind(form).continuous:
-        gain = gain / np.abs(form.A)[(..., None) if isinstance(form, MIMO) else (...,)]
+        gain = gain / np.abs(form[0])[(..., None) if isinstance(form, MIMO) else (...,)]
     if kind(form).ports:
         return float(np.max(C @ gain) + np.max(np.abs(form.D)))
     return float(np.max(np.sum(C * gain, axis=-1)) + np.max(np.abs(form.D)))
@@ -168,3 +168,101 @@ def test_mixers_of_discretax_compute_what_their_targets_say(tmp_path: Path) -> N
         fresh = dict(np.load(tmp_path / f"{target}.npz"))
         del fresh["output"]
         assert audit(fresh, target=target).findings == [], target
+
+
+LRNNX = """
+import sys
+from unittest.mock import MagicMock
+
+import numpy as np
+import torch
+import torch._dynamo
+
+# Where its CUDA extension was not built, the package imports neither this nor Triton, even for
+# layers that use none of it.
+for name in ("selective_scan_cuda", "triton", "triton.language", "lrnnx.ops.triton.layer_norm"):
+    sys.modules[name] = MagicMock()
+from lrnnx.models.lti import LRU, S4, S4D, S5
+
+folder, width, order = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+torch.manual_seed(1)
+u = torch.as_tensor(np.load(f"{folder}/u.npy"), dtype=torch.float32)[None]
+
+
+def write(name, layer, y):
+    state = {key: tensor.detach().numpy() for key, tensor in layer.state_dict().items()}
+    np.savez(f"{folder}/{name}.npz", output=y[0].detach().numpy(), **state)
+
+
+for name, layer in {
+    "lrnnx-s5": S5(width, order, "zoh"),
+    "bilinear": S5(width, order, "bilinear"),
+    "minimal-lru": LRU(width, order),
+}.items():
+    write(name, layer, layer(u))
+for name, layer in {
+    "lrnnx-s5": S5(width, len(np.load(f"{folder}/lrnnx-s5-ours.npz")["log_dt"]), "zoh"),
+    "minimal-lru": LRU(width, order),
+}.items():
+    ours = np.load(f"{folder}/{name}-ours.npz")
+    layer.load_state_dict({key: torch.as_tensor(array) for key, array in ours.items()})
+    write(f"{name}-loaded", layer, layer(u))
+for name, layer in {
+    "s4": S4(width, d_state=order, l_max=u.shape[1], verbose=False),
+    "s4-diag": S4D(width, d_state=order, l_max=u.shape[1], verbose=False),
+}.items():
+    y, _ = layer.layer(u)
+    path = torch.einsum("blh,ch->blh", u, layer.D)
+    write(name, layer, y[:, 0].transpose(1, 2) + path)
+"""
+
+
+def test_layers_of_lrnnx_compute_what_their_targets_say(tmp_path: Path) -> None:
+    if importlib.util.find_spec("lrnnx") is None:
+        pytest.skip("lrnnx is not installed")
+    given = {
+        "lrnnx-s5": to("lrnnx-s5", init("s5", ORDER, channels=WIDTH)),
+        "minimal-lru": to("minimal-lru", init("lru", ORDER, channels=WIDTH)),
+    }
+    prepare(tmp_path, given)
+    run(LRNNX, tmp_path, WIDTH, ORDER)
+    for target in given:
+        for name in (target, f"{target}-loaded"):
+            compare(target, tmp_path, name, TARGETS[target].rule)
+    fresh = dict(np.load(tmp_path / "lrnnx-s5.npz"))
+    del fresh["output"]
+    assert audit(fresh, target="lrnnx-s5").findings == []
+    for target in ("s4", "s4-diag"):
+        state = dict(np.load(tmp_path / f"{target}.npz"))
+        output = state.pop("output")
+        (found,) = layers({name: array.shape for name, array in state.items()})
+        assert (found.target, found.prefix) == (target, "layer.kernel.")
+        arrays = {name: state[there] for name, there in found.names.items()}
+        np.savez(tmp_path / f"{target}-found.npz", output=output, **arrays)
+        compare(target, tmp_path, f"{target}-found", TARGETS[target].rule)
+
+
+def test_the_bilinear_rule_of_lrnnx_is_that_of_minus_a(tmp_path: Path) -> None:
+    """Its modes have |A| > 1, and its output is that of the form with the sign of A turned."""
+    if importlib.util.find_spec("lrnnx") is None:
+        pytest.skip("lrnnx is not installed")
+    prepare(
+        tmp_path,
+        {
+            "lrnnx-s5": to("lrnnx-s5", init("s5", ORDER, channels=WIDTH)),
+            "minimal-lru": to("minimal-lru", init("lru", ORDER, channels=WIDTH)),
+        },
+    )
+    run(LRNNX, tmp_path, WIDTH, ORDER)
+    arrays = dict(np.load(tmp_path / "bilinear.npz"))
+    found = arrays.pop("output")
+    u = np.load(tmp_path / "u.npy")
+    form = back("lrnnx-s5", arrays)
+    turned = kernel(form._replace(A=-form.A), LENGTH, rule="bilinear")
+    expected = convolve(u.T[None], turned).sum(axis=1).T
+    right = convolve(u.T[None], kernel(form, LENGTH, rule="bilinear")).sum(axis=1).T
+    scale = np.max(np.abs(expected))
+    growth = np.max(np.abs(discretize.bilinear(form._replace(A=-form.A)).A))
+    assert growth > 1
+    assert np.max(np.abs(found - expected)) <= 16 * SINGLE * LENGTH * growth**LENGTH * scale
+    assert np.max(np.abs(found - right)) > 0.1 * scale

@@ -49,6 +49,19 @@ def test_without_a_target_the_one_with_the_most_names_is_meant() -> None:
     ]
 
 
+def test_what_a_layer_and_its_kernel_both_hold_is_one_layer() -> None:
+    """So lrnnx registers S4; the outer names alone would be those of "s4-diag", P and all."""
+    own = {"inv_dt": (3, 1), "A_real": (3, 4), "A_imag": (3, 4), "B": (1, 3, 4, 2)}
+    own |= {"C": (1, 3, 4, 2), "P": (1, 3, 4, 2)}
+    inside = {f"layer.kernel.{name}": shape for name, shape in own.items()}
+    (found,) = layers(own | {"D": (1, 3)} | inside | {"layer.kernel.l_kernel": ()})
+    assert (found.target, found.prefix) == ("s4", "layer.kernel.")
+    assert found.names["D"] == "D"
+    others = {name: (2, *shape[1:]) for name, shape in own.items()}
+    two = layers(others | inside | {"layer.kernel.l_kernel": ()})
+    assert [layer.target for layer in two] == ["s4-diag", "s4"]
+
+
 def test_an_optional_array_may_stand_one_level_up() -> None:
     (found,) = layers(
         {f"layer.kernel.{name}": shape for name, shape in S4D.items()}

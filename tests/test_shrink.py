@@ -45,6 +45,7 @@ MODELS: dict[str, Any] = {
     "s5": lambda: trained(inits.s5_init(16, channels=2)),
     "s5-full": lambda: trained(inits.s5_init(16, channels=2)),
     "s5-pytorch": lambda: trained(inits.s5_init(16, channels=2)),
+    "lrnnx-s5": lambda: trained(inits.s5_init(16, channels=2)),
     "dss": lambda: trained(inits.dss_init(16, channels=2, step=0.1)),
     "dlr": lambda: trained(inits.dlr_init(16, channels=2)),
     "minimal-lru": lambda: trained(inits.lru_init(16, channels=2)),

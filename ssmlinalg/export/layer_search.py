@@ -16,6 +16,8 @@ _WRAPPED = re.compile(
     r"(?<![^./])(base_layer|_fsdp_wrapped_module|_checkpoint_wrapped_module|_orig_mod)[./]"
 )
 # The direction backwards in time of Vim and of what follows it: A_b_log, dt_proj_b.bias, ...
+# lrnnx registers the parameters of S4 in the layer and in this part of it: one stored number each.
+_TWIN = "layer.kernel."
 _SECOND = re.compile(r"(.*[./]|)(A|D|dt_proj|x_proj)_b(_log|\.weight|\.bias|)")
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -76,7 +78,9 @@ def layers(shapes: Shapes, target: str | None = None, *, model: str | None = Non
     partial = [layer for layer in every if _lacks(layer)]
     if model is not None:
         require.known("model", model, TARGETS)
-    found = _best(whole, model) if target is None else [*whole, *partial]
+    found = (
+        _best(_once(whole, known), model) if target is None else _once([*whole, *partial], known)
+    )
     if not found:
         raise ValueError(_nothing(shapes, chosen))
     order = {name: index for index, name in enumerate(known)}
@@ -110,15 +114,31 @@ def _names(shapes: Shapes, there: Target, prefix: str) -> dict[str, str]:
     """The names of the layout that stand under a prefix, with as many axes."""
     names = {}
     above = re.sub(r"[^./]*[./]$", "", prefix)
+    outside = prefix.removesuffix(_TWIN)
     for name, (_, axes) in there.layout.items():
         places = [prefix + name]
         if name in there.optional:
-            places.append(above + name)
+            places += [above + name, outside + name]
         fitting = (key for key in places if key in shapes and ranked(shapes[key], axes))
         key = next(fitting, None)
         if key is not None:
             names[name] = key
     return names
+
+
+def _once(found: list[Layer], shapes: Shapes) -> list[Layer]:
+    """The layers without those whose parameters the kernel inside holds as well."""
+    inner = {layer.prefix: layer for layer in found}
+
+    def twice(layer: Layer) -> bool:
+        twin = layer.prefix + _TWIN
+        required = _required(TARGETS[layer.target])
+        own = [name for name in required if name in layer.names]
+        return twin in inner and all(
+            shapes[layer.names[name]] == shapes.get(twin + name) for name in own
+        )
+
+    return [layer for layer in found if not twice(layer)]
 
 
 def _required(there: Target) -> list[str]:
