@@ -12,7 +12,6 @@ five times as many epochs, and the best of three rates by the validation split.
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ import pictures
 import records
 from data import DATA, POOLS, STEPS, Data
 from networks import Network, Shape, network, said_of, shape_of
-from records import Point, Record, matching, spread, table
+from records import Options, Point, Record, matching, spread, table
 from training import Recipe, scored, train
 
 STUDY = "cost"
@@ -48,7 +47,7 @@ def point(model: str, data: str, seed: int, recipe: Recipe) -> Point:
     return said | {"shape": said_of(shape), "recipe": recipe._asdict()}
 
 
-def recipes(form: str, data: str, options: argparse.Namespace) -> dict[str, Recipe]:
+def recipes(form: str, data: str, options: Options) -> dict[str, Recipe]:
     """How each model is trained: as in all studies, peers longer and at the best of three rates.
 
     Rates are tried on a seed of its own and judged on the validation split.
@@ -59,7 +58,7 @@ def recipes(form: str, data: str, options: argparse.Namespace) -> dict[str, Reci
     longer = here._replace(epochs=LONGER * here.epochs)
     rates = [longer._replace(lr=lr) for lr in RATES]
     tried = [point(model, data, SEED_OF_CHOICE, one) for model in PEERS for one in rates]
-    every = argparse.Namespace(**vars(options) | {"only": []})
+    every = Options(**vars(options) | {"only": []})
     found = records.run("rates", tried, measure, every)
     best = sorted(found, key=lambda one: one["result"]["validation"][-1])
     return dict.fromkeys(MODELS, here) | {
@@ -67,7 +66,7 @@ def recipes(form: str, data: str, options: argparse.Namespace) -> dict[str, Reci
     }
 
 
-def points(options: argparse.Namespace) -> list[Point]:
+def points(options: Options) -> list[Point]:
     """All models on the data of a form."""
     return [
         point(model, data, seed, recipe)
@@ -165,14 +164,5 @@ def picture(found: list[Record], path: Path) -> None:
     pictures.save(figure, path)
 
 
-def main() -> None:
-    """Train what is missing, print, draw."""
-    options = records.options(records.command(__doc__, STUDY), STUDY)
-    found = records.run(STUDY, points(options), measure, options)
-    report(found)
-    if options.picture:
-        picture(found, options.picture)
-
-
 if __name__ == "__main__":
-    main()
+    records.study(STUDY, records.command(__doc__, STUDY), points, measure, report, picture)

@@ -149,4 +149,5 @@ STEPS = {
     "delays": (1e-3, 0.1),
     "few": (0.02, 0.5),
 }
+EPOCHS = {"few": 1, "digits": 8, "mnist1d": 12, "acsf1": 100, "delays": 12}
 POOLS = {name: "last" if LENGTHS[name] == 64 else "mean" for name in DATA}

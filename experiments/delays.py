@@ -13,7 +13,7 @@ whose mean over all angles is the number of poles: modes share out a memory of N
 steps. The study prints the part of the band that each start remembers, beside what is told.
 
 --quick: 512 samples, delays 8 to 64, 2 seeds, about 4 minutes of one core. Full: 4096 samples,
-delays 64 to 512, 5 seeds.
+delays 64 to 512, 5 seeds: 70 runs, a night.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import pictures
 import records
 from data import delays
 from networks import Shape, network, said_of, shape_of
-from records import Point, Record, matching, spread, table
+from records import Options, Point, Record, matching, spread, table
 from ssmlinalg import hippo, inits
 from training import Recipe, scored, train
 
@@ -48,7 +48,7 @@ STARTS: dict[str, dict[str, Any]] = {
 }
 TWO = ("s4d-legs", "ptd")
 SIZES = {"smoke": (128, 16), "quick": (512, 64), "full": (4096, 512)}
-SMOOTH = 0.1  # of Nyquist
+SMOOTH = 6.4  # of Nyquist, over the longest delay: 0.1 where that is 64
 ROUGH = 0.1  # of the size of a state, for what gradients find in some hundred steps
 
 
@@ -110,7 +110,7 @@ def point(start: str, seed: int, form: str, **setting: Any) -> Point:
     said = STARTS[start]
     options = {"train": parts, "step": step} | said.get("options", {})
     shape = Shape(said["model"], depth=1, order=ORDER, options=options)
-    recipe = Recipe(epochs={"smoke": 1, "quick": 12, "full": 40}[form], lr=5e-2)
+    recipe = Recipe(epochs=1 if form == "smoke" else 12, lr=5e-2)
     return {
         "start": start,
         "seed": seed,
@@ -124,16 +124,18 @@ def point(start: str, seed: int, form: str, **setting: Any) -> Point:
     }
 
 
-def points(form: str) -> list[Point]:
+def points(options: Options) -> list[Point]:
     """White noise by every start and interval, A frozen and trained; smooth noise by some."""
+    form = options.form
     made = functools.partial(point, form=form)
+    smooth = SMOOTH / SIZES[form][1]
     if form == "smoke":
-        return [made("ptd", 0), made("s4d-legs", 0, smooth=SMOOTH, step="1/d")]
+        return [made("ptd", 0), made("s4d-legs", 0, smooth=smooth, step="1/d")]
     settings: list[dict[str, Any]] = [{"start": start, "step": "1/d"} for start in STARTS]
     for start in TWO:
         settings += [{"start": start, "step": name} for name in ("usual", "short")]
         settings += [{"start": start, "step": "1/d", "parts": TRAINED}]
-        settings += [{"start": start, "step": "1/d", "smooth": SMOOTH}]
+        settings += [{"start": start, "step": "1/d", "smooth": smooth}]
     seeds = range({"quick": 2, "full": 5}[form])
     return [made(seed=seed, **setting) for seed in seeds for setting in settings]
 
@@ -171,9 +173,9 @@ def remembered(start: str, interval: tuple[float, float], longest: int) -> tuple
     return float(np.mean(exact >= longest)), float(np.mean(np.max(rough, axis=0) >= longest))
 
 
-def report(found: list[Record], form: str) -> None:
+def report(found: list[Record]) -> None:
     """The part of the band that is remembered, beside what was told."""
-    _, longest = SIZES[form]
+    longest = found[0]["point"]["longest"]
     heads = ("start", "steps", "band remembered", "by a rough reader")
     heads = (*heads, "A frozen", "A trained", "smooth noise")
     rows = []
@@ -184,7 +186,7 @@ def report(found: list[Record], form: str) -> None:
                 spread(
                     [one["result"]["test"] for one in matching(same, parts=parts, smooth=smooth)]
                 )
-                for parts, smooth in (("CD", 1.0), ("ABCDs", 1.0), ("CD", SMOOTH))
+                for parts, smooth in (("CD", 1.0), ("ABCDs", 1.0), ("CD", SMOOTH / longest))
             ]
             if same:
                 shares = [f"{100 * x:.0f} %" for x in remembered(start, interval, longest)]
@@ -192,9 +194,9 @@ def report(found: list[Record], form: str) -> None:
     table(heads, rows)
 
 
-def picture(found: Sequence[Record], form: str, path: Path) -> None:
+def picture(found: Sequence[Record], path: Path) -> None:
     """Memory over frequency, and accuracy against the band that is remembered."""
-    _, longest = SIZES[form]
+    longest = found[0]["point"]["longest"]
     figure, panels = pictures.panels(1, 2, (9, 3.6))
     angle = np.geomspace(0.01, np.pi, 2000)
     interval = steps(longest)["1/d"]
@@ -221,14 +223,5 @@ def colour(start: str) -> str:
     return own.get(start) or pictures.COLOURS[start]
 
 
-def main() -> None:
-    """Train what is missing, print, draw."""
-    options = records.options(records.command(__doc__, STUDY), STUDY)
-    found = records.run(STUDY, points(options.form), measure, options)
-    report(found, options.form)
-    if options.picture:
-        picture(found, options.form, options.picture)
-
-
 if __name__ == "__main__":
-    main()
+    records.study(STUDY, records.command(__doc__, STUDY), points, measure, report, picture)

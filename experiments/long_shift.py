@@ -24,7 +24,7 @@ import numpy as np
 
 import pictures
 import records
-from records import Point, Record, table
+from records import Options, Point, Record, table
 from ssmlinalg import convolve, dlr_init, forms, kernel, move
 from synthetic import late, noise
 
@@ -61,11 +61,11 @@ def measure(length: int, delay: int, precision: str) -> dict[str, Any]:
     }
 
 
-def points(form: str) -> list[Point]:
+def points(options: Options) -> list[Point]:
     """Every length in both precisions."""
     return [
         {"length": length, "delay": length - length // 8, "precision": precision}
-        for length in LENGTHS[form]
+        for length in LENGTHS[options.form]
         for precision in ("double", "single")
     ]
 
@@ -95,14 +95,5 @@ def picture(found: list[Record], path: Path) -> None:
     pictures.save(figure, path)
 
 
-def main() -> None:
-    """Measure what is missing, print, draw."""
-    options = records.options(records.command(__doc__, STUDY), STUDY)
-    found = records.run(STUDY, points(options.form), measure, options)
-    report(found)
-    if options.picture:
-        picture(found, options.picture)
-
-
 if __name__ == "__main__":
-    main()
+    records.study(STUDY, records.command(__doc__, STUDY), points, measure, report, picture)

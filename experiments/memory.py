@@ -40,7 +40,7 @@ from scipy.linalg.lapack import dtrcon  # pyright: ignore[reportAttributeAccessI
 
 import pictures
 import records
-from records import Point, Record, matching, table
+from records import Options, Point, Record, matching, table
 from ssmlinalg import discretize, forms, hippo, inits
 
 STUDY = "memory"
@@ -357,8 +357,9 @@ def measure(
     return best(kernels, problem)._asdict()
 
 
-def points(form: str) -> list[Point]:
+def points(options: Options) -> list[Point]:
     """Every start by every step; at the published sizes only few by intervals."""
+    form = options.form
     length = LENGTHS[form]
     starts = (*inits.INITS, PTD_OF_LEGT, *MEASURES)
     found: list[Point] = [{"task": "function", "start": name} for name in hippo.MEASURES]
@@ -447,8 +448,9 @@ def drawn(found: list[Record]) -> None:
     table(("start", *(f"steps {low:g}/lag to {high:g}/lag" for low, high in INTERVALS)), rows)
 
 
-def picture(found: list[Record], path: Path, length: int) -> None:
+def picture(found: list[Record], path: Path) -> None:
     """Errors against the step, and kernels of S4D-Lin that are to be one late impulse."""
+    length = matching(found, task="delay")[0]["point"]["length"]
     figure, panels = pictures.panels(2, 3, (10, 6))
     for axes, task in zip(panels[0], PROBLEMS, strict=True):
         for start in SHOWN:
@@ -493,16 +495,13 @@ def picture_of_measures(path: Path) -> None:
 
 
 def main() -> None:
-    """Measure what is missing, print, draw."""
+    """As every study, and a picture of its own."""
     parser = records.command(__doc__, STUDY)
     parser.add_argument("--measures", type=Path, help="an .svg to draw of the task Function")
-    options = records.options(parser, STUDY)
-    found = records.run(STUDY, points(options.form), measure, options)
-    report(found)
-    if options.picture:
-        picture(found, options.picture, LENGTHS[options.form])
-    if options.measures:
-        picture_of_measures(options.measures)
+    measures = parser.parse_args().measures
+    records.study(STUDY, parser, points, measure, report, picture)
+    if measures:
+        picture_of_measures(measures)
 
 
 if __name__ == "__main__":

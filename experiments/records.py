@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 Point = dict[str, Any]
 Record = dict[str, Any]
+Options = argparse.Namespace
 FORMS = ("smoke", "quick", "full")
 HERE = Path(__file__).parent
 
@@ -48,7 +49,7 @@ def run(
     study: str,
     points: Iterable[Point],
     measure: Callable[..., dict[str, Any]],
-    options: argparse.Namespace,
+    options: Options,
 ) -> list[Record]:
     """Measure the points that a file does not have yet; all records of these points, in order.
 
@@ -122,7 +123,24 @@ def command(description: str | None, study: str) -> argparse.ArgumentParser:
     return parser
 
 
-def options(parser: argparse.ArgumentParser, study: str) -> argparse.Namespace:
+def study(
+    name: str,
+    parser: argparse.ArgumentParser,
+    points: Callable[[Options], Iterable[Point]],
+    measure: Callable[..., dict[str, Any]],
+    report: Callable[[list[Record]], None],
+    picture: Callable[[list[Record], Path], None],
+) -> None:
+    """Measure what is missing, print, draw: what every study does from the command line."""
+    chosen = options(parser, name)
+    found = run(name, points(chosen), measure, chosen)
+    if found:
+        report(found)
+        if chosen.picture:
+            picture(found, chosen.picture)
+
+
+def options(parser: argparse.ArgumentParser, study: str) -> Options:
     """What the command line says, with the file of results filled in."""
     chosen = parser.parse_args()
     chosen.results = chosen.results or HERE / "results" / f"{study}-{chosen.form}.jsonl"

@@ -8,14 +8,13 @@ eigenvalue of the normal part of HiPPO-LegS or at the model's own, and white noi
 or at the input alone), with a wave of amplitude 0.3 at each of some 30 frequencies, how loudly the
 layers answer each of these before and after training, and the modes after every epoch.
 
---quick: digits, order 16, 3 seeds, about 5 minutes of one core. Full: digits, mnist1d, delays and
-acsf1, order 32, 5 seeds, everything trained and A frozen, with and without residual, one step and
-steps that are spread: 960 runs, more than a day of one core. `--only data=mnist1d` takes some.
+--quick: digits, order 16, 3 seeds, about 5 minutes of one core. Full: mnist1d, acsf1 and delays,
+order 32, 5 seeds, A frozen and trained, with and without residual, one step and steps that are
+spread: 195 runs, a night of one core. `--only data=mnist1d seed=0` takes some.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import math
 from functools import partial
@@ -26,10 +25,10 @@ import numpy as np
 
 import pictures
 import records
-from data import DATA, POOLS, Data
+from data import DATA, EPOCHS, POOLS, Data
 from disturbance import Noise, amplification, disturbed
 from networks import Network, Shape, network, said_of, shape_of
-from records import Point, Record, matching, spread, table
+from records import Options, Point, Record, matching, spread, table
 from ssmlinalg import decompose, forms, hippo, nn
 from training import Recipe, scored, train
 
@@ -46,6 +45,7 @@ NO_D = ("C",)
 RIVAL = "s4d-legs"
 SEED_OF_CHOICE = 1000
 SEEDS = {"smoke": 1, "quick": 3, "full": 5}
+SPREAD = (1e-3, 1e-1)
 
 
 def top_of_legs(order: int) -> float:
@@ -159,7 +159,7 @@ def track(layer: Any) -> list[list[float]] | None:
 
 
 def settings(form: str, models: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Everything but the seed."""
+    """Everything but the seed and the recipe."""
     frozen = [{"model": name} for name in models]
     trained = [{"model": name, "parts": TRAINED} for name in FEW]
     bare = [{"model": name, "parts": NO_D, "block": "bare"} for name in TWO]
@@ -168,37 +168,38 @@ def settings(form: str, models: tuple[str, ...]) -> list[dict[str, Any]]:
         return [one | {"data": "few", "order": 8} for one in different]
     if form == "quick":
         return [*frozen, *trained, *bare]
-    trained = [{"model": name, "parts": TRAINED} for name in models]
-    return [
-        one | {"data": data, "order": 16 if data == "digits" else 32, "step": step}
-        for data in ("digits", "mnist1d", "delays", "acsf1")
-        for step in (None, (1e-3, 1e-1))
-        for one in (*frozen, *trained, *bare)
-    ]
+    apart = [{"model": name, "step": SPREAD} for name in TWO]
+    every = [*frozen, *trained, *bare, *apart]
+    few = [one for one in frozen if one["model"] in FEW]
+    runs = {"mnist1d": every, "acsf1": every, "delays": few}
+    return [one | {"data": data, "order": 32} for data, known in runs.items() for one in known]
 
 
-def recipes(options: argparse.Namespace) -> list[Recipe]:
-    """The recipe here, and the one that is best for the rival on the validation split."""
-    here = Recipe(epochs={"smoke": 1, "quick": 8, "full": 30}[options.form])
-    if options.form == "smoke":
-        return [here]
-    tried = [here._replace(lr=lr, weight_decay=0.1) for lr in (1e-2, 2e-2, 4e-2)]
+def recipe_of(data: str = "digits", **_: Any) -> Recipe:
+    """The one that all models have."""
+    return Recipe(epochs=EPOCHS[data])
+
+
+def recipes(options: Options) -> list[Recipe]:
+    """The one that is best for the rival on the validation split, for digits."""
+    if options.form != "quick":
+        return []
+    tried = [recipe_of()._replace(lr=lr, weight_decay=0.1) for lr in (1e-2, 2e-2, 4e-2)]
     points = [point(RIVAL, SEED_OF_CHOICE, recipe) for recipe in tried]
-    every = argparse.Namespace(**vars(options) | {"only": []})
+    every = Options(**vars(options) | {"only": []})
     found = records.run("recipes", points, measure, every)
     best = max(found, key=lambda one: one["result"]["validation"][-1])
-    return [here, Recipe(**best["point"]["recipe"])]
+    return [Recipe(**best["point"]["recipe"])]
 
 
-def points(options: argparse.Namespace) -> list[Point]:
+def points(options: Options) -> list[Point]:
     """All runs of a form."""
-    seeds = range(SEEDS[options.form])
-    here, *others = recipes(options)
+    others = recipes(options)
     file = ("ptd-file",) if options.published or options.show else ()
+    known = settings(options.form, (*MODELS, *file))
     made = []
-    for seed in seeds:  # a seed at a time: what is interrupted has all of one
-        known = settings(options.form, (*MODELS, *file))
-        made += [point(seed=seed, recipe=here, **one) for one in known]
+    for seed in range(SEEDS[options.form]):  # a seed at a time: an interrupted run has all of one
+        made += [point(seed=seed, recipe=recipe_of(**one), **one) for one in known]
         made += [point(name, seed, recipe) for recipe in others for name in TWO]
     return made
 
@@ -318,15 +319,11 @@ def picture(found: list[Record], path: Path) -> None:
 
 
 def main() -> None:
-    """Train what is missing, print, draw."""
+    """As every study; the published files are not part of a point."""
     parser = records.command(__doc__, STUDY)
     parser.add_argument("--published", help="a folder with ptbHiPPO<N>.mat")
-    options = records.options(parser, STUDY)
-    measured = partial(measure, folder=options.published)
-    found = records.run(STUDY, points(options), measured, options)
-    report(found)
-    if options.picture:
-        picture(found, options.picture)
+    measured = partial(measure, folder=parser.parse_args().published)
+    records.study(STUDY, parser, points, measured, report, picture)
 
 
 if __name__ == "__main__":
