@@ -15,6 +15,7 @@ function           proves
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -146,9 +147,17 @@ def proved_abscissa(A: Array, rest: Array | None = None) -> float:
             sums = max(np.abs(left).sum(axis=axis).max() for axis in (0, 1))
             rounding_of_H += float(sums) * (1 + (2 * len(A) + 8) * EPS)
         dissipation = np.nextafter(_largest(H) + rounding_of_H, np.inf)
-        Lambda, V = np.linalg.eig(A)
-        diagonalized = _discs(A, V, Lambda + 0j, left).abscissa
+        diagonalized = _by_eigenvectors(A, left)
     return float(min(dissipation, diagonalized))
+
+
+def _by_eigenvectors(A: np.ndarray, rest: np.ndarray | None) -> float:
+    """The bound that `discs` proves with the eigenvectors that LAPACK finds, inf if it gives up."""
+    try:
+        Lambda, V = np.linalg.eig(A)
+    except np.linalg.LinAlgError:
+        return math.inf
+    return _discs(A, V, Lambda + 0j, rest).abscissa
 
 
 def proved_largest(H: Array) -> float:

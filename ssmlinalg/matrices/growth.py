@@ -25,6 +25,7 @@ from ..ground.backend import Array, Complex, Real
 from ..ground.bounds import Bounds
 from ..ground.gate import summable
 from .eigen import condition, eigenvalue_rounding
+from .factorizations import eigenpairs, hermitian_values
 from .nonnormality import hermitian_part, rightmost_of_field
 from .scaling import in_units, scaled, scaled_point
 from .vertical_search import Line, kreiss_ratio, poles, search_axis, search_line
@@ -241,7 +242,7 @@ def curvature(A: np.ndarray) -> float:
     """
     H = hermitian_part(A)
     bend = H @ A + A.conj().T @ H
-    least = float(np.linalg.eigvalsh(bend)[0])
+    least = float(hermitian_values(bend)[0])
     return math.sqrt(max(0.0, -2 * least))
 
 
@@ -354,7 +355,7 @@ def _marginal(A: np.ndarray, spectrum: _Spectrum) -> float:
     """kappa_2 of the eigenvectors, a bound of all growth if no eigenvalue is right of the axis."""
     if spectrum.right.real > spectrum.rounding:
         return math.inf
-    return condition(np.linalg.eig(A)[1])
+    return condition(eigenpairs(A)[1])
 
 
 def _norm_of_flow(A: np.ndarray, t: float) -> float:

@@ -18,10 +18,11 @@ from .nonnormality import (
     Departure,
     NumericalRange,
     departure,
+    numerical_abscissa,
     numerical_range,
-    rightmost_of_field,
 )
 from .pseudospectra import Pseudospectrum, pseudospectral_abscissa, pseudospectrum, window
+from .scaling import in_units, scaled, times_power
 
 _EPSILONS = (1e-2, 1e-4, 1e-6, 1e-8)  # beside |A|_2
 _PARTS = 6  # after which progress is told
@@ -55,8 +56,8 @@ class Profile(NamedTuple):
         field: the numerical range.
         spectra: the pseudospectra on a grid.
         omega: the numerical abscissa.
-        abscissas: those of the pseudospectra of epsilon = 1e-2, 1e-4, 1e-6 and 1e-8 |A|_2; none
-            where A = 0.
+        abscissas: those of the pseudospectra of epsilon = 1e-2, 1e-4, 1e-6 and 1e-8 |A|_2, where
+            that is not 0.
         kreiss: the Kreiss constant of the half plane.
         growth: the transient growth, sup |e^{tA}|.
     """
@@ -122,8 +123,9 @@ def profile(
             progress(fraction=done / _PARTS)
 
     eigen = condeig(A)
-    rest = A @ eigen.V - eigen.V * eigen.Lambda
-    norm = float(np.linalg.norm(A, 2))
+    units, exponent = in_units(A)
+    rest = units @ eigen.V - eigen.V * times_power(eigen.Lambda, -exponent)
+    norm = scaled(float(np.linalg.norm(units, 2)), exponent)
     away = departure(A)
     told()
     field = numerical_range(A, _ANGLES)
@@ -139,13 +141,13 @@ def profile(
     return Profile(
         A=A,
         eigen=eigen,
-        residual=float(np.linalg.norm(rest) / (np.linalg.norm(A) or 1.0)),
+        residual=float(np.linalg.norm(rest) / (np.linalg.norm(units) or 1.0)),
         condition=condition(eigen.V),
         norm=norm,
         departure=away,
         field=field,
         spectra=spectra,
-        omega=rightmost_of_field(A),
+        omega=numerical_abscissa(A),
         abscissas=abscissas,
         kreiss=constant,
         growth=growth,
@@ -153,7 +155,7 @@ def profile(
 
 
 def _abscissas(A: Array, norm: float) -> list[EpsilonAbscissa]:
-    sizes = [level * norm for level in _EPSILONS if norm]
+    sizes = [level * norm for level in _EPSILONS if level * norm]
     return [EpsilonAbscissa(eps, pseudospectral_abscissa(A, eps, tolerance=1e-3)) for eps in sizes]
 
 

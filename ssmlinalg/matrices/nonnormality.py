@@ -18,7 +18,10 @@ from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS
 from ..ground.gate import summable
 from . import shifted
+from .factorizations import converged, hermitian_values, refuse_beyond, rounding
 from .scaling import in_units, scaled, times_power
+
+_WITNESSES = 64  # points of the boundary that every support is compared with
 
 
 class Departure(NamedTuple):
@@ -168,7 +171,8 @@ def numerical_range(A: Array, points: int = 128) -> NumericalRange:
     Raises:
         TypeError: if `A` holds no numbers of at most double precision, or `points` is no integer.
         ValueError: if `A` is not square, not finite, or has row sums that overflow; if `points` is
-            below 3 or more than memory holds.
+            below 3 or more than memory holds; if LAPACK gives up, or an extreme eigenvalue is none:
+            by its residual, and by points of the range beyond the support.
 
     Accuracy:
         N eps |A|.
@@ -193,6 +197,8 @@ def numerical_range(A: Array, points: int = 128) -> NumericalRange:
     extremes = [_support(A * z) for z in turn]
     support = np.array([value for value, _ in extremes])
     boundary = np.array([_rayleigh_quotient(A, x) for _, x in extremes])
+    beyond = _farthest(turn, boundary) - support
+    refuse_beyond("A", "x^* A x - support", beyond, rounding(len(A)) * float(np.linalg.norm(A)))
     if len(turn) < K:  # the lower half mirrors the upper one
         mirrored = np.arange(K - len(turn), 0, -1)
         support = np.append(support, support[mirrored])
@@ -210,7 +216,7 @@ def hermitian_part(A: np.ndarray) -> np.ndarray:
 
 def rightmost_of_field(A: np.ndarray) -> float:
     """The numerical abscissa of a matrix that was checked."""
-    return float(np.linalg.eigvalsh(hermitian_part(A))[-1])
+    return float(hermitian_values(hermitian_part(A))[-1])
 
 
 def _departure_bounds(A: np.ndarray) -> tuple[float, float]:
@@ -238,8 +244,20 @@ def _rayleigh_quotient(A: np.ndarray, x: np.ndarray) -> complex:
     return np.vdot(x, A @ x) / np.vdot(x, x).real
 
 
+def _farthest(turn: Complex, boundary: Complex) -> Real:
+    """How far points of the range reach in each direction: their neighbours' and 64 others."""
+    beside = np.stack([boundary, np.roll(boundary, 1), np.roll(boundary, -1)])
+    near = np.max((turn * beside).real, axis=0)
+    among = boundary[:: 1 + len(boundary) // _WITNESSES]
+    return np.maximum(near, np.max(np.outer(turn, among).real, axis=1))
+
+
 def _support(A: np.ndarray) -> tuple[float, np.ndarray]:
     """The largest eigenvalue of the Hermitian part, and its eigenvector (N, 1)."""
     last = len(A) - 1
-    values, vectors = scipy.linalg.eigh(hermitian_part(A), subset_by_index=[last, last])
+    H = hermitian_part(A)
+    with converged("A"):
+        values, vectors = scipy.linalg.eigh(H, subset_by_index=[last, last])
+    rest = np.linalg.norm(H @ vectors - values * vectors, axis=0)
+    refuse_beyond("A", "H x - mu x", rest, rounding(len(A)) * float(np.linalg.norm(H)))
     return values[0], vectors

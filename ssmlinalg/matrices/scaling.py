@@ -52,6 +52,23 @@ def in_units(X: np.ndarray) -> tuple[np.ndarray, int]:
     return times_power(X, -exponent), exponent
 
 
+def frobenius(X: np.ndarray) -> float:
+    """|X|_F, where the squares of entries would overflow or underflow too.
+
+    Args:
+        X: an array of any shape.
+
+    Returns:
+        The norm.
+
+    Example:
+        >>> print(f"{frobenius(np.array([[3e200, 4e200]])):.6g}")
+        5e+200
+    """
+    units, exponent = in_units(X)
+    return scaled(float(np.linalg.norm(units)), exponent)
+
+
 def scaled(value: float, exponent: int) -> float:
     """2^exponent value, inf where that overflows."""
     with np.errstate(over="ignore", under="ignore"):

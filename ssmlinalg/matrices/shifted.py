@@ -15,9 +15,9 @@ The functions take what was checked: matrices of `ground.gate`, vectors that fit
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
 
 from ..ground.backend import Complex
+from .factorizations import schur
 
 _ROWS = 32  # solved one after the other; their effect on the rows above is a matrix product
 
@@ -30,6 +30,9 @@ def triangular(A: np.ndarray) -> tuple[Complex, Complex]:
 
     Returns:
         T and Q, both (N, N).
+
+    Raises:
+        ValueError: what `factorizations.schur` raises.
 
     Accuracy:
         Exact for a triangular A. The Schur form is that of a matrix within a few N eps |A| of A.
@@ -48,11 +51,7 @@ def triangular(A: np.ndarray) -> tuple[Complex, Complex]:
     if not np.any(np.triu(A, 1)):  # upside down a lower triangle is an upper one
         turn = np.eye(N)[::-1] + 0j
         return A[::-1, ::-1] + 0j, turn
-    output = "complex" if np.iscomplexobj(A) else "real"
-    T, Q = scipy.linalg.schur(A, output=output)[:2]
-    if np.iscomplexobj(A):
-        return T, Q
-    return scipy.linalg.rsf2csf(T, Q)
+    return schur(A)
 
 
 def solve(

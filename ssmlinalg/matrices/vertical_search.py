@@ -23,6 +23,7 @@ import numpy as np
 from ..ground.backend import Complex, Real
 from . import shifted
 from .eigen import eigenvalue_rounding
+from .factorizations import singular_values
 
 _CANDIDATES = 8  # at least
 _SCATTER = 32  # of the distance by which rounding throws eigenvalues off the axis
@@ -44,7 +45,7 @@ def poles(A: np.ndarray) -> Complex:
 def least_singular_values(A: np.ndarray, z: np.ndarray) -> Real:
     """sigma_min(z I - A) for each z (S,)."""
     identity = np.eye(len(A))
-    found = [np.linalg.svd(s * identity - A, compute_uv=False) for s in z]
+    found = [singular_values(s * identity - A) for s in z]
     return np.array([values[-1] for values in found])
 
 

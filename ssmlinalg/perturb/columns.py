@@ -18,6 +18,7 @@ from ..ground import require
 from ..ground.backend import Array, Real
 from ..ground.formats import EPS
 from ..hippo import legs
+from ..matrices.factorizations import eigenpairs
 from ..matrices.refined_solves import remainder
 from .conditioning_gradient import conditioning_of
 from .diagonalization import Diagonalization, Progress, System, diagonalized, split
@@ -182,7 +183,7 @@ def column(
     M = A / unit
     u = draw(rng, (len(A),), imaginary=np.iscomplexobj(M))
     j = _most_telling(M, size, u, rng) if index is None else index
-    alpha = float(np.real(np.linalg.eigvals(M)).max())
+    alpha = float(eigenpairs(M)[0].real.max())
     ceiling = alpha / 2 if alpha < 0 else math.inf
     problem = _Column(M, j, size, ceiling)
     search = Search(progress=progress)

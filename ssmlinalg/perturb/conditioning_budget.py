@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..ground.backend import Real
+from ..matrices.factorizations import converged
 from .modal_coordinates import HalfSystem, with_unit_columns
 
 _MARGIN = 0.98  # of the exponent t at the start: f is flat at 1
@@ -40,7 +41,8 @@ def clip(X: Real, K: float) -> tuple[Real, Callable[[Real], Real]]:
         >>> bool(np.linalg.cond(R) <= 4.0 * (1 + 1e-12))
         True
     """
-    U, s, Wt = np.linalg.svd(X, full_matrices=False)
+    with converged("V"):
+        U, s, Wt = np.linalg.svd(X, full_matrices=False)
     k = math.log(K) / 2
     t = math.pi / 2 * np.log(s) / k
     f = np.exp(k * np.sin(t))
@@ -72,7 +74,8 @@ def free(half: HalfSystem, K: float) -> HalfSystem:
 
     They are drawn not quite to the ends of the budget, where f is flat.
     """
-    U, s, Wt = np.linalg.svd(half.R, full_matrices=False)
+    with converged("V"):
+        U, s, Wt = np.linalg.svd(half.R, full_matrices=False)
     k = math.log(K) / 2
     least = max(s[-1], s[0] / K)
     centre = math.sqrt(s[0] * least)
@@ -89,7 +92,8 @@ def feasible(half: HalfSystem, K: float) -> HalfSystem:
     k = K
     for _ in range(_TURNS):
         half = with_unit_columns(half)
-        U, s, Wt = np.linalg.svd(half.R, full_matrices=False)
+        with converged("V"):
+            U, s, Wt = np.linalg.svd(half.R, full_matrices=False)
         if s[0] <= K * s[-1]:
             break
         k = 1 + (k - 1) * (1 - 1e-9)

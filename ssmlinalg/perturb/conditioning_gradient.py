@@ -30,6 +30,7 @@ import numpy as np
 
 from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS
+from ..matrices.factorizations import converged
 
 
 class Conditioning(NamedTuple):
@@ -65,6 +66,9 @@ def conditioning_of(M: Array, p: float = math.inf) -> Conditioning:
     Returns:
         Both figures and their gradients, real for a real M.
 
+    Raises:
+        ValueError: if LAPACK gives up.
+
     Cost:
         O(N^3).
 
@@ -72,9 +76,10 @@ def conditioning_of(M: Array, p: float = math.inf) -> Conditioning:
         >>> round(conditioning_of(np.diag([-1.0, -2.0])).condition, 6)
         1.0
     """
-    Lambda, V = np.linalg.eig(M)
-    V = V / np.linalg.norm(V, axis=0)
-    U, s, Xh = np.linalg.svd(V)
+    with converged("A + E"):
+        Lambda, V = np.linalg.eig(M)
+        V = V / np.linalg.norm(V, axis=0)
+        U, s, Xh = np.linalg.svd(V)
     s = np.maximum(s, EPS**2 * s[0])
     X = Xh.conj().T
     logarithm, weight = _schatten(s, p)

@@ -16,8 +16,10 @@ from ..ground.backend import Array, Complex, Real
 from ..ground.bounds import Bounds
 from ..ground.formats import EPS
 from ..matrices import eigen, h_infinity, proved_abscissa, shifted
+from ..matrices.factorizations import eigenpairs
 from ..matrices.frequency_supremum import supremum
 from ..matrices.refined_solves import extended_product, refined
+from ..matrices.scaling import exponent_of, times_power
 from .matrix_functions import (
     commutes_with_conjugation,
     function_times,
@@ -37,6 +39,7 @@ System = NPLR | Dense | Array
 # Called with figures by name while something takes long, as (evaluations=12, condition=8.1).
 Progress = Callable[..., object]
 PROVED = 512  # modes up to which `figures` holds a proof of stability: a second or two
+_EXTREME = 400  # power of two from which on |A| is squared in units of its own
 _GRID = 2048  # eigenvalues around which a supremum is searched: neighbours share their lobes
 FIGURES = (
     "condition",
@@ -166,6 +169,15 @@ class Diagonalization:
             return self.system.A
         return split(self.system)[0]
 
+    @property
+    def _in_range(self) -> tuple[Array, Array, Complex]:
+        """A, E and Lambda, over a power of two where squares would overflow or underflow."""
+        exponent = exponent_of(self.A) if isinstance(self.A, np.ndarray) else 0
+        if abs(exponent) < _EXTREME or not np.any(self.A):
+            return self.A, self.E, self.Lambda
+        A, E, Lambda = (times_power(X, -exponent) for X in (self.A, self.E, self.Lambda))
+        return A, E, Lambda
+
     @cached_property
     def condition(self) -> float:
         """kappa_2(V)."""
@@ -183,8 +195,8 @@ class Diagonalization:
     @cached_property
     def backward_error(self) -> float:
         """|E|_2/|A|_2; |E|_2 itself where A = 0."""
-        scale = np.linalg.norm(self.A, 2) or 1.0
-        return float(np.linalg.norm(self.E, 2) / scale)
+        A, E, _ = self._in_range
+        return float(np.linalg.norm(E, 2) / (np.linalg.norm(A, 2) or 1.0))
 
     @cached_property
     def residual(self) -> float:
@@ -192,9 +204,10 @@ class Diagonalization:
 
         Of a wide V what V^{-1} V leaves of it, for its columns are no eigenvectors of A + E.
         """
-        rest = (self.A + self.E) @ self.V - self.V * self.Lambda
+        A, E, Lambda = self._in_range
+        rest = (A + E) @ self.V - self.V * Lambda
         rest = rest @ self.V_inv @ self.V if self.wide else rest
-        scale = np.linalg.norm(self.A) or 1.0
+        scale = np.linalg.norm(A) or 1.0
         return float(np.linalg.norm(rest) / scale)
 
     @cached_property
@@ -203,8 +216,9 @@ class Diagonalization:
 
         Rounding makes it eps kappa(V). `residual` knows nothing of V^{-1}.
         """
-        rest = self.A + self.E - (self.V * self.Lambda) @ self.V_inv
-        scale = np.linalg.norm(self.A) or 1.0
+        A, E, Lambda = self._in_range
+        rest = A + E - (self.V * Lambda) @ self.V_inv
+        scale = np.linalg.norm(A) or 1.0
         return float(np.linalg.norm(rest) / scale)
 
     @property
@@ -559,8 +573,8 @@ def diagonalized(
 
     Raises:
         TypeError: what `split` raises.
-        ValueError: what `split` raises; if kappa(V) is beyond double precision; if a fact has the
-            name of a figure.
+        ValueError: what `split` and `canonical_eig` raise; if kappa(V) is beyond double precision;
+            if a fact has the name of a figure.
 
     Cost:
         O(N^3).
@@ -612,12 +626,15 @@ def canonical_eig(M: np.ndarray, B: np.ndarray) -> tuple[Complex, Complex]:
     Returns:
         Lambda and V, both complex.
 
+    Raises:
+        ValueError: if LAPACK gives up, or what it returns is no eigenvector to rounding.
+
     Example:
         >>> canonical_eig(np.array([[0.0, 2.0], [-2.0, 0.0]]), np.ones(2))[0]
         array([0.+2.j, 0.-2.j])
     """
-    Lambda, V = (np.asarray(part, dtype=np.complex128) for part in np.linalg.eig(M))
-    V = _turned(V / np.linalg.norm(V, axis=0), B)
+    Lambda, V = eigenpairs(M, "A + E")
+    V = _turned(V, B)
     if np.iscomplexobj(M):
         rising = np.lexsort((Lambda.real, Lambda.imag))
         return Lambda[rising], V[:, rising]

@@ -27,6 +27,7 @@ from ..ground.backend import Array, Real
 from ..ground.formats import EPS
 from ..matrices.growth import bounds_between, curvature
 from ..matrices.nonnormality import rightmost_of_field
+from ..matrices.scaling import frobenius
 from ..matrices.vertical_search import least_singular_values
 from .diagonalization import Diagonalization
 
@@ -251,7 +252,7 @@ def _bound(
     """The bounds of an f that changes by `coefficient` |E| and is at most `largest` on Lambda."""
     A = np.asarray(found.A)
     size = float(np.linalg.norm(np.asarray(found.E), 2))
-    rest = found.factorization_error * (float(np.linalg.norm(A)) or 1.0)
+    rest = found.factorization_error * (frobenius(A) or 1.0)
     product = len(A) * EPS * found.condition
     with np.errstate(over="ignore", invalid="ignore"):
         perturbation = size * coefficient if size else np.zeros(len(coefficient))

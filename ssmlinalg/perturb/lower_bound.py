@@ -20,6 +20,7 @@ from ..forms import NPLR, Dense
 from ..ground import require
 from ..ground.backend import Array, Real
 from ..ground.formats import EPS
+from ..matrices.factorizations import eigenpairs
 from .diagonalization import split
 
 BINS = 128  # steps, or equal groups of steps, that a response is looked at
@@ -113,7 +114,7 @@ def error_floor(system: NPLR | Dense, *, conditioning: float, modes: int | None 
     A, B = split(system)
     if B is None:
         raise TypeError("`system` must have an input; got a matrix. Give an NPLR or Dense form.")
-    abscissa = float(np.linalg.eigvals(A).real.max())
+    abscissa = float(eigenpairs(A)[0].real.max())
     if abscissa >= 0:
         got = f"an eigenvalue with real part {abscissa:.3g}"
         raise ValueError(f"`system` must be stable; got {got}. Damp it first.")

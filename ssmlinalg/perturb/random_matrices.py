@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ground import require
 from ..ground.backend import Array
+from ..matrices.factorizations import eigenpairs
 from .diagonalization import Diagonalization, System, diagonalized, split
 
 
@@ -150,10 +151,10 @@ def _scaled(
 
 def _least_conditioned(A: Array, candidates: Iterator[Array]) -> Array:
     """The E of smallest kappa_2(V) among those that keep a stable A stable, or among all."""
-    stable = np.real(np.linalg.eigvals(A)).max() < 0
+    stable = eigenpairs(A)[0].real.max() < 0
 
     def defects(E: Array) -> tuple[bool, float]:
-        Lambda, V = np.linalg.eig(A + E)
+        Lambda, V = eigenpairs(A + E, "A + E")
         lost = stable and np.real(Lambda).max() >= 0
         return bool(lost), float(np.linalg.cond(V))
 

@@ -18,12 +18,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 
 from ..ground.backend import Complex, Real
+from ..matrices import shifted
 from .conditioning_budget import clip, feasible, free
 from .diagonalization import Progress
 from .modal_coordinates import (
@@ -241,10 +241,8 @@ def transport(Lambda: Complex, corner: float, conditioning: float) -> Complex:
 
 def frequency_response(A: Real, B: Real) -> Response:
     """The function from w (F,) to (iw - A)^{-1} B (N, F), one Schur form for all frequencies."""
-    # Turned over, for then a lower triangular A has that form already.
-    decomposed: Any = scipy.linalg.schur(A[::-1, ::-1], output="complex")
-    T, Q = decomposed
-    drive = Q.conj().T @ B[::-1]
+    T, Q = shifted.triangular(A)
+    drive = Q.conj().T @ B
 
     def response(w: Real) -> Complex:
         s = 1j * w
@@ -252,7 +250,7 @@ def frequency_response(A: Real, B: Real) -> Response:
         for n in range(len(B) - 1, -1, -1):
             solved = slice(n + 1, None)
             x[n] = (drive[n] + T[n, solved] @ x[solved]) / (s - T[n, n])
-        return (Q @ x)[::-1]
+        return Q @ x
 
     return response
 
