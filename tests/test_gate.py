@@ -154,7 +154,8 @@ one = np.eye(3)
 REFUSED: dict[str, tuple[type[Exception], Any]] = {
     "NaN": (ValueError, one * np.nan),
     "infinity": (ValueError, [[1, 0, 0], [0, np.inf, 0], [0, 0, 1]]),
-    "a rectangle": (ValueError, np.ones((3, 2))),
+    "a tall rectangle": (ValueError, np.ones((3, 2))),
+    "a wide rectangle": (ValueError, np.ones((2, 3))),
     "a vector": (ValueError, [1, 2, 3]),
     "a stack": (ValueError, np.ones((2, 3, 3))),
     "a number": (ValueError, 3.0),
@@ -175,12 +176,16 @@ REFUSED: dict[str, tuple[type[Exception], Any]] = {
 }
 # No state at all is legal where there are inputs and outputs to count.
 NO_STATE = {"hinf", "hinf_distance"}
+DEFINED = {"a tall rectangle": {"pseudospectrum", "window"}, "a wide rectangle": {"condition"}}
 
 
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_what_is_no_matrix_is_refused_in_one_sentence(name: str, case: str) -> None:
     error, values = REFUSED[case]
+    if name in DEFINED.get(case, ()):
+        FUNCTIONS[name](values)
+        return
     with pytest.raises(error) as caught:
         FUNCTIONS[name](values)
     assert SENTENCE.fullmatch(str(caught.value)), str(caught.value)

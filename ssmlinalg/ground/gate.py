@@ -12,6 +12,7 @@ function        passes
 `real_numbers`  arrays of any shape, without imaginary parts
 `vector`        (N,)
 `square`        (N, N), N > 0
+`tall`          (M, N), M >= N > 0
 `summable`      (N, N), N > 0, whose row sums double precision can hold
 ==============  =======================================================
 """
@@ -134,8 +135,41 @@ def square(name: str, values: Any) -> np.ndarray:
     """
     array = numbers(name, values)
     got = array.shape
+    if len(got) == 2 and got[0] > got[1] > 0:
+        rule = f"`{name}` must have shape (N, N) with at least one row"
+        remedy = "Take matrices.pseudospectrum, which is defined for more rows than columns."
+        raise ValueError(f"{rule}; got {got}. {remedy}")
     holds = len(got) == 2 and got[0] == got[1] > 0
     require.shape(name, got, "(N, N) with at least one row", holds)
+    return array
+
+
+def tall(name: str, values: Any) -> np.ndarray:
+    """A matrix (M, N), M >= N, on the host in double precision, whatever it comes as.
+
+    Args:
+        name: the argument, as the sentence of an error calls it.
+        values: what `numbers` takes.
+
+    Returns:
+        An array (M, N) of float64 or complex128 in C order.
+
+    Raises:
+        TypeError: what `numbers` raises.
+        ValueError: what `numbers` raises, and if the shape is not (M, N) with M >= N > 0.
+
+    Example:
+        >>> tall("A", [[0, 1], [0, 0], [0, 2]]).shape
+        (3, 2)
+    """
+    array = numbers(name, values)
+    got = array.shape
+    if len(got) == 2 and 0 < got[0] < got[1]:
+        rule = f"`{name}` must have shape (M, N) with M >= N"
+        remedy = "Of fewer rows every z is an eigenvalue: transpose it."
+        raise ValueError(f"{rule}; got {got}. {remedy}")
+    holds = len(got) == 2 and got[0] >= got[1] > 0
+    require.shape(name, got, "(N, N) or (M, N), M > N, with at least one column", holds)
     return array
 
 

@@ -1,7 +1,8 @@
 r"""Pseudospectra: the eigenvalues of all matrices near A, by the least singular value of z I - A.
 
 The set where sigma_min(z I - A) <= epsilon is the set of all eigenvalues of all A + E with |E|_2 <=
-epsilon.
+epsilon. With more rows than columns I stands for the first columns of the identity, an eigenvalue
+has (A + E) v = z I v, and the set may be empty: only square matrices must have eigenvalues.
 
 =========================  ================================================================
 function                   gives
@@ -14,6 +15,7 @@ function                   gives
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,7 +27,7 @@ from ..ground import require
 from ..ground.backend import Array, Complex, Real
 from ..ground.bounds import Bounds
 from ..ground.formats import TINY
-from ..ground.gate import square, summable
+from ..ground.gate import summable, tall
 from . import shifted
 from .contour_picture import contours
 from .eigen import eigenvalue_rounding
@@ -52,7 +54,7 @@ class Pseudospectrum(NamedTuple):
         y: imaginary parts, (Y,).
         sigma: sigma_min(z I - A) at z = x + i y, (Y, X): the least |E|_2 that makes z an
             eigenvalue of A + E.
-        Lambda: the eigenvalues as LAPACK finds them, (N,).
+        Lambda: the eigenvalues as LAPACK finds them, (N,), none of more rows than columns.
     """
 
     x: Real
@@ -92,11 +94,11 @@ def pseudospectrum(
     .. math::  \sigma_{\min}(z I - A) = |(z I - A)^{-1}|_2^{-1}.
 
     Args:
-        A: a square matrix, (N, N).
+        A: a matrix (N, N), or (M, N) with more rows than columns.
         x: real parts, rising, (X,). None, as y: those of the `window`.
         y: imaginary parts, rising, (Y,).
         points: of that window in each direction, at least 2.
-        tolerance: relative, between 0 and 1.
+        tolerance: relative, between 0 and 1; not needed for more rows than columns.
         progress: called as progress(fraction=0.5) after each tile of the grid. An exception that it
             raises goes through, as a KeyboardInterrupt does.
         out: (Y, X) of float64, for example a `numpy.memmap`. Each finished tile is written into it,
@@ -109,9 +111,9 @@ def pseudospectrum(
     Raises:
         TypeError: if `A`, `x` or `y` hold no numbers of at most double precision, if `x` or `y` are
             complex, and for an `out` or `progress` of another type.
-        ValueError: if `A` is not square, if `x` or `y` are empty or do not rise or one is given
-            without the other, for NaN and infinities, what `window` raises of its points, for an
-            `out` of another shape or read-only, and a tolerance outside.
+        ValueError: if `A` has fewer rows than columns, if `x` or `y` are empty or do not rise or
+            one is given without the other, for NaN and infinities, what `window` raises of its
+            points, for an `out` of another shape or read-only, and a tolerance outside.
 
     Accuracy:
         Lanczos' method gives an upper bound of sigma_min. A point is finished when the residual
@@ -132,38 +134,44 @@ def pseudospectrum(
         right to 2e-14 relative, however small. Below about 1e-305 of the largest |A_ij| or |z| the
         value is 0, as it is where z equals an eigenvalue.
 
+        Of more rows than columns values are those of LAPACK, to N eps |z I - A|_2.
+
     Cost:
         A Schur form; for each point and step 8 N^2 flops, 4 N^2 where A is triangular and real; 3
         to 30 steps. Of real A and y symmetric about 0 half the grid is computed.
         Memory: the result, up to 9 copies of A, and about eight arrays of 2 MiB, or of 128 N
-        complex numbers.
+        complex numbers. More rows than columns: a singular value decomposition of (min(M, 2N), N)
+        for each point.
 
     Source:
-        Lui 1997 and Trefethen & Embree 2005, section 39, for the method; derived here: the residual
-        for any shift, and the bound by k (compare Kuczynski & Wozniakowski 1992 on Lanczos' method
-        from random start vectors).
+        Lui 1997 and Trefethen & Embree 2005, section 39, for the method; Wright & Trefethen 2002
+        (IMA J. Numer. Anal. 22) for more rows than columns; derived here: the residual for any
+        shift, and the bound by k (compare Kuczynski & Wozniakowski 1992 on Lanczos' method from
+        random start vectors).
 
     Example:
         >>> pseudospectrum([[0, 1], [0, 0]], [0, 1], [0]).sigma.round(3)
         array([[0.   , 0.618]])
+        >>> pseudospectrum([[0], [2]], [0, 1], [0]).sigma.round(3)  # no eigenvalue
+        array([[2.   , 2.236]])
     """
-    A = square("A", A)
+    A = tall("A", A)
     x, y = _grid(A, x, y, points)
     tolerance = require.real("tolerance", tolerance, above=0, below=1)
     require.progress(progress)
     sigma = empty_grid(out, (len(y), len(x)))
     unit = _unit(A, x, y)
-    T = shifted.triangular(A / unit)[0]
+    least, Lambda, size = _least(A / unit)
 
     def values(real: Real, imag: Real) -> Real:
         with np.errstate(over="ignore"):
-            z = real / unit + 1j * (imag / unit)
-            return unit * smallest_singular_values(T, z, tolerance)
+            return unit * least(real / unit + 1j * (imag / unit), tolerance)
 
-    size = max(_NARROW, _TILE // len(A))
     fill(sigma, x, y, values, real=np.isrealobj(A), size=size, progress=progress)
     with np.errstate(over="ignore"):
-        Lambda = np.diag(T).real * unit + 1j * (np.diag(T).imag * unit)
+        Lambda = Lambda.real * unit + 1j * (Lambda.imag * unit)
+    if A.shape[0] > A.shape[1]:
+        Lambda = Lambda[:0]
     return Pseudospectrum(x, y, sigma, Lambda)
 
 
@@ -177,10 +185,12 @@ def window(
 
     The box around the spectrum, widened equally on all sides by |A|_2/1024, or by a tenth of its
     larger side, and on by factors of sqrt(2) until sigma_min exceeds epsilon at 64 points of its
-    border. Those are no proof, but the gaps between them are narrow.
+    border. Those are no proof, but the gaps between them are narrow. With more rows than columns
+    the spectrum is that of the upper square, whose pseudospectra hold those of the whole, and
+    sigma_min on the border is twice the least one inside as well: the valley is in the window.
 
     Args:
-        A: a square matrix, (N, N).
+        A: a matrix (N, N), or (M, N) with more rows than columns.
         points: of the grid in each direction, at least 2.
         level: epsilon over |A|_2, between 0 and 1.
 
@@ -191,8 +201,8 @@ def window(
     Raises:
         TypeError: if `A` holds no numbers of at most double precision, `points` is no integer or
             `level` no number.
-        ValueError: if `A` is not square or not finite, for fewer than 2 points or more than memory
-            holds, a level outside, and a window that overflows.
+        ValueError: if `A` has fewer rows than columns or is not finite, for fewer than 2 points or
+            more than memory holds, a level outside, and a window that overflows.
 
     Cost:
         Two Schur forms, a norm, and 64 values of sigma_min for each widening, at most 24.
@@ -202,13 +212,12 @@ def window(
         >>> x.round(2), y.round(2)
         (array([-0.04, -0.02,  0.  ,  0.02,  0.04]), array([-0.04, -0.02,  0.  ,  0.02,  0.04]))
     """
-    A = square("A", A)
+    A = tall("A", A)
     points = require.integer("points", points, least=2)
     require.room("the grid", 16 * points, host=True)
     level = require.real("level", level, above=0, below=1)
     unit = _unit(A)
-    T = shifted.triangular(A / unit)[0]
-    centre, half = _box(T, level, real=np.isrealobj(A))
+    centre, half = _box(A / unit, level)
     t = np.linspace(-1, 1, points)
     t = (t - t[::-1]) / 2  # symmetric to the last bit
     with np.errstate(over="ignore"):
@@ -335,22 +344,37 @@ def _rightmost(
     return complex(max(start.real, float(end)), start.imag)
 
 
-def _box(
-    T: Complex,
-    level: float,
-    *,
-    real: bool,
-) -> tuple[complex, complex]:
-    """Centre, and half width and height, of a box about the spectrum of triangular T.
+def _least(A: np.ndarray) -> tuple[Callable[[Complex, float], Real], Complex, int]:
+    """The function from z (S,) and a tolerance to sigma_min(z I - A), the eigenvalues, and an S.
 
-    sigma_min exceeds level |T|_2 at 64 points of its border.
+    Of a taller matrix those of its upper square: rows that are added only raise sigma_min, so that
+    its pseudospectra lie inside. Rows beyond 2N are brought to N by their QR form.
     """
-    Lambda = np.diag(T)
-    size = float(np.linalg.norm(T, 2))
+    order = A.shape[1]
+    T = shifted.triangular(A[:order])[0]
+    if len(A) == order:
+        by_lanczos = functools.partial(smallest_singular_values, T)
+        return by_lanczos, np.diag(T), max(_NARROW, _TILE // order)
+    if len(A) > 2 * order:
+        A = np.concatenate([A[:order], np.linalg.qr(A[order:], mode="r")])
+
+    def by_decomposition(z: Complex, tolerance: float) -> Real:
+        return least_singular_values(A, z)
+
+    return by_decomposition, np.diag(T), max(1, _TILE // A.size)
+
+
+def _box(A: np.ndarray, level: float) -> tuple[complex, complex]:
+    """Centre, and half width and height, of a box about the spectrum of the upper square of A.
+
+    sigma_min at 64 points of its border exceeds level |A|_2, and twice what it is inside.
+    """
+    least, Lambda, _ = _least(A)
+    size = float(np.linalg.norm(A, 2))
     low = complex(Lambda.real.min(), Lambda.imag.min())
     high = complex(Lambda.real.max(), Lambda.imag.max())
     centre = (low + high) / 2
-    if real:  # rounding moves a real spectrum off the axis
+    if np.isrealobj(A):  # rounding moves a real spectrum off the axis
         centre = complex(centre.real, 0.0)
     extent = (high - low) / 2
     larger_side = max(extent.real, extent.imag)
@@ -362,9 +386,23 @@ def _box(
     while True:
         half = complex(extent.real + margin, extent.imag + margin)
         z = centre + half.real * border.real + 1j * half.imag * border.imag
-        if np.all(smallest_singular_values(T, z, 0.1) > level * size):
+        lowest = float(np.min(least(z, 0.1)))
+        if lowest > level * size and lowest > 2 * _least_inside(least, A, centre, z):
             return centre, half
         margin *= math.sqrt(2)
+
+
+def _least_inside(
+    least: Callable[[Complex, float], Real],
+    A: np.ndarray,
+    centre: complex,
+    border: Complex,
+) -> float:
+    """The least value at points within the border: 0 of square A, which has eigenvalues there."""
+    if len(A) == A.shape[1]:
+        return 0.0
+    shrunk = np.outer([0.0, 0.25, 0.5, 0.75], border - centre)
+    return float(np.min(least(centre + shrunk.ravel(), 0.1)))
 
 
 def _unit(*arrays: np.ndarray) -> float:

@@ -26,6 +26,7 @@ from ..ground.gate import numbers, square
 from .grids import empty_grid, fill, grid_axes
 from .pseudospectra import Pseudospectrum
 from .sparse_lanczos import least_values_by_factors
+from .vertical_search import least_singular_values
 
 _DIMENSION = 100  # of a Krylov space
 
@@ -158,9 +159,7 @@ def projected_pseudospectrum(
     seed = require.integer("seed", seed, least=0)
     H = _arnoldi(times, order, k, seed)
     k = H.shape[1]
-    eye = np.eye(*H.shape)
-    z = x[None, :] + 1j * y[:, None]
-    sigma = np.array([[np.linalg.svd(s * eye - H, compute_uv=False)[-1] for s in row] for row in z])
+    sigma = np.array([least_singular_values(H, x + 1j * height) for height in y])
     return Pseudospectrum(x, y, sigma, np.linalg.eigvals(H[:k]))
 
 

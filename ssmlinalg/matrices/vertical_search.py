@@ -43,8 +43,8 @@ def poles(A: np.ndarray) -> Complex:
 
 
 def least_singular_values(A: np.ndarray, z: np.ndarray) -> Real:
-    """sigma_min(z I - A) for each z (S,)."""
-    identity = np.eye(len(A))
+    """sigma_min(z I - A) for each z (S,), of A with as many rows as columns or more."""
+    identity = np.eye(*A.shape)
     found = [singular_values(s * identity - A) for s in z]
     return np.array([values[-1] for values in found])
 
