@@ -516,7 +516,7 @@ def test_what_cannot_be_done_is_refused() -> None:
         ValueError, match=r"keep a stable A stable; got none of size 0\.5 that does, in column 0"
     ):
         column(np.eye(16, k=1) - 0.5 * np.eye(16), size=0.5, iterations=5)
-    with pytest.raises(ValueError, match="A \\+ E must be diagonalizable"):
+    with pytest.raises(ValueError, match=r"A \+ E must be diagonalizable"):
         gaussian(np.eye(8, k=1), size=1e-200)
     with pytest.raises(ValueError, match="must be finite"):
         gaussian(np.full((2, 2), np.nan))
@@ -586,3 +586,23 @@ def test_forms_that_are_no_single_system_are_refused() -> None:
     several = Diagonal(-np.ones((3, 2)), one, one, 0.0, 1.0)
     with pytest.raises(ValueError, match=r"`A` must have shape \(N, N\), of a single system"):
         gaussian(several)
+
+
+@pytest.mark.parametrize("method", [gaussian, complex_gaussian, column])
+@pytest.mark.parametrize("exponent", [-1000, -600, 600, 1000])
+def test_the_scale_of_a_does_not_matter(method: Any, exponent: int) -> None:
+    """Powers of two change no digit of kappa(V)."""
+    A = np.eye(8, k=1) - np.eye(8, k=-3)
+    expected = method(A, size=1e-3)
+    found = method(A * 2.0**exponent, size=1e-3)
+    assert found.condition == pytest.approx(expected.condition, rel=1e-6)
+    assert found.backward_error == pytest.approx(1e-3, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", [gaussian, complex_gaussian, column])
+def test_a_size_beyond_which_nothing_of_a_is_left_is_refused(method: Any) -> None:
+    A = np.eye(4, k=1)
+    with pytest.raises(ValueError, match="`size` must be a finite number between 0 and 4"):
+        method(A, size=1e16)
+    with pytest.raises(ValueError, match=r"A \+ E must be finite"):
+        method(1e300 * A, size=1e10)

@@ -22,7 +22,7 @@ from ..matrices.factorizations import eigenpairs
 from ..matrices.refined_solves import remainder
 from .conditioning_gradient import conditioning_of
 from .diagonalization import Diagonalization, Progress, System, diagonalized, split
-from .random_matrices import draw
+from .random_matrices import checked_size, draw
 from .search import Search
 
 _STAGES = (1.0, math.inf)  # p: kappa_F(V) is smooth, kappa_2(V) is meant
@@ -62,7 +62,7 @@ def last_column(system: System, *, size: float = 1e-5) -> Diagonalization:
 
     Raises:
         TypeError: for what is no form with one input and no matrix of numbers.
-        ValueError: for `size` <= 0 and for any other A than that of `hippo.legs`; when A + E is
+        ValueError: for a `size` out of range and for any other A than that of `hippo.legs`; when A + E is
             not diagonalizable in double precision.
 
     Cost:
@@ -78,7 +78,7 @@ def last_column(system: System, *, size: float = 1e-5) -> Diagonalization:
         (0.0261, True, True)
     """
     A, B = split(system)
-    size = require.real("size", size, above=0)
+    size, unit = checked_size(size, A)
     order = len(A)
     exact = np.asarray(legs(order).A)
     scale = float(np.linalg.norm(exact))
@@ -90,7 +90,7 @@ def last_column(system: System, *, size: float = 1e-5) -> Diagonalization:
     k = np.arange(order)
     decay = np.exp(-k * (k + 4) / (2 * order))
     u = legs(order).B * decay
-    length = size * float(np.linalg.norm(A, 2))
+    length = size * unit
     E = np.zeros_like(A)
     E[:, -1] = length * u / np.linalg.norm(u)
     facts = {"size": size, "absolute": length}
@@ -157,7 +157,7 @@ def column(
 
     Raises:
         TypeError: for what is no form with one input and no matrix of numbers.
-        ValueError: for what is no finite square matrix, `size` <= 0, an `index` outside, and where
+        ValueError: for what is no finite square matrix, a `size` out of range, an `index` outside, and where
             no u met keeps a stable A stable and makes it diagonalizable in double precision.
         KeyboardInterrupt: if interrupted with nothing to keep.
 
@@ -174,12 +174,11 @@ def column(
         (31, 1, True)
     """
     A, _ = split(system)
-    size = require.real("size", size, above=0)
+    size, unit = checked_size(size, A)
     iterations = require.integer("iterations", iterations)
     require.progress(progress)
     rng = np.random.default_rng(require.integer("seed", seed, least=0))
     index = None if index is None else _place(index, len(A))
-    unit = float(np.linalg.norm(A, 2)) or 1.0
     M = A / unit
     u = draw(rng, (len(A),), imaginary=np.iscomplexobj(M))
     j = _most_telling(M, size, u, rng) if index is None else index

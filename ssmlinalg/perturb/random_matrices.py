@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ground import require
 from ..ground.backend import Array
+from ..ground.formats import EPS
 from ..matrices.factorizations import eigenpairs
 from .diagonalization import Diagonalization, System, diagonalized, split
 
@@ -46,7 +47,7 @@ def gaussian(
 
     Raises:
         TypeError: for what is no form with one input and no matrix of numbers.
-        ValueError: for what is no finite square matrix, `size` <= 0, `tries` < 1, and when A + E is
+        ValueError: for what is no finite square matrix, a `size` out of range, `tries` < 1, and when A + E is
             not diagonalizable in double precision.
 
     Cost:
@@ -106,6 +107,31 @@ def complex_gaussian(
     return _best("complex_gaussian", system, size, tries, seed, imaginary=True)
 
 
+def checked_size(size: float, A: Array) -> tuple[float, float]:
+    """A relative size, once A + E is known to be finite and not E alone, and its unit.
+
+    Args:
+        size: |E|_2/|A|_2.
+        A: the matrix (N, N).
+
+    Returns:
+        The size, and |A|_2 or 1 where A = 0.
+
+    Raises:
+        TypeError: for no number.
+        ValueError: for a number that is not between 0 and 1/eps, and an E that overflows.
+
+    Example:
+        >>> checked_size(0.1, np.eye(2))
+        (0.1, 1.0)
+    """
+    size = require.real("size", size, above=0, below=1 / EPS)
+    unit = float(np.linalg.norm(A, 2)) or 1.0
+    if math.isinf(unit * (1 + size)):
+        raise ValueError(f"A + E must be finite; got |A| = {unit:g}. Make `size` smaller.")
+    return size, unit
+
+
 def draw(rng: np.random.Generator, shape: tuple[int, ...], *, imaginary: bool) -> Array:
     """Independent standard normal entries, complex ones if `imaginary`."""
     G = rng.standard_normal(shape)
@@ -122,10 +148,10 @@ def _best(
     imaginary: bool,
 ) -> Diagonalization:
     A, _ = split(system)
-    size = require.real("size", size, above=0)
+    size, unit = checked_size(size, A)
     tries = require.integer("tries", tries)
     seed = require.integer("seed", seed, least=0)
-    length = size * (float(np.linalg.norm(A, 2)) or 1.0)
+    length = size * unit
     imaginary = imaginary or np.iscomplexobj(A)
     rng = np.random.default_rng(seed)
     candidates = (_scaled(rng, A.shape, length, imaginary=imaginary) for _ in range(tries))
