@@ -111,7 +111,7 @@ def stepped(target: str) -> str:
     return next(
         name
         for name in TARGETS[target].layout
-        if re.search(r"(log_dt|inv_dt|log_step|dt_bias|dt_proj\.bias)$", name)
+        if re.search(r"(log_dt|inv_dt|log_step|dt_bias|dt_proj\.bias|dt_projs?_bias)$", name)
     )
 
 

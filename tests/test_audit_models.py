@@ -48,6 +48,10 @@ built = {
         t.JambaConfig(num_experts=2, use_mamba_kernels=False, attn_layer_period=2,
         attn_layer_offset=1, **small, **attention)
     ),
+    "zamba": t.ZambaModel(
+        t.ZambaConfig(n_mamba_heads=2, layers_block_type=["hybrid"] * 2, **bounds, **small,
+        **attention)
+    ),
     "bamba": t.BambaModel(t.BambaConfig(attn_layer_indices=[1], **heads, **small, **attention)),
     "falcon_h1": t.FalconH1Model(
         t.FalconH1Config(mamba_d_ssm=128, **heads, **small, **attention)
@@ -74,7 +78,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-SOUND = ["mamba", "mamba-bounds", "mamba-constant", "falcon_mamba", "mamba2"]
+SOUND = ["mamba", "mamba-bounds", "mamba-constant", "falcon_mamba", "mamba2", "zamba"]
 
 
 @pytest.mark.parametrize("name", SOUND)

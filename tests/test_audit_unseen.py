@@ -72,9 +72,12 @@ ZEROS = np.zeros((2, 3, 4), np.float32)
 OTHERS = {
     "zamba": (
         {"A_log": ZEROS, "dt_proj_bias": ZEROS[0], "x_proj_weight": ZEROS, "D": ZEROS[0]},
-        ["with 2 axes, this has 3", "Zamba"],
+        ["a layer of zamba, which was not asked for", "stands beside"],
     ),
-    "vmamba": ({"A_logs": ZEROS[0], "Ds": ZEROS[0, 0], "dt_projs_bias": ZEROS[0]}, ["VMamba"]),
+    "vmamba": (
+        {"A_logs": ZEROS[0], "Ds": ZEROS[0, 0], "dt_projs_bias": ZEROS[0]},
+        ["a layer of vmamba, which was not asked for"],
+    ),
     "s4 before 4": (
         {"inv_w_real": ZEROS[0], "w_imag": ZEROS[0], "log_dt": ZEROS[0, 0], "C": ZEROS},
         ["state-spaces/s4", "lacks others of"],

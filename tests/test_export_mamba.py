@@ -348,3 +348,98 @@ def test_a_fresh_model_starts_from_what_is_declared(target, live):
         else:
             law = getattr(stats, declared.kind)(*declared.parameters)
             assert stats.kstest(draws, law.cdf).pvalue > SIGNIFICANCE, name
+
+
+# Two heads of Zamba, each opened as above: its last channel has an input of 1, from which its B and
+# C come. Gate and input are projected interleaved, head by head.
+RUN_ZAMBA = """
+import sys
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from transformers import ZambaConfig, ZambaModel
+
+folder = sys.argv[1]
+torch.set_num_threads(1)
+K, W, n, GATE = 2, 6, 4, 2.0
+SILU = GATE / (1 + np.exp(-GATE))
+config = ZambaConfig(
+    hidden_size=K * W, mamba_expand=1, n_mamba_heads=K, mamba_d_state=n, num_hidden_layers=2,
+    vocab_size=11, mamba_proj_bias=True, hidden_mamba_act="silu",
+    layers_block_type=["hybrid", "hybrid"], num_attention_heads=2, num_key_value_heads=2,
+    intermediate_size=8,
+)
+mixer = ZambaModel(config).layers[0].mamba_decoder.mamba.eval()
+held = {name: torch.zeros_like(value) for name, value in mixer.state_dict().items()}
+I = K * W
+# in_proj gives an input and a gate in turn; the last channel of a head is SiLU(1) behind the
+# convolution, of which x_proj makes 1
+rows = torch.arange(2 * I).reshape(-1, 2)
+held["in_proj.weight"][rows[:, 0]] = torch.eye(I)
+held["in_proj.bias"][rows[:, 1]] = GATE
+for k in range(K):
+    last = rows[k * W + W - 1, 0]
+    held["in_proj.weight"][last] = 0
+    held["in_proj.bias"][last] = 1
+    held["x_proj_weight"][k, -2 * n :, W - 1] = 1 / float(torch.nn.functional.silu(torch.ones(())))
+held["conv1d.weight"][:, 0, -1] = 1
+held["out_proj.weight"] = torch.eye(I) / SILU
+ours = load_file(f"{folder}/zamba.safetensors")
+held |= {name: array.reshape(K, W, *array.shape[2:]) for name, array in ours.items()}
+mixer.load_state_dict(held)
+u = torch.tensor(np.load(f"{folder}/zamba.npy"), dtype=torch.float32)
+with torch.no_grad():
+    np.save(f"{folder}/zamba-output.npy", mixer(u).numpy())
+"""
+
+
+def test_the_heads_of_zamba_at_constant_b_and_c_convolve_with_our_kernels(tmp_path):
+    if importlib.util.find_spec("transformers") is None:
+        pytest.skip("transformers is not installed")
+    form = mamba_init(4, channels=12, step=(1e-3, 1.0), seed=1)
+    export.save(tmp_path / "zamba.safetensors", form, "zamba")
+    u = np.random.default_rng(0).standard_normal((2, LENGTH, 12))
+    np.save(tmp_path / "zamba.npy", u)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", RUN_ZAMBA, str(tmp_path)],
+        check=True,
+        timeout=300,
+        capture_output=True,
+    )
+    y = np.moveaxis(np.load(tmp_path / "zamba-output.npy"), 1, -1).astype(float)
+    u[..., [5, 11]] = 1  # the channels that B and C of each head come from
+    heard = np.moveaxis(u / (1 + np.exp(-u)), 1, -1)  # the convolution ends in SiLU
+    K = kernel(form, LENGTH, rule="impulse")
+    ours = np.stack(
+        [[np.convolve(*pair)[:LENGTH] for pair in zip(one, K, strict=True)] for one in heard]
+    )
+    bias = np.abs(to("zamba", form)["dt_proj_bias"]).max()
+    # l times a factor e^{step A} is rounded, but K_l is the smaller for that.
+    bound = 4 * SINGLE * (1 + bias) * np.max(np.abs(heard)) * np.max(np.sum(K, axis=-1))
+    assert np.max(np.abs(y - ours)) <= bound
+
+
+@pytest.mark.parametrize("target", ["zamba", "vmamba"])
+@given(st.integers(1, 4), channels, orders, seeds)
+def test_copies_of_a_scan_are_scans_side_by_side(target, copies, width, order, seed):
+    """Each copy is a layer of Mamba by itself."""
+    rng = np.random.default_rng(seed)
+    A_log = rng.standard_normal((copies, width, order)).astype(np.float32)
+    D, bias = rng.standard_normal((2, copies, width)).astype(np.float32)
+    own = {"A_log": A_log, "D": D, "dt_proj_bias": bias}
+    if target == "vmamba":
+        own = {"A_logs": A_log.reshape(-1, order), "Ds": D.ravel(), "dt_projs_bias": bias}
+    found = kernel(export.TARGETS[target].back(own), LENGTH, rule="impulse")
+    for k in range(copies):
+        arrays = {"A_log": A_log[k], "D": D[k], "dt_proj.bias": bias[k]}
+        impulse = np.zeros((width, LENGTH))
+        impulse[:, 0] = 1
+        expected = scan(arrays, "dt_proj.bias", impulse)
+        size = 8 * EPS * LENGTH * (1 + np.exp(A_log).max()) * max(1, np.max(np.abs(expected)))
+        assert np.max(np.abs(found[k * width : (k + 1) * width] - expected)) <= size
+
+
+def test_directions_that_disagree_about_their_number_are_refused():
+    arrays = to("vmamba", mamba_init(2, channels=8))
+    with refused(ValueError, r"`dt_projs_bias` must have shape \(K, W\) with K W = 8"):
+        export.TARGETS["vmamba"].back(arrays | {"dt_projs_bias": np.zeros((4, 3), np.float32)})

@@ -61,6 +61,8 @@ FIXED = (
     "mamba",
     "falcon-mamba",
     "jamba",
+    "zamba",
+    "vmamba",
     "mamba2",
     "gated-deltanet",
     "griffin",

@@ -12,12 +12,11 @@ from .records import Unseen
 
 # Names in codes whose layers are not read here.
 _ELSEWHERE = {
-    r"A_logs|dt_projs_(weight|bias)": "VMamba has it, whose scans have one A for each direction",
-    r"(dt|x)_proj_(weight|bias)": "Zamba has it, whose arrays have an axis of heads",
     r"inv_w_real|log_w_real|w_imag": "state-spaces/s4 has it, before its version 4",
 }
-_BESIDE = re.compile(r"Ds?|[wPBC]|omega|log_dt|x_proj\.weight|dt_proj\.weight")  # too common alone
-_MARK = re.compile(r"A_|_A_|^Lambda|_log$|^log_|inv_dt|dt_(proj\.)?bias|log_step")
+# Too common alone.
+_BESIDE = re.compile(r"Ds?|[wPBC]|omega|log_dt|x_proj[._]weight|dt_projs?[._]weight")
+_MARK = re.compile(r"A_|_A_|^Lambda|_log$|^log_|inv_dt|dt_(proj\.|projs?_)?bias|log_step")
 
 
 def unseen(shapes: Mapping[str, tuple[int, ...]], found: list[Layer]) -> Iterator[Unseen]:

@@ -96,7 +96,7 @@ def to(form: Paired) -> dict[str, np.ndarray]:
         >>> {name: array.shape for name, array in to(mamba_init(16, channels=3)).items()}
         {'A_log': (3, 16), 'D': (3,), 'dt_proj.bias': (3,)}
     """
-    A, D, step = _constant_input(form, "mamba")
+    A, D, step = constant_input(form, "mamba")
     return stored({"A_log": np.log(-A), "D": D, "dt_proj.bias": inverse_softplus(step)}, LAYOUT)
 
 
@@ -119,7 +119,7 @@ def back(arrays: Mapping[str, Array]) -> Paired:
         array([-1., -2., -3.])
     """
     found = read(arrays, LAYOUT, optional=OPTIONAL)
-    return _form(found["A_log"], found["D"], found["dt_proj.bias"])
+    return at_constant_input(found["A_log"], found["D"], found["dt_proj.bias"])
 
 
 def to_heads(form: Paired) -> dict[str, np.ndarray]:
@@ -141,7 +141,7 @@ def to_heads(form: Paired) -> dict[str, np.ndarray]:
         >>> {name: array.shape for name, array in to_heads(mamba_init(1, channels=3)).items()}
         {'A_log': (3,), 'D': (3,), 'dt_bias': (3,)}
     """
-    A, D, step = _constant_input(form, "mamba2", shared=True)
+    A, D, step = constant_input(form, "mamba2", shared=True)
     if np.any(A[:, :1] != A):
         rule = "`A` must be the same in all modes of a head"
         got = f"{A.shape[1]} that differ"
@@ -177,10 +177,10 @@ def back_heads(arrays: Mapping[str, Array]) -> Paired:
     each, rest = divmod(len(found["D"]), max(1, heads))
     require.shape("D", found["D"].shape, f"(E,) with E a multiple of H = {heads}", each > 0 == rest)
     A_log, bias = (np.repeat(found[name], each) for name in ("A_log", "dt_bias"))
-    return _form(A_log[:, None], found["D"], bias)
+    return at_constant_input(A_log[:, None], found["D"], bias)
 
 
-def _constant_input(
+def constant_input(
     form: Paired, target: str, *, shared: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A (H, n), real, D and step (H,), where B C is that of the layers at constant input.
@@ -207,7 +207,8 @@ def _check(rule: str, wrong: np.ndarray, values: np.ndarray) -> None:
         raise ValueError(f"{rule}; got {got}. Start from mamba_init, or choose another target.")
 
 
-def _form(A_log: np.ndarray, D: np.ndarray, bias: np.ndarray) -> Paired:
+def at_constant_input(A_log: np.ndarray, D: np.ndarray, bias: np.ndarray) -> Paired:
+    """The form of A_log (H, n), D and the bias of the step (H,) at B = C = 1."""
     A = -exponential(A_log) + 0j
     return check(Paired(A, np.full_like(A, 0.5), np.ones_like(A), D, np.logaddexp(0, bias)))
 

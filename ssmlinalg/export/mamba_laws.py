@@ -1,4 +1,4 @@
-"""The laws that Mamba, Mamba-2 and Gated DeltaNet are drawn from, by the config.json of a model.
+"""The laws that Mamba and layers written after it are drawn from, by the config.json of a model.
 
 transformers states one for each architecture, state-spaces/mamba its own for the same arrays. A
 model that a config.json names has the laws of its code, with the numbers of that file.
@@ -20,6 +20,7 @@ Config = Mapping[str, Any]
 # Their mixers are those of Mamba-2, and so are the laws that their trained models started from.
 HEADS = ("mamba2", "bamba", "falcon_h1", "granitemoehybrid", "zamba2", "nemotron_h")
 _FLOORED = 1e-3  # beside its floor a step is the floor itself, in any precision of 16 bits or more
+_BIASES = ("dt_bias", "dt_proj.bias", "dt_proj_bias", "dt_projs_bias")
 _DELTA = {"min": 0.0, "max": 16.0}
 _OWN = {"min": "dt_min", "max": "dt_max", "floor": "dt_init_floor"}  # in state-spaces/mamba
 
@@ -44,6 +45,30 @@ def jamba(config: Config) -> tuple[Laws, ...]:
     weights = ("dt_proj.weight", "x_proj.weight")
     drawn = {name: normal(itemgetter(name), source, deviation=deviation) for name in weights}
     return (_state(config, source) | drawn,)
+
+
+def zamba(config: Config) -> tuple[Laws, ...]:
+    """The laws of the mixer of Zamba."""
+    source = _source("zamba")
+    deviation = _number(config, "initializer_range", 0.02)
+    drawn = {
+        "dt_proj_weight sqrt(rank)": uniform(_scaled_step, source, low=-1.0, width=2.0),
+        "x_proj_weight": normal(itemgetter("x_proj_weight"), source, deviation=deviation),
+    }
+    return (_state(config, source) | drawn,)
+
+
+def vmamba(config: Config) -> tuple[Laws, ...]:
+    """The laws of SS2D of VMamba with initialize="v0", the default; no config.json says another."""
+    source = "MzeroMiko/VMamba, classification/models/vmamba.py"
+    laws = {
+        "log step": _log_step({}, source, _OWN),
+        "A_n / -(n + 1)": constant(_over_integers, source, value=1.0),
+        "Ds": constant(itemgetter("Ds"), source, value=1.0),
+        "dt_projs_weight sqrt(rank)": uniform(_scaled_step, source, low=-1.0, width=2.0),
+        "x_proj_weight sqrt(width)": uniform(_scaled_projection, source, low=-1.0, width=2.0),
+    }
+    return (laws,)
 
 
 def heads(config: Config) -> tuple[Laws, ...]:
@@ -134,8 +159,7 @@ def _log_step(config: Config, source: str, names: Mapping[str, str]) -> Declared
     least = max(low, floor)
 
     def steps(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-        bias = arrays["dt_bias"] if "dt_bias" in arrays else arrays["dt_proj.bias"]
-        drawn = np.log(np.logaddexp(0, bias))
+        drawn = np.log(np.logaddexp(0, _first(arrays, _BIASES)))
         raised = np.abs(drawn - math.log(floor)) <= _FLOORED
         return drawn[~raised] if floor > low else drawn
 
@@ -143,7 +167,7 @@ def _log_step(config: Config, source: str, names: Mapping[str, str]) -> Declared
 
 
 def _rates(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    return np.exp(arrays["A_log"])
+    return np.exp(_first(arrays, ("A_log", "A_logs")))
 
 
 def _over_integers(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -153,15 +177,20 @@ def _over_integers(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _scaled_step(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The weight (H, R) of the step, times sqrt(R)."""
-    weight = arrays["dt_proj.weight"]
-    return weight * math.sqrt(weight.shape[1])
+    """The weight (..., H, R) of the step, times sqrt(R)."""
+    weight = _first(arrays, ("dt_proj.weight", "dt_proj_weight", "dt_projs_weight"))
+    return weight * math.sqrt(weight.shape[-1])
 
 
 def _scaled_projection(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The weight (X, H) that B, C and the step come from, times sqrt(H)."""
-    weight = arrays["x_proj.weight"]
-    return weight * math.sqrt(weight.shape[1])
+    """The weight (..., X, H) that B, C and the step come from, times sqrt(H)."""
+    weight = _first(arrays, ("x_proj.weight", "x_proj_weight"))
+    return weight * math.sqrt(weight.shape[-1])
+
+
+def _first(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
+    """The array of the first of the names that is there; KeyError where none is, as of a lookup."""
+    return arrays[next((name for name in names if name in arrays), names[0])]
 
 
 def _source(name: str) -> str:
