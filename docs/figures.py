@@ -1,7 +1,7 @@
 """Draw pictures of docs/_static: python docs/figures.py
 
 ptd.svg, of the README; growth.svg, what kernels cost; pseudospectra.svg, why HiPPO cannot be
-diagonalized; matrices.svg and perturbing.svg, of the page of matrices.
+diagonalized; matrices.svg, poiseuille.svg and perturbing.svg, of the page of matrices.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import scipy.linalg
 import scipy.stats
+from numpy.polynomial import legendre
 
 from ssmlinalg import hippo, matrices, perturb, report
 
@@ -202,6 +203,51 @@ def gallery(path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def orr_sommerfeld(order: int, R: float, alpha: float) -> np.ndarray:
+    """Plane Poiseuille flow, disturbed by a wave, as the page has it."""
+    k = np.arange(order)
+    c = np.zeros((order + 4, order))
+    c[k, k] = 1
+    c[k + 2, k] = -2 * (2 * k + 5) / (2 * k + 7)
+    c[k + 4, k] = (2 * k + 3) / (2 * k + 7)
+    y, w = legendre.leggauss(order + 8)
+    f, f1, f2 = (legendre.legval(y, legendre.legder(c, m)) * np.sqrt(w) for m in range(3))
+    curl = f2 - alpha**2 * f
+    K = 1j * alpha * (((1 - y**2) * f) @ curl.T + 2 * f @ f.T) - curl @ curl.T / R
+    half = np.linalg.inv(np.linalg.cholesky(f1 @ f1.T + alpha**2 * f @ f.T))
+    return half @ K @ half.T
+
+
+def poiseuille(path: Path) -> None:
+    """Pseudospectra of the Orr-Sommerfeld matrix, and its energy before it decays."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    A = orr_sommerfeld(80, 10000, 1)
+    x = np.linspace(-0.9, 0.1, 121)
+    y = np.linspace(-1.05, -0.15, 111)
+    found = matrices.pseudospectrum(A, x, y)
+    levels = np.arange(-9, 0)
+    power = np.log10(found.sigma)
+    shown = left.contourf(x, y, power, levels, cmap="Blues_r", extend="both")
+    left.plot(found.Lambda.real, found.Lambda.imag, ".", color=report.S4D, markersize=4)
+    left.axvline(0, color=INK, linewidth=0.8)
+    left.set(xlim=x[[0, -1]], ylim=y[[0, -1]], xlabel="Re z", ylabel="Im z")
+    left.set_title("Orr-Sommerfeld, R = 10000, α = 1", fontsize=10, color=FAINT)
+    figure.colorbar(shown, ax=left, label="log₁₀ ε", ticks=levels[::2])
+    for R, colour in ((1000, RULE), (2000, FAINT), (5000, report.PTD)):
+        A = orr_sommerfeld(60, R, 1)
+        time, norm = matrices.flow_norms(A, 60)
+        right.plot(time, norm, color=colour, linewidth=1.8, label=f"R = {R}")
+        decay = np.exp(time * np.linalg.eigvals(A).real.max())
+        right.plot(time, decay, ":", color=colour, linewidth=1.2)
+    right.set(xlabel="t", ylabel="|exp(tA)|", title="dotted: what the eigenvalues promise")
+    right.title.set(fontsize=10, color=FAINT)
+    right.legend(frameon=False, fontsize=9)
+    for axes in (left, right):
+        axes.tick_params(color=RULE, labelcolor=FAINT, labelsize=8)
+        axes.spines[:].set_color(RULE)
+    figure.savefig(path, metadata={"Date": None})
+
+
 def perturbing(path: Path) -> None:
     """What perturbations buy on Grcar's matrix, and what the exponential of a Jordan block pays."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
@@ -242,4 +288,5 @@ if __name__ == "__main__":
     growth(PAGES / "_static" / "growth.svg")
     pseudospectra(PAGES / "_static" / "pseudospectra.svg")
     gallery(PAGES / "_static" / "matrices.svg")
+    poiseuille(PAGES / "_static" / "poiseuille.svg")
     perturbing(PAGES / "_static" / "perturbing.svg")
