@@ -45,10 +45,21 @@ def summed(W, z, D, length, shift: Any = 0.0):
     return K, EPS * (np.max(size, axis=-1, keepdims=True) + np.abs(np.asarray(D))[..., None])
 
 
+def left(arrays):
+    """Lambda (N,) of every version but softmax, by the names of its arrays."""
+    if "kernel.Lambda" in arrays:
+        real, imag = arrays["kernel.Lambda"].astype(float).T
+        return np.minimum(real, np.float32(1e-4)) + 1j * imag
+    real = -np.exp(arrays["kernel.Lambda_log_neg_re"].astype(float))
+    return real + 1j * arrays["kernel.Lambda_im"]
+
+
+def dss_no_scale(arrays, length):
+    return summed(weights(arrays), turns(arrays, left(arrays)), arrays["D"][0], length)
+
+
 def dss_exp(arrays, length):
-    Lambda = (
-        -np.exp(arrays["kernel.Lambda_log_neg_re"].astype(float)) + 1j * arrays["kernel.Lambda_im"]
-    )
+    Lambda = left(arrays)
     z = turns(arrays, Lambda)
     inverse = Lambda.conj() / np.maximum(np.abs(Lambda) ** 2, 1e-7)
     return summed(weights(arrays) * np.expm1(z) * inverse, z, arrays["D"][0], length)
@@ -86,7 +97,14 @@ def lru(arrays, u):
     return y
 
 
-PUBLISHED = {"dss": dss_exp, "dss-softmax": dss_softmax, "dlr": dlr}
+PUBLISHED = {
+    "dss": dss_exp,
+    "dss-clip": dss_exp,
+    "dss-softmax": dss_softmax,
+    "dss-no-scale": dss_no_scale,
+    "dss-clip-no-scale": dss_no_scale,
+    "dlr": dlr,
+}
 
 
 def assert_computed(target, arrays, multiple=64):
@@ -137,6 +155,39 @@ def test_an_exp_layer_trained_to_two_steps_and_tiny_modes_comes_back_and_goes_ou
         np.abs(again["kernel.log_dt"])
     )
     assert np.all(np.abs(dss_exp(again, LENGTH)[0] - K) <= 16 * size * bound * SINGLE / EPS)
+
+
+@given(orders, widths, seeds)
+@laws
+def test_the_clipped_layer_has_the_kernel_of_the_form(order, width, seed):
+    form = init("dss", order, channels=width, seed=seed)
+    arrays = to("dss-clip", form)
+    assert_computed("dss-clip", arrays)
+    K, bound = PUBLISHED["dss-clip"](arrays, LENGTH)
+    assert np.all(np.abs(kernel(form, LENGTH) - K) <= 64 * bound * SINGLE / EPS)
+
+
+@given(st.sampled_from(["dss-no-scale", "dss-clip-no-scale"]), orders, widths, seeds)
+@laws
+def test_the_layers_without_scale_have_the_kernel_of_the_form(target, order, width, seed):
+    """Recurrences, and half spectra under a zero-order hold, whose turns are known."""
+    for name in ("dss-no-scale", "dss"):
+        form = init(name, order, channels=width, seed=seed)
+        arrays = to(target, form)
+        assert_computed(target, arrays)
+        K, bound = PUBLISHED[target](arrays, LENGTH)
+        assert np.all(np.abs(kernel(form, LENGTH) - K) <= 64 * bound * SINGLE / EPS)
+
+
+@given(orders, widths, seeds)
+@laws
+def test_a_clipped_layer_trained_beyond_its_limit_comes_back_at_it(order, width, seed):
+    rng = np.random.default_rng(seed)
+    arrays = drawn(order, width, seed, **{"kernel.Lambda": rng.standard_normal((order, 2))})
+    for target in ("dss-clip", "dss-clip-no-scale"):
+        assert_computed(target, arrays)
+        again = to(target, back(target, arrays)) if target == "dss-clip" else arrays
+        assert np.max(again["kernel.Lambda"][:, 0]) <= 1e-4 or again is arrays
 
 
 @given(orders, widths, seeds)
@@ -272,6 +323,12 @@ def test_names_shapes_and_types_are_those_of_the_layers():
             **modes,
         },
         "dss-softmax": {"kernel.log_dt": (H, 2), "kernel.Lambda": (N, 2), **modes},
+        "dss-no-scale": {
+            "kernel.log_dt": (H, 2),
+            "kernel.Lambda_log_neg_re": (N,),
+            "kernel.Lambda_im": (N,),
+            **modes,
+        },
         "dlr": {"kernel.Lambda_im": (N,), "kernel.Lambda_log_neg_re": (N,), **modes},
         "minimal-lru": dict.fromkeys(("theta_log", "nu_log", "gamma_log"), (N,))
         | dict.fromkeys(("B_re", "B_im"), (N, H))
@@ -304,6 +361,13 @@ OTHER = np.array([[1.0], [1.5]])
             ValueError,
             r"Re A must be negative.*got 0 at index \(0, 0\)",
         ),
+        (
+            "dss-clip",
+            DSS._replace(A=DSS.A + 0.6),
+            ValueError,
+            r"Re A must be at most 1e-4.*got 0\.1 at index \(0, 0\)",
+        ),
+        ("dss-no-scale", forms.unpair(DSS), TypeError, "Recurrence and Paired; got Diagonal"),
         (
             "dss",
             DSS._replace(A=DSS.A * OTHER),

@@ -97,6 +97,7 @@ DRAWN = (
     "lru",
     "dlr",
     "dss-softmax",
+    "dss-no-scale",
     "s4d-dfout",
     "s4d-dfout-half",
     "s4d-token",

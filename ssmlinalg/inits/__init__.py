@@ -35,7 +35,7 @@ from .. import perturb
 from ..forms import Continuous, Discrete
 from ..ground import require
 from . import hippo_models
-from .dss_models import dlr_init, dss_init, dss_softmax_init
+from .dss_models import dlr_init, dss_init, dss_no_scale_init, dss_softmax_init
 from .fourier_grids import (
     s4d_dfout_half_init,
     s4d_dfout_init,
@@ -72,6 +72,7 @@ __all__ = [
     "d_linoss_init",
     "dlr_init",
     "dss_init",
+    "dss_no_scale_init",
     "dss_softmax_init",
     "linoss_init",
     "lru_init",
@@ -123,6 +124,7 @@ INITS: dict[str, Callable[..., Continuous | Discrete]] = {
     "s4": s4_init,
     "dss": dss_init,
     "dss-softmax": dss_softmax_init,
+    "dss-no-scale": dss_no_scale_init,
     "dlr": dlr_init,
     "lru": lru_init,
     "s5": s5_init,

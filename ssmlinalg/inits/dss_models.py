@@ -102,6 +102,47 @@ def dss_softmax_init(
 
 
 @in_memory
+def dss_no_scale_init(
+    order: int,
+    *,
+    channels: int | None = None,
+    step: Step = STEP,
+    seed: int = 0,
+) -> Recurrence:
+    r"""DSS (exp-no-scale): the modes of `dss_init`, their exponentials taken as they are.
+
+    .. math::  K_l = \mathrm{Re} \sum_n W_n\, e^{l \Delta A_n} .
+
+    So the kernel begins at Re sum W, of variance N, whatever the step. Version "clip-no-scale"
+    starts alike, "clip" and "exp-re-im" as `dss_init`.
+
+    Args:
+        order: number N of modes.
+        channels: H, a leading axis of every field; None gives none.
+        step: a number, or the interval (low, high) of the steps.
+        seed: of C and the steps.
+
+    Returns:
+        A `Recurrence` of B = 1. C = W is complex normal, E|W|^2 = 2, and the steps are log-uniform.
+
+    Raises:
+        TypeError: for numbers of the wrong type.
+        ValueError: for numbers out of range, and where a step is too small for modes to decay.
+
+    Source:
+        Gupta, Gu & Berant 2022 (DSS), the ablation; ag1988/dss, version "exp-no-scale".
+
+    Example:
+        >>> dss_no_scale_init(4, step=0.1).A.round(4)
+        array([ 0.9504+0.0407j,  0.9331+0.185j ,  0.8181+0.4853j, -0.3835+0.8705j])
+    """
+    form = dss_init(order, channels=channels, step=step, seed=seed)
+    A = np.exp(form.step[..., None] * form.A)
+    refuse_edge(A, "Raise `step`.")
+    return Recurrence(A, 2 * form.B, form.C, form.D)
+
+
+@in_memory
 def dlr_init(
     order: int,
     *,
