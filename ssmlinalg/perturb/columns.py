@@ -62,8 +62,8 @@ def last_column(system: System, *, size: float = 1e-5) -> Diagonalization:
 
     Raises:
         TypeError: for what is no form with one input and no matrix of numbers.
-        ValueError: for a `size` out of range and for any other A than that of `hippo.legs`; when A + E is
-            not diagonalizable in double precision.
+        ValueError: for a `size` out of range and for any other A than that of `hippo.legs`; when
+            A + E is not diagonalizable in double precision.
 
     Cost:
         O(N^3).
@@ -157,7 +157,7 @@ def column(
 
     Raises:
         TypeError: for what is no form with one input and no matrix of numbers.
-        ValueError: for what is no finite square matrix, a `size` out of range, an `index` outside, and where
+        ValueError: for what is no finite square matrix, `size` or `index` out of range, and where
             no u met keeps a stable A stable and makes it diagonalizable in double precision.
         KeyboardInterrupt: if interrupted with nothing to keep.
 

@@ -47,8 +47,8 @@ def gaussian(
 
     Raises:
         TypeError: for what is no form with one input and no matrix of numbers.
-        ValueError: for what is no finite square matrix, a `size` out of range, `tries` < 1, and when A + E is
-            not diagonalizable in double precision.
+        ValueError: for what is no finite square matrix, `size` out of range, `tries` < 1, and when
+            A + E is not diagonalizable in double precision.
 
     Cost:
         O(N^3) for each try.
