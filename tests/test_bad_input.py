@@ -208,6 +208,7 @@ CALLS: dict[str, dict[str, Callable[[], Any]]] = {
     "kernels.sgconv_norm": {"weights": lambda: np.ones((2, 3))},
     "kernels.sgconv_sum": {"weights": lambda: np.ones((2, 3))},
     "kernels.sgconv_scales": {"dimension": lambda: 2},
+    "kernels.sgconv_cosines": {"width": lambda: 2, "scales": lambda: 3, "dimension": lambda: 4},
     "kernels.states": {"at": lambda: [0, 2]},
     "kernels.step": {"u": lambda: np.asarray(1.0)},
     "matrices.discs": {"Lambda": lambda: np.diag(A)},

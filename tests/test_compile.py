@@ -122,6 +122,9 @@ def of_arrays(H: int, B: int) -> dict[str, Call]:
         ),
         "sgconv": Call(lambda w: kernels.sgconv(w, LENGTH), (weights,)),
         "sgconv_sum": Call(lambda w: kernels.sgconv_sum(w, LENGTH), (weights,)),
+        "sgconv with a power": Call(
+            lambda w, d: kernels.sgconv(w, LENGTH, power=d), (weights, weights[..., 0, 0])
+        ),
         "sgconv_norm": Call(kernels.sgconv_norm, (weights,)),
     }
 
@@ -198,7 +201,10 @@ def gradients(found: Any, arguments: tuple[Any, ...]) -> list[Any]:
 
 def test_every_public_function_is_called() -> None:
     called = {name.partition(" ")[0] for name in CALLS}
-    assert called == set(kernels.__all__) - {"sgconv_scales"}  # which takes no array
+    assert called == set(kernels.__all__) - {
+        "sgconv_scales",
+        "sgconv_cosines",
+    }  # which take no array
 
 
 # The compiler meets a differentiable function as another one: these take paths of their own.

@@ -22,7 +22,13 @@ from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.kernels import band, hankel, multiscale, softmax
 from ssmlinalg.kernels.band import band_limit
 from ssmlinalg.kernels.hankel import hope, hope_recurrence
-from ssmlinalg.kernels.multiscale import sgconv, sgconv_norm, sgconv_scales, sgconv_sum
+from ssmlinalg.kernels.multiscale import (
+    sgconv,
+    sgconv_cosines,
+    sgconv_norm,
+    sgconv_scales,
+    sgconv_sum,
+)
 from ssmlinalg.kernels.softmax import dss_softmax
 
 lengths = st.integers(1, 40)
@@ -276,6 +282,46 @@ def test_the_published_kernel_is_this_one_over_its_norm() -> None:
     assert far(ours, theirs) <= 8 * S * d * EPS
 
 
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(0, 40), interpolations, seeds)
+def test_a_power_decays_along_the_kernel(S: int, d: int, length: int, how: str, seed: int) -> None:
+    """Each sample of either kind, and of what is normed, is (l + 1)^{-delta} times what it was."""
+    w = signal(seed, 2, S, d)
+    power = np.abs(signal(seed + 1, 2)) * 2
+    plain: Any = {"decay": 1.0, "interpolation": how}
+    for make in (sgconv, sgconv_sum):
+        K = make(w, length, **plain, power=power)
+        expected = make(w, length, **plain) / np.arange(1, length + 1) ** power[:, None]
+        assert np.all(np.abs(K - expected) <= 64 * (1 + power.max()) * EPS * np.abs(expected))
+    whole = sgconv(w, d * 2 ** (S - 1), **plain, power=power)
+    found = sgconv_norm(w, **plain, power=power)
+    np.testing.assert_allclose(found, np.linalg.norm(whole, axis=-1), rtol=8 * whole.size * EPS)
+
+
+@pytest.mark.parametrize("mode", [sgconv, sgconv_sum])
+def test_the_learnable_decay_is_the_published_one(mode: Callable[..., Any]) -> None:
+    """exp(-delta log(l + 1)) on the whole kernel, its norm taken out, then cut."""
+    w = signal(0, 3, 3, 4)
+    delta = np.array([0.0, 1.0, 2.0])
+    scales = [2**i if mode is sgconv_sum else 2 ** max(i - 1, 0) for i in range(3)]
+    parts = [np.stack([upsampled(row[i], s, "linear") for row in w]) for i, s in enumerate(scales)]
+    theirs = np.concatenate(parts, axis=-1)
+    if mode is sgconv_sum:
+        padded = [np.pad(part, [(0, 0), (0, 16 - part.shape[-1])]) for part in parts]
+        theirs = np.sum(padded, axis=0)
+    theirs = theirs * np.exp(-delta[:, None] * np.log(np.arange(16) + 1))
+    assert far(mode(w, 13, decay=1.0, power=delta), theirs[:, :13]) <= 64 * EPS * largest(w)
+
+
+def test_the_cosines_are_all_frequencies_once_in_each_scale() -> None:
+    w = sgconv_cosines(5, 3, 41, seed=2)
+    wave = np.cos(2 * np.pi * np.arange(5)[:, None] * np.arange(41) / 40)
+    for scale in range(3):
+        gap = np.abs(w[:, scale, None] - wave).max(axis=-1)
+        assert sorted(gap.argmin(axis=1)) == list(range(5))
+        assert gap.min(axis=1).max() <= 64 * EPS
+    assert not np.array_equal(w[:, 0], w[:, 1])
+
+
 @given(st.integers(1, 10**6), st.integers(1, 300))
 def test_the_scales_are_as_few_as_fill_the_length(length: int, d: int) -> None:
     S = sgconv_scales(length, d)
@@ -286,7 +332,12 @@ def test_the_scales_are_as_few_as_fill_the_length(length: int, d: int) -> None:
 def test_sgconv_is_the_same_in_every_library(carry: Callable[[Any], Any]) -> None:
     w = signal(0, 2, 3, 3, 5)
     decay = signal(1, 3) ** 2  # 20 samples in all
+    power = signal(2, 2, 3) ** 2
     for make in (sgconv, sgconv_sum):
+        faded = make(carry(w), 21, power=carry(power))
+        np.testing.assert_allclose(
+            to_numpy(faded), make(w, 21, power=power), atol=64 * EPS * largest(w)
+        )
         got = make(carry(w), 21, decay=carry(decay))
         assert type(got) is type(carry(w))
         assert got.shape == (2, 3, 21)
@@ -315,6 +366,7 @@ def test_sgconv_compiles_and_has_gradients() -> None:
             lambda w, decay, make=make: make(w, 14, decay=decay), (w, decay)
         )
     assert torch.autograd.gradcheck(lambda w, decay: sgconv_norm(w, decay=decay), (w, decay))
+    assert torch.autograd.gradcheck(lambda w, power: sgconv(w, 14, power=power), (w, decay))
     compiled = jax.jit(lambda w: sgconv(w, 9) / sgconv_norm(w))(jax.numpy.asarray(signal(0, 3, 4)))
     np.testing.assert_allclose(
         compiled, sgconv(signal(0, 3, 4), 9) / sgconv_norm(signal(0, 3, 4)), rtol=64 * EPS

@@ -31,7 +31,7 @@ from .episodes import scan_episodes
 from .frequency_weights import sobolev_filter
 from .hankel import hope, hope_recurrence
 from .irregular import kernel_at, resample, scan_irregular
-from .multiscale import sgconv, sgconv_norm, sgconv_scales, sgconv_sum
+from .multiscale import sgconv, sgconv_cosines, sgconv_norm, sgconv_scales, sgconv_sum
 from .recurrence import final_state, free_response, scan, scan_bidirectional, states, step
 from .response import kernel
 from .sample_by_sample import stepper
@@ -55,6 +55,7 @@ __all__ = [
     "scan_episodes",
     "scan_irregular",
     "sgconv",
+    "sgconv_cosines",
     "sgconv_norm",
     "sgconv_scales",
     "sgconv_sum",

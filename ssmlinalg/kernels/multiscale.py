@@ -1,7 +1,8 @@
 r"""Kernels of SGConv: short vectors of weights stretched to ever coarser scales.
 
 They have O(log L) parameters for L samples: a kernel of S scales with d weights each has d 2^{S-1}
-samples. `sgconv` lays the scales side by side, `sgconv_sum` on top of each other. Neither
+samples. `sgconv` lays the scales side by side, `sgconv_sum` on top of each other. They decay by
+alpha from scale to scale, or by (l + 1)^{-delta} along the kernel, or both. Neither
 normalizes: the published layers divide by the 2-norm that the whole kernel had when first used,
 which is `sgconv_norm` (for the sum, the norm of the kernel itself), taken when the caller says and
 kept where the caller keeps it.
@@ -15,26 +16,34 @@ from collections.abc import Callable
 import numpy as np
 
 from ..ground import backend, require
-from ..ground.backend import Array
+from ..ground.backend import Array, Real
 from .last_axes import extended, reshaped
 
 Interpolation = Callable[[Array, int], Array]
 
 
 def sgconv(
-    weights: Array, length: int, *, decay: Array = 0.5, interpolation: str = "linear"
+    weights: Array,
+    length: int,
+    *,
+    decay: Array = 0.5,
+    power: Array = 0.0,
+    interpolation: str = "linear",
 ) -> Array:
     r"""The SGConv kernel: scales side by side, each twice as coarse and `decay` times as strong.
 
     .. math::  K = [k_0, k_1, \dots, k_{S-1}], \qquad
-               k_i = \alpha^i\, \mathrm{upsample}_{2^{\max(i-1, 0)}}(w_i)
+               k_i = \alpha^i\, \mathrm{upsample}_{2^{\max(i-1, 0)}}(w_i),
 
-    The published code counts alpha^{i-S+1}, which its normalization takes out again.
+    each sample times (l + 1)^{-delta}. The published code counts alpha^{i-S+1}, which its
+    normalization takes out again; in its mode "learnable" alpha is 1, and delta is drawn uniformly
+    from [decay_min, decay_max] for each channel and trained.
 
     Args:
         weights: w (..., S, d), real.
         length: L >= 0.
         decay: alpha, a number or (...), broadcast.
+        power: delta, a number or (...), broadcast; 0 leaves the samples as they are.
         interpolation: a name from `INTERPOLATIONS`. "linear" has its samples at half-integers and
             holds the ends, as torch's `interpolate` with align_corners=False; "nearest" repeats.
 
@@ -47,35 +56,44 @@ def sgconv(
             length; on the host for NaN, infinities and overflow.
 
     Accuracy:
-        A few eps.
+        A few eps, and delta log L more with a power.
 
     Cost:
         O(L): scales that begin beyond `length` are not evaluated.
 
     Source:
-        Li et al. 2022 (SGConv, arXiv 2210.09298) and its published code, mode "cat".
+        Li et al. 2022 (SGConv, arXiv 2210.09298) and its published code, modes "cat" and
+        "learnable".
 
     Example:
         >>> import numpy as np
         >>> sgconv(np.array([[1.0, 2.0], [3.0, 4.0], [8.0, 16.0]]), 8)
         array([1. , 2. , 1.5, 2. , 2. , 2.5, 3.5, 4. ])
+        >>> sgconv(np.ones((2, 2)), 4, decay=1.0, power=1.0)
+        array([1.        , 0.5       , 0.33333333, 0.25      ])
     """
     length = require.integer("length", length, least=0)
-    weights, decay, stretch = _checked(weights, decay, interpolation)
-    return _side_by_side(weights, decay, stretch, length)
+    weights, decay, power = _checked(weights, decay, power)
+    return _faded(_side_by_side(weights, decay, _stretched(interpolation), length), power)
 
 
 def sgconv_sum(
-    weights: Array, length: int, *, decay: Array = 0.5, interpolation: str = "linear"
+    weights: Array,
+    length: int,
+    *,
+    decay: Array = 0.5,
+    power: Array = 0.0,
+    interpolation: str = "linear",
 ) -> Array:
     r"""The SGConv kernel with its scales on top of each other, all from lag 0.
 
-    .. math::  K_l = \sum_i \alpha^i\, \mathrm{upsample}_{2^i}(w_i)_l
+    .. math::  K_l = (l + 1)^{-\delta} \sum_i \alpha^i\, \mathrm{upsample}_{2^i}(w_i)_l
 
     Args:
         weights: w (..., S, d), real.
         length: L >= 0.
         decay: alpha, a number or (...), broadcast.
+        power: delta, a number or (...), broadcast.
         interpolation: as in `sgconv`.
 
     Returns:
@@ -97,16 +115,20 @@ def sgconv_sum(
         array([5., 7., 7., 8.])
     """
     length = require.integer("length", length, least=0)
-    weights, decay, stretch = _checked(weights, decay, interpolation)
+    weights, decay, power = _checked(weights, decay, power)
+    stretch = _stretched(interpolation)
     with backend.quietly(weights):
         scales = _weighted(weights, decay)
         K = backend.zeros((length,), weights)
         for i in range(weights.shape[-2]):
             K = K + _cut(stretch(scales[..., i, :], 1 << i), length)
-        return backend.fitting(K)
+        K = backend.fitting(K)
+    return _faded(K, power)
 
 
-def sgconv_norm(weights: Array, *, decay: Array = 0.5, interpolation: str = "linear") -> Array:
+def sgconv_norm(
+    weights: Array, *, decay: Array = 0.5, power: Array = 0.0, interpolation: str = "linear"
+) -> Array:
     """The 2-norm of the whole kernel of `sgconv`, by which a published layer divides.
 
     Divide by it each time, and the kernel has norm 1 whatever is learnt; divide by what it was at
@@ -116,6 +138,7 @@ def sgconv_norm(weights: Array, *, decay: Array = 0.5, interpolation: str = "lin
     Args:
         weights: w (..., S, d), real.
         decay: alpha, a number or (...), broadcast.
+        power: delta, a number or (...), broadcast.
         interpolation: as in `sgconv`.
 
     Returns:
@@ -133,9 +156,9 @@ def sgconv_norm(weights: Array, *, decay: Array = 0.5, interpolation: str = "lin
         >>> sgconv_norm(np.array([[1.0, 2.0], [4.0, 4.0]]))
         np.float64(3.605551275463989)
     """
-    weights, decay, stretch = _checked(weights, decay, interpolation)
+    weights, decay, power = _checked(weights, decay, power)
     S, d = weights.shape[-2:]
-    K = _side_by_side(weights, decay, stretch, d << (S - 1))
+    K = _faded(_side_by_side(weights, decay, _stretched(interpolation), d << (S - 1)), power)
     with backend.quietly(K):
         return backend.fitting(backend.library(K).linalg.vector_norm(K, axis=-1))
 
@@ -161,6 +184,44 @@ def sgconv_scales(length: int, dimension: int) -> int:
     length = require.integer("length", length)
     d = require.integer("dimension", dimension)
     return 1 + (-(-length // d) - 1).bit_length()
+
+
+def sgconv_cosines(width: int, scales: int, dimension: int, *, seed: int = 0) -> Real:
+    r"""The cosines from which a published kernel may start, in place of normal numbers.
+
+    .. math::  w_{h,i,j} = \cos \frac{2 \pi\, \sigma_i(h)\, j}{d - 1}, \qquad 0 \le j < d,
+
+    with a random permutation of the H frequencies 0 .. H - 1 for each scale.
+
+    Args:
+        width: H, the channels.
+        scales: S, see `sgconv_scales`.
+        dimension: d, the weights of a scale; of one alone the weight is 1.
+        seed: of the permutations.
+
+    Returns:
+        Weights (H, S, d) in float64, on the host.
+
+    Raises:
+        TypeError: for what is no integer.
+        ValueError: for numbers below 1, a negative seed, and weights that fit no memory.
+
+    Source:
+        ctlllll/SGConv, gconv_standalone.py, modes with "cos".
+
+    Example:
+        >>> np.sort(sgconv_cosines(2, 1, 3)[:, 0], axis=0)
+        array([[ 1., -1.,  1.],
+               [ 1.,  1.,  1.]])
+    """
+    H = require.integer("width", width)
+    S = require.integer("scales", scales)
+    d = require.integer("dimension", dimension)
+    rng = np.random.default_rng(require.integer("seed", seed, least=0))
+    require.room("the weights", 8 * H * S * d, host=True)
+    turns = np.linspace(0.0, 1.0, d)
+    frequency = np.stack([rng.permutation(H) for _ in range(S)], axis=-1)
+    return np.cos(2 * math.pi * frequency[..., None] * turns)
 
 
 def linear(w: Array, factor: int) -> Array:
@@ -209,15 +270,18 @@ def nearest(w: Array, factor: int) -> Array:
 INTERPOLATIONS: dict[str, Interpolation] = {"linear": linear, "nearest": nearest}
 
 
-def _checked(
-    weights: Array, decay: Array, interpolation: str
-) -> tuple[Array, Array, Interpolation]:
-    """Weights and decay as arrays, once they are known to be sound, and the interpolation."""
-    stretch = INTERPOLATIONS[require.known("interpolation", interpolation, INTERPOLATIONS)]
+def _stretched(interpolation: str) -> Interpolation:
+    return INTERPOLATIONS[require.known("interpolation", interpolation, INTERPOLATIONS)]
+
+
+def _checked(weights: Array, decay: Array, power: Array) -> tuple[Array, Array, Array | None]:
+    """The arguments as arrays, once they are known to be sound; None for the power 0."""
     backend.namespace(weights=weights)
-    decay = backend.beside(decay, weights)
-    backend.namespace(weights=weights, decay=decay)
-    for name, array in (("weights", weights), ("decay", decay)):
+    rates = {"decay": backend.beside(decay, weights)}
+    if not (isinstance(power, int | float) and power == 0):
+        rates["power"] = backend.beside(power, weights)
+    backend.namespace(weights=weights, **rates)
+    for name, array in {"weights": weights, **rates}.items():
         if backend.is_complex(array):
             raise TypeError(
                 f"`{name}` must be real; got {array.dtype}. "
@@ -228,8 +292,19 @@ def _checked(
     some = weights.ndim >= 2 and weights.shape[-1] > 0 and weights.shape[-2] > 0
     rule = "(..., S, d) with at least one scale and one weight"
     require.shape("weights", tuple(weights.shape), rule, some)
-    require.broadcasts("decay", tuple(decay.shape), tuple(weights.shape[:-2]), "`weights`")
-    return weights, decay, stretch
+    for name, array in rates.items():
+        require.broadcasts(name, tuple(array.shape), tuple(weights.shape[:-2]), "`weights`")
+    return weights, rates["decay"], rates.get("power")
+
+
+def _faded(K: Array, power: Array | None) -> Array:
+    """(l + 1)^{-power} K."""
+    if power is None:
+        return K
+    xp = backend.library(K)
+    with backend.quietly(K):
+        logarithm = xp.log(backend.arange(K.shape[-1], K) + 1.0)
+        return backend.fitting(K * xp.exp(-power[..., None] * logarithm))
 
 
 def _side_by_side(weights: Array, decay: Array, stretch: Interpolation, length: int) -> Array:
