@@ -156,6 +156,65 @@ def test_the_fractional_power_of_a_normal_matrix_moves_as_its_derivative_says() 
         assert derivative <= fractional_power_bound(found, p).perturbation <= 1.3 * derivative
 
 
+def root_in_multiple_precision(X: Any, halvings: int) -> Any:
+    """X^{2^{-halvings}}, by Denman and Beavers' iteration."""
+    for _ in range(halvings):
+        root = X
+        inverse = mpmath.eye(X.rows)
+        while mpmath.mnorm(root * root - X) > mpmath.mpf(10) ** -35 * mpmath.mnorm(X):
+            root, inverse = (root + inverse**-1) / 2, (inverse + root**-1) / 2
+        X = root
+    return X
+
+
+@pytest.mark.parametrize(
+    ("A", "worst"),
+    [(gallery.kahan(24), 20), (gallery.frank(12), 20), (gallery.frank(8), 20)],
+    ids=["Kahan, 24", "Frank, 12", "Frank, 8"],
+)
+def test_roots_near_a_singular_matrix_are_within_a_bound_of_their_size(
+    A: np.ndarray, worst: float
+) -> None:
+    """sigma_min(A) is 3e-4 and 1e-8, and the negative axis is far from the pseudospectrum."""
+    found = perturb.gaussian(A, size=1e-12)
+    bound = fractional_power_bound(found, 0.25)
+    with mpmath.workdps(45):
+        exact = root_in_multiple_precision(mpmath.matrix(A.tolist()), 2)
+        moved = mpmath.matrix(A.tolist()) + mpmath.matrix(np.asarray(found.E).tolist())
+        off = root_in_multiple_precision(moved, 2) - exact
+        computed = mpmath.matrix(found.apply(lambda Lambda: Lambda**0.25).tolist())
+        by_E = norm(np.array(off.tolist(), dtype=float))
+        error = norm(np.array((computed - exact).tolist(), dtype=float))
+    assert by_E <= bound.perturbation <= worst * by_E
+    assert error <= total(bound)
+
+
+@pytest.mark.parametrize("p", [-0.6, 0.25, 0.8])
+@pytest.mark.parametrize("name", ["kahan", "frank", "grcar", "jordan"])
+def test_the_integral_of_a_fractional_power_is_that_of_quadrature(name: str, p: float) -> None:
+    """Over log s by the trapezoidal rule, from singular values; a bound, and within a third."""
+    A = {
+        "kahan": gallery.kahan(12),
+        "frank": gallery.frank(7),
+        "grcar": gallery.grcar(10),
+        "jordan": gallery.jordan(6, 1.5),
+    }[name]
+    found = perturb.gaussian(A, size=1e-9)
+    M = A + np.asarray(found.E)
+    u = np.linspace(-40, 40, 3001)
+    eye = np.eye(len(A))
+
+    def least(X: np.ndarray) -> np.ndarray:
+        shifted = np.exp(u)[:, None, None] * eye + X
+        return np.linalg.svd(shifted, compute_uv=False)[:, -1]
+
+    values = np.exp(u * (1 + p)) / (least(A) * least(M))
+    integral = float(np.sum(values)) * float(u[1] - u[0])
+    exact = norm(found.E) * abs(math.sin(math.pi * p)) / math.pi * integral
+    bound = fractional_power_bound(found, p).perturbation
+    assert exact * (1 - 1e-6) <= bound <= 1.33 * exact
+
+
 def test_a_negative_eigenvalue_has_no_bound_of_its_root() -> None:
     found = perturb.gaussian(np.diag([-1.0, 2.0]), size=1e-6)
     assert fractional_power_bound(found, 0.5).perturbation == math.inf
