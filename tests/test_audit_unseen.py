@@ -80,9 +80,12 @@ OTHERS = {
     ),
     "s4 before 4": (
         {"inv_w_real": ZEROS[0], "w_imag": ZEROS[0], "log_dt": ZEROS[0, 0], "C": ZEROS},
-        ["state-spaces/s4", "lacks others of"],
+        ["the layer lacks others of s4-v3: B, P, L"],
     ),
-    "s4 version 2": ({"w": ZEROS, "log_dt": ZEROS[0, 0], "omega": ZEROS[0]}, ["stands beside"]),
+    "s4 version 2": (
+        {"w": ZEROS, "Q": ZEROS, "log_dt": ZEROS[0, 0], "omega": ZEROS[0]},
+        ["stands beside"],
+    ),
     "half a layer": ({"A_log": ZEROS[0]}, ["lacks others of mamba: D, dt_proj.bias"]),
 }
 

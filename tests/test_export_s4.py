@@ -10,7 +10,7 @@ from strategies import EPS
 from targets import SINGLE, back, init, refused, to
 
 from ssmlinalg import INITS, export, forms, kernel
-from ssmlinalg.export import s4
+from ssmlinalg.export import layers, s4
 
 LENGTH = 33  # odd: no node of the transform is -1, where the published formula is infinite
 
@@ -345,7 +345,6 @@ def test_what_a_layer_cannot_hold_is_refused(target, form, error, sentence):
     [
         ({"l_kernel": np.array(-1)}, "`l_kernel` must be an integer of at least 0; got -1"),
         ({"l_kernel": np.array(4.0)}, "`l_kernel` must hold whole numbers"),
-        ({"C": np.zeros((2, 2, 2, 2))}, r"\(1, H, n, 2\) with 1 = 1"),
         (
             {
                 "inv_dt": np.zeros((3, 1)),
@@ -387,3 +386,92 @@ def test_a_checkpoint_of_the_whole_block_is_found(target):
 def test_the_catalogue_names_both_layers():
     assert export.TARGETS["s4"] is s4.TARGET
     assert export.TARGETS["s4-diag"] is s4.TARGET_DIAGONAL
+
+
+def dense_kernel(w, P, B, C, step, length):
+    """C A_d^l B_d of diag(w) - P P^* over both halves, sampled by the bilinear rule, and A_d."""
+    w, P, B, C = (np.concatenate([x, x.conj()], axis=-1) for x in (w, P, B, C))
+    A = np.diag(w) - P.T @ P.conj()
+    one = np.eye(len(w))
+    A_d = np.linalg.solve(one - step / 2 * A, one + step / 2 * A)
+    x = np.linalg.solve(one - step / 2 * A, step * B)
+    K = []
+    for _ in range(length):
+        K.append((C @ x).real)
+        x = A_d @ x
+    return np.array(K), A_d
+
+
+def old_layer(target, rng, *, S, H, c, n, L):
+    """Arrays of a kernel before version 4, with C~ of length L where L is not 0, and its kernel."""
+    real, imag = rng.uniform(-1, 0.5, (S, n)), rng.uniform(0.5, 4, (S, n))
+    P, B = (rng.standard_normal((1, S, n, 2)) / 2 for _ in range(2))
+    C = rng.standard_normal((c, H, n, 2))
+    log_dt = rng.uniform(-3, -1, H)
+    parts = np.array([1, 1j])
+    kernels = np.zeros((c, H, LENGTH))
+    held = np.array(C)
+    for one, h in np.ndindex(c, H):
+        s = h % S
+        w = -np.exp(real[s]) + 1j * imag[s]
+        low = (P if "diag" not in target else 0 * P)[:, s] @ parts
+        own = C[one, h] @ parts
+        K, A_d = dense_kernel(w, low, B[0, s] @ parts, own, np.exp(log_dt[h]), LENGTH)
+        kernels[one, h] = K
+        if L:
+            whole = np.concatenate([own, own.conj()])
+            turned = (whole @ (np.eye(2 * n) - np.linalg.matrix_power(A_d, L)))[:n]
+            held[one, h] = np.stack([turned.real, turned.imag], axis=-1)
+    arrays = {"log_dt": log_dt, "C": held}
+    if target == "s4-diag-v3":
+        return arrays | {"inv_A_real": real, "A_imag": imag, "B": B[0]}, kernels
+    arrays |= {"w_imag": imag, "B": B, "P": P}
+    return arrays | {"inv_w_real" if target == "s4-v3" else "log_w_real": real}, kernels
+
+
+@pytest.mark.parametrize("target", ["s4-v3", "s4-diag-v3", "s4-v2", "s4-v2, omega"])
+@given(st.integers(1, 2), st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), seeds)
+def test_kernels_before_version_4_are_those_of_their_matrices(target, S, copies, c, n, seed):
+    """Sets shared by channels, several C's of each, C~ of a length: all by dense matrices."""
+    target, _, nodes = target.partition(", ")
+    L = 0 if "diag" in target else 24
+    arrays, expected = old_layer(
+        target, np.random.default_rng(seed), S=S, H=S * copies, c=c, n=n, L=L
+    )
+    if "diag" not in target:
+        arrays |= {"omega": np.zeros((L // 2 + 1, 2))} if nodes else {"L": np.array(L)}
+    form = back(target, arrays)
+    found = kernel(form, LENGTH, rule="bilinear").reshape(expected.shape)
+    # C~ loses the condition number of I - A_d^L, which modes with Re A < -1/3 keep small here.
+    size = 1e4 * EPS * LENGTH * (1 + n) ** 2 * np.abs(arrays["C"]).max()
+    assert np.max(np.abs(found - expected)) <= size
+
+
+def test_version_2_without_its_length_is_refused():
+    arrays = to("s4-v2", S4)
+    del arrays["L"]
+    with refused(ValueError, "must have L or omega.* Add L, 0"):
+        back("s4-v2", arrays)
+
+
+@pytest.mark.parametrize(("target", "d"), [("s4", 2), ("s4", 1), ("s4-diag", 2), ("s4-diag", 1)])
+def test_several_cs_of_a_channel_are_channels(target, d):
+    """All channels with the first C, then all with the second; a bidirectional layer has D once."""
+    first, second = (init("s4d-lin", 8, channels=3, seed=seed, step=0.1) for seed in (1, 2))
+    held, other = (to(target, form) for form in (first, second))
+    D = np.arange(1.0, 1 + 3 * d).reshape(d, 3).astype(np.float32)
+    both = held | {"C": np.concatenate([held["C"], other["C"]]), "D": D}
+    found = kernel(back(target, both), LENGTH)
+    expected = [kernel(back(target, arrays), LENGTH) for arrays in (held, other)]
+    expected[0][:, 0] += D[0]
+    if d == 2:
+        expected[1][:, 0] += D[1]
+    np.testing.assert_allclose(found, np.concatenate(expected), rtol=0, atol=1e3 * EPS)
+    with refused(ValueError, "d = c or c/2, where c = 2"):
+        back(target, both | {"D": np.zeros((3, 3), np.float32)})
+
+
+def test_the_direct_path_of_old_layers_stands_above_both_kernels():
+    arrays = {f"layer.kernel.kernel.{name}": x.shape for name, x in to("s4-v3", S4).items()}
+    (found,) = layers(arrays | {"layer.D": (1, 2)})
+    assert (found.target, found.names["D"]) == ("s4-v3", "layer.D")

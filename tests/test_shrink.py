@@ -38,6 +38,9 @@ def paired(order: int = 32, channels: int = CHANNELS) -> Any:
 MODELS: dict[str, Any] = {
     "s4": lambda: inits.s4_init(12, channels=2),
     "s4-diag": paired,
+    "s4-v3": lambda: inits.s4_init(12, channels=2),
+    "s4-v2": lambda: inits.s4_init(12, channels=2),
+    "s4-diag-v3": paired,
     "s4d": paired,
     "discretax-s4d": paired,
     "annotated-s4": lambda: inits.s4_init(12, channels=2),

@@ -10,13 +10,11 @@ from ..export import TARGETS, Layer
 from ..export.layout import ranked
 from .records import Unseen
 
-# Names in codes whose layers are not read here.
-_ELSEWHERE = {
-    r"inv_w_real|log_w_real|w_imag": "state-spaces/s4 has it, before its version 4",
-}
 # Too common alone.
-_BESIDE = re.compile(r"Ds?|[wPBC]|omega|log_dt|x_proj[._]weight|dt_projs?[._]weight")
-_MARK = re.compile(r"A_|_A_|^Lambda|_log$|^log_|inv_dt|dt_(proj\.|projs?_)?bias|log_step")
+_BESIDE = re.compile(r"Ds?|[wPQBCLz]|omega|log_dt|x_proj[._]weight|dt_projs?[._]weight")
+_MARK = re.compile(
+    r"A_|_A_|^Lambda|_log$|^log_|inv_dt|dt_(proj\.|projs?_)?bias|log_step|w_(real|imag)$"
+)
 
 
 def unseen(shapes: Mapping[str, tuple[int, ...]], found: list[Layer]) -> Iterator[Unseen]:
@@ -41,9 +39,6 @@ def unseen(shapes: Mapping[str, tuple[int, ...]], found: list[Layer]) -> Iterato
 def _reason(name: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
     """The reason why an array of a telling name is in no layer; "" for any other name."""
     last = _last(name)
-    for pattern, where in _ELSEWHERE.items():
-        if re.fullmatch(pattern, last):
-            return where
     if not _MARK.search(last):
         return ""
     places = [

@@ -42,8 +42,8 @@ def layers(shapes: Shapes, target: str | None = None, *, model: str | None = Non
     Without `target` a layer has all names that a layout requires, with as many axes, and belongs to
     the target with the most names. With `target`, a layer that lacks some is listed as well, if
     half of them are there: the reader has to refuse it. An array that a layout calls optional may
-    lie one level up, in the layer around the kernel. A second direction, as of Vim, is a layer of
-    its own, under "backward.".
+    lie one level up, in the layer around the kernel, or above "kernel.kernel." as in old S4. A
+    second direction, as of Vim, is a layer of its own, under "backward.".
 
     Args:
         shapes: shapes by name.
@@ -114,7 +114,7 @@ def _names(shapes: Shapes, there: Target, prefix: str) -> dict[str, str]:
     """The names of the layout that stand under a prefix, with as many axes."""
     names = {}
     above = re.sub(r"[^./]*[./]$", "", prefix)
-    outside = prefix.removesuffix(_TWIN)
+    outside = re.sub(r"(layer|kernel)\.kernel\.$", "", prefix)
     for name, (_, axes) in there.layout.items():
         places = [prefix + name]
         if name in there.optional:

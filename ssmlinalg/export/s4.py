@@ -8,11 +8,11 @@ inv_dt         (H, 1)           float32    log step
 A_real         (S, n)           float32    log(-Re A)
 A_imag         (S, n)           float32    -Im A
 B              (1, S, n, 2)     float32    real and imaginary part of B
-C              (1, H, n, 2)     float32    real and imaginary part of C, or of C~ where `l_kernel`
+C              (c, H, n, 2)     float32    real and imaginary part of C, or of C~ where `l_kernel`
                                            is not 0
 P              (R, S, n, 2)     float32    `SSMKernelDPLR`: the columns of P
 l_kernel       ()               int64      `SSMKernelDPLR`: 0, or the length L that C~ belongs to
-D              (1, H)           float32    of `FFTConv` around the kernel; only where D is not 0
+D              (d, H)           float32    of `FFTConv` around the kernel; only where D is not 0
 =============  ===============  =========  ======================================================
 
 Of each conjugate pair the mode below the real axis is there, n = N/2 of them, and the layer adds
@@ -36,8 +36,12 @@ They load into `SSMKernelDPLR(d_model=H, d_state=2 * n, rank=R, n_ssm=S)` and, w
 "layer.kernel.", D behind "layer.". All else is left at the defaults of that file: channels=1,
 dt_transform="exp", real_transform="exp", imag_transform="none", disc="zoh", dt_tie=True. The
 default init="legs" cannot build d_state=2; init="diag-lin" can. `n_ssm` has to be said: its default
-is H. A layer with several channels, such as a bidirectional one, is read one entry of the first
-axis of C and D at a time. The layer's own initialization keeps Re A at or below -1e-4.
+is H.
+
+A layer with c C's of each channel is read as c H channels, all H with the first C, then all with
+the second. So is a bidirectional one, whose second half of C's reads the signal from its end: d is
+c/2 there, and D = 0 in that half. `to` writes c = d = 1. The layer's own initialization keeps Re A
+at or below -1e-4.
 
 Accuracy: the layer computes C~ and its nodes on the unit circle in float32, and `SSMKernelDiag`
 e^{step A} - 1, which costs it digits for small |step A|. `back` of a C~ loses the condition number
@@ -68,8 +72,8 @@ LAYOUT_DIAGONAL: Layout = {
     "A_real": ("f", ("S", "n")),
     "A_imag": ("f", ("S", "n")),
     "B": ("f", (1, "S", "n", 2)),
-    "C": ("f", (1, "H", "n", 2)),
-    "D": ("f", (1, "H")),
+    "C": ("f", ("c", "H", "n", 2)),
+    "D": ("f", ("d", "H")),
 }
 LAYOUT: Layout = LAYOUT_DIAGONAL | {"P": ("f", ("R", "S", "n", 2)), "l_kernel": ("i", ())}
 TAKES = (DPLR, Paired)
@@ -312,23 +316,36 @@ def _arrays(modes: _Modes, D: Real, step: Real) -> dict[str, np.ndarray]:
 
 
 def _diagonal(found: Mapping[str, np.ndarray]) -> Paired:
-    """The modes that the layer stores, without P, one set for each channel."""
+    """The modes that the layer stores, without P, one set for each channel and each of its C."""
     H = len(found["inv_dt"])
     S = len(found["A_real"])
     rule = f"(S, n) with S a divisor of H = {H} from `inv_dt`"
     require.shape("A_real", found["A_real"].shape, rule, S > 0 and H % S == 0)
+    count = len(found["C"]) * H
     A = -exponential(found["A_real"]) - 1j * found["A_imag"]
+    C = from_parts(found["C"])
     return Paired(
-        A=_tiled(A, H),
-        B=_tiled(from_parts(found["B"])[0], H),
-        C=from_parts(found["C"])[0],
-        D=found["D"][0] if "D" in found else np.zeros(H),
-        step=exponential(found["inv_dt"][:, 0]),
+        A=_tiled(A, count),
+        B=_tiled(from_parts(found["B"])[0], count),
+        C=C.reshape(count, C.shape[-1]),
+        D=_direct_path(found, H),
+        step=_tiled(exponential(found["inv_dt"][:, 0]), count),
     )
 
 
+def _direct_path(found: Mapping[str, np.ndarray], H: int) -> np.ndarray:
+    """D (c H,); of a bidirectional layer that of the first half, and 0."""
+    shape = (len(found["C"]), H)
+    if "D" not in found:
+        return np.zeros(shape).ravel()
+    D = found["D"]
+    rule = f"(d, H) with d = c or c/2, where c = {shape[0]} is the first axis of `C`"
+    require.shape("D", D.shape, rule, len(D) in (shape[0], shape[0] / 2))
+    return np.concatenate([D, np.zeros((shape[0] - len(D), H))]).ravel()
+
+
 def _tiled(array: np.ndarray, H: int) -> np.ndarray:
-    """One set for every channel: channel h has set h mod S."""
+    """One set for each of H channels: channel h has set h mod S."""
     return np.tile(array, (H // len(array), *(1,) * (array.ndim - 1)))
 
 

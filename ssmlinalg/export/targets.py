@@ -25,6 +25,7 @@ from . import (
     real,
     real_parameters,
     s4,
+    s4_versions,
     s4d,
     s5,
     s5_pytorch,
@@ -37,6 +38,9 @@ from .published import FIXED, Rates
 TARGETS: dict[str, Target] = {
     "s4": s4.TARGET,
     "s4-diag": s4.TARGET_DIAGONAL,
+    "s4-v3": s4_versions.TARGET,
+    "s4-diag-v3": s4_versions.TARGET_DIAGONAL,
+    "s4-v2": s4_versions.TARGET_TWO,
     "s4d": s4d.TARGET,
     "discretax-s4d": discretax.TARGET,
     "annotated-s4": annotated_s4.TARGET,
