@@ -4,6 +4,7 @@ MathML, not scripts.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import pkgutil
@@ -56,6 +57,7 @@ html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 
 autodoc_member_order = "bysource"
+autodoc_use_type_comments = False  # there are none, and to look for them takes seconds
 python_maximum_signature_line_length = 80
 add_module_names = False
 autodoc_mock_imports = [
@@ -115,7 +117,9 @@ def listed(entries, header):
 
 
 def link(thing):
-    """A link to where a function or a class is documented."""
+    """A link to a function or a class, or to the module of a function with options bound."""
+    if isinstance(thing, functools.partial):
+        return f":py:mod:`~{thing.func.__module__}`"
     role = "class" if isinstance(thing, type) else "func"
     return f":py:{role}:`~{thing.__module__}.{thing.__qualname__}`"
 
