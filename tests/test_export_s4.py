@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import EPS
 from targets import SINGLE, back, init, refused, to
 
-from ssmlinalg import INITS, export, forms, kernel
+from ssmlinalg import INITS, audit, checkpoints, convert, export, forms, kernel
 from ssmlinalg.export import layers, s4
 
 LENGTH = 33  # odd: no node of the transform is -1, where the published formula is infinite
@@ -475,3 +476,119 @@ def test_the_direct_path_of_old_layers_stands_above_both_kernels():
     arrays = {f"layer.kernel.kernel.{name}": x.shape for name, x in to("s4-v3", S4).items()}
     (found,) = layers(arrays | {"layer.D": (1, 2)})
     assert (found.target, found.names["D"]) == ("s4-v3", "layer.D")
+
+
+# What torch makes of the trained numbers, as `param_transform` of the layer does.
+PUBLISHED: dict[str, Any] = {
+    "exp": torch.exp,
+    "softplus": torch.nn.functional.softplus,
+    "sigmoid": torch.sigmoid,
+    "relu": lambda x: torch.nn.functional.relu(x) + 1e-4,
+    "none": lambda x: x,
+}
+choices = st.sampled_from(sorted(PUBLISHED))
+
+
+def chosen(target: str, dt: str, real: str, imag: str) -> str:
+    return f"{target}:dt_transform={dt},real_transform={real},imag_transform={imag}"
+
+
+@given(st.sampled_from(["s4", "s4-diag"]), choices, choices, choices, orders, seeds)
+@settings(max_examples=60, deadline=None)
+def test_a_layer_with_other_transforms_has_the_kernel_of_the_form(
+    target, dt, real, imag, order, seed
+):
+    """Every choice, for modes that it reaches; the layer's own definitions say what they are."""
+    rng = np.random.default_rng(seed)
+    A = -rng.uniform(0.01, 0.9, (2, order)) - 1j * rng.uniform(0.01, 0.9, (2, order))
+    B, C = (rng.standard_normal((2, order)) + 1j * rng.standard_normal((2, order)) for _ in "BC")
+    form = forms.Paired(A, B, C, np.zeros(2), rng.uniform(1e-3, 0.1, 2))
+    name = chosen(target, dt, real, imag)
+    arrays = to(name, form)
+    layer = {
+        key: np.log(PUBLISHED[how](torch.tensor(arrays[key].astype(float))).numpy())
+        for key, how in (("inv_dt", dt), ("A_real", real))
+    }
+    layer["A_imag"] = PUBLISHED[imag](torch.tensor(arrays["A_imag"].astype(float))).numpy()
+    if target == "s4":
+        computed = dplr_layer(tuned(arrays | layer, LENGTH), LENGTH)
+    else:
+        computed = diagonal_layer(arrays | layer, LENGTH)
+    rule = RULE if target == "s4" else RULE_DIAGONAL
+    ours = kernel(back(name, arrays), LENGTH, rule=rule)
+    scale = np.max(np.sum(np.abs(form.step[:, None] * B * C), -1))
+    assert np.max(np.abs(computed - ours)) <= 1024 * EPS * LENGTH * order * scale
+    error = np.max(np.abs(ours - kernel(form, LENGTH, rule=rule)))
+    # A trained number x is held to |x| eps: 7 of a logarithm of a step.
+    assert error <= 64 * SINGLE * LENGTH * scale
+
+
+def test_what_a_transform_does_not_reach_is_refused():
+    form = init("s4d-lin", 4, channels=2)
+    for name, sentence in (
+        ("s4-diag:imag_transform=exp", r"abs\(Im A\) must lie between 0 and inf.*got 0 at index"),
+        ("s4-diag:imag_transform=sigmoid", r"abs\(Im A\) must lie between 0 and 1"),
+    ):
+        with refused(ValueError, sentence):
+            to(name, form)
+    with refused(ValueError, "-Re A must lie between 0.0001 and inf"):
+        to("s4-diag:real_transform=relu", form._replace(A=form.A + 0.49995))
+    lossless = init("s4", 6, measure="legt", channels=2)  # of real part 0, which exp has not
+    with refused(ValueError, "Re A must be negative"):
+        to("s4", lossless)
+    name = "s4:real_transform=none"
+    found = back(name, to(name, lossless))
+    assert np.allclose(found.Lambda.real, 0, atol=SINGLE)
+
+
+@pytest.mark.parametrize(
+    "name", ["s4:dt=softplus", "s4:dt_transform=log", "s4d:dt_transform=exp", "s4:", "s5:a=b", ":"]
+)
+def test_options_that_a_layer_has_not_are_no_target(name):
+    assert name not in export.TARGETS
+    with pytest.raises(KeyError):
+        export.TARGETS[name]
+    with refused(ValueError, "`target` must be one of"):
+        export.save("x.safetensors", init("s4d-lin", 4), name)
+
+
+def transforms(arrays):
+    found = audit.audit(arrays, target="s4-diag").findings
+    return [finding for finding in found if finding.kind == "transform"]
+
+
+@pytest.mark.parametrize("how", ["softplus", "sigmoid", "relu", "none"])
+def test_an_audit_tells_a_layer_that_is_read_by_the_wrong_transform(how):
+    """By the right one it finds nothing; S4D-Inv has a real part of 1/2 by all of them."""
+    form = init("s4d-inv", 16, channels=40)
+    name = f"s4-diag:real_transform={how}"
+    arrays = to(name, form)
+    assert not audit.audit(arrays, target=name).findings
+    (found,) = transforms(arrays)
+    assert found.array == "A_real"
+    assert name in found.message
+    assert "s4d-inv" in found.message
+
+
+def test_an_audit_tells_steps_from_their_logarithms():
+    arrays = to("s4-diag:dt_transform=none", init("s4d-inv", 16, channels=40))
+    (found,) = transforms(arrays)
+    assert found.message.endswith("Read it as 's4-diag:dt_transform=none'.")
+
+
+def test_a_file_remembers_its_transforms_and_is_converted_audited_and_read_by_them(tmp_path):
+    name = "s4-diag:dt_transform=softplus,real_transform=none"
+    form = init("s4d-lin", 8, channels=40)
+    path = tmp_path / "layer.safetensors"
+    export.save(path, form, name)
+    held, told = export.load(path)
+    assert told["target"] == name
+    assert np.allclose(held.step, form.step, rtol=4 * SINGLE, atol=0)
+    found = audit.audit(path)
+    assert found.layers[0].target == name
+    assert not found.findings, found.findings
+    again = convert(path, "s4-diag")
+    assert np.allclose(np.exp(again.arrays["inv_dt"][:, 0]), form.step, rtol=32 * SINGLE)
+    same = convert(again.arrays, name, source_target="s4-diag")
+    arrays = checkpoints.read(path)[0]
+    assert np.allclose(same.arrays["inv_dt"], arrays["inv_dt"].read(), rtol=1e-4)

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from ..export import TARGETS
+from ..export.parametrization import TRANSFORMS
 from ..ground import require
 from ..ground.formats import FORMATS, HALF, format_of
 from .declared_laws import kept
@@ -17,6 +18,7 @@ from .layer_forms import form_of
 from .records import NOTHING, Faults, Identified, Observation
 from .stored_precision import fractions, slack_of
 
+_STEPS = (1e-5, 0.5)  # what steps are drawn from, and no logarithm of one is
 _NEAR = 0.6  # the likeness of a name that may be a misspelling
 
 
@@ -121,6 +123,26 @@ def sign(layer: Observation) -> Faults:
                 break
 
 
+def transformed(layer: Observation) -> Faults:
+    """Numbers that the layer makes by another transform than the one it is read by."""
+    if TARGETS[layer.target].variant is None or layer.form is None or ":" in layer.target:
+        return
+    if not layer.identified.exact:
+        for how in TRANSFORMS:
+            name = f"{layer.target}:real_transform={how}"
+            found = _with_arrays(layer, {}, name)
+            if found.exact:
+                names = " or ".join(found.names)
+                said = f"A is {names}, to {found.distance:.1g}, if the layer makes it by {how}"
+                yield "A_real", f"{said}. Read it as {name!r}."
+                break
+    steps = layer.arrays["inv_dt"]
+    if steps.size and _STEPS[0] <= steps.min() and steps.max() <= _STEPS[1]:
+        said = f"All {steps.size} values lie between {steps.min():.3g} and {steps.max():.3g}"
+        name = f"{layer.target}:dt_transform=none"
+        yield "inv_dt", f"{said}: steps, not logarithms of steps. Read it as {name!r}."
+
+
 def transposed(layer: Observation) -> Faults:
     """Arrays that fit, or are an initialization, only when they are transposed."""
     flat = [name for name, array in layer.arrays.items() if array.ndim == 2]
@@ -150,11 +172,14 @@ def _transposes(layer: Observation, names: list[str]) -> dict[str, np.ndarray]:
     return {name: layer.arrays[name].T for name in names}
 
 
-def _with_arrays(layer: Observation, change: dict[str, np.ndarray]) -> Identified:
-    """The initialization that A would be with these arrays."""
+def _with_arrays(
+    layer: Observation, change: dict[str, np.ndarray], target: str | None = None
+) -> Identified:
+    """The initialization that A would be with these arrays, of another target if it is given."""
     arrays = {**layer.arrays, **change}
-    form, _ = form_of(layer.target, arrays, layer.length)
+    target = target or layer.target
+    form, _ = form_of(target, arrays, layer.length)
     if form is None:
         return NOTHING
-    slack = slack_of(layer.target, arrays, layer.precision, form, layer.length)
+    slack = slack_of(target, arrays, layer.precision, form, layer.length)
     return identify(form, slack)

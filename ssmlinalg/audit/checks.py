@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .array_checks import nonfinite, overflow, sign, sixteen, transposed, unreadable, zero
+from .array_checks import (
+    nonfinite,
+    overflow,
+    sign,
+    sixteen,
+    transformed,
+    transposed,
+    unreadable,
+    zero,
+)
 from .law_checks import constant, interval, law, reinitialized, reset
 from .perturbed_matrix import perturbation
 from .records import Faults, Observation
@@ -20,6 +29,7 @@ CHECKS: dict[str, Callable[[Observation], Faults]] = {
     "constant": constant,
     "unstable": unstable,
     "sign": sign,
+    "transform": transformed,
     "transposed": transposed,
     "changed": changed,
     "unexpected": unexpected,

@@ -68,6 +68,8 @@ class Target(NamedTuple):
         model_types: the values of "model_type" in a config.json that name the layer.
         alike: the function from a form and the names of the arrays of a layer to arrays of such
             names, where a form may be written in several ways. None: `to` knows one.
+        variant: the function from the target and options of the layer, by name, to the target of
+            that layer; it returns None for options that the layer has not. None: it has none.
     """
 
     about: str
@@ -88,6 +90,7 @@ class Target(NamedTuple):
     rates: Rates | None = None
     model_types: tuple[str, ...] = ()
     alike: Callable[[Any, Collection[str]], dict[str, np.ndarray]] | None = None
+    variant: Callable[[Target, Mapping[str, str]], Target | None] | None = None
 
     def laws(self, config: Mapping[str, Any]) -> tuple[Laws, ...]:
         """The laws of each published layer that may be meant, of a model with this config.json."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 
-from ..ground.backend import Complex
+from ..ground.backend import Complex, Real
 from ..ground.formats import EPS
 
 
@@ -70,3 +74,55 @@ def check_not_zero(A: Complex) -> None:
     if not np.all(A):
         rule = "A must not be 0 in float32, for the layer divides by A"
         raise ValueError(f"{rule}; got a mode that is. Move it to the left.")
+
+
+class Transform(NamedTuple):
+    """How a layer makes a number of one kind from the number that it trains.
+
+    Attributes:
+        forward: from the trained number.
+        inverse: to it.
+        low: the numbers that it reaches lie above this.
+        high: and below this.
+    """
+
+    forward: Callable[[Real], Real]
+    inverse: Callable[[Real], Real]
+    low: float
+    high: float
+
+    def trained(self, name: str, values: Real) -> Real:
+        """The trained numbers; ValueError for values of that name beyond reach."""
+        beyond = ~((values > self.low) & (values < self.high))
+        if np.any(beyond):
+            where = first_index(beyond)
+            rule = f"{name} must lie between {self.low:g} and {self.high:g}, as the layer makes it"
+            remedy = "Change that value, or take another transform."
+            raise ValueError(f"{rule}; got {values[where] + 0.0:g} at index {where}. {remedy}")
+        return self.inverse(values)
+
+
+def _logistic(values: Real) -> Real:
+    return np.exp(-np.logaddexp(0.0, -values))
+
+
+def _logit(values: Real) -> Real:
+    return np.log(values) - np.log1p(-values)
+
+
+def _rectified(values: Real) -> Real:
+    return np.maximum(values, 0.0) + _LIFT
+
+
+def _lowered(values: Real) -> Real:
+    return values - _LIFT
+
+
+_LIFT = 1e-4  # by which the layer keeps what it rectifies away from 0
+TRANSFORMS: dict[str, Transform] = {
+    "exp": Transform(exponential, np.log, 0.0, np.inf),
+    "softplus": Transform(partial(np.logaddexp, 0.0), inverse_softplus, 0.0, np.inf),
+    "sigmoid": Transform(_logistic, _logit, 0.0, 1.0),
+    "relu": Transform(_rectified, _lowered, _LIFT, np.inf),
+    "none": Transform(np.positive, np.positive, -np.inf, np.inf),
+}

@@ -34,14 +34,20 @@ every length. `SSMKernelDiag` samples by zero-order hold,
 They load into `SSMKernelDPLR(d_model=H, d_state=2 * n, rank=R, n_ssm=S)` and, without rank, into
 `SSMKernelDiag`; in an `S4Block(H, mode="dplr", ...)` or mode="diag" they stand behind
 "layer.kernel.", D behind "layer.". All else is left at the defaults of that file: channels=1,
-dt_transform="exp", real_transform="exp", imag_transform="none", disc="zoh", dt_tie=True. The
-default init="legs" cannot build d_state=2; init="diag-lin" can. `n_ssm` has to be said: its default
-is H.
+disc="zoh", dt_tie=True. The default init="legs" cannot build d_state=2; init="diag-lin" can.
+`n_ssm` has to be said: its default is H.
 
 A layer with c C's of each channel is read as c H channels, all H with the first C, then all with
 the second. So is a bidirectional one, whose second half of C's reads the signal from its end: d is
 c/2 there, and D = 0 in that half. `to` writes c = d = 1. The layer's own initialization keeps Re A
 at or below -1e-4.
+
+The table is that of dt_transform="exp", real_transform="exp" and imag_transform="none", the
+defaults of the class. The name of a target may go on with others: "s4:dt_transform=softplus", which
+the configuration of the repository has, or "s4-diag:dt_transform=none,real_transform=relu". Then
+`inv_dt`, `A_real` and `A_imag` hold the numbers whose exp, softplus, sigmoid, relu + 1e-4 or
+themselves are the step, -Re A and -Im A. No array tells which; a step read by exp in place of
+softplus is off by its half, relatively.
 
 Accuracy: the layer computes C~ and its nodes on the unit circle in float32, and `SSMKernelDiag`
 e^{step A} - 1, which costs it digits for small |step A|. `back` of a C~ loses the condition number
@@ -52,8 +58,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,8 +70,8 @@ from ..ground.backend import Array, Complex, Real
 from ..ground.formats import EPS
 from .channels import channels
 from .layout import Layout, Target, expect, read, stored
-from .parametrization import as_parts, check_left, exponential, from_parts
-from .published import MODEL, Rates, log_step, normal, own_group, trains
+from .parametrization import TRANSFORMS, as_parts, check_left, from_parts
+from .published import MODEL, Declared, Rates, log_step, normal, own_group, trains
 from .truncated_kernel import undone
 
 LAYOUT_DIAGONAL: Layout = {
@@ -99,6 +106,23 @@ TRAINING = TRAINING_DIAGONAL | {
 }
 
 
+class Transforms(NamedTuple):
+    """The options of the layer by which numbers are made of its arrays, of `TRANSFORMS`.
+
+    Attributes:
+        dt_transform: of `inv_dt`.
+        real_transform: of `A_real`.
+        imag_transform: of `A_imag`.
+    """
+
+    dt_transform: str = "exp"
+    real_transform: str = "exp"
+    imag_transform: str = "none"
+
+
+_DEFAULT = Transforms()
+
+
 class _Modes(NamedTuple):
     """The half of the modes that the layer stores, as it computes with them."""
 
@@ -108,7 +132,7 @@ class _Modes(NamedTuple):
     C: Complex  # (H, n)
 
 
-def to(form: DPLR | Paired) -> dict[str, np.ndarray]:
+def to(form: DPLR | Paired, *, transforms: Transforms = _DEFAULT) -> dict[str, np.ndarray]:
     """The arrays of `SSMKernelDPLR`, with C itself and `l_kernel` 0.
 
     A single real mode becomes two equal halves: an odd order N is held as d_state = N + 1. A form
@@ -116,6 +140,7 @@ def to(form: DPLR | Paired) -> dict[str, np.ndarray]:
 
     Args:
         form: with one leading axis of channels or none (H = 1).
+        transforms: how the layer makes its numbers.
 
     Returns:
         The arrays of the table above.
@@ -123,7 +148,8 @@ def to(form: DPLR | Paired) -> dict[str, np.ndarray]:
     Raises:
         TypeError: for other forms.
         ValueError: for more leading axes, Lambda, P and B that are not closed under conjugation (C
-            need not be: only Re(C x) is read), Re Lambda >= 0, and numbers beyond float32.
+            need not be: only Re(C x) is read), Re Lambda >= 0 and what a transform does not reach,
+            and numbers beyond float32.
 
     Example:
         >>> from ssmlinalg import s4_init
@@ -143,16 +169,17 @@ def to(form: DPLR | Paired) -> dict[str, np.ndarray]:
         modes = _half(found)
     modes = _below(modes)
     P = as_parts(np.moveaxis(modes.P, -1, 0))
-    return stored(_arrays(modes, found.D, found.step) | {"P": P, "l_kernel": 0}, LAYOUT)
+    return stored(_arrays(modes, found.D, found.step, transforms) | {"P": P, "l_kernel": 0}, LAYOUT)
 
 
-def back(arrays: Mapping[str, Array]) -> DPLR:
+def back(arrays: Mapping[str, Array], *, transforms: Transforms = _DEFAULT) -> DPLR:
     """The form that `SSMKernelDPLR` computes with, of order 2 n.
 
     Where `l_kernel` is L > 0 its C solves C (I - A_d^L) = C~.
 
     Args:
         arrays: those of the table above, of any library.
+        transforms: how the layer makes its numbers.
 
     Returns:
         The form in float64; D = 0 where there is none.
@@ -172,7 +199,7 @@ def back(arrays: Mapping[str, Array]) -> DPLR:
     """
     found = read(arrays, LAYOUT, optional=OPTIONAL)
     length = require.integer("l_kernel", found["l_kernel"], least=0)
-    half = _diagonal(found)
+    half = _diagonal(found, transforms)
     P = _tiled(np.moveaxis(from_parts(found["P"]), 0, -1), len(half.step))
     form = check(
         DPLR(
@@ -191,18 +218,20 @@ def back(arrays: Mapping[str, Array]) -> DPLR:
     return check(form._replace(C=_both((C[:, :n] + C[:, n:].conj()) / 2)))
 
 
-def to_diagonal(form: Paired) -> dict[str, np.ndarray]:
+def to_diagonal(form: Paired, *, transforms: Transforms = _DEFAULT) -> dict[str, np.ndarray]:
     """The arrays of `SSMKernelDiag`.
 
     Args:
         form: with one leading axis of channels or none (H = 1).
+        transforms: how the layer makes its numbers.
 
     Returns:
         The arrays of the table above.
 
     Raises:
         TypeError: for other forms.
-        ValueError: for more leading axes, Re A >= 0, and numbers beyond float32.
+        ValueError: for more leading axes, Re A >= 0 and what a transform does not reach, and
+            numbers beyond float32.
 
     Example:
         >>> from ssmlinalg import s4d_lin_init
@@ -214,14 +243,15 @@ def to_diagonal(form: Paired) -> dict[str, np.ndarray]:
     A, B, C, D, step = channels(form)
     no_columns = np.zeros((*A.shape, 0), complex)
     modes = _below(_Modes(A, no_columns, B, C))
-    return stored(_arrays(modes, D, step), LAYOUT_DIAGONAL)
+    return stored(_arrays(modes, D, step, transforms), LAYOUT_DIAGONAL)
 
 
-def back_diagonal(arrays: Mapping[str, Array]) -> Paired:
+def back_diagonal(arrays: Mapping[str, Array], *, transforms: Transforms = _DEFAULT) -> Paired:
     """The form that `SSMKernelDiag` computes with.
 
     Args:
         arrays: those of the table above, of any library.
+        transforms: how the layer makes its numbers.
 
     Returns:
         The form in float64; D = 0 where there is none.
@@ -235,7 +265,7 @@ def back_diagonal(arrays: Mapping[str, Array]) -> Paired:
         >>> back_diagonal(to_diagonal(s4d_lin_init(4))).A
         array([[-0.5+0.j        , -0.5-3.14159274j]])
     """
-    return check(_diagonal(read(arrays, LAYOUT_DIAGONAL, optional=OPTIONAL)))
+    return check(_diagonal(read(arrays, LAYOUT_DIAGONAL, optional=OPTIONAL), transforms))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # an overflow is refused: no pair, or by `stored`
@@ -292,8 +322,7 @@ def _shared(*arrays: Complex) -> list[Complex]:
 
 
 def _below(modes: _Modes) -> _Modes:
-    """The half below the real axis, in which the layer builds its modes, once all decay."""
-    check_left(modes.A)
+    """The half below the real axis, in which the layer builds its modes."""
     A, P, B = _shared(modes.A, modes.P, modes.B)
     above = A.imag > 0
     return _Modes(
@@ -304,32 +333,36 @@ def _below(modes: _Modes) -> _Modes:
     )
 
 
-def _arrays(modes: _Modes, D: Real, step: Real) -> dict[str, np.ndarray]:
+def _arrays(modes: _Modes, D: Real, step: Real, transforms: Transforms) -> dict[str, np.ndarray]:
+    dt, real, imag = (TRANSFORMS[name] for name in transforms)
+    if transforms.real_transform == "exp":
+        check_left(modes.A)
     arrays = {
-        "inv_dt": np.log(step)[:, None],
-        "A_real": np.log(-modes.A.real),
-        "A_imag": -modes.A.imag,
+        "inv_dt": dt.trained("`step`", step)[:, None],
+        "A_real": real.trained("-Re A", -modes.A.real),
+        "A_imag": imag.trained("abs(Im A)", -modes.A.imag),
         "B": as_parts(modes.B)[None],
         "C": as_parts(modes.C)[None],
     }
     return arrays | {"D": D[None]} if np.any(D) else arrays
 
 
-def _diagonal(found: Mapping[str, np.ndarray]) -> Paired:
+def _diagonal(found: Mapping[str, np.ndarray], transforms: Transforms) -> Paired:
     """The modes that the layer stores, without P, one set for each channel and each of its C."""
     H = len(found["inv_dt"])
     S = len(found["A_real"])
     rule = f"(S, n) with S a divisor of H = {H} from `inv_dt`"
     require.shape("A_real", found["A_real"].shape, rule, S > 0 and H % S == 0)
     count = len(found["C"]) * H
-    A = -exponential(found["A_real"]) - 1j * found["A_imag"]
+    dt, real, imag = (TRANSFORMS[name].forward for name in transforms)
+    A = -real(found["A_real"]) - 1j * imag(found["A_imag"])
     C = from_parts(found["C"])
     return Paired(
         A=_tiled(A, count),
         B=_tiled(from_parts(found["B"])[0], count),
         C=C.reshape(count, C.shape[-1]),
         D=_direct_path(found, H),
-        step=_tiled(exponential(found["inv_dt"][:, 0]), count),
+        step=_tiled(dt(found["inv_dt"][:, 0]), count),
     )
 
 
@@ -353,19 +386,54 @@ def _both(half: np.ndarray) -> np.ndarray:
     return np.concatenate([half, half.conj()], axis=-1)
 
 
-def _drawn(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def _drawn(arrays: Mapping[str, np.ndarray], *, transforms: Transforms) -> np.ndarray:
     """C as it was drawn, also where the layer has turned it into C~ since."""
-    C = back(arrays).C
+    C = back(arrays, transforms=transforms).C
     return as_parts(C[:, : C.shape[-1] // 2])
 
 
+def _log_step(arrays: Mapping[str, np.ndarray], *, transforms: Transforms) -> np.ndarray:
+    return np.log(TRANSFORMS[transforms.dt_transform].forward(arrays["inv_dt"]))
+
+
 _SOURCE = "state-spaces/s4, models/s4/s4.py"
-DECLARED_DIAGONAL = {
-    "log step": log_step(itemgetter("inv_dt"), _SOURCE),
-    "C": normal(itemgetter("C"), _SOURCE, deviation=math.sqrt(0.5)),
-    "D": normal(itemgetter("D"), _SOURCE),
-}
-DECLARED = DECLARED_DIAGONAL | {"C": normal(_drawn, _SOURCE, deviation=math.sqrt(0.5))}
+
+
+def _declared(transforms: Transforms, *, dplr: bool) -> dict[str, Declared]:
+    drawn = partial(_drawn, transforms=transforms) if dplr else itemgetter("C")
+    return {
+        "log step": log_step(partial(_log_step, transforms=transforms), _SOURCE),
+        "C": normal(drawn, _SOURCE, deviation=math.sqrt(0.5)),
+        "D": normal(itemgetter("D"), _SOURCE),
+    }
+
+
+def _training(transforms: Transforms) -> dict[str, dict[str, Any]]:
+    dt, real, imag = transforms
+    return {
+        "inv_dt": own_group(f"step = {dt}" if dt != "none" else "none"),
+        "A_real": own_group(f"Re A = -{real}" if real != "none" else "none"),
+        "A_imag": own_group(f"Im A = -{imag}" if imag != "none" else "none"),
+    }
+
+
+def with_options(target: Target, options: Mapping[str, str]) -> Target | None:
+    """The layer with other transforms; None for options or transforms that it has not."""
+    if not set(options) <= set(Transforms._fields):
+        return None
+    transforms = Transforms(**options)
+    if not set(transforms) <= set(TRANSFORMS):
+        return None
+    dplr = target.takes == TAKES
+    said = ", ".join(f'{name}="{value}"' for name, value in options.items())
+    return target._replace(
+        about=f"{target.about}, with {said}",
+        to=partial(to if dplr else to_diagonal, transforms=transforms),
+        back=partial(back if dplr else back_diagonal, transforms=transforms),
+        training=target.training | _training(transforms),
+        declared=_declared(transforms, dplr=dplr),
+    )
+
 
 TARGET = Target(
     about="the kernel SSMKernelDPLR of state-spaces/s4, S4 itself",
@@ -384,7 +452,8 @@ TARGET = Target(
     ),
     moved=f"{MOVED_DIAGONAL}; the weight of a real mode to two halves",
     optional=OPTIONAL,
-    declared=DECLARED,
+    declared=_declared(_DEFAULT, dplr=True),
+    variant=with_options,
 )
 TARGET_DIAGONAL = Target(
     about="the kernel SSMKernelDiag of state-spaces/s4, its S4D",
@@ -396,5 +465,6 @@ TARGET_DIAGONAL = Target(
     training=TRAINING_DIAGONAL,
     moved=MOVED_DIAGONAL,
     optional=OPTIONAL,
-    declared=DECLARED_DIAGONAL,
+    declared=_declared(_DEFAULT, dplr=False),
+    variant=with_options,
 )

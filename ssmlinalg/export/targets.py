@@ -35,7 +35,32 @@ from . import (
 from .layout import Target
 from .published import FIXED, Rates
 
-TARGETS: dict[str, Target] = {
+
+class Catalogue(dict[str, Target]):
+    """Targets by name; a name may go on with options of its layer: "s4:dt_transform=softplus".
+
+    It lists the layers with the options that they have by default.
+    """
+
+    def __missing__(self, name: object) -> Target:
+        found = self._with_options(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or self._with_options(name) is not None
+
+    def _with_options(self, name: object) -> Target | None:
+        first, colon, rest = name.partition(":") if isinstance(name, str) else ("", "", "")
+        there = self.get(first)
+        if there is None or there.variant is None or not colon:
+            return None
+        parts = [option.partition("=") for option in rest.split(",")]
+        return there.variant(there, {option.strip(): value.strip() for option, _, value in parts})
+
+
+_LISTED: dict[str, Target] = {
     "s4": s4.TARGET,
     "s4-diag": s4.TARGET_DIAGONAL,
     "s4-v3": s4_versions.TARGET,
@@ -77,6 +102,7 @@ TARGETS: dict[str, Target] = {
     "ssm": real_parameters.TARGET,
     "plain": plain.TARGET,
 }
+TARGETS = Catalogue(_LISTED)
 
 # The layer that each initialization was published with, where that is not the minimal S4D.
 HOMES: dict[str, str] = dict.fromkeys(INITS, "s4d") | {

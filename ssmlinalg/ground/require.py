@@ -8,7 +8,7 @@ import operator
 import os
 import pathlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -189,9 +189,10 @@ def known(name: str, value: Any, names: Iterable[str]) -> str:
         >>> known("rule", "zoh", ("zoh", "foh"))
         'zoh'
     """
-    names = list(names)
+    names = names if isinstance(names, Container) else list(names)
     if isinstance(value, str) and value in names:
         return value
+    names = list(names)
     nearest = " or ".join(map(repr, _nearest(str(value), names)))
     remedy = f"Did you mean {nearest}?" if nearest else "Choose one of these."
     raise ValueError(f"`{name}` must be one of {', '.join(names)}; got {said(value)}. {remedy}")
