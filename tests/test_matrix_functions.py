@@ -310,3 +310,42 @@ FOUND = perturb.gaussian(JORDAN, size=1e-3)
 def test_what_is_wrong_is_refused(call: Callable[[], object], sentence: str) -> None:
     with pytest.raises((TypeError, ValueError), match=sentence):
         call()
+
+
+@pytest.mark.parametrize("exponent", [-1000, -550, 550, 1000])
+def test_bounds_are_those_of_a_over_any_power_of_two(exponent: int) -> None:
+    """f(c A) = c^degree f(A), and of e^{tA} with t over c."""
+    A = np.array([[1.0, 30, 2], [0, 2, -7], [0, 0.5, 4]])
+    unit = 2.0**exponent
+    found = perturb.gaussian(A, size=1e-9)
+    scaled = perturb.gaussian(unit * A, size=1e-9)
+    times = np.array([0.3, 1.0])
+    pairs = [
+        (perturb.exponential_bound(scaled, times / unit), perturb.exponential_bound(found, times)),
+        (perturb.power_bound(scaled, 1), perturb.power_bound(found, 1)),
+        (
+            perturb.fractional_power_bound(scaled, 0.5),
+            perturb.fractional_power_bound(found, 0.5),
+        ),
+        (
+            perturb.resolvent_bound(scaled, unit * np.array([1j, 5.0])),
+            perturb.resolvent_bound(found, [1j, 5.0]),
+        ),
+    ]
+    degrees = (0, 1, 0.5, -1)
+    for (got, expected), degree in zip(pairs, degrees, strict=True):
+        factor = 2.0 ** (exponent * degree)
+        relative = np.asarray(got.perturbation) / factor
+        np.testing.assert_allclose(relative, expected.perturbation, rtol=1e-4)
+        assert np.all(np.isfinite(got.rounding))
+
+
+def test_bounds_hold_where_time_or_the_matrix_is_out_of_scale() -> None:
+    huge = np.array([[1e300, 1e308], [0, -1e308]])
+    tiny = np.array([[5e-324, 0], [5e-324, -5e-324]])
+    found = perturb.minimize(huge, conditioning=2)
+    assert perturb.exponential_bound(found, 1.0).perturbation == math.inf
+    decaying = perturb.gaussian([[-1e300, 1e307], [0, -1e307]], size=1e-9)
+    assert perturb.exponential_bound(decaying, 1.0).perturbation >= 0
+    off = perturb.exponential_bound(perturb.minimize(tiny, conditioning=2), 1.0)
+    assert 0 <= off.perturbation <= 1e-323

@@ -27,11 +27,13 @@ from ..ground.backend import Array, Real
 from ..ground.formats import EPS
 from ..matrices.growth import bounds_between, curvature
 from ..matrices.nonnormality import rightmost_of_field
-from ..matrices.scaling import frobenius
+from ..matrices.scaling import exponent_of, frobenius, scaled, times_power
 from ..matrices.vertical_search import least_singular_values
 from .diagonalization import Diagonalization
 
 _CELLS = 128  # of the time axis
+_LONG = 1e16  # over |A|: a time that leaves no digit of an exponential
+_FOREVER = 1e300  # over |A|
 _POWERS = 512  # norms of powers that are computed, higher ones follow from them
 _SUMMED = 1 << 24  # of the powers themselves
 _RISE = 0.1  # of a resolvent in an interval of the integral over s
@@ -91,18 +93,20 @@ def exponential_bound(found: Diagonalization, t: Array) -> FunctionBound:
         >>> off < 2e-6, rounding < 1e-12
         (True, True)
     """
-    A, M = _matrices(found)
+    _refuse_wide(found)
     t = gate.real_numbers("t", t)
     require.shape("t", t.shape, "() or (T,)", t.ndim <= 1)
     times = np.atleast_1d(t)
     _no_negative("t", times)
-    by_norms = _convolved(A, M, times)
-    rates = (rightmost_of_field(A), rightmost_of_field(M))
-    by_abscissas = np.array([_mean_exponential(*rates, s) for s in times])
-    coefficient = np.fmin(by_norms, by_abscissas)
+    units = _in_units(found)
     with np.errstate(over="ignore", under="ignore"):
         largest = np.exp(times * found.abscissa)
-    return _bound(found, coefficient, largest, t.shape)
+        times = np.minimum(np.ldexp(times, units.exponent), _FOREVER)
+    by_norms = _convolved(units.A, units.M, times)
+    rates = (rightmost_of_field(units.A), rightmost_of_field(units.M))
+    by_abscissas = np.array([_mean_exponential(*rates, s) for s in times])
+    coefficient = np.fmin(by_norms, by_abscissas)
+    return _bound(units, coefficient, largest, t.shape, degree=0)
 
 
 def resolvent_bound(found: Diagonalization, z: Array) -> FunctionBound:
@@ -131,14 +135,24 @@ def resolvent_bound(found: Diagonalization, z: Array) -> FunctionBound:
         >>> resolvent_bound(found, 1j).perturbation < 1e-5
         True
     """
-    A, M = _matrices(found)
+    _refuse_wide(found)
     z = gate.numbers("z", z)
     require.shape("z", z.shape, "() or (Z,)", z.ndim <= 1)
     points = np.atleast_1d(z)
-    least = _least(A, points) * _least(M, points)
     distance = np.min(np.abs(points[:, None] - found.Lambda), axis=1)
-    with np.errstate(divide="ignore"):
-        return _bound(found, 1 / least, 1 / distance, z.shape)
+    bounds = [_resolvent_bound(found, *pair) for pair in zip(points, distance, strict=True)]
+    if z.shape == ():
+        return bounds[0]
+    return FunctionBound(*np.array(bounds).reshape(-1, 2).T)
+
+
+def _resolvent_bound(found: Diagonalization, z: complex, distance: float) -> FunctionBound:
+    units = _in_units(found, z)
+    point = times_power(np.atleast_1d(z), -units.exponent)
+    with np.errstate(divide="ignore", over="ignore"):
+        coefficient = 1 / _least(units.A, point) / _least(units.M, point)
+        largest = 1 / np.atleast_1d(distance)
+    return _bound(units, coefficient, largest, (), degree=-1)
 
 
 def power_bound(found: Diagonalization, k: int) -> FunctionBound:
@@ -168,17 +182,18 @@ def power_bound(found: Diagonalization, k: int) -> FunctionBound:
         >>> power_bound(found, 4).perturbation < 1e-8
         True
     """
-    A, M = _matrices(found)
+    _refuse_wide(found)
     k = require.integer("k", k)
     if k > _SUMMED:
         raise ValueError(f"`k` must be at most 2^24; got {k}. Bound the exponential instead.")
+    units = _over(found, 0)  # powers of what is over another number over- or underflow
     with np.errstate(over="ignore", invalid="ignore"):
-        first = _norms_of_powers(A, k)
-        second = _norms_of_powers(M, k)[::-1]
+        first = _norms_of_powers(units.A, k)
+        second = _norms_of_powers(units.M, k)[::-1]
         total = float(np.sum(first * second))
         largest = float(np.max(np.abs(found.Lambda)) ** k)
     coefficient = math.inf if math.isnan(total) else total
-    return _bound(found, np.array([coefficient]), np.array([largest]), ())
+    return _bound(units, np.array([coefficient]), np.array([largest]), (), degree=k)
 
 
 def fractional_power_bound(found: Diagonalization, p: float) -> FunctionBound:
@@ -224,24 +239,62 @@ def fractional_power_bound(found: Diagonalization, p: float) -> FunctionBound:
         >>> fractional_power_bound(found, 0.5).perturbation < 1e-5
         True
     """
-    A, M = _matrices(found)
+    _refuse_wide(found)
     p = require.real("p", p, above=-1, below=1)
-    total = _integral(A, M, p)
+    units = _in_units(found)
+    total = _integral(units.A, units.M, p)
     coefficient = abs(math.sin(math.pi * p)) / math.pi * total if p else 0.0
     with np.errstate(all="ignore"):
         largest = np.max(np.abs(found.Lambda) ** p)
-    return _bound(found, np.array([coefficient]), np.array([largest]), ())
+    return _bound(units, np.array([coefficient]), np.array([largest]), (), degree=p)
 
 
-def _matrices(found: Diagonalization) -> tuple[Array, Array]:
-    """A and A + E, once it is known that f(A + E) is what `apply` makes."""
+class _Units(NamedTuple):
+    """A and M = A + E over 2^exponent, whose squares neither overflow nor vanish.
+
+    Attributes:
+        A: A / 2^exponent.
+        M: (A + E) / 2^exponent.
+        exponent: an integer.
+        size: |E|_2 / 2^exponent.
+        rest: |A + E - V diag(Lambda) V^{-1}|_F / 2^exponent.
+        product: what rounding adds to a product with V and V^{-1}, relative.
+    """
+
+    A: Array
+    M: Array
+    exponent: int
+    size: float
+    rest: float
+    product: float
+
+
+def _refuse_wide(found: Diagonalization) -> None:
+    """Refuse what is no f(A + E) of a square V, which is what `apply` makes."""
     require.instance("found", found, Diagonalization, "Take it from ssmlinalg.perturb.")
     if found.wide:
         rule = "`found` must have as many modes as states"
         got = f"{len(found.Lambda)} modes of {found.order} states"
         raise ValueError(f"{rule}; got {got}. Perturb without `modes`.")
-    A = np.asarray(found.A)
-    return A, A + np.asarray(found.E)
+
+
+def _in_units(found: Diagonalization, z: complex = 0.0) -> _Units:
+    """Over the power of two that brings A, E and z below 1."""
+    parts = (np.asarray(found.A), np.asarray(found.E), np.asarray(z))
+    return _over(found, max((exponent_of(X) for X in parts if np.any(X)), default=0))
+
+
+def _over(found: Diagonalization, exponent: int) -> _Units:
+    A = times_power(np.asarray(found.A), -exponent)
+    E = times_power(np.asarray(found.E), -exponent)
+    return _Units(
+        A=A,
+        M=A + E,
+        exponent=exponent,
+        size=float(np.linalg.norm(E, 2)),
+        rest=found.factorization_error * (frobenius(A) or scaled(1.0, -exponent)),
+        product=len(A) * EPS * found.condition,
+    )
 
 
 def _no_negative(name: str, values: Real) -> None:
@@ -251,19 +304,23 @@ def _no_negative(name: str, values: Real) -> None:
 
 
 def _bound(
-    found: Diagonalization,
+    units: _Units,
     coefficient: Real,
     largest: Real,
     shape: tuple[int, ...],
+    *,
+    degree: float,
 ) -> FunctionBound:
-    """The bounds of an f that changes by `coefficient` |E| and is at most `largest` on Lambda."""
-    A = np.asarray(found.A)
-    size = float(np.linalg.norm(np.asarray(found.E), 2))
-    rest = found.factorization_error * (frobenius(A) or 1.0)
-    product = len(A) * EPS * found.condition
-    with np.errstate(over="ignore", invalid="ignore"):
-        perturbation = size * coefficient if size else np.zeros(len(coefficient))
-        rounding = rest * coefficient + product * largest
+    """The bounds of an f that changes by `coefficient` |E| and is at most `largest` on Lambda.
+
+    f(c A) = c^degree f(A), of e^{tA} with t over c.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        factor = np.exp2(units.exponent * degree)
+        perturbation = factor * (units.size * coefficient)
+        rounding = factor * (units.rest * coefficient) + units.product * largest
+    if units.size == 0:
+        perturbation = np.zeros(len(coefficient))
     if shape == ():
         return FunctionBound(float(perturbation[0]), float(rounding[0]))
     return FunctionBound(perturbation, rounding)
@@ -280,9 +337,9 @@ def _mean_exponential(a: float, b: float, t: float) -> float:
 def _convolved(A: Array, M: Array, times: Real) -> Real:
     """The integral of |e^{(t - s)A}| |e^{sM}| at each time (T,), by bounds on cells of time."""
     last = float(times.max(initial=0.0))
-    if last == 0:
-        return np.zeros(len(times))
     width = last / _CELLS
+    if width == 0 or last > _LONG:
+        return np.where(times > 0, math.inf, 0.0)
     with np.errstate(all="ignore"):
         cells = np.convolve(_norms_in_cells(A, width), _norms_in_cells(M, width))
     cells = np.where(np.isnan(cells), math.inf, cells)[:_CELLS]
