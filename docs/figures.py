@@ -1,7 +1,8 @@
 """Draw pictures of docs/_static: python docs/figures.py
 
 ptd.svg, of the README; growth.svg, what kernels cost; pseudospectra.svg, why HiPPO cannot be
-diagonalized; matrices.svg, poiseuille.svg and perturbing.svg, of the page of matrices.
+diagonalized; conditions.svg, matrices.svg, poiseuille.svg, perturbing.svg and distances.svg, of the
+page of matrices.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import scipy.linalg
 import scipy.stats
 from numpy.polynomial import legendre
 
-from ssmlinalg import hippo, matrices, perturb, report
+from ssmlinalg import forms, hippo, matrices, perturb, reduce, report
 
 PAGES = Path(__file__).parent
 INK = "#1d2733"
@@ -172,12 +173,17 @@ def tridiagonal(order: int, below: float, centre: float, above: float) -> np.nda
     return sum((value * np.eye(order, k=k) for value, k in bands), np.zeros((order, order)))
 
 
+def wilkinson(order: int) -> np.ndarray:
+    """The companion matrix of the polynomial with the roots 1 .. N."""
+    return scipy.linalg.companion(np.poly(np.arange(1, order + 1)))
+
+
 GALLERY = {
     "Grcar, 64": grcar(64),
     "Kahan, 32": kahan(32),
     "Frank, 12": frank(12),
     "convection-diffusion, 64": tridiagonal(64, 0.1, -2, 1.9),
-    "Toeplitz, 100": tridiagonal(100, 0.25, -1, 4),
+    "Toeplitz, 300": tridiagonal(300, 0.25, -1, 4),
     "Jordan block, 20": np.eye(20, k=1),
 }
 
@@ -188,8 +194,11 @@ def gallery(path: Path) -> None:
     levels = np.arange(-10, 1)
     shown: Any = None
     for axes, (name, A) in zip(panels.flat, GALLERY.items(), strict=True):
-        found = matrices.profile(A, points=61).spectra
         field = matrices.numerical_range(A).boundary
+        x, y = matrices.window(A, 61)
+        edges = (np.append(x, field.real), np.append(y, field.imag))
+        axis = [np.linspace(edge.min(), edge.max(), 61) for edge in edges]
+        found = matrices.pseudospectrum(A, *axis)
         power = np.log10(np.maximum(found.sigma, 1e-300))
         shown = axes.contourf(found.x, found.y, power, levels, cmap="Blues_r", extend="both")
         axes.plot(found.Lambda.real, found.Lambda.imag, ".", color=report.S4D, markersize=3)
@@ -200,6 +209,68 @@ def gallery(path: Path) -> None:
         axes.tick_params(color=RULE, labelcolor=FAINT, labelsize=8)
         axes.spines[:].set_color(RULE)
     figure.colorbar(shown, ax=panels, label="log₁₀ ε", ticks=levels[::2])
+    figure.savefig(path, metadata={"Date": None})
+
+
+def conditions(path: Path) -> None:
+    """Condition numbers of eigenvalues, and where eigenvalues of a companion matrix go."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    C = wilkinson(12)
+    shown = {name: GALLERY[name] for name in ("Grcar, 64", "Kahan, 32", "Frank, 12")}
+    shown["companion of 1 .. 12"] = C
+    colours = (FAINT, RULE, report.S4D, report.PTD)
+    for (name, A), colour in zip(shown.items(), colours, strict=True):
+        _, Lambda, kappa = matrices.condeig(A)
+        sizes = np.abs(Lambda)
+        left.loglog(sizes, kappa, ".", color=colour, markersize=5, label=name)
+    left.set(xlabel="|λ|", ylabel="κ of the eigenvalue", title="double precision has 16 digits")
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        E = rng.standard_normal(C.shape)
+        E *= 1e-16 * np.linalg.norm(C, 2) / np.linalg.norm(E, 2)
+        moved = np.linalg.eigvals(C + E)
+        right.plot(moved.real, moved.imag, ".", color=report.PTD, markersize=1.5)
+    right.plot(np.arange(1, 13), np.zeros(12), "o", color=report.S4D, markersize=4)
+    right.set(xlabel="Re λ", ylabel="Im λ")
+    right.set_title("companion of 1 .. 12, and A + E, |E| = 10⁻¹⁶ |A|")
+    for axes in (left, right):
+        axes.title.set(fontsize=10, color=FAINT)
+        axes.tick_params(color=RULE, labelcolor=FAINT, labelsize=8)
+        axes.minorticks_off()
+        axes.grid(color="#e8ebef", linewidth=0.8)
+        axes.spines[:].set_color(RULE)
+    left.legend(frameon=False, fontsize=8)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def distances(path: Path) -> None:
+    """How near a stable matrix is to an unstable one, and how near a small system to its own."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    A = grcar(32) - 2 * np.eye(32)
+    w = np.linspace(-4, 4, 801)
+    sigma = matrices.pseudospectrum(A, [0.0], w).sigma[:, 0]
+    left.semilogy(w, sigma, color=report.PTD, linewidth=1.8, label="σ_min(iω − A)")
+    eye = np.eye(32)
+    beta = 1 / matrices.hinf(A, eye, eye).lower
+    left.axhline(beta, color=INK, linestyle="--", linewidth=1, label=f"distance {beta:.2g}")
+    abscissa = -float(np.linalg.eigvals(A).real.max())
+    left.axhline(abscissa, color=report.S4D, linestyle=":", label=f"−max Re λ = {abscissa:.2g}")
+    left.set(xlabel="ω", title="Grcar, 32, less 2: from the nearest unstable matrix")
+    system = forms.Dense(A, np.ones(32), np.eye(32)[0], np.asarray(0.0), np.asarray(1.0))
+    orders = range(1, 13)
+    found = [reduce.balanced(system, order=order) for order in orders]
+    error = [one.lower for one in found]
+    right.semilogy(orders, error, "o-", color=report.PTD, markersize=3, label="error, lower bound")
+    upper = [one.upper for one in found]
+    right.semilogy(orders, upper, "--", color=INK, linewidth=1, label="upper bound")
+    right.set(xlabel="states kept", title="the same matrix with an input: from a smaller one")
+    for axes in (left, right):
+        axes.title.set(fontsize=10, color=FAINT)
+        axes.legend(frameon=False, fontsize=8)
+        axes.tick_params(color=RULE, labelcolor=FAINT, labelsize=8)
+        axes.minorticks_off()
+        axes.grid(color="#e8ebef", linewidth=0.8)
+        axes.spines[:].set_color(RULE)
     figure.savefig(path, metadata={"Date": None})
 
 
@@ -287,6 +358,8 @@ if __name__ == "__main__":
     ptd(PAGES / "_static" / "ptd.svg")
     growth(PAGES / "_static" / "growth.svg")
     pseudospectra(PAGES / "_static" / "pseudospectra.svg")
+    conditions(PAGES / "_static" / "conditions.svg")
+    distances(PAGES / "_static" / "distances.svg")
     gallery(PAGES / "_static" / "matrices.svg")
     poiseuille(PAGES / "_static" / "poiseuille.svg")
     perturbing(PAGES / "_static" / "perturbing.svg")
