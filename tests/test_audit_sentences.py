@@ -41,9 +41,6 @@ def test_stacked_arrays_are_told_from_unknown_names(target):
 @pytest.mark.parametrize(
     ("name", "start", "said"),
     [
-        ("model.gguf", b"GGUF\x03\0\0\0", "GGUF of llama.cpp"),
-        ("model.bin", b"GGUF\x03\0\0\0", "GGUF of llama.cpp"),
-        ("flax_model.msgpack", b"\x81\xa6params", "msgpack_restore"),
         ("model.onnx", b"\x08\x07\x12\x07pytorch", "package onnx"),
     ],
 )

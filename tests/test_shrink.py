@@ -67,6 +67,8 @@ FIXED = (
     "mamba",
     "falcon-mamba",
     "jamba",
+    "mamba-gguf",
+    "mamba2-gguf",
     "zamba",
     "vmamba",
     "mamba2",

@@ -18,14 +18,17 @@ PyTorch (.pt, .pth, .bin)    zip files of plain tensors in dicts, by torch.load 
                              alone "array"; all other values are left out
 MATLAB (.mat)                version 5, as `save` writes it but for -v7.3; metadata as `write`
                              keeps them
+GGUF (.gguf)                 of llama.cpp, version 2 or 3; its texts and numbers as metadata,
+                             its lists left out; quantized tensors are listed only
+msgpack (.msgpack)           of flax; dicts in dicts as of PyTorch
 Matrix Market (.mtx)         one matrix, sparse or dense, named "array"; read, it is dense
 ===========================  ===============================================================
 
-An entry that is no array of plain numbers (objects, text, records, cells, sparse matrices, types of
-fewer than 8 bits) is listed, and its `read` refuses. Refused as a whole: pickles, PyTorch files
-that hold more than plain tensors or are older than 1.6, HDF5 (.mat -v7.3), and all that is damaged,
-cut short, or larger inside than it can be. A PyTorch file is mapped into memory: do not cut it
-short while it is open.
+An entry that is no array of plain numbers (objects, text, records, cells, sparse matrices, types
+that are quantized or have fewer than 8 bits) is listed, and its `read` refuses. Refused as a whole:
+pickles, PyTorch files that hold more than plain tensors or are older than 1.6, HDF5 (.mat -v7.3),
+and all that is damaged, cut short, or larger inside than it can be. A PyTorch file is mapped into
+memory: do not cut it short while it is open.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ import numpy as np
 
 from ..ground import require
 from ..ground.files import refuse_existing, write_atomically
-from . import index, mat, matrix_market, npz, safetensors
+from . import gguf, index, mat, matrix_market, msgpack, npz, safetensors
 from .entry import AGAIN, Checkpoint, Entry, File, check_regular
 
 __all__ = ["SUFFIXES", "Checkpoint", "Entry", "config", "read", "write"]
@@ -63,6 +66,8 @@ _KINDS = {
     ".json": "index",
     ".mat": "MATLAB 5",
     ".mtx": "Matrix Market",
+    ".gguf": "GGUF",
+    ".msgpack": "msgpack",
 }
 
 # The first bytes of a file, and where they begin.
@@ -72,14 +77,6 @@ _NUMPY = b"\x93NUMPY"
 _MATLAB = (b"\x00\x01IM", b"\x01\x00MI")  # at 124
 # By their first bytes or suffix, files of other programs, and what to do with them.
 _OTHERS = {
-    (b"GGUF", ".gguf"): (
-        "GGUF of llama.cpp",
-        "Take the model that it was made of, or read it with the package gguf.",
-    ),
-    (b"", ".msgpack"): (
-        "msgpack of flax",
-        "Restore it with flax.serialization.msgpack_restore, and pass what that returns.",
-    ),
     (b"", ".onnx"): ("ONNX", "Read its initializers with the package onnx, and pass them by name."),
 }
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # at 0 or 512
@@ -243,8 +240,12 @@ def _single(path: Path) -> Checkpoint:
         return npz.read_array(path)
     if head[124:128] in _MATLAB:
         return mat.read(path)
+    if head.startswith(gguf.MAGIC):
+        return gguf.read(path)
     if head.startswith(matrix_market.BANNER):
         return matrix_market.read(path)
+    if msgpack.begins(head):
+        return msgpack.read(path)
     raise ValueError(_foreign(path, head))
 
 

@@ -67,6 +67,15 @@ WIDENED = {
     "F8_E5M2": _Widened("float8_e5m2", "uint8", partial(_float8, dtype="float8_e5m2")),
     "F8_E4M3": _Widened("float8_e4m3fn", "uint8", partial(_float8, dtype="float8_e4m3fn")),
 }
+_PLAIN_NAMES = {*PLAIN.values(), "complex128"}
+_WIDENED_NAMES = {known.dtype: known for known in WIDENED.values()}
+
+
+def size_of(dtype: str) -> int:
+    """The bytes of one number of a type that `entry_at` knows; 0 for any other."""
+    if dtype in _WIDENED_NAMES:
+        return np.dtype(_WIDENED_NAMES[dtype].bits).itemsize
+    return np.dtype(dtype).itemsize if dtype in _PLAIN_NAMES else 0
 
 
 def read(path: Path) -> Checkpoint:
@@ -131,17 +140,23 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _entry(file: File, name: str, start: int, array: Mapping[str, Any]) -> Entry:
     """An entry from its line in the header; the numbers begin at `start`."""
-    dtype = array["dtype"]
-    shape = tuple(array["shape"])
-    where = start + array["data_offsets"][0]
-    if dtype in PLAIN:
-        plain = PLAIN[dtype]
-        return Entry(shape, plain, partial(_read, file, name, where, plain, shape))
-    if dtype in WIDENED:
-        known = WIDENED[dtype]
+    dtype = str(array["dtype"])
+    own = WIDENED[dtype].dtype if dtype in WIDENED else PLAIN.get(dtype, dtype.lower())
+    return entry_at(file, name, start + array["data_offsets"][0], own, tuple(array["shape"]))
+
+
+def entry_at(file: File, name: str, where: int, dtype: str, shape: tuple[int, ...]) -> Entry:
+    """The entry of numbers that lie in a file from a byte on, by rows and little-endian.
+
+    Of a type that is none of `PLAIN`, complex128, bfloat16 and float8 it refuses to be read.
+    """
+    if dtype in _PLAIN_NAMES:
+        return Entry(shape, dtype, partial(_read, file, name, where, dtype, shape))
+    if dtype in _WIDENED_NAMES:
+        known = _WIDENED_NAMES[dtype]
         bits = partial(_read, file, name, where, known.bits, shape)
-        return Entry(shape, known.dtype, lambda: known.numbers(bits()))
-    return Entry(shape, dtype.lower(), file.refused(name, dtype.lower()))
+        return Entry(shape, dtype, lambda: known.numbers(bits()))
+    return Entry(shape, dtype, file.refused(name, dtype))
 
 
 def _read(file: File, name: str, where: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
