@@ -559,6 +559,28 @@ def test_verify_draws_a_page_and_pictures_and_keeps_what_is_there(ssm: Run, tmp_
     assert kept.read_text().startswith("<svg")
 
 
+def test_steps_prints_what_python_suggests(ssm: Run, tmp_path: Path) -> None:
+    """From series in a file, and from a length with lags; the line at the end builds the model."""
+    u = np.cumsum(np.random.default_rng(0).standard_normal((8, 512)), axis=-1)
+    np.save(tmp_path / "u.npy", u)
+    asked = ["--init", "s4d-inv", "-N", "16", "--sample-rate", "100"]
+    found = json.loads(ssm("steps", str(tmp_path / "u.npy"), *asked, "--json").out)
+    expected = ssmlinalg.verification.suggest_step(u, init="s4d-inv", order=16, sample_rate=100.0)
+    assert tuple(found["step"]) == expected.step
+    assert found["reason"] == expected.reason
+    shares = ssmlinalg.verification.coverage("s4d-inv", found["coverage"]["step"], 512, order=16)
+    assert found["coverage"]["beyond_nyquist"] == shares["beyond_nyquist"].tolist()
+    out = ssm("steps", "1024", "--lags", "20", "200", "--svg", str(tmp_path / "x.svg")).out
+    assert (tmp_path / "x-steps.svg").exists()
+    last = out.splitlines()[-1]
+    assert last == "ssmlinalg init s4d-lin --order 64 --step 0.01 0.0645"
+    assert ssm(*last.split()[1:]).status == 0
+    np.savez(tmp_path / "two.npz", a=u, b=u)
+    refused = ssm("steps", str(tmp_path / "two.npz"))
+    assert refused.status == 2
+    assert "--key must name an array of the file; got None. It holds a, b." in refused.err
+
+
 def test_doctor_prints_what_it_found(monkeypatch: pytest.MonkeyPatch, ssm: Run) -> None:
     """Two libraries of those that `test_doctor` runs: the other ones take seconds to load."""
     places = {name: doctor.PLACES[name] for name in ("numpy", "cupy")}

@@ -26,6 +26,7 @@ from .matrix_command import matrix
 from .options import StepCommand, with_groups
 from .printing import PROGRESS
 from .reduce_command import reduce
+from .steps_command import steps
 from .sweep_command import sweep
 from .verify_command import verify
 
@@ -141,6 +142,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "audit": audit,
     "reduce": reduce,
     "fit": fit,
+    "steps": steps,
     "sweep": sweep,
     "matrix": matrix,
     "diagonalize": diagonalize,

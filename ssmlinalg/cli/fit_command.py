@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import ssmlinalg
 
+from .array_source import Key, array_in
 from .options import Force, Json, named
 from .output_files import refuse_written
 from .printing import PROGRESS, print_json, print_nothing_written, print_table
@@ -22,7 +23,6 @@ _Kernels = Annotated[
         show_default=False,
     ),
 ]
-_Key = Annotated[str | None, typer.Option(help="The name of the array, in a file of several.")]
 _Error = Annotated[
     float | None,
     typer.Option(help="Largest error of a channel, relative to its norm.", show_default=False),
@@ -50,7 +50,7 @@ _Output = Annotated[
 
 def fit(
     kernels: _Kernels,
-    key: _Key = None,
+    key: Key = None,
     error: _Error = None,
     order: _Order = None,
     norm: _Norm = "l1",
@@ -62,7 +62,7 @@ def fit(
 ) -> None:
     """Fit long convolutions by recurrences of fewest modes, with proof of how many are needed."""
     refuse_written([output], force=force)
-    h = _array(kernels, key)
+    h = array_in(kernels, key)
     with PROGRESS.status(f"fitting {kernels}") as status:
         found = ssmlinalg.reduce.fit(
             h,
@@ -86,18 +86,6 @@ def fit(
         print_nothing_written("`--output FILE` writes the model.")
     else:
         print_table("written", ("file", "target"), [(output, target)])
-
-
-def _array(path: Path, key: str | None) -> Any:
-    """The one array of a file, or the one that is named."""
-    entries = ssmlinalg.checkpoints.read(path).entries
-    if key is None and len(entries) == 1:
-        return next(iter(entries.values())).read()
-    if key not in entries:
-        names = ", ".join(entries)
-        rule = "--key must name an array of the file"
-        raise ValueError(f"{rule}; got {key!r}. It holds {names}.")
-    return entries[key].read()
 
 
 def _said(*, channel: int, channels: int, least: int, order: int, error: float) -> str:

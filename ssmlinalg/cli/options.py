@@ -39,6 +39,8 @@ def _is_number(word: str) -> bool:
     return True
 
 
+# One number or two, as `StepCommand` joins them.
+Interval: dict[str, Any] = {"parser": _interval, "metavar": "LOW [HIGH]"}
 Checkpoint = Annotated[
     Path,
     typer.Argument(
@@ -142,16 +144,14 @@ class ModelOptions(NamedTuple):
     step: Annotated[
         Any | None,
         typer.Option(
-            parser=_interval,
-            metavar="LOW [HIGH]",
+            **Interval,
             help="The step, or the interval that steps are drawn from; 0.001 0.1 if unset.",
         ),
     ] = None
     decay: Annotated[
         Any | None,
         typer.Option(
-            parser=_interval,
-            metavar="LOW [HIGH]",
+            **Interval,
             help="The decay of s4d-dfout and its variants, or the interval of the decays.",
         ),
     ] = None
@@ -197,7 +197,7 @@ _OTHERS = {  # names of the library that no parameter of a command has
     "path": "the path",
     "name": "SOURCE",
 }
-_INTERVALS = ("--step", "--decay")
+_INTERVALS = ("--step", "--decay", "--lags")
 _FIELDS = ("form", "step")  # of a model, unless the options of these names are given
 _GROUPS = (ModelOptions, LayerOptions, Outputs)
 
