@@ -72,7 +72,7 @@ def steps(
     pictures = picture_paths(figure, "steps")
     refuse_written(pictures, force=force)
     with PROGRESS.status(f"looking at {data}"):
-        series: Any = int(data) if data.isdigit() else array_in(Path(data), key)
+        series: Any = int(data) if data.isdecimal() else array_in(Path(data), key)
         found = ssmlinalg.verification.suggest_step(
             series, init=init, order=order, sample_rate=sample_rate, lags=lags
         )
@@ -82,12 +82,9 @@ def steps(
             write_pictures(pictures, [ssmlinalg.report.steps(found)], force=force)
     asked = given(init=init, order=order, lags=lags, key=key) | {"sample-rate": sample_rate}
     if as_json:
-        lost = {"step": shown, **shares}
-        print_json(
-            facts(command_line("steps", data, asked))
-            | found._asdict()
-            | {"coverage": {name: each.tolist() for name, each in lost.items()}}
-        )
+        lost = {"step": shown} | {name: each.tolist() for name, each in shares.items()}
+        built = command_line("steps", data, asked)
+        print_json(facts(built) | found._asdict() | {"coverage": lost})
         return
     print_table(f"steps of {init} for {data}", _HEADS, _rows(found))
     print_table("modes that one step loses", _SHARES, zip(shown, *shares.values(), strict=True))
