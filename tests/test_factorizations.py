@@ -99,6 +99,13 @@ def used_in_a_search_only(name: str, routine: str) -> bool:
     return (name, routine) in {("optimal", "svd"), ("column", "svd"), ("minimize", "svd")}
 
 
+def test_where_lapack_gives_up_a_norm_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That its bounds hold for an eigensolver that errs is tested in test_h_infinity."""
+    monkeypatch.setattr(np.linalg, "eigvals", gives_up)
+    with pytest.raises(ValueError, match="must be one that LAPACK can factor; got 'Eigenvalues"):
+        matrices.hinf(A, np.eye(ORDER), np.eye(ORDER))
+
+
 @pytest.mark.parametrize(("library", "routine"), ROUTINES, ids=lambda part: str(part)[:12])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_where_lapack_gives_up_it_is_said_in_a_sentence(

@@ -31,6 +31,7 @@ from ..ground.formats import EPS
 from ..ground.gate import numbers
 from .connections import on_a_path
 from .eigen import eigenvalue_rounding
+from .factorizations import converged
 from .frequency_gain import (
     Matrices,
     Peaks,
@@ -334,7 +335,8 @@ def _raised(
         highest = max(direct, float(np.max(peaks.gain)))
         level = max(factor * highest, floor, EPS**2)
         H = _hamiltonian(system, level)
-        w = np.linalg.eigvals(H).imag
+        with converged("A"):
+            w = np.linalg.eigvals(H).imag
         w = np.abs(w) if system.real else w
         w = np.unique(np.concatenate([[0.0], peaks.w, w]))
         halfway = (w[1:] + w[:-1]) / 2
