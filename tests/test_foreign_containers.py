@@ -1,10 +1,11 @@
-"""GGUF and msgpack, written by hand and by the programs that make them; lies are refused."""
+"""GGUF, msgpack, folders of orbax: by hand, and of the programs that make them; no lies."""
 
 from __future__ import annotations
 
 import importlib.util
 import math
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from targets import SENTENCE
 
-from ssmlinalg import mamba_init
+from ssmlinalg import checkpoints, mamba_init
 from ssmlinalg.audit import audit
 from ssmlinalg.checkpoints import read
 from ssmlinalg.export import TARGETS, contents
@@ -408,3 +409,114 @@ def test_a_file_of_gigabytes_opens_at_once(suffix: str, tmp_path: Path) -> None:
     assert total == math.fsum(small)
     assert seconds < 1
     assert mebibytes < 200
+
+
+# Folders of orbax
+
+
+ORBAX = """
+import logging, sys
+logging.disable(logging.WARNING)
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+
+folder = sys.argv[1]
+rng = np.random.default_rng(0)
+tree = {
+    "params": {
+        "seq": {
+            "Lambda": jnp.asarray(rng.standard_normal(4) + 1j, jnp.complex64),
+            "B": rng.standard_normal((3, 2)).astype(np.float32),
+            "narrow": jnp.asarray(rng.standard_normal(5), jnp.bfloat16),
+        },
+        "listed": [np.ones(2), np.arange(3)],
+    },
+    "step": 3,
+}
+handlers = {
+    "database": ocp.PyTreeCheckpointHandler(),
+    "folders": ocp.PyTreeCheckpointHandler(use_ocdbt=False),
+    "zarr3": ocp.PyTreeCheckpointHandler(use_zarr3=True),
+}
+for name, handler in handlers.items():
+    with ocp.Checkpointer(handler) as written:
+        written.save(f"{folder}/{name}", tree | {"note": "a text"})
+with ocp.CheckpointManager(f"{folder}/manager") as manager:
+    manager.save(7, args=ocp.args.StandardSave(tree))
+held = {f"params.seq.{name}": np.asarray(x) for name, x in tree["params"]["seq"].items()}
+held["params.seq.narrow"] = held["params.seq.narrow"].astype(np.float32)
+held |= {f"params.listed.{i}": x for i, x in enumerate(tree["params"]["listed"])}
+np.savez(f"{folder}/held.npz", step=np.asarray(3), **held)
+"""
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders that orbax wrote."""
+    for package in ("orbax", "tensorstore"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    folder = tmp_path_factory.mktemp("orbax")
+    command = [sys.executable, "-W", "ignore", "-c", ORBAX, str(folder)]
+    subprocess.run(command, check=True, timeout=300, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["database", "folders", "zarr3", "manager/7", "manager/7/default"])
+def test_orbax_writes_what_is_read(kind: str, trees: Path) -> None:
+    found = read(trees / kind).entries
+    held = dict(np.load(trees / "held.npz"))
+    assert set(found) == set(held)
+    for name, array in held.items():
+        read_back = found[name].read()
+        assert (found[name].shape, read_back.dtype) == (array.shape, array.dtype)
+        np.testing.assert_array_equal(read_back, array)
+
+
+def test_a_folder_of_orbax_that_lies_is_refused(trees: Path, tmp_path: Path) -> None:
+    """Names that lead elsewhere, links, pieces that are gone or changed, a bomb."""
+
+    def copied(kind: str, name: str) -> Path:
+        return Path(shutil.copytree(trees / kind, tmp_path / name))
+
+    elsewhere = copied("folders", "elsewhere")
+    described = elsewhere / "_METADATA"
+    described.write_text(described.read_text().replace('"seq"', '"../seq"'))
+    assert "may lead elsewhere" in refused(elsewhere)
+    linked = copied("folders", "linked")
+    (linked / "more").symlink_to(tmp_path)
+    assert "a link, a pipe or a device" in refused(linked)
+    gone = copied("database", "gone")
+    shutil.rmtree(gone / "d")
+    refused(gone)
+    less = copied("folders", "less")
+    (less / "params.seq.B" / "0.0").unlink()
+    assert "'params.seq.B' without some of its chunks" in refused(less)
+    cut = copied("folders", "cut")
+    os.truncate(cut / "params.seq.B" / "0.0", 5)
+    refused(cut)
+    large = copied("folders", "large")
+    zarray = large / "params.seq.B" / ".zarray"
+    zarray.write_text(zarray.read_text().replace('"shape":[3,2]', '"shape":[3,999999999999]'))
+    assert "the array 'params.seq.B'" in refused(large)
+    garbage = copied("folders", "garbage")
+    (garbage / "_METADATA").write_text('{"tree_metadata": {"a": 1}}')
+    refused(garbage)
+    two = tmp_path / "two"
+    two.mkdir()
+    for name in ("state", "params"):
+        shutil.copytree(trees / "folders", two / name)
+    assert "with params, state. Name the one" in refused(two)
+
+
+def test_a_folder_of_orbax_without_tensorstore_says_what_to_install(
+    trees: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorstore", None)
+    monkeypatch.delitem(sys.modules, "ssmlinalg.checkpoints.orbax", raising=False)
+    monkeypatch.delattr(checkpoints, "orbax", raising=False)
+    with pytest.raises(ImportError, match=r"pip install ssmlinalg\[orbax\]") as caught:
+        read(trees / "database")
+    assert SENTENCE.fullmatch(str(caught.value)), caught.value

@@ -11,6 +11,7 @@ index of Hugging Face        `*.safetensors.index.json`, `pytorch_model.bin.inde
 a folder                     of one such index or one model.safetensors; else of one other
                              .safetensors; else of one pytorch_model.bin or its index, or
                              of one file of PyTorch called consolidated or model
+a folder of orbax            a checkpoint, or a step of a manager with one item; with tensorstore
 .npz, .npy                   stored or deflated; metadata as `write` keeps them, JSON in an
                              array "__metadata__"; the one array of a .npy is "array"
 PyTorch (.pt, .pth, .bin)    zip files of plain tensors in dicts, by torch.load with
@@ -96,7 +97,7 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
         ValueError: for a file that is none of these, is damaged, or may run code.
         FileNotFoundError: where there is no file.
         OSError: where the system refuses.
-        ImportError: for a PyTorch file without PyTorch.
+        ImportError: for a PyTorch file without PyTorch, and a folder of orbax without tensorstore.
 
     Cost:
         The descriptions of the arrays, and for an index those of every file that it names.
@@ -111,6 +112,9 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
     """
     path = require.path("path", path)
     if path.is_dir():
+        tree = index.tree(path)
+        if tree is not None:
+            return _tree(tree)
         path = index.find(path)
     check_regular(path)
     return index.read(path, _single) if _is_index(_head(path)) else _single(path)
@@ -266,6 +270,17 @@ def _foreign(path: Path, head: bytes) -> str:
     kind = _KINDS.get(path.suffix, path.suffix.lstrip(".") or "checkpoint")
     reason = "which does not begin like one" if head else "which is empty"
     return f"`path` must be a whole {kind} file; got {path}, {reason}. {AGAIN}"
+
+
+def _tree(folder: Path) -> Checkpoint:
+    """The arrays of a folder of orbax."""
+    try:
+        from . import orbax
+    except ImportError as error:
+        rule = "tensorstore must be there to read folders of orbax"
+        got = f"{folder}, which needs tensorstore ({error})"
+        raise ImportError(f"{rule}; got {got}. Run pip install ssmlinalg[orbax].") from None
+    return orbax.read(folder)
 
 
 def _archive(path: Path) -> Checkpoint:

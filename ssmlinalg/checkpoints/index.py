@@ -13,6 +13,7 @@ from .entry import AGAIN, HEADER, Checkpoint, File, check_regular
 _INDEX = re.compile(r".*\.safetensors\.index\.json")
 _MODEL = "model.safetensors"
 _CONFIG = "config.json"
+_TREE = "_METADATA"  # of orbax
 # What a folder of one model may hold; the first line of which there is something is what is read.
 # Shards, the state of an optimizer and arguments of training are no model.
 _MODELS = (
@@ -38,6 +39,19 @@ def find(folder: Path) -> Path:
     rule = "`path` must be a file that can be read, or a folder of one model"
     got = f"{folder}, a folder with neither an index nor a {_MODEL}"
     raise IsADirectoryError(f"{rule}; got {got}. Name a file in it.")
+
+
+def tree(folder: Path) -> Path | None:
+    """The one tree of orbax in a folder, itself or of its items; None where there is none."""
+    if (folder / _TREE).is_file():
+        return folder
+    with File(folder, "checkpoint").parsing():
+        found = sorted(path.parent for path in folder.glob(f"*/{_TREE}"))
+    if len(found) > 1:
+        rule = "`path` must be a folder of one model"
+        got = f"{folder} with {', '.join(path.name for path in found[:4])}"
+        raise ValueError(f"{rule}; got {got}. Name the one to read.")
+    return found[0] if found else None
 
 
 def config(path: Path) -> dict[str, Any]:
