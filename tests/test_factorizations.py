@@ -162,6 +162,18 @@ def test_entries_over_many_powers_of_ten_are_balanced_not_refused(
     )
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_entries_over_three_hundred_powers_of_ten_have_eigenvalues(seed: int) -> None:
+    """Those of a balanced matrix, without a warning; kappa_j says what they are worth."""
+    rng = np.random.default_rng(seed)
+    M = rng.standard_normal((10, 10)) * 10.0 ** rng.uniform(-150, 150, (10, 10))
+    Lambda, V = factorizations.eigenpairs(M)
+    assert np.all(np.isfinite(Lambda))
+    np.testing.assert_allclose(np.linalg.norm(V, axis=0), 1, rtol=64 * EPS)
+    assert np.abs(matrices.condeig(M).Lambda).max() == pytest.approx(np.abs(Lambda).max())
+    matrices.profile(M, points=2)
+
+
 @pytest.mark.parametrize("power", [-1000, -540, -400, 400, 540, 1000])
 def test_eigenvalues_of_a_matrix_of_any_size_are_those_of_its_multiple(power: int) -> None:
     """scipy.linalg.eig of some builds is wrong by 10^20 beyond 2^486."""

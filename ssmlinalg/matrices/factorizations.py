@@ -232,13 +232,14 @@ def _check_pairs(A: np.ndarray, Lambda: Complex, V: Complex, name: str) -> None:
     wanting = ~(rest <= 0)
     if not np.any(wanting):
         return
-    found: Any = scipy.linalg.matrix_balance(A)
-    balance = found[1].sum(axis=1)
-    B = A / balance[:, None] * balance
-    U = V[:, wanting] / balance[:, None]
-    length = np.linalg.norm(U, axis=0)
+    with np.errstate(invalid="ignore"):  # it takes large scales for indices, and does not use them
+        found: Any = scipy.linalg.matrix_balance(A)
+    power = np.frexp(found[1].sum(axis=1))[1]
+    B = times_power(A, power - power[:, None])
+    U = times_power(V[:, wanting], -power[:, None])
+    U = _unit(U / np.max(np.abs(U), axis=0))
     rest = np.linalg.norm(B @ U - U * Lambda[wanting], axis=0)
-    refuse_beyond(name, "A v - lambda v", rest / length, allowed * float(np.linalg.norm(B)))
+    refuse_beyond(name, "A v - lambda v", rest, allowed * float(np.linalg.norm(B)))
 
 
 def refuse_beyond(name: str, what: str, rest: Real, allowed: Any) -> None:
