@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from strategies import EPS
 
 from ssmlinalg import convolve, forms, hippo, kernel, perturb, transfer
+from ssmlinalg.ground.backend import to_numpy
 from ssmlinalg.kernels import scan_irregular
 
 
@@ -101,6 +104,40 @@ def test_the_bilinear_memory_solves_its_equations_and_nears_the_exact_one() -> N
     off = np.abs(hippo.online_bilinear(4, smooth) - hippo.online_legs(4, smooth)).max(axis=1)
     assert off[799] < 0.02
     assert off[799] < off[199] / 3
+
+
+@pytest.mark.parametrize("make", [hippo.online_legs, hippo.online_bilinear])
+def test_the_online_memory_stays_in_the_library_of_its_samples(
+    make: Callable[..., Any], carry: Callable[[Any], Any]
+) -> None:
+    u = np.random.default_rng(0).standard_normal((2, 3, 30))
+    expected = make(9, u)
+    got = make(9, carry(u))
+    assert type(got) is type(carry(u))
+    np.testing.assert_allclose(to_numpy(got), expected, rtol=0, atol=1e3 * 9 * EPS)
+    basis = hippo.legs_basis(9, [0.0, 0.3])
+    past = hippo.reconstruct(basis, got)
+    assert type(past) is type(got)
+    expected = hippo.reconstruct(basis, expected)
+    np.testing.assert_allclose(to_numpy(past), expected, rtol=0, atol=1e5 * EPS)
+
+
+@pytest.mark.parametrize("make", [hippo.online_legs, hippo.online_bilinear])
+def test_the_online_memory_keeps_precision_and_has_derivatives(make: Callable[..., Any]) -> None:
+    torch = pytest.importorskip("torch")
+    jax = pytest.importorskip("jax")
+    u = np.random.default_rng(1).standard_normal(12)
+    single = make(5, torch.tensor(u, dtype=torch.float32))
+    assert single.dtype == torch.float32
+    np.testing.assert_allclose(single.numpy(), make(5, u), rtol=0, atol=1e-5)
+    parameter = torch.tensor(u, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda u: make(5, u), (parameter,))
+    compiled = jax.jit(lambda u: make(5, u))(jax.numpy.asarray(u))
+    np.testing.assert_allclose(compiled, make(5, u), rtol=0, atol=1e3 * EPS)
+    with pytest.raises(TypeError, match="`u` must be real"):
+        make(5, torch.tensor(u + 1j))
+    with pytest.raises(ValueError, match="L at least 1"):
+        make(5, torch.zeros((2, 0)))
 
 
 def band_limited(L: int, cycles: int, window: int) -> np.ndarray:

@@ -14,6 +14,10 @@ function           gives
 Scale-invariant LegS keeps the Legendre coefficients of all that has come since time 0, stretched to
 [0, 1]. In the time log t it is the time-invariant system of `legs`. A state after k samples stands
 for the input an age of a samples ago at the lag -log(1 - a/k) of `legs_basis`.
+
+Samples and states of PyTorch, JAX or CuPy, real, in single or double precision, are taken in their
+library, on their device: the results stay there, with derivatives. Lists and all else give arrays
+of NumPy in double precision. A matrix of the memory is made on the host, in double precision.
 """
 
 from __future__ import annotations
@@ -22,29 +26,32 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..forms import Dense
-from ..ground import require
-from ..ground.backend import Real
+from ..ground import backend, require
+from ..ground.backend import Array, Real
 from ..ground.gate import real_numbers
+from ..products.linear_recurrences import accumulate
 from .basis import admitted_order, legendre
 from .trigonometric import fout, fout_basis
 
 
-def reconstruct(basis: Any, state: npt.ArrayLike) -> Real:
+_OLDER = ("torch", "cupy")  # libraries whose arrays do not name their standard
+
+
+def reconstruct(basis: Any, state: Array) -> Array:
     r"""The past that states stand for: u(T - t) = sum_n x_n g_n(t).
 
     Args:
         basis: a `Basis` at T lags, such as `legs_basis(order, lags)`.
-        state: states (..., N), real.
+        state: states (..., N), real, of any library.
 
     Returns:
-        The input at these lags (..., T).
+        The input at these lags (..., T), in that library.
 
     Raises:
         TypeError: for what is no `Basis`, and states that are no real numbers.
-        ValueError: for states of another order, or not finite.
+        ValueError: for states of another order, or on the host not finite.
 
     Cost:
         O(T N) for each state.
@@ -55,11 +62,11 @@ def reconstruct(basis: Any, state: npt.ArrayLike) -> Real:
         array([3., 3.])
     """
     values = _values(basis)
-    state = real_numbers("state", state)
+    state = _real("state", state)
     order = values.shape[-1]
     rule = f"(..., N) with N = {order} from `basis`"
     require.shape("state", state.shape, rule, state.ndim > 0 and state.shape[-1] == order)
-    return state @ values.T
+    return _product(state, _like(values.T, state))
 
 
 def delay(system: Any, basis: Any) -> Dense:
@@ -144,7 +151,7 @@ def _values(basis: Any) -> Real:
     return values
 
 
-def online_legs(order: int, u: npt.ArrayLike) -> Real:
+def online_legs(order: int, u: Array) -> Array:
     r"""The states of scale-invariant LegS after every sample, exactly.
 
     .. math::  x' = \frac{1}{t} (A x + B u), \qquad
@@ -156,20 +163,21 @@ def online_legs(order: int, u: npt.ArrayLike) -> Real:
 
     Args:
         order: N, at least 1.
-        u: samples (..., L), real.
+        u: samples (..., L), real, of any library.
 
     Returns:
-        The states (..., L, N) after 1, ..., L samples.
+        The states (..., L, N) after 1, ..., L samples, in that library.
 
     Raises:
-        TypeError: if `order` is no integer, or `u` no real numbers.
-        ValueError: if `order` is below 1, for no sample, or values that are not finite.
+        TypeError: if `order` is no integer, or `u` no real numbers, or of another precision in a
+            library than single or double.
+        ValueError: if `order` is below 1, for no sample, or values on the host that are not finite.
 
     Accuracy:
         About N eps of the largest input.
 
     Cost:
-        O(L N^2).
+        O(L N^2), one sample after the other: under jax.jit L is the length of the program.
 
     Source:
         Gu et al. 2020 (HiPPO), Theorem 2 and Section 4.3.
@@ -181,21 +189,20 @@ def online_legs(order: int, u: npt.ArrayLike) -> Real:
                [2.      , 1.154701]])
     """
     order = admitted_order(order)
-    u = _samples(u)
+    u = _samples(u, order)
     nodes, weights = np.polynomial.legendre.leggauss(order)
     root = np.sqrt(2 * np.arange(order) + 1)
-    values = legendre(order, nodes) * root
-    length = u.shape[-1]
-    states = np.empty((*u.shape, order))
-    state = np.zeros((*u.shape[:-1], order))
-    for k in range(length):
+    at_nodes = _like((legendre(order, nodes) * root).T, u)
+    state = backend.zeros((*u.shape[:-1], order), u)
+    states = []
+    for k in range(u.shape[-1]):
         ratio = k / (k + 1)
-        stretched = legendre(order, ratio * (nodes + 1) - 1) * root
         # Half the weights: they are those of [-1, 1].
-        state = (state @ values.T * (ratio * weights / 2)) @ stretched
-        state += u[..., k, None] * _held(root, 2 * ratio - 1)
-        states[..., k, :] = state
-    return states
+        stretched = (weights / 2)[:, None] * legendre(order, ratio * (nodes + 1) - 1) * root
+        state = _product(ratio * _product(state, at_nodes), _like(stretched, u))
+        state = state + u[..., k, None] * _like(_held(root, 2 * ratio - 1), u)
+        states.append(state)
+    return backend.library(u).stack(states, axis=-2)
 
 
 def _held(root: Real, a: float) -> Real:
@@ -208,7 +215,7 @@ def _held(root: Real, a: float) -> Real:
     return ends / (2 * root)
 
 
-def online_bilinear(order: int, u: npt.ArrayLike) -> Real:
+def online_bilinear(order: int, u: Array) -> Array:
     r"""The states of scale-invariant LegS after every sample, by the bilinear rule.
 
     .. math::  \left(I - \frac{A}{2k}\right) x_k = \left(I + \frac{A}{2k}\right) x_{k-1}
@@ -219,21 +226,22 @@ def online_bilinear(order: int, u: npt.ArrayLike) -> Real:
 
     Args:
         order: N, at least 1.
-        u: samples (..., L), real.
+        u: samples (..., L), real, of any library.
 
     Returns:
-        The states (..., L, N) after 1, ..., L samples.
+        The states (..., L, N) after 1, ..., L samples, in that library.
 
     Raises:
-        TypeError: if `order` is no integer, or `u` no real numbers.
-        ValueError: if `order` is below 1, for no sample, or values that are not finite.
+        TypeError: if `order` is no integer, or `u` no real numbers, or of another precision in a
+            library than single or double.
+        ValueError: if `order` is below 1, for no sample, or values on the host that are not finite.
 
     Accuracy:
         That of the rule: entry n after k samples is off by about (n^2/k)^2 (tests). `online_legs`
         is exact.
 
     Cost:
-        O(L N).
+        O(L N), in O(L log N) calls, one sample after the other as in `online_legs`.
 
     Source:
         Gu et al. 2020 (HiPPO), Section 4.3; `HiPPOScale` of state-spaces/s4 with "bilinear".
@@ -243,34 +251,29 @@ def online_bilinear(order: int, u: npt.ArrayLike) -> Real:
         array([0.666667, 0.8     , 1.714286])
     """
     order = admitted_order(order)
-    u = _samples(u)
+    u = _samples(u, order)
+    xp = backend.library(u)
     root = np.sqrt(2 * np.arange(order) + 1)
     diagonal = np.arange(order) + 1.0
-    states = np.empty((*u.shape, order))
-    state = np.zeros((*u.shape[:-1], order))
+    driven = _like(root, u)
+    damped = _like(diagonal, u)
+    state = backend.zeros((*u.shape[:-1], order), u)
+    states = []
     for k in range(u.shape[-1]):
         half = 0.5 / (k + 1)
-        right = state + half * _times(root, diagonal, state) + 2 * half * root * u[..., k, None]
-        state = _solved(root, 1 + half * diagonal, half, right)
-        states[..., k, :] = state
-    return states
-
-
-def _times(root: Real, diagonal: Real, x: Real) -> Real:
-    """A x of `legs`, O(N)."""
-    terms = root * x
-    before = np.cumsum(terms, axis=-1) - terms
-    return -root * before - diagonal * x
-
-
-def _solved(root: Real, pivots: Real, half: float, right: Real) -> Real:
-    """(I - half A)^{-1} right of `legs`, forward, O(N)."""
-    x = np.empty_like(right)
-    total = np.zeros(right.shape[:-1])
-    for n in range(len(root)):
-        x[..., n] = (right[..., n] - half * root[n] * total) / pivots[n]
-        total = total + root[n] * x[..., n]
-    return x
+        terms = driven * state
+        before = xp.cumulative_sum(terms, axis=-1) - terms
+        right = state - half * (driven * before + damped * state)
+        right = right + 2 * half * driven * u[..., k, None]
+        # (I - half A) x = right, forward: what is fed back is a recurrence of its own, in n.
+        pivots = 1 + half * diagonal
+        kept = _like(1 - half * root**2 / pivots, u)
+        inverse = _like(1 / pivots, u)
+        total = accumulate(kept[:, None], (driven * right * inverse)[..., None])[..., 0]
+        total = xp.concat([backend.zeros((*total.shape[:-1], 1), u), total[..., :-1]], axis=-1)
+        state = (right - half * driven * total) * inverse
+        states.append(state)
+    return xp.stack(states, axis=-2)
 
 
 def log_steps(length: int) -> Real:
@@ -302,8 +305,34 @@ def log_steps(length: int) -> Real:
     return np.log1p(1 / np.arange(1, length))
 
 
-def _samples(u: npt.ArrayLike) -> Real:
-    u = real_numbers("u", u)
+def _samples(u: Array, order: int) -> Array:
+    u = _real("u", u)
     require.shape("u", u.shape, "(..., L) with L at least 1", u.ndim > 0 and u.shape[-1] > 0)
-    require.room("the states", 8 * math.prod(u.shape), host=True)
+    require.room("the states", 16 * math.prod(u.shape) * order, host=True)
     return u
+
+
+def _real(name: str, values: Array) -> Array:
+    """Real numbers in the library that they come in; on the host, in double precision, if none."""
+    of_standard = hasattr(values, "__array_namespace__") or backend.kind(values) in _OLDER
+    if isinstance(values, (np.ndarray, np.generic)) or not of_standard:
+        return real_numbers(name, values)
+    values = backend.widened(values)
+    backend.namespace(**{name: values})
+    if backend.is_complex(values):
+        raise TypeError(f"`{name}` must be real; got {values.dtype}. Take its real part.")
+    return values
+
+
+def _like(host: Real, array: Array) -> Array:
+    """An array of the host in the library, on the device and in the precision of another."""
+    if backend.is_numpy(array):
+        return host
+    xp = backend.library(array)
+    dtype = getattr(xp, backend.precision(array))
+    return xp.asarray(np.ascontiguousarray(host), dtype=dtype, device=backend.device(array))
+
+
+def _product(x: Array, matrix: Array) -> Array:
+    """x (..., N) times a matrix (N, M)."""
+    return backend.matmul(x[..., None, :], matrix)[..., 0, :]
