@@ -35,7 +35,6 @@ from ..products.linear_recurrences import accumulate
 from .basis import admitted_order, legendre
 from .trigonometric import fout, fout_basis
 
-
 _OLDER = ("torch", "cupy")  # libraries whose arrays do not name their standard
 
 
