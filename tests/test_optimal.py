@@ -257,6 +257,20 @@ def test_an_interrupt_at_any_moment_keeps_the_best_so_far() -> None:
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.parametrize(("rates", "drives"), [(-900, 0), (900, 0), (900, 900), (0, -700)])
+def test_a_system_of_any_size_is_searched_as_its_multiple(rates: int, drives: int) -> None:
+    """Squares of its entries would leave the range of double precision."""
+    A = gallery.grcar(6) - 3 * np.eye(6)
+    ordinary = searched(dense(A), conditioning=4.0, iterations=20)
+    system = dense(np.ldexp(A, rates))._replace(B=np.ldexp(np.ones(6), drives))
+    found = searched(system, conditioning=4.0, iterations=20)
+    assert within_budget(found, 4.0)
+    error = np.ldexp(found.transfer_error, rates - drives)
+    assert error == pytest.approx(ordinary.transfer_error, rel=1e-1)  # the units differ
+    assert np.ldexp(found.abscissa, -rates) < 0
+    assert found.residual < 1e-13
+
+
 def test_minimize_keeps_a_deadline_and_says_so() -> None:
     found = perturb.minimize(gallery.grcar(40), gamma=10.0, seconds=0.2)
     assert found.facts["interrupted"] == 1

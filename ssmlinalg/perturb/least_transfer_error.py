@@ -14,6 +14,7 @@ from ..ground.backend import Array, Complex
 from ..hippo import legs
 from ..matrices import eigen
 from ..matrices.refined_solves import refined
+from ..matrices.scaling import exponent_of, times_power
 from .diagonalization import (
     Diagonalization,
     Factors,
@@ -35,6 +36,7 @@ Start = Callable[[Search], ModalSystem | None]
 _SMALL = 8  # order up to which `legs` is searched from several starts
 _DRAWS = 6  # of them at random
 _SECONDS = 300.0  # searches up to order 256 end before
+_RANGE = 250  # powers of two whose squares are in range with those of frequencies
 _LARGE = 30.0  # from here on moved poles are a worse start for `legs` than those of the law
 
 
@@ -156,6 +158,20 @@ def searched(
         0.0
     """
     A, B = split(system)
+    powers = (_extreme(A), _extreme(B))
+    if modes is None and any(powers):
+        rates, drives = (times_power(X, -power) for X, power in zip((A, B), powers, strict=True))
+        small = Dense(rates, drives, np.zeros(len(B)), np.asarray(0.0), np.asarray(1.0))
+        found = searched(
+            small,
+            conditioning=conditioning,
+            iterations=iterations,
+            seconds=seconds,
+            progress=progress,
+        )
+        Lambda = times_power(found.Lambda, powers[0])
+        modal = ModalSystem(Lambda, found.V, times_power(found.B, powers[1]))
+        return certified(system, A, modal, dict(found.facts))
     starts = (
         _starts(system, A, B, conditioning)
         if modes is None
@@ -174,6 +190,12 @@ def searched(
     interrupted = float(search.interrupted)
     facts = {"conditioning": conditioning, "kept": 0.0, "interrupted": interrupted}
     return certified(system, A, whole(search.best), facts)
+
+
+def _extreme(X: Array) -> int:
+    """The power of two that X is searched for without, 0 unless its squares leave the range."""
+    power = exponent_of(X)
+    return power if abs(power) > _RANGE else 0
 
 
 def _starts(system: NPLR | Dense, A: Array, B: Array, budget: float) -> list[Start]:
