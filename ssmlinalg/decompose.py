@@ -36,6 +36,7 @@ from .ground.backend import Complex, Real
 from .ground.formats import EPS
 from .lossless.chain import frequencies, products
 from .lossless.recognition import Spectrum, axis, gain, recognize
+from .matrices.skew_symmetric import skew_modes
 
 __all__ = [
     "Eigenbasis",
@@ -225,7 +226,8 @@ def _modes(
     if triangular and P.shape[-1] == 1:
         undamped, kernel = _cascade(P[:, 0])
     else:
-        undamped, kernel = _skew((M - M.T) / 2)
+        w, pairs, kernel = skew_modes((M - M.T) / 2)
+        undamped = _Modes(w, pairs)
     upper = undamped._replace(values=sigma + 1j * undamped.values)
     undriven = np.full(kernel.shape[-1], sigma)
     return upper, _Modes(undriven, kernel)
@@ -290,85 +292,6 @@ def _chain_vectors(p: Real, w: Real) -> Real:
     # The last digit of w turns the end of the chain by up to sum_n w a_n/(w^2 + a_n^2) eps: one
     # Newton-Schulz step mends it.
     return 1.5 * W - W @ (W.T @ W) / 2
-
-
-def _skew(S: Real) -> tuple[_Modes, Real]:
-    r"""Frequencies w > 0 of a real skew S with their eigenvectors, and a real basis of its kernel.
-
-    A skew matrix that couples even rows with odd ones only is [[0, -K^T], [K, 0]]; with K = X
-    diag(w) Y^T its eigenvectors for i w are (y, -i x)/sqrt(2). A Hessenberg reduction makes any
-    skew matrix tridiagonal, which is of that kind.
-    """
-    Q = None
-    even_rows = S[::2, ::2]
-    odd_rows = S[1::2, 1::2]
-    if even_rows.any() or odd_rows.any():
-        reduced: Any = scipy.linalg.hessenberg(S, calc_q=True)
-        S, Q = reduced
-        S = np.tril(np.triu(S, -1), 1)  # the rest of it is rounding
-    X, w, Yt = _singular(S[1::2, ::2])
-    rounding = len(S) * EPS * np.max(w, initial=0.0)
-    rank = int(np.count_nonzero(w > rounding))
-    y = Yt[:rank].T[:, ::-1]
-    x = X[:, :rank][:, ::-1]
-    root = math.sqrt(2)
-    pairs = _lifted(Q, y / root, -1j * x / root)
-    null_y = Yt[rank:].T
-    null_x = X[:, rank:]
-    no_x = np.zeros((null_x.shape[0], null_y.shape[1]))
-    no_y = np.zeros((null_y.shape[0], null_x.shape[1]))
-    even = _lifted(Q, null_y, no_x)
-    odd = _lifted(Q, no_y, null_x)
-    kernel = np.concatenate([even, odd], axis=-1)
-    return _Modes(w[:rank][::-1], pairs), kernel
-
-
-def _lifted(
-    Q: Real | None,
-    even: Real,
-    odd: Real | Complex,
-) -> np.ndarray:
-    """The vectors with these entries in even and in odd rows, turned by Q."""
-    if Q is None:
-        shape = (len(even) + len(odd), even.shape[-1])
-        v = np.zeros(shape, dtype=np.result_type(odd, even))
-        v[::2] = even
-        v[1::2] = odd
-        return v
-    turned = Q[:, ::2] @ even
-    if np.iscomplexobj(odd):
-        return turned + 1j * (Q[:, 1::2] @ odd.imag)
-    return turned + Q[:, 1::2] @ odd
-
-
-def _singular(K: Real) -> tuple[Real, Real, Real]:
-    """The singular value decomposition X, w, Y^T, read off where K has one entry a row and column.
-
-    That is so for the Fourier measures.
-    """
-    row, column = np.nonzero(K)
-    rows = len(np.unique(row))
-    columns = len(np.unique(column))
-    if rows < len(row) or columns < len(column):
-        X, w, Yt = np.linalg.svd(K)
-        return X, w, Yt
-    entries = np.abs(K[row, column])
-    falling = np.argsort(-entries, kind="stable")
-    row = row[falling]
-    column = column[falling]
-    w = np.zeros(min(K.shape))
-    w[: len(row)] = np.abs(K[row, column])
-    X = np.eye(len(K))[:, _completed(row, len(K))]
-    X[:, : len(row)] *= np.sign(K[row, column])
-    width = K.shape[1]
-    Yt = np.eye(width)[_completed(column, width)]
-    return X, w, Yt
-
-
-def _completed(chosen: np.ndarray, count: int) -> np.ndarray:
-    """The permutation of 0 .. count - 1 that begins with the chosen ones."""
-    others = np.setdiff1d(np.arange(count), chosen)
-    return np.concatenate([chosen, others])
 
 
 def _normal(M: Real, scale: float) -> tuple[_Modes, _Modes]:

@@ -1,7 +1,8 @@
 """One thread for the BLAS behind SciPy, where operands are so small that more would only wait.
 
-SuperLU calls BLAS on blocks of some hundred rows. OpenBLAS shares such a call among its threads,
-and waking them costs more than the call, by a factor of 5 on idle cores and of 50 on busy ones.
+SuperLU calls BLAS on blocks of some hundred rows, and a Hessenberg reduction on a matrix and a
+vector. OpenBLAS shares such a call among its threads, and waking them costs more than the call:
+tens of times as much where the cores are busy.
 """
 
 from __future__ import annotations
