@@ -145,6 +145,10 @@ def lies() -> dict[str, tuple[bytes, str]]:
             gguf({}, {"general.alignment": struct.pack("<II", 4, 0)}),
             "an alignment of 0",
         ),
+        "alignment of many digits": (
+            gguf({}, {"general.alignment": struct.pack("<I", 8) + text("9" * 9000)}),
+            "an alignment of 999",
+        ),
     }
 
 
@@ -271,7 +275,22 @@ def packed_lies() -> dict[str, tuple[bytes, str]]:
         "twice": (b"\x82" + alone * 2, "occurs twice"),
         "joined": (packed({"a.b": array, "a": {"b": array}}), "occurs twice"),
         "never used": (b"\x81" + packed_text("A") + b"\xc1", "unknown kind"),
+        "arrays in arrays": (b"\x81" + packed_text("A") + nested(20000), "not a shape"),
+        "axes": (b"\x81" + packed_text("A") + b"\xc7\x04\x01\x93\xdc\x00\x40", "64 axes"),
+        "axes of pieces": (pieces(b"\xdc\x00\x64" + b"\x01" * 100), "found 100"),
     }
+
+
+def nested(depth: int) -> bytes:
+    """Extensions, each the shape of the one around it."""
+    heads = [b"\xc9" + struct.pack(">Ib", 7 * i - 3, 1) + b"\x93" for i in range(1, depth)]
+    return b"".join(reversed(heads)) + b"\xc7\x01\x01\x93"
+
+
+def pieces(shape: bytes) -> bytes:
+    held = {"0": np.ones(1, np.float32)}
+    one = {"__msgpack_chunked_array__": b"\xc3", "shape": shape, "chunks": packed(held)}
+    return packed({"A": packed(one)})
 
 
 @pytest.mark.parametrize("lie", packed_lies())

@@ -43,6 +43,7 @@ _QUANTIZED = {
 }  # fmt: skip
 _AXES = 4  # of a tensor, at the most
 _DEPTH = 4  # of lists in lists
+_SHOWN = 20  # characters of a value that is refused
 _ALIGNMENT = 32  # of the numbers, where no value says another
 
 
@@ -161,7 +162,8 @@ def _tensors(header: _Header, count: int) -> Iterator[_Tensor]:
 
 def _alignment(file: File, metadata: dict[str, str]) -> int:
     said = metadata.get("general.alignment", str(_ALIGNMENT))
-    file.check(said.isdecimal() and 0 < int(said) <= HEADER, f"an alignment of {said}")
+    short = said.isascii() and said.isdecimal() and len(said) <= len(str(HEADER))
+    file.check(short and 0 < int(said) <= HEADER, f"an alignment of {said[:_SHOWN]}")
     return int(said)
 
 

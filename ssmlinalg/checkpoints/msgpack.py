@@ -22,7 +22,9 @@ from .safetensors import entry_at, size_of
 _ARRAY = 1  # the extensions of flax; 2 is a complex number
 _SCALAR = 3
 _PIECES = "__msgpack_chunked_array__"
+_NO_ARRAY = "an array that is not a shape, a type and bytes"
 _DEPTH = 32  # of dicts in dicts
+_AXES = 32  # of an array
 _COUNT = 1 << 18  # of values
 _TEXT = range(0xA0, 0xC0)  # short texts by their first byte; longer ones:
 _TEXTS = {0xD9: "B", 0xDA: "H", 0xDB: "I"}
@@ -155,22 +157,36 @@ def _extension(walk: _Walk, count: int) -> _Packed | None:
     if kind not in (_ARRAY, _SCALAR):
         return None
     walk.opened.seek(start)
-    walk.file.check(walk.number("B") == 0x93, "an array that is not a shape, a type and bytes")
-    shape = _value(walk, _DEPTH - 1)
-    dtype = _value(walk, _DEPTH - 1)
+    walk.file.check(walk.number("B") == 0x93, _NO_ARRAY)
+    axes = _shape(walk)
+    dtype = walk.text(walk.number("B")) or ""
     head = walk.number("B")
-    known = isinstance(shape, dict) and isinstance(dtype, str) and head in _BYTES
-    walk.file.check(known, "an array that is not a shape, a type and bytes")
+    walk.file.check(bool(dtype) and head in _BYTES, _NO_ARRAY)
     length = walk.number(_BYTES[head])
     where = walk.opened.tell()
-    axes = tuple(shape.values())
-    whole = all(isinstance(axis, int) and axis >= 0 for axis in axes) and where + length == end
-    walk.file.check(whole, "an array that is not a shape, a type and bytes")
+    walk.file.check(where + length == end, _NO_ARRAY)
     size = size_of(dtype)
     right = not size or math.prod(axes) * size == length
     walk.file.check(right, f"an array of {length} bytes, not the bytes of its shape {axes}")
     walk.opened.seek(end)
     return _Packed(axes, dtype, where)
+
+
+def _shape(walk: _Walk) -> tuple[int, ...]:
+    """A list of whole numbers, and of nothing that holds others."""
+    head = walk.number("B")
+    walk.file.check(0x90 <= head < 0xA0 or head in _LISTS, _NO_ARRAY)
+    count = head - 0x90 if head < 0xA0 else walk.number(_LISTS[head])
+    walk.file.check(count <= _AXES, f"an array with {count} axes")
+    axes = tuple(_whole(walk) for _ in range(count))
+    walk.file.check(min(axes, default=0) >= 0, _NO_ARRAY)
+    return axes
+
+
+def _whole(walk: _Walk) -> int:
+    head = walk.number("B")
+    walk.file.check(head < 0x80 or head in _WHOLE, _NO_ARRAY)
+    return head if head < 0x80 else walk.number(_WHOLE[head])
 
 
 def _entries(file: File, value: Any, name: str) -> Iterator[tuple[str, Entry]]:
@@ -205,4 +221,5 @@ def _joined(
 ) -> np.ndarray:
     check_room(name, shape, 2 * max(4, size_of(pieces[0].dtype)))  # the pieces, and the whole
     read = [entry_at(file, name, one.where, one.dtype, one.shape).read() for one in pieces]
-    return np.concatenate([array.ravel() for array in read]).reshape(shape)
+    with file.parsing():
+        return np.concatenate([array.ravel() for array in read]).reshape(shape)
