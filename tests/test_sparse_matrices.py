@@ -211,3 +211,22 @@ def test_dense_functions_take_small_sparse_matrices_and_refuse_large_ones() -> N
     np.testing.assert_array_equal(matrices.condeig(A).Lambda, matrices.condeig(A.toarray()).Lambda)
     with pytest.raises(ValueError, match=r"got a sparse matrix of shape \(10000, 10000\), 8000000"):
         matrices.condeig(convection_diffusion(100))
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200, 1e300])
+def test_projection_takes_matrices_of_any_size(size: float) -> None:
+    A = size * grcar(12).toarray()
+    x = size * np.array([0.5, 2.0])
+    sigma = matrices.projected_pseudospectrum(A, x, [0.0], dimension=12).sigma
+    expected = [np.linalg.svd(s * np.eye(12) - A / size, compute_uv=False)[-1] for s in x / size]
+    np.testing.assert_allclose(sigma[0] / size, expected, rtol=1e4 * EPS)
+
+
+def test_duplicates_are_summed_before_they_are_looked_at_and_stay_as_they_were() -> None:
+    twice = (np.array([1.5e308, 1.5e308, 1.0]), np.array([0, 0, 1]), np.array([0, 2, 3]))
+    A = scipy.sparse.csc_array(twice, shape=(2, 2))
+    with pytest.raises(ValueError, match=r"`A\.data, its duplicates summed` must be finite"):
+        matrices.sparse_pseudospectrum(A, [0], [0])
+    A.data[:2] = 2.0
+    assert matrices.sparse_pseudospectrum(A, [4.0], [0]).sigma[0, 0] == 0
+    assert A.nnz == 3

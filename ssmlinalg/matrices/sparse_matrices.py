@@ -25,6 +25,7 @@ from ..ground.formats import EPS
 from ..ground.gate import numbers, square
 from .grids import empty_grid, fill, grid_axes
 from .pseudospectra import Pseudospectrum
+from .scaling import in_units, times_power
 from .sparse_lanczos import least_values_by_factors
 from .vertical_search import least_singular_values
 
@@ -233,7 +234,12 @@ def _sparse(name: str, A: Any) -> Any:
     require.shape(name, got, "(N, N) with at least one row", holds)
     columns = scipy.sparse.csc_array(A)
     values = numbers(f"{name}.data", columns.data)
-    return scipy.sparse.csc_array((values, columns.indices, columns.indptr), shape=got)
+    found = scipy.sparse.csc_array((values, columns.indices, columns.indptr), shape=got)
+    if not found.has_canonical_format:
+        found = found.copy()  # the entries are those of `A`
+        found.sum_duplicates()
+        require.finite(f"{name}.data, its duplicates summed", found.data)
+    return found
 
 
 def _products(A: Any) -> tuple[Callable[[Complex], Complex], int]:
@@ -255,9 +261,13 @@ def _arnoldi(times: Callable[[Complex], Complex], order: int, k: int, seed: int)
     basis = np.zeros((k + 1, order), dtype=complex)
     basis[0] = q / np.linalg.norm(q)
     H = np.zeros((k + 1, k), dtype=complex)
+    exponent = 0
     for j in range(k):
         w = np.asarray(times(basis[j]))
         require.finite("A v", w)
+        if j == 0:
+            exponent = in_units(w)[1]  # squares of 1e200 overflow, those of 1e-200 are 0
+        w = times_power(w, -exponent)
         scale = float(np.linalg.norm(w))
         for _ in range(2):
             part = basis[: j + 1].conj() @ w
@@ -265,9 +275,9 @@ def _arnoldi(times: Callable[[Complex], Complex], order: int, k: int, seed: int)
             w = w - part @ basis[: j + 1]
         H[j + 1, j] = np.linalg.norm(w)
         if H[j + 1, j].real <= order * EPS * scale:
-            return H[: j + 2, : j + 1]
+            return times_power(H[: j + 2, : j + 1], exponent)
         basis[j + 1] = w / H[j + 1, j]
-    return H
+    return times_power(H, exponent)
 
 
 def _nearest(A: Any, count: int, near: complex) -> tuple[Complex, Complex]:
