@@ -130,7 +130,12 @@ def lies() -> dict[str, tuple[bytes, str]]:
             "a name that occurs twice",
         ),
         "axes": (one(tensor("A", (1,) * 9, 0, 0)), "9 axes"),
-        "tensors": (one(b"", count=1 << 60), "beyond its end"),
+        "tensors": (one(b"", count=1 << 60), "more than 65536 values or tensors"),
+        "values": (b"GGUF" + struct.pack("<IQQ", 3, 0, 1 << 17), "more than 65536"),
+        "words": (
+            gguf({}, {"a": struct.pack("<IIQ", 9, 8, 1 << 21)}),
+            "a list of 2097152 entries",
+        ),
         "a text": (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + many, "beyond its end"),
         "a list": (
             gguf({}, {"a": struct.pack("<II", 9, 4) + many}),

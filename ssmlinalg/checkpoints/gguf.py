@@ -41,6 +41,8 @@ _QUANTIZED = {
     2: "q4_0", 3: "q4_1", 6: "q5_0", 7: "q5_1", 8: "q8_0", 9: "q8_1", 10: "q2_k", 11: "q3_k",
     12: "q4_k", 13: "q5_k", 14: "q6_k", 15: "q8_k",
 }  # fmt: skip
+_MOST = 1 << 16  # values, and tensors
+_WORDS = 1 << 20  # of a list of texts, or of lists: vocabularies have a quarter of that
 _AXES = 4  # of a tensor, at the most
 _DEPTH = 4  # of lists in lists
 _SHOWN = 20  # characters of a value that is refused
@@ -106,6 +108,7 @@ def read(path: Path) -> Checkpoint:
         file.check(version in (2, 3), f"version {version}, or another order of bytes")
         tensors = header.count()
         values = header.count()
+        file.check(max(tensors, values) <= _MOST, f"more than {_MOST} values or tensors")
         metadata = dict(_values(header, values))
         found = list(_tensors(header, tensors))
         end = opened.tell()
@@ -142,6 +145,7 @@ def _skip_list(header: _Header, depth: int) -> None:
         header.skip(count * struct.calcsize(_VALUES[kind]))
         return
     header.file.check(kind in (_TEXT, _LIST), f"a list of the unknown type {kind}")
+    header.file.check(count <= _WORDS, f"a list of {count} entries")
     for _ in range(count):
         if kind == _TEXT:
             header.skip(header.count())
