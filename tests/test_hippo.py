@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flint
@@ -388,3 +390,17 @@ def test_the_condition_of_legs_is_infinite_where_no_double_holds_it() -> None:
     """It grows by 5.83 = 3 + 2 sqrt(2) an order."""
     assert hippo.legs_condition(404) / hippo.legs_condition(403) == pytest.approx(5.83, rel=1e-3)
     assert hippo.legs_condition(405) == math.inf
+
+
+@pytest.mark.parametrize("order", [10**9, 10**15])
+def test_an_order_that_no_memory_holds_is_refused(order: int) -> None:
+    limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if 64 * order <= limit:
+        pytest.skip("this machine may hold it")
+    calls = [partial(make, order) for make in hippo.MEASURES.values()]
+    calls += [partial(make, order, np.zeros(8)) for make in hippo.BASES.values()]
+    for name in hippo.CORRECTED:
+        calls += [partial(make, name, order) for make in (hippo.orthonormal, hippo.scaling)]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"must fit in .* of memory; got"):
+            call()

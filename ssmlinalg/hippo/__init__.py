@@ -40,7 +40,7 @@ import numpy as np
 from ..forms import NPLR, Dense
 from ..ground import require
 from ..ground.backend import Real
-from .basis import Basis
+from .basis import Basis, vector_order
 from .chebyshev import chebt, chebt_basis
 from .laguerre import (
     glagt,
@@ -222,7 +222,7 @@ def scaling(measure: str, order: int, **options: Any) -> Real:
     if measure in _SCALING:
         return _SCALING[measure](order, **options)
     MEASURES[measure](1, **options)  # which refuses what it does not take
-    return np.ones(require.integer("order", order))
+    return np.ones(vector_order(order))
 
 
 def _admitted(measure: str) -> None:

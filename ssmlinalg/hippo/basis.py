@@ -12,6 +12,8 @@ from ..ground import require
 from ..ground.backend import Real
 from ..ground.gate import real_numbers
 
+_VECTORS = 64  # bytes of each state: B, P of rank two, and what they are made of
+
 
 class Basis(NamedTuple):
     """The functions by which a state remembers, at T lags.
@@ -27,13 +29,16 @@ class Basis(NamedTuple):
     weight: Real
 
 
-def admitted_lags(lags: npt.ArrayLike) -> Real:
-    """The lags (T,) in double precision, once it is known that none is negative."""
+def admitted_lags(lags: npt.ArrayLike, order: int) -> Real:
+    """The lags (T,) in double precision, once it is known that none is negative and that a basis of
+    this order fits into memory there.
+    """
     values = np.atleast_1d(real_numbers("lags", lags))
     require.shape("lags", values.shape, "(T,)", values.ndim == 1)
     if np.any(values < 0):
         remedy = "They count back from now: 0 is the present."
         raise ValueError(f"`lags` must not be negative; got {values.min():g}. {remedy}")
+    require.room("the basis", 16 * order * len(values), host=True)
     return values
 
 
@@ -41,6 +46,13 @@ def admitted_order(order: int) -> int:
     """The order of a matrix that is written down, once it is known to fit into memory."""
     order = require.integer("order", order)
     require.room("A", 8 * order**2, host=True)
+    return order
+
+
+def vector_order(order: int) -> int:
+    """The order of a matrix on demand, once its vectors are known to fit into memory."""
+    order = require.integer("order", order)
+    require.room("the system", _VECTORS * order, host=True)
     return order
 
 

@@ -105,7 +105,7 @@ def chebt_basis(
     """
     order = require.integer("order", order)
     window = require.real("window", window, above=0)
-    lags = admitted_lags(lags)
+    lags = admitted_lags(lags, order)
     polynomials = chebyshev.chebvander(2 * lags / window - 1, order - 1)
     values = polynomials * _sizes(order)
     inside = np.maximum(lags * (window - lags), 0.0)

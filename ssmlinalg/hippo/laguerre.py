@@ -22,7 +22,7 @@ from ..forms import NPLR, Dense
 from ..ground import require
 from ..ground.backend import Real
 from ..ground.ondemand import by_formula
-from .basis import Basis, admitted_lags, admitted_order, reads_first
+from .basis import Basis, admitted_lags, admitted_order, reads_first, vector_order
 
 
 def lagt(order: int) -> NPLR:
@@ -81,7 +81,7 @@ def lagt_basis(order: int, lags: npt.ArrayLike) -> Basis:
         array([[1., 1., 1.]])
     """
     order = require.integer("order", order)
-    lags = admitted_lags(lags)
+    lags = admitted_lags(lags, order)
     values = _laguerre(order, lags, 0.5)
     return Basis(values, values, np.ones_like(lags))
 
@@ -114,7 +114,7 @@ def tlagt(order: int, *, tilt: float = 1.0) -> NPLR:
         array([[-1.,  0.],
                [-1., -1.]])
     """
-    order = require.integer("order", order)
+    order = vector_order(order)
     tilt = require.real("tilt", tilt)
     if tilt < 0:
         rule = "`tilt` must not be negative, or the memory grows"
@@ -166,7 +166,7 @@ def tlagt_basis(
     """
     order = require.integer("order", order)
     tilt = require.real("tilt", tilt, above=0)
-    lags = admitted_lags(lags)
+    lags = admitted_lags(lags, order)
     values = _laguerre(order, lags, (1 - tilt) / 2) / tilt
     kernel = tilt * _laguerre(order, lags, (1 + tilt) / 2)
     weight = tilt**2 * np.exp(-tilt * lags)
@@ -228,14 +228,14 @@ def glagt_orthonormal(order: int, *, alpha: float = 0.0, beta: float = 0.01) -> 
     .. math::  A + P P^T = -\tfrac{\beta}{2} I + \text{skew}, \qquad P_n = \sqrt{1/2}, \qquad
                B_n = \binom{n+\alpha}{n} \frac{\beta^{(1-\alpha)/2}}{\sqrt{\Gamma(1-\alpha)}} .
     """
-    order = require.integer("order", order)
+    order = vector_order(order)
     weight = _power_weight(order, alpha, beta)
     return tlagt(order, tilt=weight.beta)._replace(B=weight.gain * weight.binomial)
 
 
 def glagt_scaling(order: int, *, alpha: float = 0.0, beta: float = 0.01) -> Real:
     """The state of `glagt` over that of `glagt_orthonormal`: 1/lambda_n, all 1 at alpha 0."""
-    order = require.integer("order", order)
+    order = vector_order(order)
     return 1 / _power_weight(order, alpha, beta).length
 
 
@@ -273,7 +273,7 @@ def glagt_basis(
         array([[1., 1., 1.]])
     """
     order = require.integer("order", order)
-    lags = admitted_lags(lags)
+    lags = admitted_lags(lags, order)
     alpha, beta, length, _, gain = _power_weight(order, alpha, beta)
     kernel = gain * _laguerre(order, lags, (1 + beta) / 2, alpha) / length
     with np.errstate(divide="ignore"):  # at lag 0

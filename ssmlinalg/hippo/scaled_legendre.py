@@ -27,7 +27,7 @@ from ..ground.backend import Complex, Real
 from ..ground.gate import vector
 from ..ground.ondemand import by_formula
 from ..lossless import chain
-from .basis import Basis, admitted_lags, orthonormal_legendre
+from .basis import Basis, admitted_lags, orthonormal_legendre, vector_order
 
 _LOG_LARGEST = 709  # of the range of doubles
 
@@ -61,7 +61,7 @@ def legs(order: int) -> NPLR:
         array([[-1.        ,  0.        ],
                [-1.73205081, -2.        ]])
     """
-    order = require.integer("order", order)
+    order = vector_order(order)
     index = np.arange(order)
     root = np.sqrt(2 * index + 1)
     A = by_formula(order, partial(_legs_entries, root))
@@ -105,7 +105,7 @@ def legs_basis(order: int, lags: npt.ArrayLike) -> Basis:
         array([[1.        , 1.73205081]])
     """
     order = require.integer("order", order)
-    lags = admitted_lags(lags)
+    lags = admitted_lags(lags, order)
     weight = np.exp(-lags)
     values = orthonormal_legendre(order, 2 * weight - 1)
     kernel = weight[:, None] * values

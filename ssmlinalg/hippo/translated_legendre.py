@@ -24,6 +24,7 @@ from .basis import (
     orthonormal_legendre,
     reads_first,
     uniform,
+    vector_order,
 )
 
 
@@ -59,7 +60,7 @@ def legt(order: int, *, window: float = 2.0) -> NPLR:
         array([[-1.        ,  1.73205081],
                [-1.73205081, -3.        ]])
     """
-    order = require.integer("order", order)
+    order = vector_order(order)
     window = require.real("window", window, above=0)
     index = np.arange(order)
     root = np.sqrt(2 * index + 1)
@@ -112,7 +113,7 @@ def legt_basis(
     """
     order = require.integer("order", order)
     window = require.real("window", window, above=0)
-    lags = admitted_lags(lags)
+    lags = admitted_lags(lags, order)
     values = orthonormal_legendre(order, 1 - 2 * lags / window)
     weight = uniform(lags, window)
     kernel = weight[:, None] * values
@@ -170,7 +171,7 @@ def lmu_orthonormal(order: int, *, window: float = 1.0) -> NPLR:
 
 def lmu_scaling(order: int, *, window: float = 1.0) -> Real:
     """The state of `lmu` over that of `legt`: (-1)^n sqrt(2n + 1), of any window."""
-    order = require.integer("order", order)
+    order = vector_order(order)
     require.real("window", window, above=0)
     n = np.arange(order)
     return (-1.0) ** n * np.sqrt(2 * n + 1)
@@ -208,7 +209,7 @@ def lmu_basis(
     """
     order = require.integer("order", order)
     window = require.real("window", window, above=0)
-    lags = admitted_lags(lags)
+    lags = admitted_lags(lags, order)
     values = legendre(order, 2 * lags / window - 1)
     weight = uniform(lags, window)
     kernel = weight[:, None] * values * (2 * np.arange(order) + 1)

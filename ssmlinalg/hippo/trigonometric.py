@@ -31,7 +31,7 @@ from ..forms import NPLR
 from ..ground import require
 from ..ground.backend import Real
 from ..ground.ondemand import by_formula
-from .basis import Basis, admitted_lags, uniform
+from .basis import Basis, admitted_lags, uniform, vector_order
 
 
 def fout(order: int, *, window: float = 2.0) -> NPLR:
@@ -114,7 +114,7 @@ def fout_basis(
     """
     order = require.integer("order", order)
     window = require.real("window", window, above=0)
-    lags = admitted_lags(lags)
+    lags = admitted_lags(lags, order)
     values = _waves(order, lags / window)
     weight = uniform(lags, window)
     kernel = weight[:, None] * values
@@ -240,7 +240,7 @@ def foud_basis(
     """
     order = require.integer("order", order)
     period = require.real("period", period, above=0)
-    t = admitted_lags(lags) / period
+    t = admitted_lags(lags, order) / period
     waves = _waves(order, t)
     fading = np.exp(-t / 2)
     kernel = waves * fading[:, None] / period
@@ -326,7 +326,7 @@ def fourier_decay_basis(
     """
     order = require.integer("order", order)
     period = require.real("period", period, above=0)
-    t = admitted_lags(lags) / period
+    t = admitted_lags(lags, order) / period
     values = _waves(order, t)
     weight = 2 / 3 * 3.0 ** -np.floor(t) / period
     kernel = weight[:, None] * values
@@ -341,7 +341,7 @@ def _matrices(
     feedback: float = 0.0,
 ) -> tuple[Any, Real]:
     """(Omega - decay I - feedback b b^T)/time, and b."""
-    order = require.integer("order", order)
+    order = vector_order(order)
     rows = _rows(order)
     return by_formula(order, partial(_entries, rows, time, decay, feedback)), rows.b
 
