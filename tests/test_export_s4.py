@@ -592,3 +592,8 @@ def test_a_file_remembers_its_transforms_and_is_converted_audited_and_read_by_th
     same = convert(again.arrays, name, source_target="s4-diag")
     arrays = checkpoints.read(path)[0]
     assert np.allclose(same.arrays["inv_dt"], arrays["inv_dt"].read(), rtol=1e-4)
+
+
+def test_an_option_that_is_said_twice_names_no_layer() -> None:
+    assert "s4:dt_transform=exp,real_transform=relu" in export.TARGETS
+    assert "s4:dt_transform=exp,dt_transform=softplus" not in export.TARGETS

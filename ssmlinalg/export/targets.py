@@ -58,7 +58,8 @@ class Catalogue(dict[str, Target]):
         if there is None or there.variant is None or not colon:
             return None
         parts = [option.partition("=") for option in rest.split(",")]
-        return there.variant(there, {option.strip(): value.strip() for option, _, value in parts})
+        options = {option.strip(): value.strip() for option, _, value in parts}
+        return there.variant(there, options) if len(options) == len(parts) else None
 
 
 _LISTED: dict[str, Target] = {
