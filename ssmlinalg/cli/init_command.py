@@ -83,13 +83,11 @@ def init(
 def _layout(name: str, target: str | None, output: Path | None) -> str:
     """The target that is asked for, or that of the layer the initialization belongs to."""
     from ..export.saving import writable
+    from ..export.targets import known_target
     from ..ground import require
 
     require.known("name", name, ssmlinalg.INITS)
-    if target is None:
-        there = ssmlinalg.export.HOMES[name]
-    else:
-        there = require.known("target", target, ssmlinalg.export.TARGETS)
+    there = ssmlinalg.export.HOMES[name] if target is None else known_target("target", target)
     if output is not None:
         writable(output, force=True)
     elif target is not None:

@@ -14,7 +14,7 @@ from ..export.layout import stored
 from ..export.plain import library_form
 from ..export.reader import contents, form_in
 from ..export.saving import put, recorded, writable
-from ..export.targets import TARGETS, sized
+from ..export.targets import TARGETS, known_target, sized
 from ..forms import Form, move
 from ..ground import require
 from .equivalence import fitted
@@ -143,9 +143,9 @@ def convert(
         >>> found.layers[0].error < 1e-6 * found.layers[0].scale
         True
     """
-    require.known("target", target, TARGETS)
+    known_target("target", target)
     if source_target is not None:
-        require.known("source_target", source_target, TARGETS)
+        known_target("source_target", source_target)
     whole = require.switch("whole", whole)
     samples = _LENGTH if length is None else require.integer("length", length)
     path = None if output is None else writable(output, force=force)

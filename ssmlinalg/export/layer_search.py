@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..ground import require
 from .layout import Target, ranked
-from .targets import TARGETS
+from .targets import TARGETS, known_target
 
 # PEFT, FSDP, activation checkpointing and torch.compile put a part of their own into names.
 _WRAPPED = re.compile(
@@ -70,14 +70,14 @@ def layers(shapes: Shapes, target: str | None = None, *, model: str | None = Non
         raise TypeError(f"the names of arrays must be text; got {odd[0]!r}. Rename it.")
     chosen: Mapping[str, Target] = TARGETS
     if target is not None:
-        chosen = {require.known("target", target, TARGETS): TARGETS[target]}
+        chosen = {known_target("target", target): TARGETS[target]}
     real = {_alias(name): name for name in shapes}
     known = {alias: shapes[name] for alias, name in real.items()}
     every = [layer for name in chosen for layer in _under_all_prefixes(known, name)]
     whole = [layer for layer in every if not _lacks(layer)]
     partial = [layer for layer in every if _lacks(layer)]
     if model is not None:
-        require.known("model", model, TARGETS)
+        known_target("model", model)
     found = (
         _best(_once(whole, known), model) if target is None else _once([*whole, *partial], known)
     )

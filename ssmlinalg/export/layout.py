@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,8 +69,9 @@ class Target(NamedTuple):
         model_types: the values of "model_type" in a config.json that name the layer.
         alike: the function from a form and the names of the arrays of a layer to arrays of such
             names, where a form may be written in several ways. None: `to` knows one.
-        variant: the function from the target and options of the layer, by name, to the target of
-            that layer; it returns None for options that the layer has not. None: it has none.
+        options: by option of the layer, the values that it may have.
+        variant: the function from the target and some of these options to the target of the layer
+            with them. None: it has no options.
     """
 
     about: str
@@ -90,7 +92,8 @@ class Target(NamedTuple):
     rates: Rates | None = None
     model_types: tuple[str, ...] = ()
     alike: Callable[[Any, Collection[str]], dict[str, np.ndarray]] | None = None
-    variant: Callable[[Target, Mapping[str, str]], Target | None] | None = None
+    options: Mapping[str, Collection[str]] = MappingProxyType({})
+    variant: Callable[[Target, Mapping[str, str]], Target] | None = None
 
     def laws(self, config: Mapping[str, Any]) -> tuple[Laws, ...]:
         """The laws of each published layer that may be meant, of a model with this config.json."""

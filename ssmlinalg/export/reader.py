@@ -16,7 +16,7 @@ from .bare_fields import as_plain
 from .layer_search import Layer, layers
 from .perturbation_file import spelled_out
 from .real_parameters import layer_of
-from .targets import TARGETS, named_by, sized
+from .targets import TARGETS, known_target, named_by, sized
 
 _DEPTH = 32  # of dicts in dicts
 _SHOWN = 4  # starts of layers in the sentence of an error
@@ -86,7 +86,7 @@ def contents(
         ('s4d', 'net.0.A_imag')
     """
     if target is not None:
-        require.known("target", target, TARGETS)
+        known_target("target", target)
     require.instance("layer", layer, (str, type(None)), "Give the start of its names.")
     require.instance("renamed", renamed, (Mapping, type(None)), "Give names by own names.")
     length = None if length is None else require.integer("length", length)

@@ -120,6 +120,7 @@ class Transforms(NamedTuple):
     imag_transform: str = "none"
 
 
+OPTIONS = dict.fromkeys(Transforms._fields, tuple(TRANSFORMS))
 _DEFAULT = Transforms()
 
 
@@ -417,13 +418,9 @@ def _training(transforms: Transforms) -> dict[str, dict[str, Any]]:
     }
 
 
-def with_options(target: Target, options: Mapping[str, str]) -> Target | None:
-    """The layer with other transforms; None for options or transforms that it has not."""
-    if not set(options) <= set(Transforms._fields):
-        return None
+def with_options(target: Target, options: Mapping[str, str]) -> Target:
+    """The layer with other transforms."""
     transforms = Transforms(**options)
-    if not set(transforms) <= set(TRANSFORMS):
-        return None
     dplr = target.takes == TAKES
     said = ", ".join(f'{name}="{value}"' for name, value in options.items())
     return target._replace(
@@ -453,6 +450,7 @@ TARGET = Target(
     moved=f"{MOVED_DIAGONAL}; the weight of a real mode to two halves",
     optional=OPTIONAL,
     declared=_declared(_DEFAULT, dplr=True),
+    options=OPTIONS,
     variant=with_options,
 )
 TARGET_DIAGONAL = Target(
@@ -466,5 +464,6 @@ TARGET_DIAGONAL = Target(
     moved=MOVED_DIAGONAL,
     optional=OPTIONAL,
     declared=_declared(_DEFAULT, dplr=False),
+    options=OPTIONS,
     variant=with_options,
 )

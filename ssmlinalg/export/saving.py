@@ -23,7 +23,7 @@ from ..ground.backend import Array
 from ..ground.files import refuse_existing
 from .layer_search import layers
 from .layout import stored
-from .targets import TARGETS, sized
+from .targets import TARGETS, known_target, sized
 
 _TEXTS = ("target", "form", "ssmlinalg", "numpy", "moved")  # plain in the file; the rest is JSON
 _DIGEST = "sha256"
@@ -77,7 +77,7 @@ def save(
         (True, 'ptd', (1, 4))
     """
     path = writable(path, force=force)
-    there = TARGETS[require.known("target", target, TARGETS)]
+    there = TARGETS[known_target("target", target)]
     length = None if length is None else require.integer("length", length)
     texts = _texts_of({} if metadata is None else metadata)
     if isinstance(form, Mapping):
@@ -181,7 +181,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
         raise ValueError(f"{rule}; got {got}. Pass its arrays to TARGETS[target].back.")
     arrays = {name: entry.read() for name, entry in entries.items()}
     refuse_changed(path, arrays, record)
-    target = require.known("target", record["target"], TARGETS)
+    target = known_target("target", record["target"])
     found = layers({name: array.shape for name, array in arrays.items()}, target)
     if len(found) > 1:
         got = f"{len(found)}: {', '.join(layer.prefix for layer in found[:4])}"

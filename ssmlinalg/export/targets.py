@@ -53,13 +53,20 @@ class Catalogue(dict[str, Target]):
         return super().__contains__(name) or self._with_options(name) is not None
 
     def _with_options(self, name: object) -> Target | None:
-        first, colon, rest = name.partition(":") if isinstance(name, str) else ("", "", "")
+        first, options = _parts(name) if isinstance(name, str) else ("", [])
         there = self.get(first)
-        if there is None or there.variant is None or not colon:
+        if there is None or there.variant is None or not options:
             return None
-        parts = [option.partition("=") for option in rest.split(",")]
-        options = {option.strip(): value.strip() for option, _, value in parts}
-        return there.variant(there, options) if len(options) == len(parts) else None
+        chosen = dict(options)
+        known = all(value in there.options.get(option, ()) for option, value in options)
+        return there.variant(there, chosen) if known and len(chosen) == len(options) else None
+
+
+def _parts(name: str) -> tuple[str, list[tuple[str, str]]]:
+    """The layer that a name begins with, and its options and their values."""
+    first, colon, rest = name.partition(":")
+    options = [part.partition("=") for part in rest.split(",")] if colon else []
+    return first, [(option.strip(), value.strip()) for option, _, value in options]
 
 
 _LISTED: dict[str, Target] = {
@@ -128,6 +135,36 @@ HOMES: dict[str, str] = dict.fromkeys(INITS, "s4d") | {
     "s4d-token": "ssm",
     "s4d-rndimag": "ssm",
 }
+
+
+def known_target(argument: str, name: Any) -> str:
+    """One of `TARGETS`, which may go on with options of its layer.
+
+    Args:
+        argument: the name of the value in errors.
+        name: anything.
+
+    Returns:
+        The name.
+
+    Raises:
+        ValueError: for an unknown target, option or value of an option, with what is known of it;
+            for an option that is given twice.
+
+    Example:
+        >>> known_target("target", "s4:dt_transform=softplus")
+        's4:dt_transform=softplus'
+    """
+    if isinstance(name, str) and name not in TARGETS:
+        first, options = _parts(name)
+        there = TARGETS.get(first)
+        if there is not None and there.options and options:
+            for option, value in options:
+                require.known(f"option of {first}", option, there.options)
+                require.known(option, value, there.options[option])
+            rule = f"`{argument}` must give each option once"
+            raise ValueError(f"{rule}; got {require.said(name)}. Leave one out.")
+    return require.known(argument, name, TARGETS)
 
 
 # How published layers begin the names of the arrays that hold a field.
