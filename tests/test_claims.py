@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.linalg
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS
 
@@ -32,7 +32,6 @@ SLOW = {
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-@settings(max_examples=20)
 @given(st.floats(0, 1))
 def test_what_is_measured_is_what_is_claimed(name: str, place: float) -> None:
     """At orders between the least and the greatest, of which each doubling is as likely."""

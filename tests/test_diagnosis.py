@@ -88,7 +88,6 @@ def rounding_of(K: np.ndarray) -> float:
     return 8 * HALF if K.dtype == np.float16 else 512 * SINGLE
 
 
-@settings(max_examples=60)
 @given(models(), mistakes)
 def test_a_mistake_on_purpose_is_named_unless_a_simpler_one_makes_the_same_kernel(
     form: Any, mistake: str

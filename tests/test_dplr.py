@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from differences import far, largest, slope
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS
 
@@ -87,7 +87,6 @@ def sizes() -> Any:
     )
 
 
-@settings(max_examples=60)
 @sizes()
 def test_every_route_gives_the_kernel_of_the_definition(
     route: str, order: int, rank: int, seed: int, length: int, integrator: bool
@@ -183,7 +182,6 @@ def closed_system(pairs: int, single: int, rank: int, seed: int) -> tuple[np.nda
     return closed(Lambda), closed(P), closed(B), closed(C), step
 
 
-@settings(max_examples=60)
 @given(
     st.booleans(),
     st.integers(0, 3),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import EPS
 from targets import SINGLE, back, init, refused, same, to
@@ -15,7 +15,6 @@ from ssmlinalg import INITS, forms, kernel
 LENGTH = 64
 HALVES = sorted(name for name, make in INITS.items() if type(make(4)) is forms.Paired)
 
-laws = settings(max_examples=25, deadline=None)
 orders = st.integers(1, 17)
 widths = st.integers(1, 4)
 seeds = st.integers(0, 2**16)
@@ -126,14 +125,12 @@ def drawn(order, width, seed, **arrays):
 
 
 @given(st.sampled_from(HALVES), orders, widths, seeds)
-@laws
 def test_the_exp_layer_has_the_kernel_of_the_form_it_comes_back_as(name, order, width, seed):
     arrays = to("dss", init(name, order, channels=width, seed=seed))
     assert_computed("dss", arrays)
 
 
 @given(orders, widths, seeds, st.floats(-9, 3))
-@laws
 def test_an_exp_layer_trained_to_two_steps_and_tiny_modes_comes_back_and_goes_out(
     order, width, seed, scale
 ):
@@ -158,7 +155,6 @@ def test_an_exp_layer_trained_to_two_steps_and_tiny_modes_comes_back_and_goes_ou
 
 
 @given(orders, widths, seeds)
-@laws
 def test_the_clipped_layer_has_the_kernel_of_the_form(order, width, seed):
     form = init("dss", order, channels=width, seed=seed)
     arrays = to("dss-clip", form)
@@ -168,7 +164,6 @@ def test_the_clipped_layer_has_the_kernel_of_the_form(order, width, seed):
 
 
 @given(st.sampled_from(["dss-no-scale", "dss-clip-no-scale"]), orders, widths, seeds)
-@laws
 def test_the_layers_without_scale_have_the_kernel_of_the_form(target, order, width, seed):
     """Recurrences, and half spectra under a zero-order hold, whose turns are known."""
     for name in ("dss-no-scale", "dss"):
@@ -180,7 +175,6 @@ def test_the_layers_without_scale_have_the_kernel_of_the_form(target, order, wid
 
 
 @given(orders, widths, seeds)
-@laws
 def test_a_clipped_layer_trained_beyond_its_limit_comes_back_at_it(order, width, seed):
     rng = np.random.default_rng(seed)
     arrays = drawn(order, width, seed, **{"kernel.Lambda": rng.standard_normal((order, 2))})
@@ -191,14 +185,12 @@ def test_a_clipped_layer_trained_beyond_its_limit_comes_back_at_it(order, width,
 
 
 @given(orders, widths, seeds)
-@laws
 def test_the_softmax_layer_has_the_kernel_of_the_form_it_comes_back_as(order, width, seed):
     form = init("dss-softmax", order, length=LENGTH, channels=width, seed=seed)
     assert_computed("dss-softmax", to("dss-softmax", form, LENGTH))
 
 
 @given(orders, widths, seeds)
-@laws
 def test_a_softmax_layer_trained_to_two_steps_and_growing_modes_comes_back(order, width, seed):
     rng = np.random.default_rng(seed)
     arrays = drawn(
@@ -210,13 +202,11 @@ def test_a_softmax_layer_trained_to_two_steps_and_growing_modes_comes_back(order
 
 
 @given(orders, widths, seeds)
-@laws
 def test_dlr_has_the_kernel_of_the_form_it_comes_back_as(order, width, seed):
     assert_computed("dlr", to("dlr", init("dlr", order, channels=width, seed=seed)))
 
 
 @given(orders, widths, seeds)
-@laws
 def test_minimal_lru_computes_our_convolution(order, width, seed):
     arrays = to("minimal-lru", init("lru", order, channels=width, seed=seed))
     form = back("minimal-lru", arrays)
@@ -232,7 +222,6 @@ def test_minimal_lru_computes_our_convolution(order, width, seed):
 
 
 @given(st.integers(2, 9), widths, seeds)
-@laws
 def test_the_exp_layer_starts_from_the_published_modes_and_weights(order, width, seed):
     form = init("dss", order, channels=width, seed=seed)
     arrays = to("dss", form)
@@ -248,7 +237,6 @@ def test_the_exp_layer_starts_from_the_published_modes_and_weights(order, width,
 
 
 @given(st.integers(2, 17), st.integers(2, 4), seeds)
-@laws
 def test_phases_that_went_around_the_circle_are_found_where_channels_differ_in_step(
     order, width, seed
 ):
@@ -298,7 +286,6 @@ def test_a_phase_just_below_a_whole_turn_goes_out_as_it_came_back(part):
 
 
 @given(st.floats(0, 2 * math.pi), seeds)
-@laws
 def test_what_rounding_moves_off_the_circle_or_the_axis_is_put_back(phase, seed):
     rng = np.random.default_rng(seed)
     A = np.exp(1j * phase) * (1 + EPS * rng.integers(-1, 2, 4))

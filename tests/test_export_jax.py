@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS
 from targets import SINGLE, back, init, refused, same, shapes_and_types, to
@@ -22,7 +22,6 @@ LENGTH = 16
 TARGETS = ("s5", "s5-full", "annotated-s4", "annotated-s4d")
 MADE = {"s5": "s5", "s5-full": "s5-ptd", "annotated-s4": "s4", "annotated-s4d": "s4d-legs"}
 
-laws = settings(max_examples=25, deadline=None)
 orders = st.integers(1, 6)
 widths = st.integers(1, 3)
 seeds = st.integers(0, 2**16)
@@ -67,7 +66,6 @@ def trained_s4d(order, width, seed):
 
 @pytest.mark.parametrize(("target", "factor"), [("s5", 2), ("s5-full", 1)])
 @given(orders, widths, seeds)
-@laws
 def test_s5_reads_its_state_twice_only_under_conj_sym(target, factor, order, width, seed):
     arrays = trained_s5(order, width, seed)
     A = arrays["Lambda_re"] + 1j * arrays["Lambda_im"]
@@ -84,7 +82,6 @@ def test_s5_reads_its_state_twice_only_under_conj_sym(target, factor, order, wid
 
 
 @given(orders, widths, seeds, st.sampled_from([1, 2, 7, 16]))
-@laws
 def test_the_transform_of_the_s4_kernel_is_a_resolvent_of_c_tilde(order, width, seed, length):
     arrays = trained_s4(order, width, seed)
     found = kernel(back("annotated-s4", arrays, length), length, rule="bilinear")
@@ -116,7 +113,6 @@ def test_the_transform_of_the_s4_kernel_is_a_resolvent_of_c_tilde(order, width, 
 
 
 @given(orders, widths, seeds)
-@laws
 def test_the_annotated_s4d_layer_does_not_use_its_b(order, width, seed):
     arrays = trained_s4d(order, width, seed)
     A = (arrays["A_re"] + 1j * arrays["A_im"]).T
@@ -131,7 +127,6 @@ def test_the_annotated_s4d_layer_does_not_use_its_b(order, width, seed):
 
 
 @given(st.integers(1, 9), widths, seeds)
-@laws
 def test_the_parameters_have_the_names_and_shapes_of_the_layers(order, width, seed):
     half = (order + 1) // 2
     shapes = {
@@ -179,7 +174,6 @@ def test_each_channel_is_a_column_that_no_other_one_moves(target):
 
 
 @given(st.integers(1, 17), seeds, st.sampled_from([1, 2, 64, 1000]))
-@laws
 def test_c_tilde_of_a_real_mode_is_real(order, seed, length):
     form = init("s4", order, seed=seed)
     arrays = to("annotated-s4", form, length)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import io, signal
 from strategies import EPS
@@ -16,7 +16,6 @@ from targets import SINGLE, added, back, init, refused, same, shapes_and_types, 
 from ssmlinalg import discretize, export, forms, hippo, kernel, perturb, scan, transfer
 from ssmlinalg.forms import MIMO, Dense, Diagonal, Paired
 
-laws = settings(max_examples=15, deadline=None)
 orders = st.integers(1, 16)
 seeds = st.integers(0, 2**16)
 
@@ -174,7 +173,6 @@ def test_a_plain_file_holds_an_added_form_as_one_of_the_library(monkeypatch):
 
 
 @given(orders, seeds, st.sampled_from(["s4d-lin", "s4d-real", "ptd", "mamba"]), st.booleans())
-@laws
 def test_a_real_system_has_the_transfer_function_of_the_modes(order, seed, name, whole):
     form = init(name, order, seed=seed)
     given = forms.unpair(form) if whole else form
@@ -278,7 +276,6 @@ def recurred(arrays, u):
 
 
 @given(orders, st.integers(1, 3), seeds, st.sampled_from(["s4d-lin", "ptd", "mamba"]))
-@laws
 def test_the_real_recurrence_is_the_complex_one(order, width, seed, name):
     form = discretize.zoh(init(name, order, channels=width, seed=seed))
     L = 40
@@ -422,7 +419,6 @@ def read_out(order, seed):
 
 
 @given(orders, seeds)
-@laws
 def test_the_hidden_layer_reads_memory_and_input(order, seed):
     form, u = read_out(order, seed)
     arrays = {name: array.astype(float) for name, array in to("keras-lmu", form).items()}
@@ -481,7 +477,6 @@ def test_keras_lmu_computes_what_we_compute(tmp_path):
 
 
 @given(orders, st.floats(2.0, 12.0))
-@laws
 def test_a_ptd_file_is_a_plus_e_with_the_input_of_the_method(order, conditioning):
     legs = hippo.legs(order)
     found = perturb.lossless(legs, conditioning=conditioning)

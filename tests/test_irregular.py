@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from differences import far, largest, slope
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, seeds, signal
 
@@ -60,7 +60,6 @@ def weight(form: Any, u: np.ndarray, x: Any = 0.0) -> float:
     return float((2 * np.abs(form.C).sum() + 1) * gain + np.abs(form.D).sum() * largest(u))
 
 
-@settings(max_examples=40)
 @given(kinds, rules, lengths, seeds)
 def test_steps_all_alike_make_a_scan(kind: str, rule: str, length: int, seed: int) -> None:
     form = model(kind, seed)
@@ -74,7 +73,6 @@ def test_steps_all_alike_make_a_scan(kind: str, rule: str, length: int, seed: in
     assert far(last, end) <= tolerance
 
 
-@settings(max_examples=40)
 @given(kinds, lengths, seeds)
 def test_a_held_input_is_integrated_exactly(kind: str, length: int, seed: int) -> None:
     form = model(kind, seed)
@@ -94,7 +92,6 @@ def test_a_held_input_is_integrated_exactly(kind: str, length: int, seed: int) -
     assert far(last, x) <= 32 * EPS * length * weight(form, u)
 
 
-@settings(max_examples=30)
 @given(kinds, lengths, st.data(), seeds)
 def test_samples_put_between_change_nothing_when_the_input_is_held(
     kind: str, length: int, data: Any, seed: int
@@ -111,7 +108,6 @@ def test_samples_put_between_change_nothing_when_the_input_is_held(
     assert far(end, last) <= tolerance
 
 
-@settings(max_examples=30)
 @given(kinds, rules, st.integers(2, 40), st.data(), seeds)
 def test_an_irregular_signal_may_be_cut_anywhere(
     kind: str, rule: str, length: int, data: Any, seed: int
@@ -151,7 +147,6 @@ def test_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch, length: int) -> Non
     np.testing.assert_array_equal(kernel_at(form, np.cumsum(h, axis=-1)), K)
 
 
-@settings(max_examples=30)
 @given(st.sampled_from(sorted(inits.INITS)), st.integers(1, 9), st.sampled_from([None, 2]))
 def test_impulse_invariance_samples_the_kernel(name: str, order: int, channels: int | None) -> None:
     form: Any = (
@@ -173,7 +168,6 @@ def test_impulse_invariance_samples_the_kernel(name: str, order: int, channels: 
     assert far(K, kernel(form, length, rule="impulse")) <= 64 * EPS * length * stiff * bound
 
 
-@settings(max_examples=20)
 @given(st.integers(1, 5), st.integers(0, 99))
 def test_the_kernel_of_a_matrix_is_that_of_its_exponential(order: int, seed: int) -> None:
     """In multiple precision, for a matrix far from normal and times of all sizes."""
@@ -214,7 +208,6 @@ def _expm(A: np.ndarray) -> np.ndarray:
     return scipy.linalg.expm(A)
 
 
-@settings(max_examples=20)
 @given(st.sampled_from(["Diagonal", "Paired"]), seeds)
 def test_a_diagonal_matrix_has_the_kernel_of_its_modes(kind: str, seed: int) -> None:
     form = model(kind, seed)
@@ -225,7 +218,6 @@ def test_a_diagonal_matrix_has_the_kernel_of_its_modes(kind: str, seed: int) -> 
     assert far(kernel_at(forms.to_dense(form), times), K) <= 64 * EPS * size
 
 
-@settings(max_examples=30)
 @given(
     st.sampled_from(["float32", "float64"]),
     st.floats(0, 1e7),
@@ -266,7 +258,6 @@ def test_each_pair_of_input_and_output_has_a_kernel() -> None:
         )
 
 
-@settings(max_examples=30)
 @given(kinds, st.integers(1, 4), lengths, seeds)
 def test_impulse_invariance_keeps_every_other_sample_at_twice_the_rate(
     kind: str, rate: int, length: int, seed: int
@@ -278,7 +269,6 @@ def test_impulse_invariance_keeps_every_other_sample_at_twice_the_rate(
     assert far(rate * finer[..., ::rate], kernel(form, length, rule="impulse")) <= tolerance
 
 
-@settings(max_examples=30)
 @given(kinds, st.integers(1, 4), lengths, seeds)
 def test_a_held_input_gives_one_output_at_any_rate(
     kind: str, rate: int, length: int, seed: int

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from differences import far, largest, slope
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, continuous_names, models, signal
 
@@ -68,7 +68,6 @@ def drive(form: Any, seed: int, length: int) -> np.ndarray:
     return signal(seed, *form.C.shape[:-1], length)
 
 
-@settings(max_examples=60)
 @given(models(), rules, st.integers(1, 40), st.integers(0, 9))
 def test_kernel_mode_is_recurrent_mode(form: Any, rule: str, length: int, seed: int) -> None:
     u = drive(form, seed, length)
@@ -78,7 +77,6 @@ def test_kernel_mode_is_recurrent_mode(form: Any, rule: str, length: int, seed: 
     )
 
 
-@settings(max_examples=60)
 @given(models(), rules, st.integers(2, 40), st.data())
 def test_a_signal_may_be_cut_anywhere(
     form: Any, rule: str, length: int, data: st.DataObject
@@ -94,7 +92,6 @@ def test_a_signal_may_be_cut_anywhere(
     assert far(last, end) <= tolerance / weight + 32 * EPS * largest(end) * length
 
 
-@settings(max_examples=30)
 @given(models(largest=5), rules, st.integers(1, 12))
 def test_scan_is_a_loop_over_step(form: Any, rule: str, length: int) -> None:
     u = drive(form, 2, length)
@@ -127,7 +124,6 @@ def first(array: np.ndarray, core: int) -> np.ndarray:
     return array[(0,) * (array.ndim - core)]
 
 
-@settings(max_examples=40)
 @given(models(continuous_names, largest=5), rules)
 def test_the_kernel_is_that_of_the_definition(form: Any, rule: str) -> None:
     length = 9

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, models, seeds
 
@@ -30,7 +30,6 @@ kept_rules = st.sampled_from(laws.KEEP_STABILITY)
 one = np.ones(1) + 0j
 
 
-@settings(max_examples=30)
 @given(models(), kept_rules, st.integers(1, 80), st.sampled_from(["float32", "float64"]))
 def test_every_law_holds_of_every_initialization(
     form: Any, rule: str, length: int, dtype: str

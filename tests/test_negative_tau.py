@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, nplr
 
@@ -23,7 +23,6 @@ HALF_A_PERCENT = 5e-3  # how near to the budget two programs stop
 
 
 @given(chains, st.integers(1, 80), st.floats(-3, 1.5))
-@settings(max_examples=40)
 def test_roots_are_all_the_solutions_of_phi_equal_c(measure: str, order: int, log: float) -> None:
     tau = -(10**log)
     a = nplr(measure, order).P[:, 0] ** 2
@@ -45,7 +44,6 @@ def test_roots_are_all_the_solutions_of_phi_equal_c(measure: str, order: int, lo
 
 
 @given(st.sampled_from(["legs", "lagt", "tlagt", "fout"]), st.integers(1, 24), st.floats(-2, 1))
-@settings(max_examples=30)
 def test_the_factors_are_those_of_the_perturbed_matrix(
     measure: str, order: int, log: float
 ) -> None:
@@ -71,7 +69,6 @@ def test_the_factors_are_those_of_the_perturbed_matrix(
 
 
 @given(st.integers(1, 40), st.floats(-2, 1.5))
-@settings(max_examples=30)
 def test_the_deviation_is_below_the_bound_of_the_same_c(order: int, log: float) -> None:
     tau = -(10**log)
     found = perturb.lossless(hippo.legs(order), tau=tau)
@@ -89,7 +86,6 @@ def test_the_deviation_is_below_the_bound_of_the_same_c(order: int, log: float) 
 
 
 @given(st.sampled_from(["lagt", "tlagt"]), st.integers(2, 24), st.floats(1.1, 300))
-@settings(max_examples=20)
 def test_repeated_sections_have_the_power_exactly(measure: str, order: int, c: float) -> None:
     found = perturb.lossless(nplr(measure, order), tau=-2 / (c - 1))
     law = c ** ((order - 1) / order)
@@ -116,7 +112,6 @@ def test_order_four_is_nearer_by_a_negative_tau(budget: float) -> None:
 
 
 @given(st.integers(2, 24), st.floats(1.2, 300))
-@settings(max_examples=15)
 def test_the_sign_taken_is_not_the_worse_one(order: int, budget: float) -> None:
     found = perturb.lossless(hippo.legs(order), conditioning=budget)
     assert found.condition <= budget * (1 + 64 * order * EPS)

@@ -12,7 +12,7 @@ from typing import Any
 import gallery
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS
 
@@ -111,7 +111,6 @@ def test_what_is_packed_is_unpacked() -> None:
 
 
 @given(st.sampled_from(["legs", "legt", "tlagt", "fout"]), st.integers(1, 9), st.floats(1.3, 30))
-@settings(max_examples=20)
 def test_the_search_keeps_its_budget_and_does_not_lose_its_start(
     measure: str, order: int, budget: float
 ) -> None:

@@ -269,7 +269,6 @@ def test_systems_that_are_not_lossless_are_refused() -> None:
 
 
 @given(st.sampled_from(sorted(perturb.PERTURBATIONS)), st.integers(1, 9))
-@settings(max_examples=30)
 def test_every_perturbation_certifies_what_it_returns(method: str, order: int) -> None:
     """Factors, figures and the state, each recomputed from the definition."""
     system = hippo.legs(order)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, seeds
 
@@ -84,7 +84,6 @@ def size_of(found: Diagonalization) -> float:
     return float(np.linalg.norm(found.A + found.E))
 
 
-@settings(max_examples=80)
 @given(matrices, orders, st.sampled_from(sorted(METHODS)), st.integers(0, 9))
 def test_the_factors_give_the_perturbed_matrix_back(
     name: str, order: int, method: str, seed: int
@@ -247,7 +246,6 @@ def test_a_stable_matrix_is_left_to_grow_only_if_asked() -> None:
 @pytest.mark.parametrize("p", [1.0, 4.0, math.inf])
 @pytest.mark.parametrize("whole", [False, True])
 @given(order=st.integers(2, 7), seed=seeds)
-@settings(max_examples=15)
 def test_the_gradient_is_that_of_central_differences(
     order: int, seed: int, p: float, whole: bool
 ) -> None:
@@ -421,7 +419,6 @@ def test_an_interrupt_with_nothing_to_keep_is_an_interrupt() -> None:
 
 
 @given(st.integers(1, 96), st.floats(1e-3, 0.49))
-@settings(max_examples=25)
 def test_the_last_column_of_legs_keeps_its_bound(order: int, length: float) -> None:
     legs = hippo.legs(order)
     found = last_column(legs, size=length / float(np.linalg.norm(legs.A, 2)))

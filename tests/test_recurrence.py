@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from differences import far, largest, slope
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, models, seeds, signal
 
@@ -101,7 +101,6 @@ def slack(system: Any, u: np.ndarray, x: np.ndarray, length: int) -> tuple[float
     return of_output, 4 * EPS * length * growth * reach
 
 
-@settings(max_examples=60)
 @given(models(), rules, lengths, st.booleans(), seeds)
 def test_a_scan_is_the_loop_over_its_samples(
     form: Any, rule: str, length: int, rest: bool, seed: int
@@ -116,7 +115,6 @@ def test_a_scan_is_the_loop_over_its_samples(
     assert far(last, visited[..., -1, :]) <= of_state
 
 
-@settings(max_examples=30)
 @given(models(), rules, seeds)
 def test_a_step_is_a_scan_of_one_sample(form: Any, rule: str, seed: int) -> None:
     system = sampled(form, rule)
@@ -130,7 +128,6 @@ def test_a_step_is_a_scan_of_one_sample(form: Any, rule: str, seed: int) -> None
     assert far(last, visited[..., -1, :]) <= of_state
 
 
-@settings(max_examples=30)
 @given(models(), rules, st.integers(1, 6), st.booleans(), seeds)
 def test_a_stepper_runs_the_model_sample_by_sample(
     form: Any, rule: str, length: int, rest: bool, seed: int
@@ -258,7 +255,6 @@ def test_a_form_is_looked_at_once(name: str, monkeypatch: pytest.MonkeyPatch) ->
         assert sorted(looked) == sorted([*form._fields, *arguments.split()])
 
 
-@settings(max_examples=60)
 @given(models(), rules, lengths, seeds)
 def test_the_final_state_is_where_the_loop_ends(
     form: Any, rule: str, length: int, seed: int
@@ -272,7 +268,6 @@ def test_the_final_state_is_where_the_loop_ends(
     assert far(last, visited[..., -1, :]) <= slack(system, u, x, length)[1]
 
 
-@settings(max_examples=30)
 @given(models(), rules, st.sets(st.integers(0, 79), min_size=1, max_size=5), seeds)
 def test_states_are_those_the_loop_passes(form: Any, rule: str, at: set[int], seed: int) -> None:
     system = sampled(form, rule)
@@ -284,7 +279,6 @@ def test_states_are_those_the_loop_passes(form: Any, rule: str, at: set[int], se
     assert far(found, visited[..., chosen, :]) <= slack(system, u, x, 80)[1]
 
 
-@settings(max_examples=30)
 @given(models(), rules, lengths, seeds)
 def test_the_final_states_of_a_padded_batch_are_those_of_its_signals(
     form: Any, rule: str, length: int, seed: int
@@ -300,7 +294,6 @@ def test_the_final_states_of_a_padded_batch_are_those_of_its_signals(
         assert far(found[row], visited[..., -1, :]) <= slack(system, u[row], x[row], length)[1]
 
 
-@settings(max_examples=30)
 @given(models(), rules, st.integers(1, 12), seeds)
 def test_two_directions_are_the_sum_of_their_kernels_and_lag_0_counts_once(
     form: Any, rule: str, length: int, seed: int
@@ -322,7 +315,6 @@ def test_two_directions_are_the_sum_of_their_kernels_and_lag_0_counts_once(
     assert far(y, np.moveaxis(expected, 0, -1)) <= 4 * both
 
 
-@settings(max_examples=60)
 @given(models(), rules, lengths, seeds)
 def test_a_scan_is_the_convolution_and_the_free_response(
     form: Any, rule: str, length: int, seed: int
@@ -339,7 +331,6 @@ def test_a_scan_is_the_convolution_and_the_free_response(
     assert far(free, by_hand(system, 0 * u, x)[0]) <= of_free
 
 
-@settings(max_examples=30)
 @given(models(largest=5), rules, st.sampled_from([(2,), (2, 3), (0,)]), st.sampled_from([3, 70]))
 def test_signals_that_share_a_form_do_not_know_each_other(
     form: Any, rule: str, lead: tuple[int, ...], length: int

@@ -5,7 +5,7 @@ import re
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmlinalg import reference
@@ -14,7 +14,6 @@ mp = mpmath.MPContext()
 mp.dps = 80
 
 HALF_OF_THE_DIGITS = 1e-25  # of 50: a problem may lose as many as it keeps
-laws = settings(max_examples=25, deadline=None)
 finite = st.complex_numbers(max_magnitude=2)
 orders = st.integers(1, 5)
 frequencies = st.floats(-1e3, 1e3)
@@ -125,7 +124,6 @@ def test_a_float_is_the_binary_number_it_is():
     assert abs(tenth - mp.mpf(1) / 10) > 1e-18
 
 
-@laws
 @given(systems())
 def test_arrays_lists_and_mpmath_matrices_are_the_same(system):
     A, B, C, D = system
@@ -171,7 +169,6 @@ def test_foh_is_exact_for_piecewise_linear_input(N):
     close(previous, [integral(n, lambda t: 1 - t / step) for n in range(N)])
 
 
-@laws
 @given(st.complex_numbers(min_magnitude=1e-3, max_magnitude=3), steps)
 def test_one_mode_is_the_textbook_formula(pole, step):
     z = mp.mpc(pole) * step
@@ -194,7 +191,6 @@ def test_one_mode_is_the_textbook_formula(pole, step):
         close([M[0] for M in reference.discretize([[pole]], [1], step, rule)], expected)
 
 
-@laws
 @given(systems(), st.floats(0, 1), st.floats(1e-3, 0.1))
 def test_gbt_steps_by_the_slope_at_a_point_between(system, alpha, step):
     A, B, *_ = system
@@ -218,7 +214,6 @@ def test_the_named_rules_are_points_of_gbt(rule, alpha):
         close(M, expected, 0)
 
 
-@laws
 @given(rules, steps)
 def test_an_integrator_sums(rule, step):
     first = step / 2 if rule == "foh" else step
@@ -228,7 +223,6 @@ def test_an_integrator_sums(rule, step):
 # the recurrence
 
 
-@laws
 @given(systems(), rules, st.floats(1e-3, 0.1))
 def test_kernel_is_the_formula(system, rule, step):
     A, B, C, D = system
@@ -241,7 +235,6 @@ def test_kernel_is_the_formula(system, rule, step):
     close(reference.kernel(A, B, C, D, step, 4, rule), expected)
 
 
-@laws
 @given(systems(), rules, st.floats(1e-3, 0.1), st.lists(finite, min_size=1, max_size=5))
 def test_scan_is_the_convolution_with_the_kernel(system, rule, step, inputs):
     A, B, C, D = system
@@ -249,7 +242,6 @@ def test_scan_is_the_convolution_with_the_kernel(system, rule, step, inputs):
     close(reference.scan(A, B, C, D, step, inputs, rule)[0], reference.convolve(inputs, K))
 
 
-@laws
 @given(systems(), st.lists(finite, min_size=2, max_size=5))
 def test_scan_goes_on_from_its_state(system, inputs):
     A, B, C, D = system
@@ -260,7 +252,6 @@ def test_scan_goes_on_from_its_state(system, inputs):
     close(last, end)
 
 
-@laws
 @given(
     st.lists(st.integers(-9, 9), min_size=1, max_size=6),
     st.lists(st.integers(-9, 9), min_size=1, max_size=6),
@@ -272,13 +263,11 @@ def test_convolution_is_the_product_of_polynomials(u, k):
 # the continuous system
 
 
-@laws
 @given(orders, st.floats(0, 5))
 def test_the_impulse_response_of_legs_is_warped_legendre(N, t):
     close(reference.impulse_response(*legs(N), t), warped_legendre(N, t))
 
 
-@laws
 @given(frequencies)
 def test_the_transfer_function_of_a_cascade_is_the_product(w):
     s = mp.mpc(0.5, w)
@@ -288,7 +277,6 @@ def test_the_transfer_function_of_a_cascade_is_the_product(w):
     )
 
 
-@laws
 @given(orders, st.floats(-0.9, 3), frequencies)
 def test_legs_states_are_products(N, x, w):
     A, B = legs(N)
@@ -297,7 +285,6 @@ def test_legs_states_are_products(N, x, w):
     close(reference.legs_state(N, s), [reference.transfer(A, B, unit[n], 0, s) for n in range(N)])
 
 
-@laws
 @given(st.integers(1, 40), frequencies)
 def test_legs_is_lossless(N, w):
     energy = mp.fsum(abs(mp.mpmathify(x)) ** 2 for x in reference.legs_state(N, 1j * w))
@@ -333,7 +320,6 @@ def test_the_top_of_the_legs_normal_spectrum_is_the_known_one(N, top):
     assert found == pytest.approx(top, rel=5e-8)  # of 8 digits
 
 
-@laws
 @given(st.integers(1, 8), st.floats(0.01, 1))
 def test_legs_lossless_spectrum_is_that_of_the_matrix(N, tau):
     A, B = legs(N)
@@ -367,7 +353,6 @@ def test_hilbert_matrices_are_ill_conditioned_as_known(N, known):
     assert found == pytest.approx(known, rel=1e-11)  # of 11 digits
 
 
-@laws
 @given(finite, finite)
 def test_norm_and_condition_of_two_by_two_are_closed_forms(x, y):
     M = [[1, x], [y, 3]]

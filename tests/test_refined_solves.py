@@ -5,7 +5,7 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from strategies import EPS, lossless, nplr
 
@@ -36,7 +36,6 @@ def perturbed(name: str, order: int, size: float) -> Diagonalization:
     return perturb.PERTURBATIONS[name](hippo.legs(order), **sized, **QUICK.get(name, {}))
 
 
-@settings(max_examples=60)
 @given(
     st.sampled_from(sorted(perturb.PERTURBATIONS)),
     st.integers(2, 20),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, continuous_names, models, seeds
 
@@ -61,7 +61,6 @@ def rounding(form: Any, times: np.ndarray) -> float:
     return A.shape[-1] * EPS * weight(form, times) * (1 + turn)
 
 
-@settings(max_examples=40)
 @given(kinds, st.floats(1e-6, 30), st.integers(1, 5), seeds)
 def test_the_step_response_is_the_integral_of_the_definition(
     kind: str, t: float, N: int, seed: int
@@ -78,7 +77,6 @@ def test_the_step_response_is_the_integral_of_the_definition(
     assert np.abs(got - expected).max() <= 8 * rounding(form, np.array([t]))
 
 
-@settings(max_examples=30)
 @given(kinds, st.floats(0.01, 3), st.floats(0.01, 1), seeds)
 def test_its_increments_integrate_the_impulse_response(
     kind: str, start: float, length: float, seed: int
@@ -91,7 +89,6 @@ def test_its_increments_integrate_the_impulse_response(
     assert np.abs(increment - integral).max() <= 16 * rounding(form, times)
 
 
-@settings(max_examples=30)
 @given(kinds, seeds)
 def test_its_laplace_transform_is_the_transfer_function_over_s(kind: str, seed: int) -> None:
     """To t = 20, where e^{-2t} < eps^2; pieces of 1/4, in which all is smooth."""
@@ -104,7 +101,6 @@ def test_its_laplace_transform_is_the_transfer_function_over_s(kind: str, seed: 
     assert np.abs(laplace - transfer(form, s) / s).max() <= 32 * rounding(form, np.array([20.0]))
 
 
-@settings(max_examples=30)
 @given(models(continuous_names, largest=9), st.integers(1, 20))
 def test_sampled_it_is_the_running_sum_of_the_kernel_of_a_hold(form: Any, length: int) -> None:
     """Every initialization: an input that is held and one that rose are the same."""
@@ -124,7 +120,6 @@ def test_sampled_it_is_the_running_sum_of_the_kernel_of_a_hold(form: Any, length
     assert np.abs(step_response(form, times) - expected).max() <= bound
 
 
-@settings(max_examples=30)
 @given(kinds, seeds)
 def test_it_ends_at_the_gain_at_frequency_zero(kind: str, seed: int) -> None:
     form = model(kind, seed)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import EPS, models, seeds
 
@@ -139,7 +139,6 @@ def resolvent(A: np.ndarray, s: np.ndarray) -> np.ndarray:
     return 1 / np.array(least)
 
 
-@settings(max_examples=60)
 @given(kinds, points, st.integers(1, 6), seeds)
 def test_the_transfer_function_of_every_form_is_that_of_the_definition(
     kind: str, s: complex, N: int, seed: int
@@ -153,7 +152,6 @@ def test_the_transfer_function_of_every_form_is_that_of_the_definition(
     assert np.all(np.abs(got - expected) <= 8 * rounding(form, at))
 
 
-@settings(max_examples=30)
 @given(models(largest=6))
 def test_so_is_that_of_every_initialization(form: Any) -> None:
     s = np.array([0.4 + 1.7j])
@@ -174,7 +172,6 @@ def first_member(form: Any) -> Any:
     return type(form)(**fields)
 
 
-@settings(max_examples=40)
 @given(
     st.sampled_from(["Diagonal", "Paired", "Recurrence", "PairedRecurrence"]),
     st.floats(-14, 0),
@@ -191,7 +188,6 @@ def test_partial_fractions_keep_every_digit_however_near_a_pole(
     assert abs(transfer(form, np.array([s]))[0] - exact(form, s)[0, 0]) <= 8 * EPS * size
 
 
-@settings(max_examples=40)
 @given(kinds, seeds)
 def test_the_output_reads_the_state(kind: str, seed: int) -> None:
     form = model(kind, seed)
@@ -208,7 +204,6 @@ def test_the_output_reads_the_state(kind: str, seed: int) -> None:
     assert np.all(np.abs(G - read) <= rounding(form, POINTS))
 
 
-@settings(max_examples=40)
 @given(kinds, st.integers(1, 6), seeds)
 def test_the_state_is_the_solution_of_its_equation(kind: str, N: int, seed: int) -> None:
     form = model(kind, seed, N)
@@ -224,7 +219,6 @@ def test_the_state_is_the_solution_of_its_equation(kind: str, N: int, seed: int)
     assert np.all(np.abs(x * s - np.tensordot(A, x, 1) - drive) <= bound)
 
 
-@settings(max_examples=20)
 @given(st.integers(1, 24), st.floats(-2, 4), seeds)
 def test_four_algorithms_agree(N: int, decade: float, seed: int) -> None:
     """The first coefficient of `legs`: product formula, triangle, Schur form, Woodbury."""
@@ -245,7 +239,6 @@ def test_four_algorithms_agree(N: int, decade: float, seed: int) -> None:
     assert np.all(np.abs(transfer(decompose.diagonalize(legs), s) - product) <= 8 * N * size)
 
 
-@settings(max_examples=20)
 @given(st.integers(1, 8), seeds)
 def test_an_eigenbasis_costs_its_condition(N: int, seed: int) -> None:
     form = model("Dense", seed, N)
@@ -256,7 +249,6 @@ def test_an_eigenbasis_costs_its_condition(N: int, seed: int) -> None:
     assert np.all(np.abs(transfer(form, POINTS) - transfer(modes, POINTS)) <= 8 * size)
 
 
-@settings(max_examples=30)
 @given(st.sampled_from(DISCRETE), seeds)
 def test_on_the_unit_circle_it_is_the_fourier_transform_of_the_kernel(kind: str, seed: int) -> None:
     form = model(kind, seed)
@@ -269,7 +261,6 @@ def test_on_the_unit_circle_it_is_the_fourier_transform_of_the_kernel(kind: str,
     assert np.abs(transfer(form, z) - np.fft.fft(K)).max() <= 8 * EPS * np.log2(length) * weight
 
 
-@settings(max_examples=30)
 @given(st.sampled_from(["Dense", "DPLR", "Diagonal", "Paired"]), st.floats(0.01, 1), seeds)
 def test_the_bilinear_rule_bends_the_axis_of_frequency(kind: str, step: float, seed: int) -> None:
     """G_d(z) = 2z/(z + 1) G(2/step (z - 1)/(z + 1)) without D: the rule reads the newest sample."""
@@ -283,7 +274,6 @@ def test_the_bilinear_rule_bends_the_axis_of_frequency(kind: str, step: float, s
     assert np.all(np.abs(transfer(sampled, z) - warped) <= 16 * size)
 
 
-@settings(max_examples=40)
 @given(kinds, seeds)
 def test_every_transfer_function_is_conjugate_symmetric(kind: str, seed: int) -> None:
     form = model(kind, seed)
@@ -402,7 +392,6 @@ def test_a_float32_matrix_is_evaluated_in_double_and_rounded_once() -> None:
     assert np.all(np.abs(G - expected) <= 4 * SINGLE * size)
 
 
-@settings(max_examples=20)
 @given(
     st.integers(1, 40),
     st.sampled_from([0.0, 1.0, 2.5]),
@@ -422,7 +411,6 @@ def test_the_state_of_legs_has_a_small_relative_error_in_every_entry(
         assert np.all(np.abs(got - expected) <= 4 * N * EPS * np.abs(expected))
 
 
-@settings(max_examples=20)
 @given(st.sampled_from([0.5, 1.0, 3.0]), st.integers(1, 24), points)
 def test_so_has_that_of_tilted_laguerre(tilt: float, N: int, s: complex) -> None:
     pole = -(1 + tilt) / 2
