@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -114,18 +115,9 @@ def profile(
     A = summable("A", A)
     points = require.integer("points", points, least=2)
     require.progress(progress)
-    done = 0
-
-    def told() -> None:
-        nonlocal done
-        done += 1
-        if progress:
-            progress(fraction=done / _PARTS)
-
+    told = _counted(progress)
     eigen = condeig(A)
-    units, exponent = in_units(A)
-    rest = units @ eigen.V - eigen.V * times_power(eigen.Lambda, -exponent)
-    norm = scaled(float(np.linalg.norm(units, 2)), exponent)
+    residual, norm = _residual_and_norm(A, eigen)
     away = departure(A)
     told()
     field = numerical_range(A, _ANGLES)
@@ -141,7 +133,7 @@ def profile(
     return Profile(
         A=A,
         eigen=eigen,
-        residual=float(np.linalg.norm(rest) / (np.linalg.norm(units) or 1.0)),
+        residual=residual,
         condition=condition(eigen.V),
         norm=norm,
         departure=away,
@@ -152,6 +144,25 @@ def profile(
         kreiss=constant,
         growth=growth,
     )
+
+
+def _counted(progress: Callable[..., object] | None) -> Callable[[], None]:
+    """The function to call after each part."""
+    done = itertools.count(1)
+
+    def told() -> None:
+        if progress:
+            progress(fraction=next(done) / _PARTS)
+
+    return told
+
+
+def _residual_and_norm(A: Array, eigen: Condeig) -> tuple[float, float]:
+    """|A V - V Lambda| over |A|, in Frobenius norms, and |A| in the 2-norm."""
+    units, exponent = in_units(A)
+    rest = units @ eigen.V - eigen.V * times_power(eigen.Lambda, -exponent)
+    residual = float(np.linalg.norm(rest) / (np.linalg.norm(units) or 1.0))
+    return residual, scaled(float(np.linalg.norm(units, 2)), exponent)
 
 
 def _abscissas(A: Array, norm: float) -> list[EpsilonAbscissa]:

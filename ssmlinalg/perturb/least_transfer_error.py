@@ -161,14 +161,9 @@ def searched(
     powers = (_extreme(A), _extreme(B))
     if modes is None and any(powers):
         rates, drives = (times_power(X, -power) for X, power in zip((A, B), powers, strict=True))
-        small = Dense(rates, drives, np.zeros(len(B)), np.asarray(0.0), np.asarray(1.0))
-        found = searched(
-            small,
-            conditioning=conditioning,
-            iterations=iterations,
-            seconds=seconds,
-            progress=progress,
-        )
+        near_one = Dense(rates, drives, np.zeros(len(B)), np.asarray(0.0), np.asarray(1.0))
+        options = {"conditioning": conditioning, "iterations": iterations, "seconds": seconds}
+        found = searched(near_one, progress=progress, **options)
         Lambda = times_power(found.Lambda, powers[0])
         modal = ModalSystem(Lambda, found.V, times_power(found.B, powers[1]))
         return certified(system, A, modal, dict(found.facts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -226,14 +226,18 @@ def minimize(
     trade = _search(descent, gamma or 7 * budget**3, tries, rng)
     if math.isinf(search.merit):
         limit = f"{seconds:g} seconds" if search.interrupted else f"{iterations} iterations"
-        rule = f"`conditioning` must be within reach of {limit}"
-        got = f"{budget:g}, and kappa(V) = {search.least['condition']:.6g} at best"
-        raise ValueError(f"{rule}; got {got}. Raise it, `iterations` or `tries`.")
+        _refuse_out_of_reach(budget, search, limit)
     size = float(np.linalg.norm(search.best)) / descent.scale
     E = unit * search.best
     moved_by = float(np.real(np.trace(E))) / len(E)
     facts = {"gamma": trade, "frobenius": size, "shift": moved_by} | search.facts()
     return diagonalized(system, E, method="minimize", facts=facts)
+
+
+def _refuse_out_of_reach(budget: float, search: Search, limit: str) -> NoReturn:
+    rule = f"`conditioning` must be within reach of {limit}"
+    got = f"{budget:g}, and kappa(V) = {search.least['condition']:.6g} at best"
+    raise ValueError(f"{rule}; got {got}. Raise it, `iterations` or `tries`.")
 
 
 def _descent(

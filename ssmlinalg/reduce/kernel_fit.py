@@ -306,14 +306,8 @@ def _certified(
     batch: tuple[int, ...],
 ) -> Reduction:
     """The form of all channels, and its errors."""
-    form = _written(rows, found)
     sizes = np.array([channel.size for channel in channels])
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = form._replace(C=times_power(form.C, units[:, None]), D=np.ldexp(form.D, units))
-        whole = np.ldexp(sizes, units)
-    if not all(require.all_finite(x) for x in (whole, scaled.C, scaled.D)):
-        rule = "`kernel` must have a norm and weights within double precision"
-        raise ValueError(f"{rule}; got some that overflow. Scale it down.")
+    scaled, whole = _in_their_units(_written(rows, found), sizes, units)
     form = scaled._replace(C=times_power(scaled.C, -units[:, None]), D=np.ldexp(scaled.D, -units))
     upper = _measured(form, rows, asked.norm)
     orders = np.array([one.samples.order(sums) for one, sums in zip(channels, found, strict=True)])
@@ -343,6 +337,17 @@ def _certified(
     figures = {name: shaped(figure, batch) for name, figure in figures.items()}
     fields = [field.reshape(batch + field.shape[1:]) for field in scaled]
     return Reduction(form=type(form)(*fields), **figures)
+
+
+def _in_their_units(form: Any, sizes: Real, units: np.ndarray) -> tuple[Any, Real]:
+    """The form and the norms of kernels times 2^units."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = form._replace(C=times_power(form.C, units[:, None]), D=np.ldexp(form.D, units))
+        whole = np.ldexp(sizes, units)
+    if not all(require.all_finite(x) for x in (whole, scaled.C, scaled.D)):
+        rule = "`kernel` must have a norm and weights within double precision"
+        raise ValueError(f"{rule}; got some that overflow. Scale it down.")
+    return scaled, whole
 
 
 def _rounded_up(values: Real, exponents: np.ndarray) -> Real:
