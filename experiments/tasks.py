@@ -5,9 +5,9 @@
 A point is one task, one model, one seed: a network of one block (two for the last two tasks) is
 trained on fresh samples, except for a pool of expressions and of images. What is told is R^2, one
 less the squared error over the variance of what was wanted, on samples that were not trained on;
-for the two tasks of classes the accuracy, beside the share of the commonest class. The rate of each
-model is the best of six by three of the tasks, on samples and a seed of their own, at the size of
-the quick form. No rate suits all tasks, so every model is told at a slower one as well.
+for the two tasks of classes the accuracy, beside the share of the commonest class. No rate suits
+all tasks, so each model has for each task the best of five, on samples and a seed of their own, at
+the size of the quick form.
 
 --quick: L = 64, 3 seeds, about 50 minutes of one core. Full: L = 256, order 32, five times as many
 steps, 3 seeds: a night. `--only task=shift,cumsum seed=0` takes some. The long task of the paper, a
@@ -36,9 +36,7 @@ STUDY = "tasks"
 MODELS = ("dlr", "s4d-lin", "ptd", "s5", "lstm", "attention")
 LARGE = ("s4d-lin (N = L)", "ptd (N = L)")  # with the order of DLR, for tasks that it does
 DONE_BY_DLR = ("shift", "reverse", "masked-select-fixed", "solve-fixed")
-RATES = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
-CHOSEN_BY = ("shift", "sort", "cummax")
-SLOW = dict.fromkeys(MODELS, 3e-2) | {"dlr": 1e-2, "attention": 1e-2}
+RATES = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 SEED_OF_CHOICE = 1000
 HELD_OUT = 256
 
@@ -71,8 +69,8 @@ def shape(task: str, model: str, size: Size) -> Shape:
     """The network for a task: one block, or two of both directions for the paths."""
     length = wide(task, sized(task, size.length))
     options: dict[str, Any] = {}
-    model, large, _ = model.partition(" (")
-    order = length if large else size.order
+    order = length if model in LARGE else size.order
+    model = small(model)
     if model == "dlr":  # published: as many modes as samples, a discrete Fourier basis
         order = length
         options["step"] = 1e-5
@@ -195,50 +193,50 @@ def measure(
 # Points
 
 
-def rates(options: Options) -> dict[str, float]:
-    """The rate of each model: the best of six by the mean score of three tasks, at a small size."""
+def rates(options: Options) -> dict[tuple[str, str], float]:
+    """The rate of each model for each task: the best of five, at a small size."""
     size = SIZES["quick"]
+    pairs = [(task, model) for task in TASKS for model in MODELS]
     if options.form == "smoke":
-        return dict.fromkeys(MODELS, RATES[0])
-    tried = [
-        point(task, model, SEED_OF_CHOICE, lr, size)
-        for task in CHOSEN_BY
-        for model in MODELS
-        for lr in RATES
-    ]
-    every = Options(**vars(options) | {"only": []})
-    found = records.run("task-rates", tried, measure, every)
-
-    def told(model: str, lr: float) -> float:
-        same = [one for one in matching(found, model=model) if one["point"]["recipe"]["lr"] == lr]
-        return float(np.mean([one["result"]["score"] for one in same])) if same else -np.inf
-
-    return {model: max(RATES, key=functools.partial(told, model)) for model in MODELS}
+        return dict.fromkeys(pairs, RATES[0])
+    tried = [point(*pair, SEED_OF_CHOICE, lr, size) for pair in pairs for lr in RATES]
+    one = {
+        "only": [entry for entry in options.only if entry.startswith("task=")],
+        "results": options.results.with_name("task-rates.jsonl"),
+    }
+    found = records.run("task-rates", tried, measure, Options(**vars(options) | one))
+    best: dict[tuple[str, str], Record] = {}
+    for one in sorted(found, key=lambda one: one["result"]["score"]):
+        best[one["point"]["task"], one["point"]["model"]] = one
+    return {pair: rate(one) for pair, one in best.items()}
 
 
 def points(options: Options) -> list[Point]:
-    """Every task by every model and seed, at the rates that are best and at slower ones."""
+    """Every task by every model and seed; a smoke run has two models for most tasks."""
     size = SIZES[options.form]
     smoke = options.form == "smoke"
-    both = [rates(options)] if smoke else [rates(options), SLOW]
-    return [one for chosen in both for one in with_rates(chosen, size, smoke)]
+    chosen = rates(options)
+    few = DONE_BY_DLR[: 1 if smoke else None]
+    runs = [
+        (task, model) for task in TASKS for model in MODELS if not smoke or is_tried(task, model)
+    ]
+    runs += [(task, model) for task in few for model in LARGE]
+    return [
+        point(task, model, seed, chosen[task, small(model)], size)
+        for seed in range(size.seeds)
+        for task, model in runs
+        if (task, small(model)) in chosen
+    ]
 
 
-def with_rates(chosen: dict[str, float], size: Size, smoke: bool) -> list[Point]:
-    """Every task by every model and seed; a smoke run has two models for most tasks."""
-    seeds = range(size.seeds)
-    found = [
-        point(task, model, seed, chosen[model], size)
-        for seed in seeds
-        for task in TASKS
-        for model in (("dlr", "lstm") if smoke and task != "shift" else MODELS)
-    ]
-    return found + [
-        point(task, model, seed, chosen[model.partition(" (")[0]], size)
-        for seed in seeds
-        for task in DONE_BY_DLR[: 1 if smoke else None]
-        for model in LARGE
-    ]
+def is_tried(task: str, model: str) -> bool:
+    """Whether a smoke run has them."""
+    return task == "shift" or model in ("dlr", "lstm")
+
+
+def small(model: str) -> str:
+    """The model of a large one."""
+    return model.partition(" (")[0]
 
 
 # What is printed and drawn
@@ -250,32 +248,16 @@ def scores(found: list[Record], task: str, model: str) -> list[float]:
     return [max(0.0, one["result"]["score"]) for one in same]
 
 
-def by_rates(found: list[Record]) -> dict[str, list[Record]]:
-    """Those at the rates that were chosen, which come first, and those at slower ones."""
-    first: dict[str, float] = {}
-    for one in found:
-        first.setdefault(one["point"]["model"], rate(one))
-    chosen = [one for one in found if rate(one) == first[one["point"]["model"]]]
-    slower = [one for one in found if rate(one) == SLOW[one["point"]["model"].partition(" (")[0]]]
-    return {"the rates chosen": chosen} | ({"slower rates": slower} if slower else {})
-
-
 def rate(record: Record) -> float:
     """That of C and of what is no layer."""
     return record["point"]["recipe"]["lr"]
 
 
 def report(found: list[Record]) -> None:
-    """R^2, or accuracy, by task and model, and what each model is."""
-    for said, same in by_rates(found).items():
-        print(f"\n{said}")
-        report_of(same)
-
-
-def report_of(found: list[Record]) -> None:
-    """That of one choice of rates."""
+    """R^2, or accuracy, by task and model; the rates; what each model is."""
+    tasks = list(dict.fromkeys(one["point"]["task"] for one in found))
     rows = []
-    for task in dict.fromkeys(one["point"]["task"] for one in found):
+    for task in tasks:
         common = matching(found, task=task)[0]["result"]["commonest"]
         name = f"{task} (commonest {100 * common:.0f})" if common else task
         rows.append([name, *(spread(scores(found, task, model)) for model in MODELS)])
@@ -285,32 +267,23 @@ def report_of(found: list[Record]) -> None:
     ]
     table(("task", *LARGE), rows)
     rows = []
+    for task in tasks:
+        runs = [matching(found, task=task, model=model) for model in MODELS]
+        rows.append([task, *(f"{rate(same[0]):g}" if same else "-" for same in runs)])
+    table(("rate for", *MODELS), rows)
+    rows = []
     for model in (*MODELS, *LARGE):
         same = matching(found, model=model)
         if same:
             counts = [one["result"]["parameters"] for one in same]
             seconds = np.mean([one["seconds"] for one in same])
-            of = f"{min(counts)} to {max(counts)}"
-            rows.append([model, f"{rate(same[0]):g}", of, f"{seconds:.0f}"])
-    table(("model", "rate", "parameters", "seconds a run"), rows)
+            rows.append([model, f"{min(counts)} to {max(counts)}", f"{seconds:.0f}"])
+    table(("model", "parameters", "seconds a run"), rows)
 
 
 def picture(found: list[Record], path: Path) -> None:
     """The score of every model on every task, with its range over seeds."""
-    halves = by_rates(found)
-    figure, panels = pictures.panels(len(halves), 1, (9, 3.8 * len(halves)), squeeze=False)
-    for axes, (said, same) in zip(panels[:, 0], halves.items(), strict=True):
-        panel(axes, same)
-        said = f"{said}: R^2, of the last two tasks accuracy (dotted: the commonest class)"
-        pictures.dress(axes, title=said, ylim=(-0.03, 1.03))
-    panels[0, 0].legend(
-        frameon=False, ncols=len(MODELS), loc="upper center", bbox_to_anchor=(0.5, 1.2)
-    )
-    pictures.save(figure, path)
-
-
-def panel(axes: Any, found: list[Record]) -> None:
-    """The scores at one choice of rates."""
+    figure, axes = pictures.panels(1, 1, (9, 3.8))
     names = list(dict.fromkeys(one["point"]["task"] for one in found))
     for place, model in enumerate(MODELS):
         color = pictures.COLOURS[model]
@@ -326,6 +299,10 @@ def panel(axes: Any, found: list[Record]) -> None:
         if common:
             axes.plot([at - 0.4, at + 0.4], [common] * 2, ":", color=pictures.colours.FAINT)
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
+    said = "R^2, of the last two tasks accuracy (dotted: the commonest class)"
+    pictures.dress(axes, title=said, ylim=(-0.03, 1.03))
+    axes.legend(frameon=False, ncols=len(MODELS), loc="upper center", bbox_to_anchor=(0.5, 1.2))
+    pictures.save(figure, path)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ ROOT = Path(__file__).parent.parent
 HOUSE = ROOT / "experiments"
 PAGE = ROOT / "docs" / "experiments.md"
 STUDIES = [path.stem for path in sorted(HOUSE.glob("*.py")) if "STUDY = " in path.read_text()]
-KEPT = sorted((HOUSE / "kept").glob("*.jsonl"))
+KEPT = sorted(
+    path for form in ("quick", "full") for path in (HOUSE / "kept").glob(f"*-{form}.jsonl")
+)
 Study = Callable[..., None]
 
 
