@@ -615,13 +615,19 @@ def pair(form: Diagonal) -> Paired:
     shape = np.broadcast_shapes(form.A.shape, form.B.shape, form.C.shape)
     require.shape("A", shape, "(..., N) with no empty axis", 0 not in shape)
     A, B, C = (xp.broadcast_to(array, shape) for array in (form.A, form.B, form.C))
-    host: Complex = backend.to_numpy(A)
-    weights: Complex = backend.to_numpy(B * C)
-    upward, single = _upper_half(host, weights)
+    host, b, c = (_near_one(backend.to_numpy(array)) for array in (A, B, C))
+    upward, single = _upper_half(host, b * c)
     index = xp.asarray(upward, device=backend.device(A))
     alone = xp.asarray(np.take_along_axis(single, upward, -1), device=backend.device(A))
     A, B, C = (xp.take_along_axis(array, index, axis=-1) for array in (A, B, C))
     return Paired(A, xp.where(alone, B / 2, B), C, form.D, form.step)
+
+
+def _near_one(values: Complex) -> Complex:
+    """The values of each member by a power of two, so that the largest part is about 1."""
+    parts = np.maximum(np.abs(values.real), np.abs(values.imag))
+    exponent = -np.frexp(np.max(parts, axis=-1, keepdims=True))[1]
+    return np.ldexp(values.real, exponent) + 1j * np.ldexp(values.imag, exponent)
 
 
 def _upper_half(A: Complex, weights: Complex) -> tuple[np.ndarray, np.ndarray]:
@@ -648,15 +654,14 @@ def _upper_half(A: Complex, weights: Complex) -> tuple[np.ndarray, np.ndarray]:
 def _check_conjugate(
     name: str, values: np.ndarray, upward: np.ndarray, downward: np.ndarray
 ) -> None:
+    values = _near_one(values)
     above = np.take_along_axis(values, upward, -1)
     below = np.take_along_axis(values, downward, -1)
     distance = np.max(np.abs(above - below.conj()), initial=0.0)
-    scale = np.max(np.abs(values), initial=0.0)
-    if distance > np.sqrt(np.finfo(values.dtype).eps) * scale:
-        got = f"values of `{name}` {distance:.3g} away from their conjugate partners"
+    if distance > np.sqrt(np.finfo(values.dtype).eps):
+        got = f"values of `{name}` {distance:.3g} of the largest away from their conjugate partners"
         raise ValueError(
-            f"the spectrum must be closed under conjugation; got {got}, on a scale of {scale:.3g}. "
-            "Keep the form Diagonal."
+            f"the spectrum must be closed under conjugation; got {got}. Keep the form Diagonal."
         )
 
 

@@ -80,6 +80,19 @@ def test_dplr_is_diagonal_minus_low_rank() -> None:
     )
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1.0, 1e200, 1e300])
+def test_pairing_looks_at_each_member_in_units_of_its_own(size: float) -> None:
+    """C B may overflow or vanish, and a channel be far quieter than the one beside it."""
+    A = size * np.array([-1 + 2j, -1 - 2j])
+    loud, quiet = np.ones(2) + 0j, 1e-12 * np.array([1 + 1j, 1 - 1j])
+    rows = np.stack([loud, quiet])
+    form = forms.Diagonal(A, size * rows, size * rows, np.zeros(2), np.full(2, 1 / size))
+    np.testing.assert_array_equal(forms.pair(form).A, [A[:1], A[:1]])
+    odd = np.stack([loud, quiet * [1, 2]])
+    with pytest.raises(ValueError, match="`C B`"):
+        forms.pair(form._replace(C=size * odd))
+
+
 def test_pairing_refuses_an_open_spectrum() -> None:
     one = np.ones(2) + 0j
     with pytest.raises(
