@@ -402,6 +402,16 @@ def back(arrays: Mapping[str, Array]) -> Any:
     return normalized(form, options["window"]) if "window" in options else form
 
 
+def _check_pair(name: str, found: Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError for real and imaginary parts of A of two shapes, which would broadcast."""
+    for decay in DECAYS.values():
+        if decay.array in found and "frequency" in found:
+            wanted = found[decay.array].shape
+            got = found["frequency"].shape
+            rule = f"{wanted} as `{name}.{decay.array}`"
+            require.shape(f"{name}.frequency", got, rule, got == wanted)
+
+
 def layer_of(arrays: Mapping[str, Array]) -> tuple[Any, dict[str, Any]]:
     """The form from which an `nn.SSM` with these arrays starts, and the options that it has.
 
@@ -427,6 +437,7 @@ def layer_of(arrays: Mapping[str, Array]) -> tuple[Any, dict[str, Any]]:
     found = {key.partition(".")[2]: array for key, array in found.items()}
     window = found.pop("window", None)
     check_names(name, found)
+    _check_pair(name, found)
     with np.errstate(over="ignore", invalid="ignore"):  # the form is checked
         model = check(form_of(name, found))
     written = (known for known, decay in DECAYS.items() if decay.array in found)

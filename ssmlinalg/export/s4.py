@@ -348,12 +348,25 @@ def _arrays(modes: _Modes, D: Real, step: Real, transforms: Transforms) -> dict[
     return arrays | {"D": D[None]} if np.any(D) else arrays
 
 
+def check_sets(found: Mapping[str, np.ndarray], step: str, real: str) -> None:
+    """Raise ValueError unless the sets divide the channels, and there is a C.
+
+    Args:
+        found: arrays of a layer.
+        step: the name of the steps among them.
+        real: the name of the real parts.
+    """
+    H = len(found[step])
+    S = len(found[real])
+    rule = f"(S, n) with S a divisor of H = {H} from `{step}`"
+    require.shape(real, found[real].shape, rule, S > 0 and H % S == 0)
+    require.shape("C", found["C"].shape, "(c, H, n, 2) with c of at least 1", len(found["C"]) > 0)
+
+
 def _diagonal(found: Mapping[str, np.ndarray], transforms: Transforms) -> Paired:
     """The modes that the layer stores, without P, one set for each channel and each of its C."""
+    check_sets(found, "inv_dt", "A_real")
     H = len(found["inv_dt"])
-    S = len(found["A_real"])
-    rule = f"(S, n) with S a divisor of H = {H} from `inv_dt`"
-    require.shape("A_real", found["A_real"].shape, rule, S > 0 and H % S == 0)
     count = len(found["C"]) * H
     dt, real, imag = (TRANSFORMS[name].forward for name in transforms)
     A = -real(found["A_real"]) - 1j * imag(found["A_imag"])

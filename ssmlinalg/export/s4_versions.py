@@ -33,6 +33,7 @@ from operator import itemgetter
 import numpy as np
 
 from ..forms import DPLR, Paired
+from ..ground import require
 from ..ground.backend import Array
 from . import s4
 from .layout import Layout, Target, expect, read, stored
@@ -176,7 +177,10 @@ def back_two(arrays: Mapping[str, Array]) -> DPLR:
         rule = "arrays must have L or omega, which say the length that C~ belongs to"
         got = ", ".join(found)
         raise ValueError(f"{rule}; got {got}. Add L, 0 where C was not turned into C~.")
-    return _low_rank(found, "log_w_real", np.asarray(2 * (len(found["omega"]) - 1)))
+    nodes = len(found["omega"])
+    rule = "(l, 2) with l of at least 2, for C~ belongs to 2 (l - 1) samples"
+    require.shape("omega", found["omega"].shape, rule, nodes > 1)
+    return _low_rank(found, "log_w_real", np.asarray(2 * (nodes - 1)))
 
 
 def to_diagonal(form: Paired) -> dict[str, np.ndarray]:
@@ -228,6 +232,7 @@ def back_diagonal(arrays: Mapping[str, Array]) -> Paired:
         array([[-0.5+0.j        , -0.5-3.14159274j]])
     """
     found = read(arrays, LAYOUT_DIAGONAL, optional=("D",))
+    s4.check_sets(found, "log_dt", "inv_A_real")
     held = {
         "inv_dt": found["log_dt"][:, None],
         "A_real": found["inv_A_real"],
@@ -239,7 +244,9 @@ def back_diagonal(arrays: Mapping[str, Array]) -> Paired:
 
 
 def _low_rank(found: Mapping[str, np.ndarray], real: str, length: np.ndarray) -> DPLR:
-    """The form of arrays in the names of version 4; `real` names log(-Re A)."""
+    """The form by `s4.back`, errors in the names of these arrays; `real` names log(-Re A)."""
+    require.integer("L", length, least=0)
+    s4.check_sets(found, "log_dt", real)
     held = {
         "inv_dt": found["log_dt"][:, None],
         "A_real": found[real],
