@@ -134,10 +134,11 @@ def study(
     """Measure what is missing, print, draw: what every study does from the command line."""
     chosen = options(parser, name)
     found = run(name, points(chosen), measure, chosen)
-    if found:
-        report(found)
-        if chosen.picture:
-            picture(found, chosen.picture)
+    if not found:
+        raise SystemExit(f"There is no such point; {chosen.results} was looked at.")
+    report(found)
+    if chosen.picture:
+        picture(found, chosen.picture)
 
 
 def options(parser: argparse.ArgumentParser, study: str) -> Options:
