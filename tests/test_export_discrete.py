@@ -1,6 +1,7 @@
 """DSS, DLR and minimal-LRU, their kernels written out here, compute the kernel of our form."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from strategies import EPS
 from targets import SINGLE, back, init, refused, same, to
 
 from ssmlinalg import INITS, forms, kernel
+from ssmlinalg.export import TARGETS
 
 LENGTH = 64
 HALVES = sorted(name for name, make in INITS.items() if type(make(4)) is forms.Paired)
@@ -471,3 +473,33 @@ def test_arrays_that_no_layer_computes_with_are_refused(target, change, sentence
     arrays = to(target, form, LENGTH) | change
     with refused(ValueError, sentence):
         back(target, arrays, LENGTH)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize(
+    ("A", "weight"), [(-1e-300, 1.0), (0.0, 1.0), (-1e300, 1.0), (-1.0, 1e200), (-1e-9, 1.0)]
+)
+@pytest.mark.parametrize("born", ["continuous", "discrete"])
+def test_a_layer_holds_a_mode_or_says_why_not(
+    name: str, born: str, A: float, weight: float
+) -> None:
+    """Of DSS a Lambda of square 0 is one, by which it divides; weights C B overflow."""
+    one = np.full((2, 1), weight + 0j)
+    form: Any = forms.Paired(np.full((2, 1), A + 0j), one, one, np.zeros(2), np.ones(2))
+    if born == "discrete":
+        form = forms.Recurrence(np.exp(form.A), one, one, np.zeros(2))
+    length = {"length": 16} if TARGETS[name].sized else {}
+    said = ""
+    arrays = {}
+    try:
+        arrays = TARGETS[name].to(form, **length)
+    except (TypeError, ValueError) as refusal:
+        said = str(refusal)
+    assert arrays or re.search(r"must |takes the form", said)
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    if arrays and born == "continuous" and name.startswith("dss"):
+        expected = kernel(form, 16)
+        off = np.abs(kernel(TARGETS[name].back(arrays, **length), 16) - expected)
+        digits = SINGLE * max(1.0, abs(math.log(abs(A) or 1.0)))  # of the logarithm of -Re A
+        smallest = float(np.finfo(np.float32).tiny)
+        assert off.max() <= 16 * digits * np.abs(expected).max() + smallest

@@ -172,7 +172,12 @@ def _to_scaled(form: Paired, *, version: _Version) -> dict[str, np.ndarray]:
     Lambda = version.read(stored(shared, version.layout))
     # Undone are dt_im / dt_re, for the layer divides by Lambda, not by z, and the bound on
     # |Lambda|.
-    W = 2 * weights(B, C) / _divided(Lambda, turned)
+    divided = _divided(Lambda, turned)
+    if not np.all(divided):
+        rule = "Lambda must not be 0, for the layer divides by it"
+        raise ValueError(f"{rule}; got 0 at index {first_index(divided == 0)}. Move that mode.")
+    with np.errstate(over="ignore", invalid="ignore"):  # `stored` refuses an overflow
+        W = 2 * weights(B, C) / divided
     arrays = {
         "kernel.log_dt": np.log(np.stack([step, step * turned], axis=-1)),
         **shared,
@@ -270,7 +275,9 @@ def _sampled(form: Recurrence | Paired) -> tuple[Complex, Real, Complex, Real]:
         A, B, C, D, step = channels(form)
         _check_shared(np.abs(A - A[0]) <= 16 * EPS * np.abs(A))
         z = step[:, None] * A
-        return A[0], step, 2 * weights(B, C) * step[:, None] * phi1(z, z), D
+        with np.errstate(over="ignore", invalid="ignore"):  # `stored` refuses an overflow
+            W = 2 * weights(B, C) * step[:, None] * phi1(z, z)
+        return A[0], step, W, D
     A, B, C, D = channels(form)
     if not np.all(A):
         rule = "A must not be 0, for the layer stores log A"
@@ -327,7 +334,8 @@ def _weighted(
         where = first_index(scale == 0)
         rule = "Lambda and the sum over the length must not be 0, for the layer divides by them"
         raise ValueError(f"{rule}; got step A = {z[where]:g} at index {where}. Move it.")
-    W = products / scale
+    with np.errstate(over="ignore", invalid="ignore"):  # `stored` refuses an overflow
+        W = products / scale
     return held | stored({"kernel.W": as_parts(W)[None], "D": D[None]}, SOFTMAX)
 
 
@@ -380,11 +388,11 @@ def _turned(A: Complex) -> Real:
 def _divided(Lambda: Complex, turned: np.ndarray) -> Complex:
     """A conj(Lambda)/max(|Lambda|^2, 1e-7) for A = Re Lambda + i turned Im Lambda.
 
-    It is 1 but for two steps or a tiny Lambda.
+    It is 1 but for two steps or a tiny Lambda, and 0 where the square vanishes.
     """
     other = (turned[:, None] - 1) * Lambda.imag
-    quotient = 1 + 1j * other / Lambda  # A / Lambda, exact where it is 1
-    return quotient * np.minimum(1, np.abs(Lambda) ** 2 / _BOUND)
+    quotient = 1 + 1j * other / np.where(Lambda == 0, 1, Lambda)  # A / Lambda, exact where it is 1
+    return quotient * np.minimum(1, np.abs(Lambda) / _BOUND**0.5) ** 2
 
 
 def _normalized(arrays: Mapping[str, np.ndarray], length: int) -> tuple[Complex, Complex]:

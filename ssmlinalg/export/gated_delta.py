@@ -63,9 +63,10 @@ def to(form: Paired) -> dict[str, np.ndarray]:
     if A.shape[1] > 1:
         rule = "`A` must have one mode, for a head has one decay"
         raise ValueError(f"{rule}; got {A.shape[1]}. Make a channel of each.")
-    W = weights(B, C) * step[:, None]
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        W = weights(B, C) * step[:, None]
     _refuse("A must be real and negative", (A.imag != 0) | (A.real >= 0), A)
-    _refuse("step B C must be 1/2, for a value starts whole", np.abs(W - 0.5) > _ROUNDING, W)
+    _refuse("step B C must be 1/2, for a value starts whole", ~(np.abs(W - 0.5) <= _ROUNDING), W)
     _refuse("D must be 0, for the layer has none", D != 0, D)
     return stored({"A_log": np.log(-A.real[:, 0]), "dt_bias": inverse_softplus(step)}, LAYOUT)
 

@@ -93,9 +93,10 @@ def to(form: Recurrence) -> dict[str, np.ndarray]:
     W = np.sum(weights(B, C), axis=-1, keepdims=True)
     _refuse("A must be real and lie in (0, 1)", (A.imag != 0) | (A.real <= 0) | (A.real >= 1), A)
     rate = -np.log(A.real[:, 0])
-    gate = W / np.sqrt(-np.expm1(-2 * rate))[:, None]
-    closed = (W.imag != 0) | (gate.real <= 0) | (gate.real >= 1)
-    _refuse("C B / sqrt(1 - A^2) must be real and lie in (0, 1)", closed, gate)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        gate = W / np.sqrt(-np.expm1(-2 * rate))[:, None]
+    inside = (W.imag == 0) & (gate.real > 0) & (gate.real < 1)
+    _refuse("C B / sqrt(1 - A^2) must be real and lie in (0, 1)", ~inside, gate)
     _refuse("D must be 0, for the layer has none", D != 0, D)
     slowness = rate / (_POWER * _OPEN)
     opened = gate.real[:, 0]

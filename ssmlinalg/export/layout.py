@@ -145,7 +145,8 @@ def stored(arrays: Mapping[str, Any], layout: Layout) -> dict[str, np.ndarray]:
         }
     for name, array in cast.items():
         if not np.all(np.isfinite(array)):
-            got = float(np.max(np.abs(arrays[name])))
+            sizes = np.abs(arrays[name])
+            got = float(np.max(np.where(np.isnan(sizes), np.inf, sizes)))
             raise ValueError(f"`{name}` must fit {array.dtype}; got {got:.3g}. Rescale the form.")
     return cast
 
