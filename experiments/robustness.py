@@ -10,7 +10,7 @@ layers answer each of these before and after training, and the modes after every
 
 --quick: digits, order 16, 5 seeds, about 9 minutes of one core. Full: mnist1d, acsf1 and delays,
 order 32, 5 seeds, A frozen and trained, with and without residual, one step and steps that are
-spread, and the recipe that the rival likes best: 208 runs, a night of one core. `--only
+spread, and the recipe that the rival likes best: 205 runs, a night of one core. `--only
 data=mnist1d seed=0` takes some.
 """
 
