@@ -1,5 +1,4 @@
-"""Numerical linear algebra for state space models: initializations with proof, on every array
-library.
+"""Numerical linear algebra for state space models, on every array library.
 
 The rooms and the functions used most are reached from here. Each is loaded when first asked for
 (PEP 562), so that importing the package costs nothing.

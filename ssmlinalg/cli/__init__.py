@@ -1,4 +1,4 @@
-"""The command line: `ssmlinalg list | init | verify | compare | claims | convert | audit | doctor`.
+"""The command line, `ssmlinalg COMMAND`; `ssmlinalg --help` names the commands.
 
 A command is a function in a file of its own and a line in `COMMANDS`. Choices are read from the
 library's tables; nothing is computed here.

@@ -76,7 +76,7 @@ def application() -> typer.Typer:
         True
     """
     found = typer.Typer(
-        help="Initializations of state space models, with proof.",
+        help="Numerical linear algebra for state space models.",
         context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
@@ -114,7 +114,7 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Initializations of state space models, with proof."""
+    """Numerical linear algebra for state space models."""
 
 
 def _with_help(error: typer.exceptions.TyperException) -> str:

@@ -44,8 +44,8 @@ Interval: dict[str, Any] = {"parser": _interval, "metavar": "LOW [HIGH]"}
 Checkpoint = Annotated[
     Path,
     typer.Argument(
-        help="A file or folder of arrays: safetensors, also in shards, npz, a PyTorch state dict,"
-        " .mat.",
+        help="A file or folder of arrays: safetensors, also in shards, npz, PyTorch, .mat, GGUF,"
+        " msgpack, orbax.",
         show_default=False,
     ),
 ]
@@ -87,8 +87,8 @@ Init = Annotated[
 MatrixFile = Annotated[
     Path,
     typer.Argument(
-        help="A file that holds a square matrix: .npy, .npz, .mat, .mtx, .safetensors, a PyTorch"
-        " state dict.",
+        help="A file that holds a square matrix: .npy, .npz, .mat, .mtx, .safetensors, PyTorch,"
+        " GGUF, msgpack.",
         show_default=False,
     ),
 ]

@@ -5,15 +5,17 @@ host in float64. These facts hold for all of them:
 
 ========  ======================================================================================
 order     N, the order of the state. A half spectrum stores N/2 modes, (N+1)/2 at odd orders, where
-          one mode is real. Real and one-sided spectra (s4d-real, mamba, dss, dlr, lru) store N.
+          one mode is real. Real and one-sided spectra (s4d-real, mamba, dss, dlr, ...) store N;
+          the page of conventions has them all.
           ptd and s5-ptd take `modes`, M > N modes of a state of order N, and store M/2.
 channels  H gives every field a leading axis H; None gives none. Models with several inputs take it
           for their width.
 step      a number, or an interval from which each channel draws log-uniformly, in the time of the
           measure. The steps have a stream of their own, so that no change of C moves them.
 seed      of C and the steps, see the page of conventions. A and B are the same for every seed, but
-          for s4d-rand, s4d-rndimag, dlr, lru, s5, s5-ptd, mamba2, rg-lru, linoss, d-linoss and, by
-          their decays, s4d-dfout, s4d-dfout-half and s4d-token.
+          for s4d-rand, s4d-rndimag, dlr, lru, s5, s5-ptd, mamba2, rg-lru, linoss, d-linoss, by
+          their decays s4d-dfout, s4d-dfout-half and s4d-token, and by their steps dss-softmax and
+          dss-no-scale.
 C         normal with E|C|^2 = 1, in the coordinates it is drawn in, unless said.
 stable    no mode grows: what does is refused, with the remedy. ptd and s5-ptd take it if
           `unstable` says so.
