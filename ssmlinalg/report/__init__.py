@@ -8,6 +8,7 @@ page                    shows
 `verification`          a model against the laws that every model keeps
 `audit`                 the layers of a checkpoint and their faults
 `shrinking`             the layers of a checkpoint with fewer modes
+`study`                 the rows of a study, a picture for each figure
 `matrix`                a matrix of any origin
 `diagonalized_matrix`   the same, perturbed and diagonalized
 ======================  =====================================================
