@@ -54,6 +54,8 @@ WRONG: dict[str, Callable[[], Any]] = {
     "array of objects": lambda: np.array([None, "b"], dtype=object),
     "array of dates": lambda: np.array(["2020-01-01", "2021-01-01"], dtype="datetime64[D]"),
     "array with NaN": lambda: np.array([1.0, np.nan]),
+    "masked array": lambda: np.ma.masked_less([1.0, -1.0, 2.0], 0.0),
+    "matrix of NumPy": lambda: np.ones((2, 2)).view(np.matrix),
     "empty axes": lambda: np.zeros((0, 3)),
     "sparse tensor": lambda: torch.eye(2, dtype=torch.float64).to_sparse(),
     QUANTIZED: lambda: quantized(),
@@ -510,6 +512,33 @@ def test_what_is_wrong_is_answered_in_our_sentence_or_with_a_right_result(name: 
         found[key, wrong] = verdict(answer(name, key, wrong))
     allowed = ("", "NaN") if name in HOLLOW else ("",)
     assert not {case: fault for case, fault in found.items() if fault not in allowed}
+
+
+def hidden(value: Any) -> Any:
+    """Arrays, and those of a form, with their first entry masked."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(hidden, value))
+    if not isinstance(value, np.ndarray) or value.size < 2:
+        return value
+    return np.ma.masked_array(value, np.arange(value.size).reshape(value.shape) == 0)
+
+
+BEHIND_THE_DOOR = {"low_rank", "sampled", "sampled_with_base"}
+DOORS = ("decompose", "discretize", "hippo", "inits", "kernels", "matrices", "perturb", "products")
+
+
+@pytest.mark.parametrize("room", DOORS)
+def test_no_masked_entry_is_taken_for_a_number(room: str) -> None:
+    for name in PUBLIC:
+        if not name.startswith(f"{room}.") or name.partition(".")[2] in BEHIND_THE_DOOR:
+            continue
+        for key in right(name):
+            call = {each: value() for each, value in right(name).items()}
+            call[key] = hidden(call[key])
+            parts = call[key] if isinstance(call[key], tuple) else (call[key],)
+            if any(isinstance(part, np.ma.MaskedArray) for part in parts):
+                with pytest.raises(TypeError, match=r"; got .*\. Fill what is masked"):
+                    outcome(PUBLIC[name], call)
 
 
 @pytest.mark.parametrize("name", {home: name for name, home in export.HOMES.items()}.values())

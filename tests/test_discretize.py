@@ -45,6 +45,16 @@ def test_modes_agree_with_the_definition(rule: str, step: float) -> None:
         assert abs(sampled.B[n] - drive) <= 16 * EPS * step * condition
 
 
+@pytest.mark.parametrize("z", [-1e-9, -0.4, -40.0, -1e8, -1e12 + 1e9j, -1e-3 + 1e15j, -1e60])
+def test_a_first_order_hold_keeps_its_digits_at_any_step(z: complex) -> None:
+    # K_1 is smaller than K_0 by |z|: the difference of two taps had left nothing of it.
+    one = np.ones(1)
+    found = inner(discretize.foh(forms.Diagonal(np.array([z]), one, one, 0.0, 1.0)))
+    with mpmath.workdps(80):
+        exact = (mpmath.expm1(z) / z) ** 2
+        assert abs(complex(found.B[0]) - exact) <= 16 * EPS * abs(exact)
+
+
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("step", [1e-6, 0.01, 1.0])
 def test_matrices_and_modes_agree(rule: str, step: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ def test_each_signal_has_its_own_episodes() -> None:
         (inits.s4_init(4), "zoh", np.zeros(5, bool), TypeError, "modes"),
         (inits.s4d_lin_init(4), "foh", np.zeros(5, bool), TypeError, "reads one sample"),
         (inits.s4d_lin_init(4), "zoh", np.zeros(5), TypeError, "truth"),
+        (inits.s4d_lin_init(4), "zoh", torch.zeros(5) > 0, TypeError, "of numpy, as `u` is"),
         (inits.s4d_lin_init(4), "zoh", np.zeros(4, bool), ValueError, "L = 5"),
         (inits.s4d_lin_init(4), "zoh", None, TypeError, "truth"),
     ],

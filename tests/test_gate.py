@@ -172,6 +172,7 @@ REFUSED: dict[str, tuple[type[Exception], Any]] = {
     "a tensor of booleans": (TypeError, torch.eye(3) > 0),
     "dates": (TypeError, one.astype("datetime64[s]")),
     "more than double precision": (TypeError, one.astype(np.longdouble)),
+    "a masked entry": (TypeError, np.ma.masked_equal(one, 0.0)),
     "a NaN of another library": (ValueError, torch.full((3, 3), torch.nan)),
 }
 # No state at all is legal where there are inputs and outputs to count.

@@ -172,11 +172,13 @@ def test_the_fourier_delay_is_all_pass_and_legt_is_its_pade_approximant() -> Non
 
 def test_what_is_no_memory_is_refused() -> None:
     basis = hippo.legs_basis(3, [0.0])
-    with pytest.raises(TypeError, match="must be a Basis"):
+    with pytest.raises(TypeError, match="must be of type Basis"):
         hippo.reconstruct([1.0], [1.0])
     with pytest.raises(ValueError, match="N = 3"):
         hippo.reconstruct(basis, [1.0])
     with pytest.raises(ValueError, match="N = 4"):
         hippo.delay(hippo.legs(4), basis)
+    with pytest.raises(TypeError, match="must be of type NPLR or Dense; got"):
+        hippo.delay((1.0, 2.0), basis)
     with pytest.raises(ValueError, match="the steps must fit in"):
         hippo.log_steps(10**13)

@@ -190,6 +190,15 @@ def test_the_exact_kernel_is_that_of_the_definition(rule: str, seed: int, magnit
     assert np.abs(got - expected).max() <= 4 * EPS * np.abs(expected).max()
 
 
+def test_the_exact_first_order_hold_keeps_its_digits_at_short_steps() -> None:
+    ctx = mpmath.MPContext()
+    ctx.dps = 50
+    for z in (1e-30, 1e-60, -1e-300j):
+        _, newest, before = MODES["foh"](ctx, ctx.mpmathify(z))
+        assert abs(newest - (0.5 + ctx.mpmathify(z) / 6)) <= 1e-45
+        assert abs(before - (0.5 + ctx.mpmathify(z) / 3)) <= 1e-45
+
+
 @pytest.mark.parametrize("name", MODAL)
 def test_every_initialization_is_evaluated_within_the_bound(name: str) -> None:
     for order in (1, 8, 33):

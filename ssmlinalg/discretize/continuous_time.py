@@ -133,8 +133,8 @@ def _modes_undone(rule: Rule, system: Any, scheme: Scheme) -> tuple[Array, Array
             f"every mode must be the sample of one by {name!r}; got A = {where:g}. "
             "Choose another rule."
         )
-    f, now, before = scheme.modes(z, z)
-    gain = now if before is None else f * now + before
+    _, now, ahead = scheme.modes(z, z)
+    gain = now if ahead is None else ahead
     return z, system.B / (gain[..., None] if kind(system).ports else gain)
 
 
@@ -145,7 +145,7 @@ def _matrix_undone(system: Any, scheme: Scheme) -> tuple[Array, Array]:
     turned = xp.matrix_transpose(units)
     Z = scheme.inverse_matrices(backend.times_two_to(system.A, turned - units))
     B = backend.times_two_to(system.B[..., None], -units)
-    f, now, before = scheme.matrices(Z, backend.eye(Z.shape[-1], Z))
-    gain = now if before is None else backend.matmul(f, now) + before
+    _, now, ahead = scheme.matrices(Z, backend.eye(Z.shape[-1], Z))
+    gain = now if ahead is None else ahead
     B = backend.solve(gain, xp.astype(B, gain.dtype))
     return backend.times_two_to(Z, units - turned), backend.times_two_to(B, units)[..., 0]

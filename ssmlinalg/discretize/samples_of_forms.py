@@ -14,7 +14,6 @@ from ..forms import (
     NPLR,
     Delayed,
     DenseRecurrence,
-    Kind,
     inner,
     kind,
     plain,
@@ -102,26 +101,16 @@ def _finite(form: Any, evaluate: Callable[[], Any]) -> Any:
 
 
 def _recurrence(form: Any, samples: Samples) -> Any:
-    """The discrete form with the samples of A and B, and the C and D of the form.
-
-    In the state s_l = A x_l + before u_l, which foresees x_{l+1}, two taps are one: s_l = A s_{l-1}
-    + (A now + before) u_l.
-    """
+    """The discrete form with the samples of A and B, and the C and D of the form."""
     known = kind(form)
-    A, now, before = samples
+    A, now, ahead = samples
     make: Any = known.sampled
-    if before is None:
+    if ahead is None:
         return make(A, now, form.C, form.D)
     xp = backend.library(A)
-    system = make(A, _times(A, now, known) + before, form.C, xp.zeros_like(form.D))
+    system = make(A, ahead, form.C, xp.zeros_like(form.D))
     direct = backend.matmul(form.C, now) if known.ports else xp.sum(form.C * now, axis=-1)
     return Delayed(system, form.D + (2 if known.half else 1) * backend.real(direct))
-
-
-def _times(A: Array, B: Array, known: Kind) -> Array:
-    if not known.matrix:
-        return (A[..., None] if known.ports else A) * B
-    return backend.matmul(A, B) if known.ports else backend.matvec(A, B)
 
 
 def _of_matrix(form: Any, scheme: Scheme) -> Samples:
@@ -146,10 +135,10 @@ def _of_matrix(form: Any, scheme: Scheme) -> Samples:
 def _of_modes(form: Any, scheme: Scheme, reach: Array, z: Array, turned: Array) -> Samples:
     step = reach if scheme.held else step_of(form)
     ports = kind(form).ports
-    f, now, before = scheme.modes(z, turned)
+    f, now, ahead = scheme.modes(z, turned)
 
     def tap(gain: Array) -> Array:
         gain = gain * step
         return (gain[..., None] if ports else gain) * form.B
 
-    return Samples(f, tap(now), None if before is None else tap(before))
+    return Samples(f, tap(now), None if ahead is None else tap(ahead))

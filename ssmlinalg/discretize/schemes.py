@@ -17,17 +17,20 @@ from .exponential_integrators import first_phi, second_phi
 
 
 class Samples(NamedTuple):
-    """One step of a sampled system: x_l = A x_{l-1} + now u_l + before u_{l-1}.
+    """One step of a sampled system: x_l = A x_{l-1} + now u_l.
+
+    A rule of two samples a step has a state ahead of x that foresees what u_l does to x_{l+1}:
+    s_l = A s_{l-1} + ahead u_l, x_l = s_{l-1} + now u_l.
 
     Attributes:
         A: f(z) for modes, A_d for matrices.
         now: g(z) for modes, B_d (..., N, M) for matrices.
-        before: the same for the sample before. None: the rule reads one sample a step.
+        ahead: the same for the state ahead. None: the rule reads one sample a step.
     """
 
     A: Array
     now: Array
-    before: Array | None = None
+    ahead: Array | None = None
 
 
 class Scheme(NamedTuple):
@@ -72,8 +75,8 @@ def _zoh_modes(z: Array, turned: Array) -> Samples:
 
 
 def _foh_modes(z: Array, turned: Array) -> Samples:
-    newest = second_phi(z, turned)
-    return Samples(_exp(turned), newest, first_phi(z, turned) - newest)
+    """A triangle is a box held twice: the state ahead has phi_1^2, without a difference."""
+    return Samples(_exp(turned), second_phi(z, turned), first_phi(z, turned) ** 2)
 
 
 def _impulse_modes(z: Array, turned: Array) -> Samples:
@@ -108,7 +111,7 @@ def _hold_matrices(Z: Array, B: Array, taps: int) -> Samples:
     if taps == 1:
         return Samples(A, first)
     second = backend.times_two_to(E[..., :N, N + M :], unit)
-    return Samples(A, second, first - second)
+    return Samples(A, second, backend.matmul(A, second) + (first - second))
 
 
 def weight_of_end(alpha: Any) -> float:

@@ -284,6 +284,10 @@ def on_the_host(name: str, values: Any) -> np.ndarray:
             raise TypeError(f"`{name}`: {error}") from None
     if _is_sparse(values):
         return _made_dense(name, values)
+    if backend.is_masked(values) and np.any(values.mask):
+        rule = f"`{name}` must have all its entries"
+        remedy = "Fill what is masked, with its filled(0.0) for example."
+        raise TypeError(f"{rule}; got some that are masked. {remedy}")
     try:
         array = np.asarray(values)
     except (ValueError, RuntimeError, TypeError):

@@ -355,7 +355,7 @@ def numbers(name: str, array: Any, kinds: tuple[str, ...], remedy: str) -> None:
         remedy: a sentence that says how to get them.
 
     Raises:
-        TypeError: for an array of another kind, and for what is no array.
+        TypeError: for an array of another kind or with a mask, and for what is no array.
 
     Example:
         >>> numbers("lengths", np.ones(2, dtype=int), ("integers",), "Call lengths.long().")
@@ -365,6 +365,10 @@ def numbers(name: str, array: Any, kinds: tuple[str, ...], remedy: str) -> None:
     held = next((kind for start, kind in _NUMBERS.items() if dtype.startswith(start)), None)
     if held not in kinds:
         raise TypeError(f"`{name}` must hold {' or '.join(kinds)}; got {got}. {remedy}")
+    if hasattr(array, "mask") and hasattr(array, "filled"):  # numpy.ma, which is not loaded
+        rule = f"`{name}` must be an array without a mask"
+        remedy = "Fill what is masked, with its filled method."
+        raise TypeError(f"{rule}; got {type(array).__name__}. {remedy}")
 
 
 def _nearest(text: str, names: list[str]) -> list[str]:

@@ -27,12 +27,12 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import Dense
+from ..forms import NPLR, Dense, check
 from ..ground import backend, require
 from ..ground.backend import Array, Real
 from ..ground.gate import real_numbers
 from ..products.linear_recurrences import accumulate
-from .basis import admitted_order, legendre
+from .basis import Basis, admitted_order, legendre
 from .trigonometric import fout, fout_basis
 
 _OLDER = ("torch", "cupy")  # libraries whose arrays do not name their standard
@@ -81,8 +81,9 @@ def delay(system: Any, basis: Any) -> Dense:
         A `Dense` form with C = g(t), D = 0 and step 1.
 
     Raises:
-        TypeError: for what is no measure and no `Basis`.
-        ValueError: for another number of lags than one, and another order.
+        TypeError: for what is no measure and no `Basis`; what `forms.check` raises.
+        ValueError: for another number of lags than one, and another order; what `forms.check`
+            raises.
 
     Accuracy:
         Of noise of rms 0.76 and up to 40 periods in the window the end of the window of legt(256)
@@ -98,12 +99,13 @@ def delay(system: Any, basis: Any) -> Dense:
         array([ 1.      , -1.732051])
     """
     values = _values(basis)
-    require.instance("system", system, tuple, "Give a measure, such as hippo.legt(64).")
-    A = np.asarray(system.A)
-    B = np.asarray(system.B)
-    rule = f"(1, N) with N = {len(B)} from `system`"
-    require.shape("basis", values.shape, rule, values.shape == (1, len(B)))
-    return Dense(A, B, values[0], np.asarray(0.0), np.asarray(1.0))
+    require.instance("system", system, (NPLR, Dense), "Give a measure, such as hippo.legt(64).")
+    measure = check(system)
+    order = measure.B.shape[-1]
+    rule = f"(1, N) with N = {order} from `system`"
+    require.shape("basis", values.shape, rule, values.shape == (1, order))
+    A = np.asarray(measure.A)
+    return Dense(A, measure.B, values[0], np.asarray(0.0), np.asarray(1.0))
 
 
 def fourier_delay(order: int, *, window: float = 2.0) -> Dense:
@@ -142,11 +144,9 @@ def fourier_delay(order: int, *, window: float = 2.0) -> Dense:
 
 
 def _values(basis: Any) -> Real:
-    values = getattr(basis, "values", None)
-    if not isinstance(values, np.ndarray) or values.ndim != 2:
-        rule = "`basis` must be a Basis"
-        got = type(basis).__name__
-        raise TypeError(f"{rule}; got {got}. Give for example hippo.legs_basis(order, lags).")
+    require.instance("basis", basis, Basis, "Give for example hippo.legs_basis(order, lags).")
+    values = real_numbers("basis.values", basis.values)
+    require.shape("basis.values", values.shape, "(T, N), one row a lag", values.ndim == 2)
     return values
 
 

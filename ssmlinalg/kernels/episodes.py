@@ -42,7 +42,7 @@ def scan_episodes(
 
     Raises:
         TypeError: for a matrix, for a rule that reads two samples ("foh"), for a reset that is not
-            of truth values; what `scan` raises.
+            of truth values or of another library; what `scan` raises.
         ValueError: for shapes that do not fit; what `scan` raises.
 
     Accuracy:
@@ -71,7 +71,7 @@ def scan_episodes(
     given = {} if state is None else {"state": state}
     backend.namespace(u=u, A=system.A, **given)
     lead = signal_axes(u, system)
-    _check_reset(reset, lead, u.shape[-1])
+    _check_reset(reset, u, lead)
     system = one_field(system, *given.values())
     parts = view(system)
     first = state_of_shape(state, (*lead, parts.A.shape[-1]), parts.A)
@@ -86,8 +86,12 @@ def scan_episodes(
     return backend.fitting(y), backend.fitting(last)
 
 
-def _check_reset(reset: Any, lead: tuple[int, ...], length: int) -> None:
+def _check_reset(reset: Any, u: Array, lead: tuple[int, ...]) -> None:
     require.numbers("reset", reset, ("truth values",), "Compare it, as in reset > 0.")
+    if backend.kind(reset) != backend.kind(u):
+        rule = f"`reset` must be an array of {backend.kind(u)}, as `u` is"
+        raise TypeError(f"{rule}; got one of {backend.kind(reset)}. Bring it to that library.")
+    length = u.shape[-1]
     shape = tuple(reset.shape)
     fits = len(shape) > 0 and shape[-1] == length
     require.shape("reset", shape, f"(..., L) with L = {length} from `u`", fits)

@@ -61,8 +61,10 @@ def kernel(
     Accuracy:
         Relative to |D| + sum |C B A_d^l|, for any length and frequency: about (n + log2(L)) eps for
         modes in a discrete form, or under a rule by name, its function or partial(gbt, alpha=...),
-        for their powers and phases are exact until they are rounded once. Under a function of your
-        own, l times the rounding of its A_d more. Of a dense A: see `products.krylov`.
+        for their powers and phases are exact until they are rounded once (up to |step Im A| of
+        1/eps^2, where a phase has no digit left; |step A| beyond 2^250, 2^60 in single precision,
+        counts as that). Under a function of your own, l times the rounding of its A_d more. Of a
+        dense A: see `products.krylov`.
 
     Cost:
         4 n L real operations in one matrix product; O(n sqrt(L)) exponentials and memory beside the

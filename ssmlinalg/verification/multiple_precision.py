@@ -135,9 +135,8 @@ def _zoh(ctx: Any, z: Any) -> tuple[Any, Any, Any]:
 
 
 def _foh(ctx: Any, z: Any) -> tuple[Any, Any, Any]:
-    whole = _phi1(ctx, z)
-    newest = (whole - 1) / z if z else ctx.mpf(1) / 2
-    return ctx.exp(z), newest, whole - newest
+    newest = ctx.hyp1f1(1, 3, z) / 2  # (e^z - 1 - z)/z^2, whose terms cancel where z is small
+    return ctx.exp(z), newest, ctx.hyp1f1(2, 3, z) / 2
 
 
 def _phi1(ctx: Any, z: Any) -> Any:

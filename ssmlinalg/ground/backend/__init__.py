@@ -20,6 +20,7 @@ from .libraries import Complex as Complex
 from .libraries import Namespace as Namespace
 from .libraries import Real as Real
 from .libraries import device as device
+from .libraries import is_masked as is_masked
 from .libraries import is_numpy as is_numpy
 from .libraries import is_tracer as is_tracer
 from .libraries import kind as kind

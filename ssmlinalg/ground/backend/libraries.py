@@ -37,6 +37,22 @@ def is_numpy(array: Array) -> bool:
     return isinstance(array, (np.ndarray, np.generic))
 
 
+def is_masked(array: Array) -> bool:
+    """Whether the array is one of numpy.ma, which is not loaded to find out.
+
+    Args:
+        array: anything.
+
+    Returns:
+        True for arrays with a mask, also one that masks nothing.
+
+    Example:
+        >>> is_masked(np.ma.masked_less([1.0, -1.0], 0.0)), is_masked(np.ones(2))
+        (True, False)
+    """
+    return is_numpy(array) and hasattr(array, "mask")
+
+
 def kind(array: Array) -> str:
     """The name of the library of an array, found so that a compiler can follow.
 
@@ -131,9 +147,14 @@ def namespace(**arrays: Array) -> Namespace:
 
 
 def _refuse_other_types(name: str, array: Array) -> None:
-    if not _is_array(array):
+    if isinstance(array, np.matrix) or not _is_array(array):
         raise TypeError(
             f"`{name}` must be an array; got {type(array).__name__}. Convert it with numpy.asarray."
+        )
+    if is_masked(array):
+        raise TypeError(
+            f"`{name}` must be an array without a mask; got {type(array).__name__}. "
+            "Fill what is masked, with its filled(0.0) for example."
         )
     if part_of(array.dtype) not in PRECISIONS:
         raise TypeError(
