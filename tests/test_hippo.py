@@ -266,6 +266,40 @@ def test_laguerre_functions_are_right_far_out(lag: float) -> None:
     np.testing.assert_allclose(got, expected, rtol=rounding, atol=1e3 * EPS)
 
 
+@pytest.mark.parametrize("lag", [1480.0, 1495.0, 1600.0])
+def test_small_laguerre_functions_keep_their_digits(lag: float) -> None:
+    """Where e^{-t/2} alone has few digits, or none."""
+    import mpmath
+
+    orders = [18, 40, 53]
+    with mpmath.workdps(100):
+        fading = mpmath.exp(-mpmath.mpf(lag) / 2)
+        expected = [float(mpmath.laguerre(n, 0, lag) * fading) for n in orders]
+    got = hippo.lagt_basis(54, [lag]).values[0, orders]
+    np.testing.assert_allclose(got, expected, rtol=64 * EPS * (54 + lag))
+
+
+EXTREMES = [1.1e-150, 1e-9, 1.0, 1e9, 0.9e150]
+SCALES = {"tlagt": "tilt", "glagt": "beta", "foud": "period", "fourier_decay": "period"}
+SCALES |= dict.fromkeys(("legt", "lmu", "fout", "chebt"), "window")
+
+
+@pytest.mark.parametrize("measure", SCALES)
+@pytest.mark.parametrize("order", [1, 2, 33])
+def test_no_scale_of_time_ends_in_a_warning_or_nan(measure: str, order: int) -> None:
+    """Warnings are errors here."""
+    for scale in EXTREMES:
+        options = {SCALES[measure]: scale}
+        assert all(np.all(np.isfinite(part)) for part in hippo.MEASURES[measure](order, **options))
+        basis = hippo.BASES[measure](order, [0.0, 5e-324, *EXTREMES, 1e150], **options)
+        assert not any(np.isnan(part).any() for part in basis)
+    for scale in (1e-151, 1e151):
+        with pytest.raises(ValueError, match=r"must be a finite number .*1e\+150; got"):
+            hippo.BASES[measure](order, [0.0], **{SCALES[measure]: scale})
+    with pytest.raises(ValueError, match=r"`lags` must be at most 1e\+150; got 2e\+150\."):
+        hippo.BASES[measure](order, [2e150])
+
+
 @pytest.mark.parametrize("alpha", [-0.5, 0.0, 0.5])
 def test_no_basis_is_undefined_at_the_present(alpha: float) -> None:
     for measure in sorted(hippo.MEASURES):

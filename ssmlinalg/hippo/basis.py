@@ -12,6 +12,7 @@ from ..ground import require
 from ..ground.backend import Real
 from ..ground.gate import real_numbers
 
+LONGEST = 1e150  # time, and one over the shortest: squares and ratios fit double precision
 _VECTORS = 64  # bytes of each state: B, P of rank two, and what they are made of
 
 
@@ -38,8 +39,16 @@ def admitted_lags(lags: npt.ArrayLike, order: int) -> Real:
     if np.any(values < 0):
         remedy = "They count back from now: 0 is the present."
         raise ValueError(f"`lags` must not be negative; got {values.min():g}. {remedy}")
+    if np.any(values > LONGEST):
+        remedy = "No memory reaches so far back."
+        raise ValueError(f"`lags` must be at most {LONGEST:g}; got {values.max():g}. {remedy}")
     require.room("the basis", 16 * order * len(values), host=True)
     return values
+
+
+def admitted_time(name: str, value: float) -> float:
+    """A window, a period or a rate that is positive, neither too short nor too long."""
+    return require.real(name, value, above=1 / LONGEST, below=LONGEST)
 
 
 def admitted_order(order: int) -> int:
@@ -57,14 +66,31 @@ def vector_order(order: int) -> int:
 
 
 def legendre(order: int, x: Real) -> Real:
-    """The Legendre polynomials P_n(x), (T, N)."""
-    return np.polynomial.legendre.legvander(x, order - 1)
+    """The Legendre polynomials P_n(x), (T, N); where they overflow infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return infinite_beyond(np.polynomial.legendre.legvander(x, order - 1), x)
+
+
+def infinite_beyond(polynomials: Real, x: Real) -> Real:
+    """Polynomials (T, N) of degree n whose zeros lie in [-1, 1], infinite where a recurrence has
+    overflowed.
+    """
+    n = np.arange(polynomials.shape[1])
+    limit = np.where((x[:, None] < 0) & (n % 2 == 1), -np.inf, np.inf)
+    return np.where(np.isfinite(polynomials), polynomials, limit)
 
 
 def orthonormal_legendre(order: int, x: Real) -> Real:
     """sqrt(2n + 1) P_n(x), (T, N): of unit mean square on [-1, 1]."""
     size = np.sqrt(2 * np.arange(order) + 1)
-    return legendre(order, x) * size
+    with np.errstate(over="ignore"):
+        return legendre(order, x) * size
+
+
+def weighed(weight: Real, values: Real) -> Real:
+    """The weight (T,) times the values (T, N); 0 where the weight is, also of infinite values."""
+    inside = weight[:, None] > 0
+    return weight[:, None] * np.where(inside, values, 0.0)
 
 
 def uniform(lags: Real, window: float) -> Real:

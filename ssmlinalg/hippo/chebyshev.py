@@ -11,7 +11,15 @@ from numpy.polynomial import chebyshev
 from ..forms import Dense
 from ..ground import require
 from ..ground.backend import Real
-from .basis import Basis, admitted_lags, admitted_order, reads_first
+from .basis import (
+    Basis,
+    admitted_lags,
+    admitted_order,
+    admitted_time,
+    infinite_beyond,
+    reads_first,
+    weighed,
+)
 
 
 def chebt(order: int, *, window: float = 2.0) -> Dense:
@@ -39,7 +47,7 @@ def chebt(order: int, *, window: float = 2.0) -> Dense:
     Raises:
         TypeError: if `order` is no integer, or `window` no number.
         ValueError: if `order` is below 1, if the matrix fits no memory, or `window` is not
-            positive.
+            between 1e-150 and 1e150.
 
     Cost:
         O(N^2).
@@ -54,7 +62,7 @@ def chebt(order: int, *, window: float = 2.0) -> Dense:
                [ 5.657, -8.   ]])
     """
     order = admitted_order(order)
-    window = require.real("window", window, above=0)
+    window = admitted_time("window", window)
     size = _sizes(order + 1)
     # T_k' = 2k (T_{k-1} + T_{k-3} + ...), the last term halved if it is T_0; x = 2t/window - 1
     # gives the factor 2/window.
@@ -94,7 +102,8 @@ def chebt_basis(
 
     Raises:
         TypeError: if `order` is no integer, or `lags` or `window` are no real numbers.
-        ValueError: if `order` is below 1, a lag negative or not finite, or `window` not positive.
+        ValueError: if `order` is below 1, a lag negative or beyond 1e150, or `window`
+            not between 1e-150 and 1e150.
 
     Cost:
         O(T N).
@@ -104,15 +113,17 @@ def chebt_basis(
         array([[1., 0.]])
     """
     order = require.integer("order", order)
-    window = require.real("window", window, above=0)
+    window = admitted_time("window", window)
     lags = admitted_lags(lags, order)
-    polynomials = chebyshev.chebvander(2 * lags / window - 1, order - 1)
-    values = polynomials * _sizes(order)
-    inside = np.maximum(lags * (window - lags), 0.0)
+    x = 2 * lags / window - 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        polynomials = infinite_beyond(chebyshev.chebvander(x, order - 1), x)
+        values = polynomials * _sizes(order)
+    ahead = np.maximum(window - lags, 0.0)
     with np.errstate(divide="ignore"):
-        density = 1 / (math.pi * np.sqrt(inside))
+        density = 1 / (math.pi * np.sqrt(lags) * np.sqrt(ahead))
     weight = np.where(lags <= window, density, 0.0)
-    kernel = weight[:, None] * values
+    kernel = weighed(weight, values)
     return Basis(values, kernel, weight)
 
 

@@ -22,7 +22,15 @@ from ..forms import NPLR, Dense
 from ..ground import require
 from ..ground.backend import Real
 from ..ground.ondemand import by_formula
-from .basis import Basis, admitted_lags, admitted_order, reads_first, vector_order
+from .basis import (
+    LONGEST,
+    Basis,
+    admitted_lags,
+    admitted_order,
+    admitted_time,
+    reads_first,
+    vector_order,
+)
 
 
 def lagt(order: int) -> NPLR:
@@ -71,7 +79,7 @@ def lagt_basis(order: int, lags: npt.ArrayLike) -> Basis:
 
     Raises:
         TypeError: if `order` is no integer, or `lags` are no real numbers.
-        ValueError: if `order` is below 1, or a lag is negative or not finite.
+        ValueError: if `order` is below 1, or a lag is negative or beyond 1e150.
 
     Cost:
         O(T N).
@@ -104,7 +112,7 @@ def tlagt(order: int, *, tilt: float = 1.0) -> NPLR:
 
     Raises:
         TypeError: if `order` is no integer, or `tilt` no number.
-        ValueError: if `order` is below 1, or `tilt` negative or not finite.
+        ValueError: if `order` is below 1, or `tilt` negative or not below 1e150.
 
     Cost:
         O(N^2) up to order 4096; O(N) beyond, where A is a matrix on demand.
@@ -115,7 +123,7 @@ def tlagt(order: int, *, tilt: float = 1.0) -> NPLR:
                [-1., -1.]])
     """
     order = vector_order(order)
-    tilt = require.real("tilt", tilt)
+    tilt = require.real("tilt", tilt, below=LONGEST)
     if tilt < 0:
         rule = "`tilt` must not be negative, or the memory grows"
         raise ValueError(f"{rule}; got {tilt:g}. Give 0 for lagt.")
@@ -155,7 +163,8 @@ def tlagt_basis(
 
     Raises:
         TypeError: if `order` is no integer, or `lags` or `tilt` are no real numbers.
-        ValueError: if `order` is below 1, a lag negative or not finite, or `tilt` not positive.
+        ValueError: if `order` is below 1, a lag negative or beyond 1e150, or `tilt` not
+            between 1e-150 and 1e150.
 
     Cost:
         O(T N).
@@ -165,9 +174,10 @@ def tlagt_basis(
         array([[2., 2., 2.]])
     """
     order = require.integer("order", order)
-    tilt = require.real("tilt", tilt, above=0)
+    tilt = admitted_time("tilt", tilt)
     lags = admitted_lags(lags, order)
-    values = _laguerre(order, lags, (1 - tilt) / 2) / tilt
+    with np.errstate(over="ignore"):
+        values = _laguerre(order, lags, (1 - tilt) / 2) / tilt
     kernel = tilt * _laguerre(order, lags, (1 + tilt) / 2)
     weight = tilt**2 * np.exp(-tilt * lags)
     return Basis(values, kernel, weight)
@@ -200,7 +210,7 @@ def glagt(
     Raises:
         TypeError: if `order` is no integer, or `alpha` or `beta` no numbers.
         ValueError: if `order` is below 1, if the matrix fits no memory, and unless -1 < alpha < 1
-            and beta > 0.
+            and 1e-150 < beta < 1e150.
 
     Cost:
         O(N^2).
@@ -262,8 +272,8 @@ def glagt_basis(
 
     Raises:
         TypeError: if `order` is no integer, or `lags`, `alpha` or `beta` are no real numbers.
-        ValueError: if `order` is below 1, a lag negative or not finite, and unless -1 < alpha < 1
-            and beta > 0.
+        ValueError: if `order` is below 1, a lag negative or beyond 1e150, and unless -1 < alpha < 1
+            and 1e-150 < beta < 1e150.
 
     Cost:
         O(T N).
@@ -276,10 +286,10 @@ def glagt_basis(
     lags = admitted_lags(lags, order)
     alpha, beta, length, _, gain = _power_weight(order, alpha, beta)
     kernel = gain * _laguerre(order, lags, (1 + beta) / 2, alpha) / length
-    with np.errstate(divide="ignore"):  # at lag 0
+    with np.errstate(divide="ignore", over="ignore"):  # at lag 0, and near it
         rebuilding = _laguerre(order, lags, (1 - beta) / 2, alpha) / length
         values = rebuilding * lags[:, None] ** alpha / gain
-        weight = gain**2 * lags**-alpha * np.exp(-beta * lags)
+        weight = gain**2 * np.exp(-beta * lags) * lags**-alpha
     return Basis(values, kernel, weight)
 
 
@@ -302,7 +312,7 @@ def _power_weight(
     beta: float,
 ) -> _PowerWeight:
     alpha = require.real("alpha", alpha, above=-1, below=1)
-    beta = require.real("beta", beta, above=0)
+    beta = admitted_time("beta", beta)
     log_gamma = np.vectorize(math.lgamma)
     n = np.arange(order)
     log_ratio = log_gamma(n + alpha + 1) - log_gamma(n + 1.0)
@@ -315,7 +325,8 @@ def _power_weight(
     )
 
 
-_LARGE = 1e100  # at which the recurrence below is brought back, and 1 over the factor
+_FINITE = 1400.0  # whose half has an exponential; beyond it all products overflow
+_LARGE = 1e100  # from which on the recurrence below is brought back
 
 
 def _laguerre(
@@ -326,21 +337,23 @@ def _laguerre(
 ) -> Real:
     """L_n^{(alpha)}(t) e^{-decay t}, (T, N), by the three-term recurrence in n.
 
-    An exponent is kept beside the polynomials, as neither factor need be in range.
+    A power of two is kept beside the polynomials, as neither factor need be in range. The
+    exponential is taken in two halves: it may under- or overflow where the product does not.
     """
     before = np.zeros_like(t)
     now = np.ones_like(t)
-    exponent = -decay * t
+    twos = np.zeros_like(t)  # L_n = 2^twos now
     columns = []
     for n in range(order):
+        half = np.exp(np.minimum(twos * math.log(2) - decay * t, _FINITE) / 2)
         with np.errstate(over="ignore"):  # where L_n e^{-decay t} itself is beyond all doubles
-            columns.append(now * np.exp(exponent))
+            columns.append(now * half * half)
         # (n + 1) L_{n+1} = (2n + 1 + alpha - t) L_n - (n + alpha) L_{n-1}
         ahead = (2 * n + 1 + alpha - t) * now
         behind = (n + alpha) * before
         after = (ahead - behind) / (n + 1)
-        large = np.abs(after) > _LARGE
-        before = np.where(large, now * (1 / _LARGE), now)
-        now = np.where(large, after * (1 / _LARGE), after)
-        exponent = np.where(large, exponent + math.log(_LARGE), exponent)
+        shift = np.where(np.abs(after) > _LARGE, np.frexp(after)[1], 0)
+        before = np.ldexp(now, -shift)
+        now = np.ldexp(after, -shift)
+        twos = twos + shift
     return np.stack(columns, axis=-1)

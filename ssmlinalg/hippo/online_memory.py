@@ -125,7 +125,8 @@ def fourier_delay(order: int, *, window: float = 2.0) -> Dense:
 
     Raises:
         TypeError: if `order` is no integer, or `window` no number.
-        ValueError: if `order` is below 1, if the matrix fits no memory, or `window` not positive.
+        ValueError: if `order` is below 1, if the matrix fits no memory, or `window` not
+            between 1e-150 and 1e150.
 
     Accuracy:
         O(1/N): of noise of rms 0.76 and up to 8 periods in the window it is off by an rms of 0.02

@@ -27,7 +27,7 @@ from ..ground.backend import Complex, Real
 from ..ground.gate import vector
 from ..ground.ondemand import by_formula
 from ..lossless import chain
-from .basis import Basis, admitted_lags, orthonormal_legendre, vector_order
+from .basis import Basis, admitted_lags, orthonormal_legendre, vector_order, weighed
 
 _LOG_LARGEST = 709  # of the range of doubles
 
@@ -92,7 +92,7 @@ def legs_basis(order: int, lags: npt.ArrayLike) -> Basis:
 
     Raises:
         TypeError: if `order` is no integer, or `lags` are no real numbers.
-        ValueError: if `order` is below 1, or a lag is negative or not finite.
+        ValueError: if `order` is below 1, or a lag is negative or beyond 1e150.
 
     Cost:
         O(T N).
@@ -108,7 +108,7 @@ def legs_basis(order: int, lags: npt.ArrayLike) -> Basis:
     lags = admitted_lags(lags, order)
     weight = np.exp(-lags)
     values = orthonormal_legendre(order, 2 * weight - 1)
-    kernel = weight[:, None] * values
+    kernel = weighed(weight, values)
     return Basis(values, kernel, weight)
 
 

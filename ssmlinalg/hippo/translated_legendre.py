@@ -20,11 +20,13 @@ from .basis import (
     Basis,
     admitted_lags,
     admitted_order,
+    admitted_time,
     legendre,
     orthonormal_legendre,
     reads_first,
     uniform,
     vector_order,
+    weighed,
 )
 
 
@@ -47,7 +49,7 @@ def legt(order: int, *, window: float = 2.0) -> NPLR:
 
     Raises:
         TypeError: if `order` is no integer, or `window` no number.
-        ValueError: if `order` is below 1, or `window` not positive.
+        ValueError: if `order` is below 1, or `window` not between 1e-150 and 1e150.
 
     Cost:
         O(N^2) up to order 4096; O(N) beyond, where A is a matrix on demand.
@@ -61,7 +63,7 @@ def legt(order: int, *, window: float = 2.0) -> NPLR:
                [-1.73205081, -3.        ]])
     """
     order = vector_order(order)
-    window = require.real("window", window, above=0)
+    window = admitted_time("window", window)
     index = np.arange(order)
     root = np.sqrt(2 * index + 1)
     A = by_formula(order, partial(_legt_entries, root, window))
@@ -102,7 +104,8 @@ def legt_basis(
 
     Raises:
         TypeError: if `order` is no integer, or `lags` or `window` are no real numbers.
-        ValueError: if `order` is below 1, a lag negative or not finite, or `window` not positive.
+        ValueError: if `order` is below 1, a lag negative or beyond 1e150, or `window`
+            not between 1e-150 and 1e150.
 
     Cost:
         O(T N).
@@ -112,11 +115,11 @@ def legt_basis(
         array([[1.        , 1.73205081]])
     """
     order = require.integer("order", order)
-    window = require.real("window", window, above=0)
+    window = admitted_time("window", window)
     lags = admitted_lags(lags, order)
     values = orthonormal_legendre(order, 1 - 2 * lags / window)
     weight = uniform(lags, window)
-    kernel = weight[:, None] * values
+    kernel = weighed(weight, values)
     return Basis(values, kernel, weight)
 
 
@@ -140,7 +143,7 @@ def lmu(order: int, *, window: float = 1.0) -> Dense:
     Raises:
         TypeError: if `order` is no integer, or `window` no number.
         ValueError: if `order` is below 1, if the matrix fits no memory, or `window` is not
-            positive.
+            between 1e-150 and 1e150.
 
     Cost:
         O(N^2).
@@ -154,7 +157,7 @@ def lmu(order: int, *, window: float = 1.0) -> Dense:
                [ 3., -3.]])
     """
     order = admitted_order(order)
-    window = require.real("window", window, above=0)
+    window = admitted_time("window", window)
     n = np.arange(order)
     row = n[:, None]
     alternating = (-1.0) ** (row - n + 1)
@@ -172,7 +175,7 @@ def lmu_orthonormal(order: int, *, window: float = 1.0) -> NPLR:
 def lmu_scaling(order: int, *, window: float = 1.0) -> Real:
     """The state of `lmu` over that of `legt`: (-1)^n sqrt(2n + 1), of any window."""
     order = vector_order(order)
-    require.real("window", window, above=0)
+    admitted_time("window", window)
     n = np.arange(order)
     return (-1.0) ** n * np.sqrt(2 * n + 1)
 
@@ -198,7 +201,8 @@ def lmu_basis(
 
     Raises:
         TypeError: if `order` is no integer, or `lags` or `window` are no real numbers.
-        ValueError: if `order` is below 1, a lag negative or not finite, or `window` not positive.
+        ValueError: if `order` is below 1, a lag negative or beyond 1e150, or `window`
+            not between 1e-150 and 1e150.
 
     Cost:
         O(T N).
@@ -208,9 +212,9 @@ def lmu_basis(
         array([[ 1., -3.]])
     """
     order = require.integer("order", order)
-    window = require.real("window", window, above=0)
+    window = admitted_time("window", window)
     lags = admitted_lags(lags, order)
     values = legendre(order, 2 * lags / window - 1)
     weight = uniform(lags, window)
-    kernel = weight[:, None] * values * (2 * np.arange(order) + 1)
+    kernel = weighed(weight, values) * (2 * np.arange(order) + 1)
     return Basis(values, kernel, weight)

@@ -31,7 +31,7 @@ from ..forms import NPLR
 from ..ground import require
 from ..ground.backend import Real
 from ..ground.ondemand import by_formula
-from .basis import Basis, admitted_lags, uniform, vector_order
+from .basis import Basis, admitted_lags, admitted_time, uniform, vector_order
 
 
 def fout(order: int, *, window: float = 2.0) -> NPLR:
@@ -54,7 +54,7 @@ def fout(order: int, *, window: float = 2.0) -> NPLR:
 
     Raises:
         TypeError: if `order` is no integer, or `window` no number.
-        ValueError: if `order` is below 1, or `window` not positive.
+        ValueError: if `order` is below 1, or `window` not between 1e-150 and 1e150.
 
     Cost:
         O(N^2) up to order 4096; O(N) beyond, where A is a matrix on demand.
@@ -69,7 +69,7 @@ def fout(order: int, *, window: float = 2.0) -> NPLR:
                [-1.414,  0.   , -2.   , -3.142],
                [ 0.   ,  0.   ,  3.142,  0.   ]])
     """
-    window = require.real("window", window, above=0)
+    window = admitted_time("window", window)
     A, b = _matrices(order, window, feedback=2.0)
     P = math.sqrt(2 / window) * b[:, None]
     return NPLR(
@@ -103,7 +103,8 @@ def fout_basis(
 
     Raises:
         TypeError: if `order` is no integer, or `lags` or `window` are no real numbers.
-        ValueError: if `order` is below 1, a lag negative or not finite, or `window` not positive.
+        ValueError: if `order` is below 1, a lag negative or beyond 1e150, or `window`
+            not between 1e-150 and 1e150.
 
     Cost:
         O(T N).
@@ -113,9 +114,9 @@ def fout_basis(
         array([[1.   , 1.414, 0.   ]])
     """
     order = require.integer("order", order)
-    window = require.real("window", window, above=0)
+    window = admitted_time("window", window)
     lags = admitted_lags(lags, order)
-    values = _waves(order, lags / window)
+    values = _waves(order, np.fmod(lags, window) / window)
     weight = uniform(lags, window)
     kernel = weight[:, None] * values
     return Basis(values, kernel, weight)
@@ -154,7 +155,7 @@ def fourier2_basis(order: int, lags: npt.ArrayLike) -> Basis:
 
     Raises:
         TypeError: if `order` is no integer, or `lags` are no real numbers.
-        ValueError: if `order` is below 1, or a lag is negative or not finite.
+        ValueError: if `order` is below 1, or a lag is negative or beyond 1e150.
 
     Example:
         >>> fourier2_basis(3, [0.25]).values.round(3) + 0.0
@@ -180,7 +181,7 @@ def foud(order: int, *, period: float = 1.0) -> NPLR:
 
     Raises:
         TypeError: if `order` is no integer, or `period` no number.
-        ValueError: if `order` is below 1, or `period` not positive.
+        ValueError: if `order` is below 1, or `period` not between 1e-150 and 1e150.
 
     Cost:
         O(N^2) up to order 4096; O(N) beyond, where A is a matrix on demand.
@@ -193,7 +194,7 @@ def foud(order: int, *, period: float = 1.0) -> NPLR:
         array([[-0.5,  0. ],
                [ 0. , -0.5]])
     """
-    period = require.real("period", period, above=0)
+    period = admitted_time("period", period)
     A, b = _matrices(order, period, decay=0.5)
     P = np.zeros((len(b), 0))
     return NPLR(
@@ -229,7 +230,8 @@ def foud_basis(
 
     Raises:
         TypeError: if `order` is no integer, or `lags` or `period` are no real numbers.
-        ValueError: if `order` is below 1, a lag negative or not finite, or `period` not positive.
+        ValueError: if `order` is below 1, a lag negative or beyond 1e150, or `period`
+            not between 1e-150 and 1e150.
 
     Cost:
         O(T N).
@@ -239,12 +241,13 @@ def foud_basis(
         array([[1.   , 1.414, 0.   ]])
     """
     order = require.integer("order", order)
-    period = require.real("period", period, above=0)
-    t = admitted_lags(lags, order) / period
-    waves = _waves(order, t)
-    fading = np.exp(-t / 2)
+    period = admitted_time("period", period)
+    lags = admitted_lags(lags, order)
+    turns = np.fmod(lags, period) / period
+    waves = _waves(order, turns)
+    fading = np.exp(-lags / period / 2)
     kernel = waves * fading[:, None] / period
-    gain = -math.expm1(-0.5) * np.exp((t % 1) / 2)
+    gain = -math.expm1(-0.5) * np.exp(turns / 2)
     values = waves * gain[:, None]
     weight = fading / gain / period
     return Basis(values, kernel, weight)
@@ -270,7 +273,7 @@ def fourier_decay(order: int, *, period: float = 2.0) -> NPLR:
 
     Raises:
         TypeError: if `order` is no integer, or `period` no number.
-        ValueError: if `order` is below 1, or `period` not positive.
+        ValueError: if `order` is below 1, or `period` not between 1e-150 and 1e150.
 
     Cost:
         O(N^2) up to order 4096; O(N) beyond, where A is a matrix on demand.
@@ -283,7 +286,7 @@ def fourier_decay(order: int, *, period: float = 2.0) -> NPLR:
         array([[-0.5,  0. ],
                [ 0. ,  0. ]])
     """
-    period = require.real("period", period, above=0)
+    period = admitted_time("period", period)
     A, b = _matrices(order, period, feedback=1.0)
     P = b[:, None] / math.sqrt(period)
     return NPLR(
@@ -315,7 +318,8 @@ def fourier_decay_basis(
 
     Raises:
         TypeError: if `order` is no integer, or `lags` or `period` are no real numbers.
-        ValueError: if `order` is below 1, a lag negative or not finite, or `period` not positive.
+        ValueError: if `order` is below 1, a lag negative or beyond 1e150, or `period`
+            not between 1e-150 and 1e150.
 
     Cost:
         O(T N).
@@ -325,10 +329,10 @@ def fourier_decay_basis(
         array([0.3333, 0.1111, 0.037 ])
     """
     order = require.integer("order", order)
-    period = require.real("period", period, above=0)
-    t = admitted_lags(lags, order) / period
-    values = _waves(order, t)
-    weight = 2 / 3 * 3.0 ** -np.floor(t) / period
+    period = admitted_time("period", period)
+    whole, rest = np.divmod(admitted_lags(lags, order), period)
+    values = _waves(order, rest / period)
+    weight = 2 / 3 * 3.0**-whole / period
     kernel = weight[:, None] * values
     return Basis(values, kernel, weight)
 
@@ -377,9 +381,9 @@ def _entries(
 
 
 def _waves(order: int, turns: Real) -> Real:
-    """1, 0, sqrt(2) cos, sqrt(2) sin, ... (T, N) at so many turns of the slowest (T,)."""
+    """1, 0, sqrt(2) cos, sqrt(2) sin, ... (T, N) at a part of a turn of the slowest (T,)."""
     k = np.arange((order + 1) // 2)
-    phase = 2 * math.pi * (turns % 1)[:, None] * k
+    phase = 2 * math.pi * turns[:, None] * k
     size = np.where(k == 0, 1.0, math.sqrt(2))[:, None]
     cosines = np.cos(phase)
     sines = np.sin(phase)
