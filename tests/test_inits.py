@@ -145,6 +145,22 @@ def test_a_discrete_mode_on_the_unit_circle_is_refused(make: Callable[[], object
         make()
 
 
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (lambda: inits.dss_softmax_init(8, step=1e-320), "inside the unit circle"),
+        (lambda: inits.dss_softmax_init(8, step=1.7e308), "step A times 1024 must fit"),
+        (lambda: inits.dss_no_scale_init(8, step=1.7e308), "step A times 1 must fit"),
+        (lambda: inits.d_linoss_init(8, max_phase=1e-300), "a finite number above 1e-100"),
+        (lambda: inits.d_linoss_init(8, r_min=1e-300, r_max=1e-300), "a finite number above"),
+        (lambda: inits.s4d_lin_init(8, step=(1e-320, 1e300)), "ends whose ratio fits"),
+    ],
+)
+def test_steps_that_under_or_overflow_are_refused(make: Callable[[], object], rule: str) -> None:
+    with pytest.raises(ValueError, match=rf"{rule}.*; got .+\. [A-Z]"):
+        make()
+
+
 @pytest.mark.parametrize("name", HALF)
 @pytest.mark.parametrize("order", [1, 2, 7, 8])
 def test_channels_lead_every_field(name: str, order: int) -> None:

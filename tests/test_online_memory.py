@@ -180,5 +180,10 @@ def test_what_is_no_memory_is_refused() -> None:
         hippo.delay(hippo.legs(4), basis)
     with pytest.raises(TypeError, match="must be of type NPLR or Dense; got"):
         hippo.delay((1.0, 2.0), basis)
+    for online in (hippo.online_legs, hippo.online_bilinear):
+        with pytest.raises(ValueError, match="the result must fit its precision"):
+            online(8, [1.7e308, -1.7e308, 1.7e308])
+    with pytest.raises(ValueError, match="the result must fit its precision"):
+        hippo.reconstruct(basis, [1.7e308] * 3)
     with pytest.raises(ValueError, match="the steps must fit in"):
         hippo.log_steps(10**13)

@@ -149,7 +149,8 @@ def interval(name: str, value: Any) -> tuple[float, float]:
 
     Raises:
         TypeError: for ends that are no real numbers.
-        ValueError: for ends that are not positive, that fall, or that are not two.
+        ValueError: for ends that are not positive, that fall, whose ratio overflows, or that are
+            not two.
 
     Example:
         >>> interval("step", 0.1)
@@ -168,6 +169,9 @@ def interval(name: str, value: Any) -> tuple[float, float]:
         raise ValueError(
             f"`{name}` must rise from low to high; got ({low:g}, {high:g}). Swap the two ends."
         )
+    if math.isinf(high / low):
+        rule = f"`{name}` must have ends whose ratio fits double precision"
+        raise ValueError(f"{rule}; got ({low:g}, {high:g}). Bring them nearer to one another.")
     return low, high
 
 

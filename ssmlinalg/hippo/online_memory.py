@@ -50,7 +50,7 @@ def reconstruct(basis: Any, state: Array) -> Array:
 
     Raises:
         TypeError: for what is no `Basis`, and states that are no real numbers.
-        ValueError: for states of another order, or on the host not finite.
+        ValueError: for states of another order, and on the host for NaN, infinities and overflow.
 
     Cost:
         O(T N) for each state.
@@ -65,7 +65,8 @@ def reconstruct(basis: Any, state: Array) -> Array:
     order = values.shape[-1]
     rule = f"(..., N) with N = {order} from `basis`"
     require.shape("state", state.shape, rule, state.ndim > 0 and state.shape[-1] == order)
-    return _product(state, _like(values.T, state))
+    with backend.quietly(state):
+        return backend.fitting(_product(state, _like(values.T, state)))
 
 
 def delay(system: Any, basis: Any) -> Dense:
@@ -171,7 +172,8 @@ def online_legs(order: int, u: Array) -> Array:
     Raises:
         TypeError: if `order` is no integer, or `u` no real numbers, or of another precision in a
             library than single or double.
-        ValueError: if `order` is below 1, for no sample, or values on the host that are not finite.
+        ValueError: if `order` is below 1, for no sample, and on the host for values that are not
+            finite or states that overflow.
 
     Accuracy:
         About N eps of the largest input.
@@ -190,6 +192,12 @@ def online_legs(order: int, u: Array) -> Array:
     """
     order = admitted_order(order)
     u = _samples(u, order)
+    with backend.quietly(u):
+        return backend.fitting(_projections(order, u))
+
+
+def _projections(order: int, u: Array) -> Array:
+    """The states of `online_legs`, of numbers that may overflow."""
     nodes, weights = np.polynomial.legendre.leggauss(order)
     root = np.sqrt(2 * np.arange(order) + 1)
     at_nodes = _like((legendre(order, nodes) * root).T, u)
@@ -234,7 +242,8 @@ def online_bilinear(order: int, u: Array) -> Array:
     Raises:
         TypeError: if `order` is no integer, or `u` no real numbers, or of another precision in a
             library than single or double.
-        ValueError: if `order` is below 1, for no sample, or values on the host that are not finite.
+        ValueError: if `order` is below 1, for no sample, and on the host for values that are not
+            finite or states that overflow.
 
     Accuracy:
         That of the rule: entry n after k samples is off by about (n^2/k)^2 (tests). `online_legs`
@@ -252,6 +261,12 @@ def online_bilinear(order: int, u: Array) -> Array:
     """
     order = admitted_order(order)
     u = _samples(u, order)
+    with backend.quietly(u):
+        return backend.fitting(_by_bilinear_rule(order, u))
+
+
+def _by_bilinear_rule(order: int, u: Array) -> Array:
+    """The states of `online_bilinear`, of numbers that may overflow."""
     xp = backend.library(u)
     root = np.sqrt(2 * np.arange(order) + 1)
     diagonal = np.arange(order) + 1.0

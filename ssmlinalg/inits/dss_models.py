@@ -9,6 +9,7 @@ import numpy as np
 from .. import decompose, hippo
 from ..forms import Paired, Recurrence
 from ..ground import require
+from ..ground.backend import Complex
 from .memory_door import in_memory
 from .random_parameters import STEP, Step, draw, log_uniform, modal, refuse_edge
 
@@ -82,7 +83,8 @@ def dss_softmax_init(
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: for numbers out of range, and where a step is too small for modes to decay.
+        ValueError: for numbers out of range, and where a step is too small for modes to decay or
+            so large that it overflows.
 
     Source:
         Gupta, Gu & Berant 2022 (DSS), Proposition 1(b).
@@ -93,12 +95,24 @@ def dss_softmax_init(
     """
     length = require.integer("length", length)
     form = dss_init(order, channels=channels, step=step, seed=seed)
-    z = form.step[..., None] * form.A
-    # Exact near z = 0, where the plain quotient loses every digit.
-    B = 2 * form.B * np.expm1(z) / np.expm1(length * z)
+    z = _exponents(form, length)
     A = np.exp(z)
     refuse_edge(A, "Raise `step`.")
+    # Exact near z = 0, where the plain quotient loses every digit.
+    B = 2 * form.B * np.expm1(z) / np.expm1(length * z)
     return Recurrence(A, B, form.C / form.A, form.D)
+
+
+def _exponents(form: Paired, length: int) -> Complex:
+    """step A, refused where its multiples up to `length` overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = form.step[..., None] * form.A
+        fits = np.isfinite(length * z)
+    if not np.all(fits):
+        rule = f"step A times {length} must fit double precision"
+        got = f"a step of {float(np.max(form.step)):g}"
+        raise ValueError(f"{rule}; got {got}. Lower `step`.")
+    return z
 
 
 @in_memory
@@ -127,7 +141,8 @@ def dss_no_scale_init(
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: for numbers out of range, and where a step is too small for modes to decay.
+        ValueError: for numbers out of range, and where a step is too small for modes to decay or
+            so large that it overflows.
 
     Source:
         Gupta, Gu & Berant 2022 (DSS), the ablation; ag1988/dss, version "exp-no-scale".
@@ -137,7 +152,7 @@ def dss_no_scale_init(
         array([ 0.9504+0.0407j,  0.9331+0.185j ,  0.8181+0.4853j, -0.3835+0.8705j])
     """
     form = dss_init(order, channels=channels, step=step, seed=seed)
-    A = np.exp(form.step[..., None] * form.A)
+    A = np.exp(_exponents(form, 1))
     refuse_edge(A, "Raise `step`.")
     return Recurrence(A, 2 * form.B, form.C, form.D)
 

@@ -36,6 +36,7 @@ from .memory_door import in_memory
 from .random_parameters import refuse_edge, width_of
 
 SCHEMES = ("im", "imex", "damped")
+_LEAST = 1e-100  # radius and phase, whose squares are positive in double precision
 _DEVIATION = 0.5  # of the number whose sigmoid is the step
 
 
@@ -187,7 +188,7 @@ def d_linoss_init(
     Args:
         order: number N of oscillators; 2 N modes are stored.
         channels: M, the number of inputs and of outputs; None is 1.
-        r_min: smallest radius, above 0.
+        r_min: smallest radius, above 1e-100.
         r_max: largest radius, at most 1.
         max_phase: largest phase, in radians a sample, at most pi.
         seed: of all that is drawn.
@@ -197,8 +198,8 @@ def d_linoss_init(
 
     Raises:
         TypeError: for numbers of the wrong type.
-        ValueError: unless 0 < r_min <= r_max <= 1, for modes on the unit circle, and for other
-            numbers out of range.
+        ValueError: unless 1e-100 < r_min <= r_max <= 1 and max_phase > 1e-100, for modes on the
+            unit circle, and for other numbers out of range.
 
     Source:
         Boyer, Rusch & Rus 2025 (D-LinOSS, arXiv 2505.12171); bounds as in discretax.
@@ -210,9 +211,9 @@ def d_linoss_init(
     """
     order = require.integer("order", order)
     width = width_of(channels)
-    r_min = require.real("r_min", r_min, above=0)
+    r_min = require.real("r_min", r_min, above=_LEAST)
     r_max = require.real("r_max", r_max)
-    max_phase = require.real("max_phase", max_phase, above=0)
+    max_phase = require.real("max_phase", max_phase, above=_LEAST)
     if not r_min <= r_max <= 1:
         rule = "radii must satisfy 0 < r_min <= r_max <= 1"
         raise ValueError(f"{rule}; got {r_min:g} and {r_max:g}. Give for example 0.9 and 0.999.")
