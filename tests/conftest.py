@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 os.environ["JAX_ENABLE_X64"] = "1"  # before jax is imported: without it there is no float64 to test
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -36,7 +37,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let all processes share what JAX compiled: a thousand small programs take minutes."""
+    """Let all processes share what JAX compiled: a thousand small programs take minutes.
+
+    A job in the background of a script ignores Ctrl-C, and so would all that tests interrupt.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if cache := getattr(config, "cache", None):
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache.mkdir("jax")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
