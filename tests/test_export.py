@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from strategies import EPS, exports
@@ -510,3 +510,19 @@ def test_arrays_of_any_size_are_read_or_refused_without_a_warning(target, data, 
     except (ValueError, TypeError) as error:
         said = str(error)
     assert SENTENCE.fullmatch(said), said
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+@settings(max_examples=3)
+@given(data=st.data())
+def test_no_axis_is_empty(target, data):
+    """Such as one of 1 broadcasts against; only the rank of P may be 0."""
+    there = export.TARGETS[target]
+    arrays = there.to(data.draw(exports(target, LENGTH))[0], **sized(target, LENGTH))
+    for name, array in arrays.items():
+        axes = there.layout[name][1]
+        for axis in range(array.ndim):
+            if axes[-array.ndim :][axis] != "R":
+                cut = arrays | {name: np.take(array, [], axis=axis)}
+                with refused((ValueError, TypeError), "must"):
+                    there.back(cut, **sized(target, LENGTH))

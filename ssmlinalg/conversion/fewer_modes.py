@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import reduce, systems
 from ..discretize import continuous, discretize
-from ..export.channels import weights
 from ..export.layout import Target
 from ..forms import DPLR, KINDS, MIMO, Diagonal, MIMORecurrence, batch, kind
 from ..ground.backend import Real
@@ -197,7 +196,7 @@ def _together(form: Any) -> tuple[Any, float]:
         got = "channels with modes of their own"
         raise ValueError(f"{needed}; got {got}. Convert the layer to 's4d' first.")
     half = 1.0 if known.half else 0.5
-    C = half * weights(form.B, form.C)
+    C = half * form.B * form.C
     ones = np.ones((A.shape[-1], 1), complex)
     none = np.zeros((len(C), 1))
     if known.continuous:

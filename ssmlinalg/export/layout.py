@@ -39,6 +39,7 @@ NUMBERS: dict[str, Numbers] = {
 # An axis is a name that means the same size everywhere, or a number. A first axis "..." stands for
 # any number of leading ones.
 Axes = tuple[str | int, ...]
+_MAY_BE_EMPTY = ("R",)  # the rank of P, 0 where A is diagonal
 Layout = dict[str, tuple[str, Axes]]  # by name: the letter of its numbers, and its axes
 
 
@@ -212,7 +213,11 @@ def _check_axes(
     rule = f"({', '.join(map(str, axes))}{comma})"
     require.shape(name, shape, rule, ranked(shape, axes))
     core = axes[1:] if axes[:1] == ("...",) else axes
-    for axis, size in zip(core, shape[len(shape) - len(core) :], strict=True):
+    lead = len(shape) - len(core)
+    named = (*[""] * lead, *core)
+    full = all(size > 0 or axis in _MAY_BE_EMPTY for axis, size in zip(named, shape, strict=True))
+    require.shape(name, shape, f"{rule} with no empty axis", full)
+    for axis, size in zip(core, shape[lead:], strict=True):
         known, origin = (
             (axis, name) if isinstance(axis, int) else sizes.setdefault(axis, (size, name))
         )

@@ -158,7 +158,10 @@ def known_target(argument: str, name: Any) -> str:
     if isinstance(name, str) and name not in TARGETS:
         first, options = _parts(name)
         there = TARGETS.get(first)
-        if there is not None and there.options and options:
+        if there is not None and options:
+            if not there.options:
+                rule = f"`{argument}` must be {first!r} alone, for the layer has no options"
+                raise ValueError(f"{rule}; got {require.said(name)}. Leave out what follows it.")
             for option, value in options:
                 require.known(f"option of {first}", option, there.options)
                 require.known(option, value, there.options[option])
